@@ -1,0 +1,14 @@
+//! The deterministic machine: given a chain and a list of items it makes the next block, and nothing else.
+//!
+//! It reads no clock, opens no socket, holds no float and no unordered map.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub use tenor_abi as abi;
+pub use tenor_wire as wire;
+
+// The floors, bottom to top; a module looks only down.
+pub mod log;
+pub mod store;
+pub mod trie;
+pub mod vm;

@@ -1,0 +1,1 @@
+//! Builds a contract crate to wasm from a build script or a test

@@ -1,0 +1,1 @@
+//! The attributes a product team writes contracts with

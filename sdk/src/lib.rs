@@ -1,0 +1,1 @@
+//! What a product team writes a banking product with
