@@ -22,3 +22,8 @@ pub mod calendar;
 pub mod daycount;
 pub mod rate;
 pub mod recurrence;
+pub mod role;
+pub mod entry;
+pub mod call;
+pub mod event;
+pub mod spec;
