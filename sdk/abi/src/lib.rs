@@ -27,3 +27,6 @@ pub mod entry;
 pub mod call;
 pub mod event;
 pub mod spec;
+mod spec_check;
+pub mod refusal;
+pub mod value;

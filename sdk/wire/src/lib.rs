@@ -11,3 +11,10 @@ pub use tenor_abi as abi;
 
 // The floors, bottom to top; a module looks only down.
 pub mod crypto;
+pub mod merkle;
+pub mod trie;
+pub mod op;
+pub mod tx;
+pub mod receipt;
+pub mod block;
+pub mod proof;

@@ -1,0 +1,374 @@
+//! Agreements: opened, signed, invoked. The host checks versions, lifecycle and authority before wasm runs.
+
+use super::contract::Contract;
+use super::run::{Run, Trouble};
+use super::session::Frame;
+use crate::fault::Stop;
+use crate::ledger::open_account;
+use crate::schedule;
+use crate::state::Overlay;
+use crate::state::record::{
+    AccountRecord, AgreementOfRow, AgreementRecord, AssetRecord, ExposureRecord, GrantRecord, Holder, key,
+};
+use crate::vm::{CallOutcome, Context};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tenor_abi::call::{Actor, Call, Occurrence};
+use tenor_abi::codec;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::event::EventBody;
+use tenor_abi::id::{AgreementId, AssetId, PartyId};
+use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
+use tenor_abi::refusal::Refusal;
+use tenor_abi::role::Role;
+use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec};
+use tenor_abi::tag;
+use tenor_abi::value::{self, Value};
+use tenor_wire::op::{InvokeOp, OpenOp, Operation, Seen};
+
+/// An agreement with its contract and its terms read.
+pub(super) struct Opened {
+    pub id: AgreementId,
+    pub record: AgreementRecord,
+    pub contract: Arc<Contract>,
+    pub terms: Vec<Value>,
+}
+
+/// Who calls, when, and with what.
+pub(super) struct Calling<'a> {
+    pub def: &'a CallDef,
+    pub context: Context,
+    pub time: Timestamp,
+    pub date: Date,
+    pub occurrence: Option<Occurrence>,
+    pub arguments: &'a [u8],
+}
+
+impl Opened {
+    pub fn load(state: &Overlay<'_>, run: &Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
+        let record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
+        let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
+        let terms = decode_terms(&contract.spec, &record.terms)?;
+        Ok(Opened { id, record, contract, terms })
+    }
+
+    /// Every account that the terms name.
+    pub fn accounts(&self) -> BTreeSet<tenor_abi::id::AccountId> {
+        let mut named = BTreeSet::new();
+        self.terms.iter().for_each(|term| collect_accounts(term, &mut named));
+        named
+    }
+}
+
+/// Opens an agreement: its books, the grants of who signed, its opening call.
+pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> Result<Vec<u8>, Trouble> {
+    let contract = run.block.contracts.get(state, run.block.guest, &op.code)?;
+    let terms = decode_terms(&contract.spec, &op.terms)?;
+    let number = contract.spec.calls.iter().position(|call| call.kind == CallKind::Open);
+    let def = number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
+    authorise(state, run, contract.bank, &terms, &def)?;
+    let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
+    four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
+    let actor = run.actor.ok_or(Refusal::NotAuthorised)?;
+    let id = AgreementId(super::made_by(tag::AGREEMENT, &run.item, 0));
+    let record = AgreementRecord {
+        code: op.code,
+        bank: contract.bank,
+        opened_by: actor,
+        opened_at: run.time(),
+        terms_version: 0,
+        terms: op.terms.clone(),
+        state: contract.spec.initial_state(),
+        signers: vec![],
+        keys: 0,
+    };
+    let mut opened = Opened { id, record, contract, terms };
+    state.put(&id.0, &opened.record);
+    open_books(state, &opened)?;
+    list_parties(state, run, &opened)?;
+    sign_terms(state, run, &mut opened)?;
+    run.report(id, EventBody::Opened)?;
+    let date = run.business_date(state, &opened.record.bank)?;
+    let calling = Calling { def: &def, context: Context::Open, time: run.time(), date, occurrence: None, arguments: &op.arguments };
+    call(state, run, &opened, calling)?;
+    Ok(codec::encode(&id))
+}
+
+/// A party signs the terms, through the contract's signing call.
+pub(super) fn sign(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp) -> Result<Vec<u8>, Trouble> {
+    act(state, run, op, CallKind::Sign, Context::Sign)
+}
+
+/// A party invokes an action.
+pub(super) fn invoke(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp) -> Result<Vec<u8>, Trouble> {
+    act(state, run, op, CallKind::Action, Context::Action)
+}
+
+fn act(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp, kind: CallKind, context: Context) -> Result<Vec<u8>, Trouble> {
+    let mut opened = Opened::load(state, run, op.seen.agreement)?;
+    check_seen(&opened.record, &op.seen)?;
+    let contract = Arc::clone(&opened.contract);
+    let def = contract.call(op.call).filter(|def| def.kind == kind).ok_or(Refusal::UnknownCall { call: op.call })?;
+    check_state(&contract.spec, def, opened.record.state)?;
+    authorise(state, run, contract.bank, &opened.terms, def)?;
+    let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
+    four_eyes(state, run, contract.bank, def, &opened.terms, &arguments)?;
+    run.signed.top = Some(opened.id);
+    if context == Context::Sign {
+        sign_terms(state, run, &mut opened)?;
+    }
+    let date = run.business_date(state, &opened.record.bank)?;
+    let calling = Calling { def, context, time: run.time(), date, occurrence: None, arguments: &op.arguments };
+    call(state, run, &opened, calling)
+}
+
+/// Calls the contract, then moves the lifecycle.
+pub(super) fn call(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &Opened, calling: Calling<'_>) -> Result<Vec<u8>, Trouble> {
+    let record = &opened.record;
+    let input = Call {
+        agreement: opened.id,
+        bank: record.bank,
+        actor: run.actor.map_or(Actor::Schedule, Actor::Party),
+        time: calling.time,
+        date: calling.date,
+        booked_at: run.time(),
+        state: record.state,
+        terms: record.terms.clone(),
+        occurrence: calling.occurrence,
+        arguments: calling.arguments.to_vec(),
+    };
+    let guest = run.block.guest;
+    let (gas, def) = (run.gas_left, calling.def);
+    let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
+    let report = guest.call(&record.code, &def.name, calling.context, &codec::encode(&input), gas, &mut frame)?;
+    let entered = frame.entered();
+    run.charge(report.gas_used)?;
+    match report.outcome {
+        CallOutcome::Done { data } => {
+            if let Some(to) = entered.or(def.to) {
+                enter_state(state, run, opened.id, to)?;
+            }
+            Ok(data)
+        }
+        CallOutcome::Refused { code, data } => Err(Trouble::Refused { code, data }),
+        CallOutcome::Failed(failure, _) => Err(Trouble::Failed(failure)),
+    }
+}
+
+/// Moves an agreement's lifecycle.
+pub(super) fn enter_state(state: &mut Overlay<'_>, run: &mut Run<'_>, id: AgreementId, to: u16) -> Result<(), Trouble> {
+    let mut record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
+    let from = std::mem::replace(&mut record.state, to);
+    state.put(&id.0, &record);
+    let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
+    if contract.spec.is_terminal(to) {
+        end_schedules(state, run, id, &record, contract.spec.schedules.len())?;
+    }
+    if from == to { Ok(()) } else { run.report(id, EventBody::State { from, to }) }
+}
+
+/// Nothing falls due after the end.
+fn end_schedules(state: &mut Overlay<'_>, run: &Run<'_>, id: AgreementId, record: &AgreementRecord, count: usize) -> Result<(), Trouble> {
+    for kind in 0..count as u16 {
+        if schedule::of(state, &id, kind)?.is_some() {
+            let ahead_ms = run.block.parameters.limits.due_ahead_ms;
+            schedule::end(state, schedule::Place { agreement: id, bank: record.bank, kind, now: run.time(), ahead_ms })?;
+        }
+    }
+    Ok(())
+}
+
+/// What the signer saw must be what is there.
+pub(super) fn check_seen(record: &AgreementRecord, seen: &Seen) -> Result<(), Refusal> {
+    if record.code == seen.code && record.terms_version == seen.terms_version {
+        return Ok(());
+    }
+    Err(Refusal::Stale { terms_given: seen.terms_version, terms_now: record.terms_version, code_now: record.code })
+}
+
+/// The lifecycle state must be one that the call is possible in.
+pub(super) fn check_state(spec: &Spec, def: &CallDef, state: u16) -> Result<(), Refusal> {
+    let possible = if def.from.is_empty() { !spec.is_terminal(state) } else { def.from.contains(&state) };
+    if possible { Ok(()) } else { Err(Refusal::WrongState { state, possible: def.from.clone() }) }
+}
+
+/// Reads terms by the spec.
+pub(super) fn decode_terms(spec: &Spec, terms: &[u8]) -> Result<Vec<Value>, Refusal> {
+    value::decode_fields(spec, value::terms_of(spec), terms)
+        .map_err(|error| Refusal::BadTerms { term: 0, rule: error.to_string() })
+}
+
+pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> Result<Vec<Value>, Refusal> {
+    value::decode_fields(spec, value::fields_of(&def.arguments), arguments)
+        .map_err(|error| Refusal::BadArguments { rule: error.to_string() })
+}
+
+fn authorise(state: &Overlay<'_>, run: &Run<'_>, bank: PartyId, terms: &[Value], def: &CallDef) -> Result<(), Trouble> {
+    for by in &def.by {
+        let may = match *by {
+            Authority::Anyone => true,
+            Authority::Role(role) => run.has_role(state, &bank, role)?,
+            Authority::Party(term) => matches!(terms.get(usize::from(term)), Some(Value::Party(party)) if run.has(party)),
+            Authority::Owner(term) => match terms.get(usize::from(term)) {
+                Some(Value::Account(account)) => match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
+                    Some(Holder::Party(owner)) => run.has(&owner),
+                    _ => false,
+                },
+                _ => false,
+            },
+        };
+        if may {
+            return Ok(());
+        }
+    }
+    // One missing role is named; where there are several ways in, none is the missing one.
+    match def.by.as_slice() {
+        [Authority::Role(role)] => Err(Refusal::RoleMissing { role: *role, bank }.into()),
+        _ => Err(Refusal::NotAuthorised.into()),
+    }
+}
+
+fn four_eyes(state: &Overlay<'_>, run: &Run<'_>, bank: PartyId, def: &CallDef, terms: &[Value], arguments: &[Value]) -> Result<(), Trouble> {
+    match &def.four_eyes {
+        Some(rule) if is_above(rule, terms, arguments) => Ok(run.second_person(state, &bank, rule.role)?),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a four-eyes rule applies; one without amounts always does.
+fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) -> bool {
+    match (&rule.amount, &rule.above) {
+        (Some(amount), Some(above)) => operand(amount, terms, arguments) > operand(above, terms, arguments),
+        _ => true,
+    }
+}
+
+/// The number that an operand names, in minor units where it is money.
+pub(super) fn operand(operand: &Operand, terms: &[Value], arguments: &[Value]) -> i128 {
+    let value = match operand {
+        Operand::Constant(number) => return i128::from(*number),
+        Operand::Term(number) => terms.get(usize::from(*number)),
+        Operand::Argument(number) => arguments.get(usize::from(*number)),
+    };
+    match value {
+        Some(Value::Money(money)) => money.minor,
+        Some(Value::Byte(number)) => i128::from(*number),
+        Some(Value::Unsigned(number)) => i128::try_from(*number).unwrap_or(i128::MAX),
+        Some(Value::Signed(number)) => *number,
+        _ => 0,
+    }
+}
+
+/// Which role at which bank must approve an operation, where that is known before it runs.
+pub(super) fn approval_needed(state: &Overlay<'_>, run: &Run<'_>, operation: &Operation) -> Result<Option<(PartyId, Role)>, Trouble> {
+    Ok(match operation {
+        Operation::Invoke(op) | Operation::Sign(op) => {
+            let opened = Opened::load(state, run, op.seen.agreement)?;
+            let rule = opened.contract.call(op.call).and_then(|def| def.four_eyes.as_ref());
+            rule.map(|rule| (opened.record.bank, rule.role))
+        }
+        Operation::Publish(op) => Some((op.bank, Role::ProductManager)),
+        Operation::Role(op) => Some((op.bank, Role::Operations)),
+        Operation::Party(op) => Some((op.home, Role::Operations)),
+        _ => None,
+    })
+}
+
+/// Opens the agreement's books, in the assets that its terms name.
+fn open_books(state: &mut Overlay<'_>, opened: &Opened) -> Result<(), Trouble> {
+    for book in &opened.contract.spec.books {
+        let asset = book_asset(state, &opened.terms, book.asset)?;
+        if book.negative {
+            let record: AssetRecord = state.get(&asset.0)?.ok_or(Refusal::UnknownAsset { asset })?;
+            let limit = key::exposure(&opened.record.bank, &asset, &opened.contract.spec.name);
+            if record.issuer != opened.record.bank || state.get::<ExposureRecord>(&limit)?.is_none() {
+                return Err(Refusal::ExposureExceeded { asset, limit: 0, would_be: 1 }.into());
+            }
+        }
+        let floor = if book.negative { -(COUNTER_MAX as i128) } else { 0 };
+        open_account(state, Holder::Agreement(opened.id), asset, &book.name, floor, None)?;
+    }
+    Ok(())
+}
+
+/// The asset of a book: that of the account in a term, or the asset in it.
+pub(super) fn book_asset(state: &Overlay<'_>, terms: &[Value], term: u16) -> Result<AssetId, Stop> {
+    match terms.get(usize::from(term)) {
+        Some(Value::Asset(asset)) => Ok(*asset),
+        Some(Value::Account(account)) => {
+            let record: Option<AccountRecord> = state.get(&account.0)?;
+            Ok(record.ok_or(Refusal::UnknownAccount { account: *account })?.asset)
+        }
+        _ => Err(Refusal::BadTerms { term, rule: "a book's asset is an account or an asset".into() }.into()),
+    }
+}
+
+/// Lists the agreement under everybody whom its terms or signatures concern.
+fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Result<(), Trouble> {
+    let mut parties: BTreeSet<PartyId> = run.signed.parties.iter().copied().collect();
+    parties.insert(opened.record.bank);
+    for account in opened.accounts() {
+        let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
+        if let Holder::Party(owner) = record.owner {
+            parties.insert(owner);
+        }
+    }
+    parties.extend(opened.terms.iter().filter_map(|term| match term {
+        Value::Party(party) => Some(*party),
+        _ => None,
+    }));
+    for party in parties {
+        state.put(&key::pair(&party.0, &opened.id.0), &AgreementOfRow {});
+    }
+    Ok(())
+}
+
+/// Records who signed, and writes the grants that their signature gives.
+fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -> Result<(), Trouble> {
+    let signing: Vec<PartyId> = run.signed.parties.iter().copied().filter(|party| run.has(party)).collect();
+    for party in &signing {
+        if let Err(place) = opened.record.signers.binary_search(party) {
+            opened.record.signers.insert(place, *party);
+        }
+    }
+    state.put(&opened.id.0, &opened.record);
+    for (number, term) in opened.contract.spec.terms.iter().enumerate() {
+        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms.get(number)) else { continue };
+        let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+        if !matches!(record.owner, Holder::Party(owner) if signing.contains(&owner)) {
+            continue;
+        }
+        let max = operand(&Operand::Term(debit.max), &opened.terms, &[]);
+        if max < 1 || max.unsigned_abs() > AMOUNT_MAX {
+            let rule = "the most that may be debited must be 1 to 10^30 minor units".into();
+            return Err(Refusal::BadTerms { term: debit.max, rule }.into());
+        }
+        if let Some(Value::Money(money)) = opened.terms.get(usize::from(debit.max))
+            && money.currency.code != record.currency.code
+        {
+            let (given, needed) = (money.currency.code, record.currency.code);
+            return Err(Refusal::WrongCurrency { account: *account, given, needed }.into());
+        }
+        let grant = GrantRecord {
+            code: opened.record.code,
+            per_entry: max.unsigned_abs(),
+            per_period: max.unsigned_abs(),
+            period: debit.per,
+            expires_at: None,
+            used: vec![],
+        };
+        state.put(&key::grant(account, &opened.id), &grant);
+    }
+    run.report(opened.id, EventBody::Signed)
+}
+
+fn collect_accounts(value: &Value, named: &mut BTreeSet<tenor_abi::id::AccountId>) {
+    match value {
+        Value::Account(account) => {
+            named.insert(*account);
+        }
+        Value::Option(Some(inner)) => collect_accounts(inner, named),
+        Value::List(values) | Value::Record(values) => values.iter().for_each(|inner| collect_accounts(inner, named)),
+        _ => {}
+    }
+}

@@ -1,0 +1,62 @@
+//! Published contracts as they are needed when running: the record with its spec decoded once.
+
+use crate::fault::{Fault, Stop};
+use crate::state::record::{CodeRecord, ContractRecord};
+use crate::state::Overlay;
+use crate::vm::Guest;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tenor_abi::codec;
+use tenor_abi::id::{CodeHash, PartyId};
+use tenor_abi::refusal::Refusal;
+use tenor_abi::spec::{CallDef, SPEC_BYTES_MAX, Spec};
+
+/// A published contract.
+#[derive(Debug)]
+pub struct Contract {
+    /// Its code.
+    pub code: CodeHash,
+    /// Bank that published it.
+    pub bank: PartyId,
+    /// Its spec.
+    pub spec: Spec,
+}
+
+impl Contract {
+    /// A call by its number.
+    pub fn call(&self, number: u16) -> Option<&CallDef> {
+        self.spec.calls.get(usize::from(number))
+    }
+}
+
+/// Contracts read so far. A cache only: what is in it is in the state, and a code hash never changes meaning.
+#[derive(Default, Debug)]
+pub struct Contracts(Mutex<BTreeMap<CodeHash, Arc<Contract>>>);
+
+impl Contracts {
+    /// The contract of a code hash, loaded into the engine.
+    ///
+    /// # Errors
+    /// Refused when nothing is published under it.
+    pub fn get(&self, state: &Overlay<'_>, guest: &dyn Guest, code: &CodeHash) -> Result<Arc<Contract>, Stop> {
+        if let Some(found) = self.lock()?.get(code) {
+            // A rolled-back publication must not live on in the cache.
+            if state.get_row(&crate::state::Kind::Contract.full_key(&code.0))?.is_some() {
+                return Ok(Arc::clone(found));
+            }
+        }
+        let record: ContractRecord = state.get(&code.0)?.ok_or(Refusal::UnknownContract { code: *code })?;
+        let wasm: CodeRecord =
+            state.get(&code.0)?.ok_or_else(|| Fault::State(format!("the module of {code} is missing")))?;
+        guest.load(code, &wasm.wasm)?;
+        let spec = codec::decode(&record.spec, SPEC_BYTES_MAX)
+            .map_err(|error| Fault::State(format!("the spec of {code}: {error}")))?;
+        let contract = Arc::new(Contract { code: *code, bank: record.bank, spec });
+        self.lock()?.insert(*code, Arc::clone(&contract));
+        Ok(contract)
+    }
+
+    fn lock(&self) -> Result<std::sync::MutexGuard<'_, BTreeMap<CodeHash, Arc<Contract>>>, Fault> {
+        self.0.lock().map_err(|_| Fault::Engine("the cache of contracts was left by a panic".into()))
+    }
+}

@@ -1,0 +1,187 @@
+//! The door: what must hold before a transaction may stand in a block.
+//!
+//! A rejected transaction leaves nothing: no receipt, no used key. The order is signature, key look-up,
+//! window, so that a late retry of something done is told so and not that it came too late.
+
+use super::BlockContext;
+use crate::fault::Fault;
+use crate::state::Overlay;
+use crate::state::record::{IdempotencyRecord, KeyRecord, KeyWindowRecord, key};
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{PartyId, TxId};
+use tenor_wire::crypto::SignatureError;
+use tenor_wire::op::KeyNumber;
+use tenor_wire::tx::{FormError, Transaction};
+
+/// Milliseconds of a UTC day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Why a transaction is not admitted. Nothing happened.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Rejection {
+    /// Its form is wrong.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The operation does not work on this chain.
+    #[error("operation_not_admitted: {0} does not work on this chain")]
+    OperationNotAdmitted(&'static str),
+    /// A signer has no such key.
+    #[error("{party} has no key {number}")]
+    UnknownKey {
+        /// The signer.
+        party: PartyId,
+        /// The key named.
+        number: KeyNumber,
+    },
+    /// A key was revoked or has expired.
+    #[error("key {number} of {party} ended at {ended_at}")]
+    KeyEnded {
+        /// The signer.
+        party: PartyId,
+        /// The key.
+        number: KeyNumber,
+        /// When it ended.
+        ended_at: Timestamp,
+    },
+    /// A signature does not hold.
+    #[error("signature {place} (from 0): {error}")]
+    Signature {
+        /// Place of the signer.
+        place: usize,
+        /// Why.
+        error: SignatureError,
+    },
+    /// The same operation under the same key has its outcome already.
+    #[error("already done: the receipt stands in block {height} at {index}")]
+    Done {
+        /// Block of the receipt.
+        height: u64,
+        /// Place in the block.
+        index: u32,
+    },
+    /// The key stands for another operation.
+    #[error("the idempotency key stands for another operation, in block {height} at {index}; {given} was sent now: use a new key")]
+    KeyTaken {
+        /// Block of the other operation's receipt.
+        height: u64,
+        /// Place in the block.
+        index: u32,
+        /// Name of the operation sent now.
+        given: &'static str,
+    },
+    /// The key's day is too old or not yet.
+    #[error("the idempotency key is of day {given}; days {oldest} to {latest} (since 1970) are accepted")]
+    KeyDay {
+        /// Day of the key.
+        given: u32,
+        /// Oldest accepted.
+        oldest: u32,
+        /// Latest accepted: tomorrow.
+        latest: u32,
+    },
+    /// Too late or too early.
+    #[error("valid from {from} until {until}; block time is {now}")]
+    Window {
+        /// Valid from.
+        from: Timestamp,
+        /// Valid until.
+        until: Timestamp,
+        /// Block time.
+        now: Timestamp,
+    },
+    /// More gas than a transaction may sign for.
+    #[error("gas limit {given} is above {limit}")]
+    GasLimit {
+        /// Limit signed.
+        given: u64,
+        /// The most there may be.
+        limit: u64,
+    },
+}
+
+/// A transaction that may stand in the next block, as long as state does not change before it.
+#[derive(Clone, Debug)]
+pub struct CheckedTransaction {
+    tx: Transaction,
+    id: TxId,
+}
+
+impl CheckedTransaction {
+    /// The transaction.
+    pub fn transaction(&self) -> &Transaction {
+        &self.tx
+    }
+
+    /// Its id.
+    pub fn id(&self) -> TxId {
+        self.id
+    }
+}
+
+/// Lets a transaction in, or says why not.
+///
+/// # Errors
+/// The outer one is a [`Fault`], the inner one the [`Rejection`].
+pub fn check(state: &Overlay<'_>, block: &BlockContext<'_>, tx: Transaction) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
+    if let Err(rejection) = check_form(block, &tx) {
+        return Ok(Err(rejection));
+    }
+    if let Err(rejection) = check_signatures(state, block, &tx)? {
+        return Ok(Err(rejection));
+    }
+    Ok(check_fresh(state, block, &tx)?.map(|()| CheckedTransaction { id: tx.id(), tx }))
+}
+
+fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
+    tx.check_form(block.chain)?;
+    if !block.parameters.admits(&tx.body.operation) {
+        return Err(Rejection::OperationNotAdmitted(tx.body.operation.name()));
+    }
+    let limit = block.parameters.limits.item_gas_max;
+    if tx.body.gas_limit > limit {
+        return Err(Rejection::GasLimit { given: tx.body.gas_limit, limit });
+    }
+    Ok(())
+}
+
+fn check_signatures(state: &Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction) -> Result<Result<(), Rejection>, Fault> {
+    let mut keys = Vec::with_capacity(tx.body.authorisers.len());
+    for authoriser in &tx.body.authorisers {
+        let (party, number) = (authoriser.party, authoriser.key);
+        let Some(record) = state.get::<KeyRecord>(&key::key(&party, number))? else {
+            return Ok(Err(Rejection::UnknownKey { party, number }));
+        };
+        let expired = record.expires_at.filter(|end| *end < block.time);
+        if let Some(ended_at) = record.revoked_at.or(expired) {
+            return Ok(Err(Rejection::KeyEnded { party, number, ended_at }));
+        }
+        keys.push(record.public);
+    }
+    Ok(tx.check_signatures(&keys).map_err(|(place, error)| Rejection::Signature { place, error }))
+}
+
+/// Whether key and window are fresh: the part that must be asked again when state has moved on.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_fresh(state: &Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction) -> Result<Result<(), Rejection>, Fault> {
+    let body = &tx.body;
+    if let Some(used) = state.get::<IdempotencyRecord>(&key::idempotency(&body.actor(), &body.key))? {
+        let IdempotencyRecord { height, index, operation } = used;
+        let same = operation == body.operation_hash();
+        let taken = Rejection::KeyTaken { height, index, given: body.operation.name() };
+        return Ok(Err(if same { Rejection::Done { height, index } } else { taken }));
+    }
+    let today = (block.time.0 / DAY_MS) as u32;
+    let kept = state.get::<KeyWindowRecord>(&[])?.map_or(0, |window| window.oldest_day);
+    let oldest = kept.max(today.saturating_sub(block.parameters.limits.idempotency_days));
+    let (given, latest) = (body.key.day(), today + 1);
+    if given < oldest || given > latest {
+        return Ok(Err(Rejection::KeyDay { given, oldest, latest }));
+    }
+    if block.time < body.valid_from || block.time > body.valid_until {
+        let (from, until) = (body.valid_from, body.valid_until);
+        return Ok(Err(Rejection::Window { from, until, now: block.time }));
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,169 @@
+//! An occurrence that is due: run its handler once, then decide what comes next.
+
+use super::BlockContext;
+use super::agreement::{self, Calling, Opened, operand};
+use super::run::{Run, Trouble};
+use crate::fault::{Fault, Stop};
+use crate::schedule::{self, Missing, Place};
+use crate::state::Overlay;
+use crate::state::record::{ScheduleRecord, Waiting};
+use crate::vm::Context;
+use tenor_abi::call::Occurrence;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::event::EventBody;
+use tenor_abi::id::Hash;
+use tenor_abi::refusal::Failure;
+use tenor_abi::spec::{CallDef, CallKind, Missed, Retry};
+use tenor_wire::block::DueItem;
+use tenor_wire::receipt::{Fate, FullReceipt};
+
+/// What stands in the schedule when its turn has come.
+struct Standing {
+    record: ScheduleRecord,
+    date: Date,
+    attempt_date: Date,
+    due: Timestamp,
+    attempt: u8,
+}
+
+pub(super) fn run(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<FullReceipt, Fault> {
+    let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.due_gas);
+    match attempt(state, &mut run, item) {
+        Ok(receipt) => Ok(receipt),
+        Err(Trouble::Fault(fault)) => Err(fault),
+        Err(Trouble::Refused { code, .. }) => {
+            Err(Fault::State(format!("occurrence {item:?} cannot be settled: refusal {code}")))
+        }
+        Err(Trouble::Failed(failure)) => {
+            Err(Fault::State(format!("occurrence {item:?} cannot be settled: {}", failure.name())))
+        }
+    }
+}
+
+fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<FullReceipt, Trouble> {
+    let opened = Opened::load(state, run, item.agreement)?;
+    let standing = standing(state, &item)?;
+    let place = Place {
+        agreement: item.agreement,
+        bank: opened.record.bank,
+        kind: item.kind,
+        now: standing.due,
+        ahead_ms: run.block.parameters.limits.due_ahead_ms,
+    };
+    let late = Place { now: run.time(), ..place };
+    if schedule::move_from_holiday(state, late)? {
+        run.report(item.agreement, EventBody::Moved { kind: item.kind, number: item.number })?;
+        return Ok(receipt(run, Fate::Done, 0, vec![]));
+    }
+    let contract = std::sync::Arc::clone(&opened.contract);
+    let handler = contract.spec.handler(item.kind);
+    let (Some(def), Some(CallKind::Due { retry, catch_up, .. })) = (handler, handler.map(|def| &def.kind)) else {
+        return Err(Fault::State(format!("schedule {} of {} has no handler", item.kind, item.agreement)).into());
+    };
+    if let Some(missing) = passed_over(state, &late, &standing, &opened, def, *catch_up)? {
+        schedule::finish(state, place, missing.count)?;
+        run.report(item.agreement, EventBody::Missed { kind: item.kind, first: missing.first, count: missing.count })?;
+        return Ok(receipt(run, Fate::Done, 0, vec![]));
+    }
+    let retries = retry.as_ref().map_or(0, |retry| operand(&retry.count, &opened.terms, &[]).clamp(0, 255) as u8);
+    handle(state, run, &opened, def, &item, &standing, place, retry.as_ref(), retries)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn handle(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    opened: &Opened,
+    def: &CallDef,
+    item: &DueItem,
+    standing: &Standing,
+    place: Place,
+    retry: Option<&Retry>,
+    retries: u8,
+) -> Result<FullReceipt, Trouble> {
+    let nominal = standing.record.recurrence.nth(standing.record.place).unwrap_or(standing.date);
+    let occurrence = Occurrence {
+        kind: item.kind,
+        number: item.number,
+        nominal,
+        date: standing.date,
+        attempt: item.attempt,
+        last_attempt: item.attempt >= retries,
+    };
+    let calling = Calling {
+        def,
+        context: Context::Due,
+        time: standing.due,
+        date: standing.attempt_date,
+        occurrence: Some(occurrence),
+        arguments: &[0],
+    };
+    let mark = state.mark();
+    match agreement::call(state, run, opened, calling) {
+        Ok(data) => {
+            schedule::finish(state, place, 1)?;
+            Ok(receipt(run, Fate::Done, 0, data))
+        }
+        Err(Trouble::Refused { code, data }) => {
+            state.roll_back(mark);
+            forget(run);
+            let (kind, number, attempt) = (item.kind, item.number, item.attempt);
+            run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
+            match retry {
+                Some(retry) if attempt < retries => schedule::retry(state, Place { now: place.now.max(standing.due), ..place }, retry.every)?,
+                Some(retry) => {
+                    schedule::give_up(state, place)?;
+                    agreement::enter_state(state, run, item.agreement, retry.then)?;
+                }
+                None => schedule::finish(state, place, 1)?,
+            }
+            Ok(receipt(run, Fate::Refused, code, data))
+        }
+        Err(Trouble::Failed(failure)) => {
+            state.roll_back(mark);
+            forget(run);
+            let code = failure.code();
+            schedule::suspend(state, place, code)?;
+            let suspended = EventBody::ScheduleSuspended { kind: item.kind, number: item.number, code };
+            run.report(item.agreement, suspended)?;
+            if failure == Failure::OutOfGas {
+                run.gas_left = 0;
+            }
+            Ok(receipt(run, Fate::Failed, code, vec![]))
+        }
+        Err(Trouble::Fault(fault)) => Err(fault.into()),
+    }
+}
+
+/// The occurrences that do not run: late ones by the catch-up rule, one that its state does not allow.
+fn passed_over(state: &Overlay<'_>, late: &Place, standing: &Standing, opened: &Opened, def: &CallDef, catch_up: Missed) -> Result<Option<Missing>, Stop> {
+    let first = standing.record.number();
+    if agreement::check_state(&opened.contract.spec, def, opened.record.state).is_err() {
+        return Ok(Some(Missing { first, count: 1 }));
+    }
+    let count = schedule::passed_over(state, late, &standing.record, catch_up)?;
+    Ok((count > 0).then_some(Missing { first, count }))
+}
+
+/// What was booked and reported before the rollback never happened.
+fn forget(run: &mut Run<'_>) {
+    run.entries.clear();
+    run.events.clear();
+}
+
+fn receipt(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> FullReceipt {
+    let (entries, events) = (std::mem::take(&mut run.entries), std::mem::take(&mut run.events));
+    FullReceipt::new(run.item, fate, code, run.gas_used(), data, entries, events)
+}
+
+/// The schedule must wait for exactly this attempt.
+fn standing(state: &Overlay<'_>, item: &DueItem) -> Result<Standing, Fault> {
+    let record = schedule::of(state, &item.agreement, item.kind)?;
+    let record = record.ok_or_else(|| Fault::State(format!("no schedule for {item:?}")))?;
+    match record.waiting {
+        Waiting::Due { date, attempt_date, due, attempt, .. } if record.number() == item.number && attempt == item.attempt => {
+            Ok(Standing { record, date, attempt_date, due, attempt })
+        }
+        _ => Err(Fault::State(format!("the schedule does not wait for {item:?}"))),
+    }
+}

@@ -1,0 +1,150 @@
+//! Executing items: authorise, charge, run, settle.
+//!
+//! A transaction comes through the [`door`] or is rejected without a trace. What is admitted always leaves a
+//! receipt: done, refused or failed; the latter two roll back everything but the receipt, the used key and
+//! what the chain itself must remember (an ended proposal, a retry).
+
+mod contract;
+pub mod door;
+mod run;
+mod native;
+mod publish;
+mod agreement;
+mod propose;
+mod session;
+mod due;
+mod view;
+
+pub use contract::{Contract, Contracts};
+pub use door::{CheckedTransaction, Rejection};
+pub use view::{ViewError, view};
+
+use crate::fault::Fault;
+use crate::params::Parameters;
+use crate::state::Overlay;
+use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
+use crate::vm::Guest;
+use run::{Run, Trouble};
+use tenor_abi::codec;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{ChainId, Hash};
+use tenor_abi::refusal::Failure;
+use tenor_abi::tag;
+use tenor_wire::block::DueItem;
+use tenor_wire::crypto::hash;
+use tenor_wire::op::Operation;
+use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::tx::Transaction;
+
+/// The block in which items run.
+#[derive(Clone, Copy)]
+pub struct BlockContext<'a> {
+    /// The chain.
+    pub chain: ChainId,
+    /// Height of the block.
+    pub height: u64,
+    /// Block time.
+    pub time: Timestamp,
+    /// Parameters in force.
+    pub parameters: &'a Parameters,
+    /// Runs contracts.
+    pub guest: &'a dyn Guest,
+    /// Contracts that were read before.
+    pub contracts: &'a Contracts,
+}
+
+/// Runs a transaction that passed the door, at a place of the block.
+///
+/// # Errors
+/// [`Fault`]: the replica is broken.
+pub fn transaction(state: &mut Overlay<'_>, block: &BlockContext<'_>, checked: &CheckedTransaction, index: u32) -> Result<FullReceipt, Fault> {
+    let tx = checked.transaction();
+    let mark = state.mark();
+    let mut run = Run::of_transaction(block, tx);
+    let ran = operation(state, &mut run, tx);
+    if ran.is_err() {
+        state.roll_back(mark);
+    }
+    let receipt = settle(run, ran, state)?;
+    use_key(state, block, tx, index)?;
+    Ok(receipt)
+}
+
+/// Runs an occurrence that is due, at the head of its bank's queue.
+///
+/// # Errors
+/// [`Fault`]: the replica is broken.
+pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<FullReceipt, Fault> {
+    due::run(state, block, item)
+}
+
+fn operation(state: &mut Overlay<'_>, run: &mut Run<'_>, tx: &Transaction) -> Result<Vec<u8>, Trouble> {
+    let limits = &run.block.parameters.limits;
+    run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * tx.to_bytes().len() as u64)?;
+    dispatch(state, run, &tx.body.operation)
+}
+
+/// Runs an operation; also that of an approved proposal.
+fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -> Result<Vec<u8>, Trouble> {
+    match operation {
+        Operation::Party(op) => native::party(state, run, op),
+        Operation::Key(op) => native::key(state, run, op),
+        Operation::Role(op) => native::role(state, run, op),
+        Operation::Asset(op) => native::asset(state, run, op),
+        Operation::Account(op) => native::account(state, run, op),
+        Operation::Calendar(op) => native::calendar(state, run, op),
+        Operation::Transfer(op) => native::transfer(state, run, op),
+        Operation::Grant(op) => native::grant(state, run, op),
+        Operation::Revoke(op) => native::revoke(state, run, op),
+        Operation::Publish(op) => publish::publish(state, run, op),
+        Operation::Open(op) => agreement::open(state, run, op),
+        Operation::Sign(op) => agreement::sign(state, run, op),
+        Operation::Invoke(op) => agreement::invoke(state, run, op),
+        Operation::Propose(op) => propose::propose(state, run, op),
+        Operation::Approve(id) => propose::approve(state, run, id),
+        Operation::Withdraw(id) => propose::withdraw(state, run, id),
+        other => Err(Fault::Engine(format!("{} passed the door but does not work", other.name())).into()),
+    }
+}
+
+/// Turns what a run ended with into a receipt; a fault goes on up.
+fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<FullReceipt, Fault> {
+    if let Some(proposal) = run.ended_proposal {
+        state.delete(crate::state::Kind::Proposal, &proposal.0);
+    }
+    let (item, gas) = (run.item, run.gas_used());
+    Ok(match ran {
+        Ok(data) => FullReceipt::new(item, Fate::Done, 0, gas, data, run.entries, run.events),
+        Err(Trouble::Refused { code, data }) => FullReceipt::new(item, Fate::Refused, code, gas, data, vec![], vec![]),
+        Err(Trouble::Failed(failure)) => {
+            let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
+            FullReceipt::new(item, Fate::Failed, failure.code(), gas, vec![], vec![], vec![])
+        }
+        Err(Trouble::Fault(fault)) => return Err(fault),
+    })
+}
+
+/// Uses up the idempotency key: its row, and the running hash of its day that the state root covers.
+fn use_key(state: &mut Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction, index: u32) -> Result<(), Fault> {
+    let (party, body) = (tx.body.actor(), &tx.body);
+    let operation = body.operation_hash();
+    let row = IdempotencyRecord { operation, height: block.height, index };
+    state.put(&key::idempotency(&party, &body.key), &row);
+    let day = key::day(body.key.day());
+    let before = state.get::<KeyDayRecord>(&day)?.unwrap_or(KeyDayRecord { running: Hash::ZERO, count: 0 });
+    let parts: [&[u8]; 6] = [
+        &before.running.0,
+        &party.0,
+        &body.key.0,
+        &operation.0,
+        &block.height.to_le_bytes(),
+        &index.to_le_bytes(),
+    ];
+    state.put(&day, &KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: before.count + 1 });
+    Ok(())
+}
+
+/// The id of something that an item makes.
+fn made_by(tag: tag::Tag, item: &Hash, place: u32) -> [u8; 32] {
+    hash(tag, &[&item.0, &codec::encode(&place)]).0
+}

@@ -1,0 +1,217 @@
+//! Operations that the chain does itself: parties, keys, roles, assets, accounts, calendars, money, grants.
+
+use super::run::{Run, Trouble, party as party_of};
+use crate::ledger::{Draft, Line, open_account};
+use crate::fault::Fault;
+use crate::state::Overlay;
+use crate::state::record::{
+    AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, GrantRecord, Holder, KeyRecord, PartyRecord, RoleRecord, key,
+};
+use crate::state::Kind;
+use tenor_abi::codec;
+use tenor_abi::date::Timestamp;
+use tenor_abi::entry::Side;
+use tenor_abi::id::{AccountId, Hash, PartyId};
+use tenor_abi::limit::AMOUNT_MAX;
+use tenor_abi::money::SCALE_MAX;
+use tenor_abi::refusal::Refusal;
+use tenor_abi::role::Role;
+use tenor_wire::op::{
+    AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp, RevokeOp, RoleOp, TransferOp, calendar_id,
+};
+use tenor_wire::receipt::EntrySource;
+
+type Ran = Result<Vec<u8>, Trouble>;
+
+/// Makes a party. By operations staff of its home bank.
+pub(super) fn party(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &PartyOp) -> Ran {
+    run.staff(state, &op.home, Role::Operations)?;
+    insert_party(state, op)?;
+    Ok(codec::encode(&op.party))
+}
+
+/// Writes a new party and its first key.
+pub(super) fn insert_party(state: &mut Overlay<'_>, op: &PartyOp) -> Result<(), Trouble> {
+    if state.get::<PartyRecord>(&op.party.0)?.is_some() {
+        return Err(Refusal::Exists { what: Hash(op.party.0) }.into());
+    }
+    let home = PartyRecord { home: op.home, kind: op.kind, person: op.person, name: op.name };
+    if op.kind == PartyKind::Bank && op.home != op.party {
+        return Err(Refusal::BadValue { rule: "a bank is its own home bank".into() }.into());
+    }
+    state.put(&op.party.0, &home);
+    insert_key(state, &op.party, 0, &op.key)
+}
+
+fn insert_key(state: &mut Overlay<'_>, party: &PartyId, number: u16, def: &KeyDef) -> Result<(), Trouble> {
+    let row = key::key(party, number);
+    if state.get::<KeyRecord>(&row)?.is_some() {
+        return Err(Refusal::Exists { what: Hash(party.0) }.into());
+    }
+    def.public.verifier().map_err(|error| Refusal::BadValue { rule: format!("key: {error}") })?;
+    let record = KeyRecord { public: def.public, role: def.role, expires_at: def.expires_at, revoked_at: None };
+    state.put(&row, &record);
+    Ok(())
+}
+
+/// Changes keys. By the party itself, or by operations staff of its home bank.
+pub(super) fn key(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &KeyOp) -> Ran {
+    let party = party_of(state, &op.party)?;
+    if !run.has(&op.party) {
+        run.staff(state, &party.home, Role::Operations)?;
+    }
+    match &op.change {
+        KeyChange::Add(def) => insert_key(state, &op.party, op.number, def)?,
+        KeyChange::Revoke => {
+            let row = key::key(&op.party, op.number);
+            let unknown = || Refusal::BadValue { rule: format!("{} has no key {}", op.party, op.number) };
+            let mut record: KeyRecord = state.get(&row)?.ok_or_else(unknown)?;
+            record.revoked_at.get_or_insert(run.time());
+            state.put(&row, &record);
+        }
+    }
+    Ok(vec![])
+}
+
+/// Gives or takes a role. By operations staff of the bank.
+pub(super) fn role(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &RoleOp) -> Ran {
+    run.staff(state, &op.bank, Role::Operations)?;
+    party_of(state, &op.party)?;
+    set_role(state, op, run.time());
+    Ok(vec![])
+}
+
+/// Writes a role as given or taken.
+pub(super) fn set_role(state: &mut Overlay<'_>, op: &RoleOp, since: Timestamp) {
+    let row = key::role(&op.bank, &op.party, op.role);
+    if op.granted { state.put(&row, &RoleRecord { since }) } else { state.delete(Kind::Role, &row) }
+}
+
+/// Makes an asset. By the issuer itself, or by operations staff there.
+pub(super) fn asset(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &AssetOp) -> Ran {
+    let issuer = party_of(state, &op.issuer)?;
+    if !run.has(&op.issuer) {
+        run.staff(state, &issuer.home, Role::Operations)?;
+    }
+    insert_asset(state, op)?;
+    Ok(codec::encode(&op.id()))
+}
+
+/// Writes a new asset.
+pub(super) fn insert_asset(state: &mut Overlay<'_>, op: &AssetOp) -> Result<(), Trouble> {
+    let id = op.id();
+    if op.scale > SCALE_MAX {
+        let rule = format!("an asset has at most {SCALE_MAX} decimals, {} given", op.scale);
+        return Err(Refusal::BadValue { rule }.into());
+    }
+    if state.get::<AssetRecord>(&id.0)?.is_some() {
+        return Err(Refusal::Exists { what: Hash(id.0) }.into());
+    }
+    let record = AssetRecord {
+        issuer: op.issuer,
+        code: op.code,
+        scale: op.scale,
+        kind: op.kind,
+        freezable: op.freezable,
+        clawback: op.clawback,
+    };
+    state.put(&id.0, &record);
+    Ok(())
+}
+
+/// Opens an account. By the owner or operations staff of its home bank; a floor below zero is the issuer's to
+/// give.
+pub(super) fn account(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &AccountOp) -> Ran {
+    let owner = party_of(state, &op.owner)?;
+    if op.floor < 0 {
+        let asset: AssetRecord = state.get(&op.asset.0)?.ok_or(Refusal::UnknownAsset { asset: op.asset })?;
+        run.staff(state, &asset.issuer, Role::Operations)?;
+    } else if !run.has(&op.owner) {
+        run.staff(state, &owner.home, Role::Operations)?;
+    }
+    let id = open_account(state, Holder::Party(op.owner), op.asset, &op.purpose, op.floor, op.ceiling)?;
+    Ok(codec::encode(&id))
+}
+
+/// Publishes a calendar or its next form. By the publisher itself, or by operations staff there; changes
+/// touch only days after tomorrow.
+pub(super) fn calendar(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &CalendarOp) -> Ran {
+    let publisher = party_of(state, &op.publisher)?;
+    if !run.has(&op.publisher) {
+        run.staff(state, &publisher.home, Role::Operations)?;
+    }
+    let id = calendar_id(&op.publisher, op.code);
+    op.calendar.validate().map_err(|error| Refusal::BadValue { rule: format!("calendar: {error}") })?;
+    if let Some(old) = state.get::<CalendarRecord>(&id.0)? {
+        let tomorrow = run.business_date(state, &publisher.home)?.add_days(1);
+        if let Some(day) = old.calendar.first_difference(&op.calendar).filter(|day| *day <= tomorrow) {
+            let rule = format!("a calendar changes only after tomorrow, {tomorrow}; it would change on {day}");
+            return Err(Refusal::BadValue { rule }.into());
+        }
+    }
+    let record = CalendarRecord { publisher: op.publisher, code: op.code, calendar: op.calendar.clone() };
+    state.put(&id.0, &record);
+    Ok(codec::encode(&id))
+}
+
+/// Moves money from an account whose owner signs. Value-dated by the asset issuer's bank.
+pub(super) fn transfer(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &TransferOp) -> Ran {
+    let from: AccountRecord = state.get(&op.from.0)?.ok_or(Refusal::UnknownAccount { account: op.from })?;
+    let minor = i128::try_from(op.amount).unwrap_or(i128::MAX);
+    let issuer = state.get::<AssetRecord>(&from.asset.0)?.map(|asset| asset.issuer);
+    let issuer = issuer.ok_or_else(|| Fault::State(format!("the asset of {} is missing", op.from)))?;
+    let bank = party_of(state, &issuer)?.home;
+    let line = |account: AccountId, side| Line { account, side, minor, code: None };
+    let draft = Draft {
+        id: run.next_entry(),
+        source: EntrySource::Party,
+        booked_at: run.time(),
+        value_date: run.business_date(state, &bank)?,
+        lines: vec![line(op.from, Side::Debit), line(op.to, Side::Credit)],
+        narrative: op.narrative,
+        reference: op.reference,
+    };
+    let index = run.book(state, draft)?;
+    Ok(codec::encode(&index))
+}
+
+/// Allows an agreement to debit an account. By its owner.
+pub(super) fn grant(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &GrantOp) -> Ran {
+    owner_signed(state, run, &op.account)?;
+    let agreement = op.seen.agreement;
+    let record: AgreementRecord = state.get(&agreement.0)?.ok_or(Refusal::UnknownAgreement { agreement })?;
+    super::agreement::check_seen(&record, &op.seen)?;
+    if op.per_entry < 1 || op.per_period < op.per_entry || op.per_period > AMOUNT_MAX {
+        let rule = "a grant's maximum per entry is at least 1, per period at least that, at most 10^30".into();
+        return Err(Refusal::BadValue { rule }.into());
+    }
+    let record = GrantRecord {
+        code: op.seen.code,
+        per_entry: op.per_entry,
+        per_period: op.per_period,
+        period: op.period,
+        expires_at: op.expires_at,
+        used: vec![],
+    };
+    state.put(&key::grant(&op.account, &agreement), &record);
+    Ok(vec![])
+}
+
+/// Takes back a grant. By the owner of the account.
+pub(super) fn revoke(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &RevokeOp) -> Ran {
+    owner_signed(state, run, &op.account)?;
+    let row = key::grant(&op.account, &op.agreement);
+    if state.get::<GrantRecord>(&row)?.is_none() {
+        return Err(Refusal::DebitNotAllowed { account: op.account }.into());
+    }
+    state.delete(Kind::Grant, &row);
+    Ok(vec![])
+}
+
+fn owner_signed(state: &Overlay<'_>, run: &Run<'_>, account: &AccountId) -> Result<(), Trouble> {
+    let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+    match record.owner {
+        Holder::Party(owner) if run.has(&owner) => Ok(()),
+        _ => Err(Refusal::NotAuthorised.into()),
+    }
+}

@@ -1,0 +1,70 @@
+//! Publishing a contract: the module is admitted, its spec checked, its exposure limited.
+
+use super::run::{Run, Trouble};
+use crate::state::Overlay;
+use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
+use crate::vm;
+use tenor_abi::codec;
+use tenor_abi::id::{CodeHash, Hash, PartyId};
+use tenor_abi::limit::AMOUNT_MAX;
+use tenor_abi::refusal::Refusal;
+use tenor_abi::role::Role;
+use tenor_abi::spec::Spec;
+use tenor_abi::tag;
+use tenor_wire::crypto::hash;
+use tenor_wire::op::PublishOp;
+
+/// The identity of a module as published by a bank.
+pub fn code_hash(bank: &PartyId, wasm: &[u8]) -> CodeHash {
+    CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
+}
+
+/// Publishes a contract. By product managers of the bank.
+pub(super) fn publish(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &PublishOp) -> Result<Vec<u8>, Trouble> {
+    run.staff(state, &op.bank, Role::ProductManager)?;
+    let code = code_hash(&op.bank, &op.wasm);
+    let admitted = vm::admit(&op.wasm).map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
+    let rule = |error: &dyn std::fmt::Display| Refusal::NotAdmitted { rule: error.to_string(), offset: 0 };
+    let spec = Spec::from_section(&admitted.spec).map_err(|error| rule(&error))?;
+    spec.validate(&admitted.exports).map_err(|error| rule(&error))?;
+    if spec.schedules.len() > usize::from(run.block.parameters.limits.schedules_max) {
+        let text = format!("{} schedules, at most {} allowed", spec.schedules.len(), run.block.parameters.limits.schedules_max);
+        return Err(rule(&text).into());
+    }
+    let name = key::name(&op.bank, &spec.name, &spec.version);
+    if state.get::<ContractRecord>(&code.0)?.is_some() || state.get::<NameRow>(&name)?.is_some() {
+        return Err(Refusal::Exists { what: Hash(code.0) }.into());
+    }
+    limit_exposure(state, op, &spec)?;
+    let record = ContractRecord {
+        bank: op.bank,
+        name: spec.name.clone(),
+        version: spec.version,
+        spec: codec::encode(&spec),
+        height: run.block.height,
+    };
+    state.put(&code.0, &record);
+    state.put(&code.0, &CodeRecord { wasm: op.wasm.clone() });
+    state.put(&name, &NameRow { code });
+    // While one validator makes the blocks it compiles before it includes the publication.
+    run.block.guest.load(&code, &op.wasm)?;
+    Ok(codec::encode(&code))
+}
+
+/// Sets the most that the product may have outstanding; only the issuer of an asset can.
+fn limit_exposure(state: &mut Overlay<'_>, op: &PublishOp, spec: &Spec) -> Result<(), Trouble> {
+    if !op.exposure.is_sorted_by(|a, b| a.asset < b.asset) {
+        return Err(Refusal::BadValue { rule: "exposure limits must ascend by asset, each once".into() }.into());
+    }
+    for limit in &op.exposure {
+        let asset: AssetRecord = state.get(&limit.asset.0)?.ok_or(Refusal::UnknownAsset { asset: limit.asset })?;
+        if asset.issuer != op.bank || limit.limit > AMOUNT_MAX {
+            let rule = format!("only the issuer of {} limits a product's exposure in it, to at most 10^30", limit.asset);
+            return Err(Refusal::BadValue { rule }.into());
+        }
+        let row = key::exposure(&op.bank, &limit.asset, &spec.name);
+        let used = state.get::<ExposureRecord>(&row)?.map_or(0, |old| old.used);
+        state.put(&row, &ExposureRecord { limit: limit.limit, used });
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! One item on its way: who signed, what gas is left, what it has booked and reported so far.
+
+use super::BlockContext;
+use crate::fault::{Fault, Stop};
+use crate::ledger::{self, Draft, Signed};
+use crate::state::Overlay;
+use crate::state::record::{PartyRecord, RoleRecord, key};
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::EntryId;
+use tenor_abi::event::{Event, EventBody};
+use tenor_abi::id::{AgreementId, Hash, PartyId, ProposalId};
+use tenor_abi::refusal::{Failure, Refusal};
+use tenor_abi::role::Role;
+use tenor_wire::receipt::Entry;
+use tenor_wire::tx::Transaction;
+
+/// Why an item has no effect.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// A rule or the contract says no.
+    Refused { code: u16, data: Vec<u8> },
+    /// It ran out of something or trapped.
+    Failed(Failure),
+    /// The replica is broken.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        Trouble::Refused { code: refusal.code(), data: refusal.data() }
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Fault(fault)
+    }
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Trouble {
+        match stop {
+            Stop::Refused(refusal) => refusal.into(),
+            Stop::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// One item on its way.
+pub(super) struct Run<'a> {
+    pub block: &'a BlockContext<'a>,
+    /// Transaction or occurrence.
+    pub item: Hash,
+    /// Who acts; nobody when the chain itself does.
+    pub actor: Option<PartyId>,
+    /// Whose authority counts for the books.
+    pub signed: Signed,
+    /// Who approved, when a proposal is carried out.
+    pub approver: Option<PartyId>,
+    /// A proposal that ends with this item, whatever becomes of it.
+    pub ended_proposal: Option<ProposalId>,
+    pub gas_limit: u64,
+    pub gas_left: u64,
+    pub entries: Vec<Entry>,
+    pub events: Vec<Event>,
+    event_bytes: usize,
+}
+
+impl<'a> Run<'a> {
+    pub fn of_transaction(block: &'a BlockContext<'a>, tx: &Transaction) -> Run<'a> {
+        let body = &tx.body;
+        let parties = body.authorisers.iter().map(|authoriser| authoriser.party).collect();
+        let signed = Signed::by(parties, body.spend_max.clone(), None);
+        Run::new(block, Hash(tx.id().0), Some(body.actor()), signed, body.gas_limit)
+    }
+
+    pub fn of_chain(block: &'a BlockContext<'a>, item: Hash, gas_limit: u64) -> Run<'a> {
+        Run::new(block, item, None, Signed::default(), gas_limit)
+    }
+
+    fn new(block: &'a BlockContext<'a>, item: Hash, actor: Option<PartyId>, signed: Signed, gas_limit: u64) -> Run<'a> {
+        Run {
+            block,
+            item,
+            actor,
+            signed,
+            approver: None,
+            ended_proposal: None,
+            gas_limit,
+            gas_left: gas_limit,
+            entries: vec![],
+            events: vec![],
+            event_bytes: 0,
+        }
+    }
+
+    pub fn gas_used(&self) -> u64 {
+        self.gas_limit - self.gas_left
+    }
+
+    pub fn charge(&mut self, gas: u64) -> Result<(), Trouble> {
+        match self.gas_left.checked_sub(gas) {
+            Some(left) => {
+                self.gas_left = left;
+                Ok(())
+            }
+            None => {
+                self.gas_left = 0;
+                Err(Trouble::Failed(Failure::OutOfGas))
+            }
+        }
+    }
+
+    /// Books an entry of this item.
+    pub fn book(&mut self, state: &mut Overlay<'_>, draft: Draft) -> Result<u32, Stop> {
+        let limit = self.block.parameters.limits.item_entries;
+        if self.entries.len() >= limit as usize {
+            return Err(Refusal::BadValue { rule: format!("an item books at most {limit} entries") }.into());
+        }
+        let plan = ledger::plan(state, draft, &self.signed)?;
+        let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;
+        self.entries.push(entry);
+        Ok(self.entries.len() as u32 - 1)
+    }
+
+    /// The name of the next entry.
+    pub fn next_entry(&self) -> EntryId {
+        EntryId { item: self.item, index: self.entries.len() as u32 }
+    }
+
+    /// Reports an event of an agreement.
+    pub fn report(&mut self, agreement: AgreementId, body: EventBody) -> Result<(), Trouble> {
+        let limits = &self.block.parameters.limits;
+        if let EventBody::Contract { data, .. } = &body {
+            self.event_bytes += data.len();
+        }
+        if self.events.len() >= limits.item_events as usize || self.event_bytes > limits.item_event_bytes as usize {
+            return Err(Trouble::Failed(Failure::HostRule));
+        }
+        self.events.push(Event { agreement, body });
+        Ok(())
+    }
+
+    /// Whether a party whose own authority counts signed: everybody but an approver.
+    pub fn has(&self, party: &PartyId) -> bool {
+        self.signed.has(party) && self.approver != Some(*party)
+    }
+
+    /// Whether somebody whose own authority counts holds a role at a bank.
+    pub fn has_role(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<bool, Fault> {
+        for party in &self.signed.parties {
+            if self.has(party) && holds_role(state, bank, party, role)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// An act of a bank's administration: one with the role signs, and outside a sandbox a second approves.
+    pub fn staff(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<(), Stop> {
+        if !self.has_role(state, bank, role)? {
+            return Err(Refusal::RoleMissing { role, bank: *bank }.into());
+        }
+        if self.block.parameters.sandbox { Ok(()) } else { self.second_person(state, bank, role) }
+    }
+
+    /// A second person with a role must have approved.
+    pub fn second_person(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<(), Stop> {
+        let approver = self.approver.ok_or(Refusal::FourEyes { role })?;
+        if holds_role(state, bank, &approver, role)? { Ok(()) } else { Err(Refusal::RoleMissing { role, bank: *bank }.into()) }
+    }
+
+    /// The business date of a bank at block time.
+    pub fn business_date(&self, state: &Overlay<'_>, bank: &PartyId) -> Result<Date, Fault> {
+        Ok(crate::schedule::business_date(&crate::schedule::zone(state, bank)?, self.time()))
+    }
+
+    pub fn time(&self) -> Timestamp {
+        self.block.time
+    }
+}
+
+pub(super) fn holds_role(state: &Overlay<'_>, bank: &PartyId, party: &PartyId, role: Role) -> Result<bool, Fault> {
+    Ok(state.get::<RoleRecord>(&key::role(bank, party, role))?.is_some())
+}
+
+pub(super) fn party(state: &Overlay<'_>, party: &PartyId) -> Result<PartyRecord, Stop> {
+    Ok(state.get(&party.0)?.ok_or(Refusal::UnknownParty { party: *party })?)
+}

@@ -1,0 +1,17 @@
+//! The ledger: double entry over accounts with counters, floors, ceilings and history.
+//!
+//! [`plan`] judges a draft against state and changes nothing; [`commit`] books what was planned. A contract
+//! can ask for entries; only this floor writes a balance.
+
+mod account;
+mod authority;
+mod book;
+mod plan;
+
+pub use account::{balance, open_account, trial_balance, TrialRow};
+pub use authority::{Signed, period_start};
+pub use book::commit;
+pub use plan::{Draft, Line, Plan, plan};
+
+/// Most postings of an entry.
+pub const POSTINGS_MAX: usize = 8190;

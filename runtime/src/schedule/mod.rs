@@ -1,0 +1,14 @@
+//! Schedules: recurrence as chain state, each occurrence in the due queue once, never lost.
+//!
+//! The host owns the recurrence. A handler that is refused or fails does not touch it: what comes next is
+//! decided here, from the record and the outcome.
+
+mod clock;
+mod queue;
+mod turn;
+
+pub use clock::{business_date, business_day_start, calendar, zone};
+pub use queue::{heads, next_wake};
+pub use turn::{
+    Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start, suspend,
+};

@@ -1,0 +1,9 @@
+//! State: what the chain knows after the last item, as typed records over canonical bytes.
+
+pub mod namespace;
+pub mod record;
+mod overlay;
+
+pub use namespace::Kind;
+pub use overlay::{Base, Mark, Overlay};
+pub use record::Record;

@@ -1,0 +1,433 @@
+//! The kernel's records: a version byte, then canonical bytes.
+
+use super::namespace::Kind;
+use crate::fault::Fault;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tenor_abi::calendar::Calendar;
+use tenor_abi::codec;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::{EntryId, Side};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, PartyId};
+use tenor_abi::money::{Code, Currency};
+use tenor_abi::recurrence::Recurrence;
+use tenor_abi::role::Role;
+use tenor_abi::spec::{Period, Version};
+use tenor_wire::crypto::PublicKey;
+use tenor_wire::merkle::Mmr;
+use tenor_wire::op::{AssetKind, KeyRole, Operation, PartyKind, Purpose, Spend};
+
+/// Version of the records' form.
+pub const RECORD_VERSION: u8 = 1;
+
+/// Something stored under a kind.
+pub trait Record: Serialize + DeserializeOwned {
+    /// Its kind.
+    const KIND: Kind;
+}
+
+/// Version byte and canonical bytes.
+pub fn to_bytes<R: Record>(record: &R) -> Vec<u8> {
+    let mut bytes = vec![RECORD_VERSION];
+    bytes.extend(codec::encode(record));
+    bytes
+}
+
+/// The record of stored bytes.
+///
+/// # Errors
+/// [`Fault::State`] naming the key.
+pub fn from_bytes<R: Record>(full_key: &[u8], bytes: &[u8]) -> Result<R, Fault> {
+    let damaged = || Fault::State(format!("{:?} record at {} cannot be read", R::KIND, hex(full_key)));
+    let rest = bytes.strip_prefix(&[RECORD_VERSION]).ok_or_else(damaged)?;
+    codec::decode_own(rest).map_err(|_| damaged())
+}
+
+/// Bytes in hexadecimal, for messages.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Who owns an account.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Holder {
+    /// A party.
+    Party(PartyId),
+    /// An agreement: the account is one of its books.
+    Agreement(AgreementId),
+}
+
+impl Holder {
+    /// The 32 bytes of the owner's id.
+    pub fn bytes(&self) -> &[u8; 32] {
+        match self {
+            Holder::Party(id) => &id.0,
+            Holder::Agreement(id) => &id.0,
+        }
+    }
+}
+
+macro_rules! records {
+    ($($(#[$doc:meta])* $kind:ident => $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        pub struct $name { $($(#[$fdoc])* pub $field: $ty,)* }
+        impl Record for $name {
+            const KIND: Kind = Kind::$kind;
+        }
+    )*};
+}
+
+records! {
+    /// A party.
+    Party => PartyRecord {
+        /// Bank that knows the party.
+        home: PartyId,
+        /// Kind.
+        kind: PartyKind,
+        /// Commitment to the person.
+        person: Hash,
+        /// Commitment to the name.
+        name: Hash,
+    }
+    /// A party's key.
+    Key => KeyRecord {
+        /// Public key.
+        public: PublicKey,
+        /// Where it lives.
+        role: KeyRole,
+        /// When it ends.
+        expires_at: Option<Timestamp>,
+        /// When it was ended.
+        revoked_at: Option<Timestamp>,
+    }
+    /// A role is held.
+    Role => RoleRecord {
+        /// Since when.
+        since: Timestamp,
+    }
+    /// An asset.
+    Asset => AssetRecord {
+        /// Who issues it.
+        issuer: PartyId,
+        /// Code.
+        code: Code,
+        /// Decimals.
+        scale: u8,
+        /// Kind.
+        kind: AssetKind,
+        /// Whether the issuer may freeze.
+        freezable: bool,
+        /// Whether the issuer may debit.
+        clawback: bool,
+    }
+    /// An account.
+    Account => AccountRecord {
+        /// Whose.
+        owner: Holder,
+        /// In what.
+        asset: AssetId,
+        /// For what.
+        purpose: Purpose,
+        /// Code and decimals of the asset, which never change.
+        currency: Currency,
+        /// Posted debits, minor units.
+        debits_posted: u128,
+        /// Posted credits, minor units.
+        credits_posted: u128,
+        /// Debits set aside by holds, minor units.
+        debits_pending: u128,
+        /// Credits that holds will bring, minor units; they count for nothing.
+        credits_pending: u128,
+        /// Lowest balance.
+        floor: i128,
+        /// Highest balance.
+        ceiling: Option<i128>,
+        /// Nothing comes in.
+        frozen_in: bool,
+        /// Nothing goes out.
+        frozen_out: bool,
+        /// Closed for good.
+        closed: bool,
+        /// Postings so far.
+        history_count: u64,
+        /// Root over them.
+        history_root: Hash,
+    }
+    /// What an agreement may debit an account by.
+    Grant => GrantRecord {
+        /// Code that it was given to; other code ends it.
+        code: CodeHash,
+        /// Most per entry, minor units.
+        per_entry: u128,
+        /// Most per period, minor units.
+        per_period: u128,
+        /// The period.
+        period: Period,
+        /// When it ends.
+        expires_at: Option<Timestamp>,
+        /// What was used in the latest periods, by their first day, ascending.
+        used: Vec<(Date, u128)>,
+    }
+    /// An agreement.
+    Agreement => AgreementRecord {
+        /// Its contract.
+        code: CodeHash,
+        /// Bank that published it.
+        bank: PartyId,
+        /// Who opened it.
+        opened_by: PartyId,
+        /// When.
+        opened_at: Timestamp,
+        /// Version of the terms, from 0.
+        terms_version: u32,
+        /// Terms in the encoding of the spec.
+        terms: Vec<u8>,
+        /// Lifecycle state.
+        state: u16,
+        /// Who signed the terms, ascending.
+        signers: Vec<PartyId>,
+        /// Storage keys in use.
+        keys: u32,
+    }
+    /// A schedule of an agreement.
+    Schedule => ScheduleRecord {
+        /// When it falls due; the host owns it.
+        recurrence: Recurrence,
+        /// Number of the next occurrence within the recurrence, from 0.
+        place: u32,
+        /// What to add to `place` to get an occurrence's number: numbers never restart.
+        base: u32,
+        /// Where the next occurrence stands.
+        waiting: Waiting,
+    }
+    /// An action waiting for approval.
+    Proposal => ProposalRecord {
+        /// Who proposed it.
+        proposer: PartyId,
+        /// The proposer's person.
+        person: Hash,
+        /// What to do.
+        operation: Operation,
+        /// Gas limit of the doing.
+        gas_limit: u64,
+        /// `spend_max` of the doing.
+        spend_max: Vec<Spend>,
+        /// Last block time for an approval.
+        expires_at: Timestamp,
+    }
+    /// A calendar.
+    Calendar => CalendarRecord {
+        /// Who publishes it.
+        publisher: PartyId,
+        /// Code.
+        code: Code,
+        /// Weekend and holidays.
+        calendar: Calendar,
+    }
+    /// A published contract.
+    Contract => ContractRecord {
+        /// By which bank.
+        bank: PartyId,
+        /// Name.
+        name: String,
+        /// Version.
+        version: Version,
+        /// Spec in canonical bytes.
+        spec: Vec<u8>,
+        /// Block height of its publication.
+        height: u64,
+    }
+    /// The bytes of a module.
+    Code => CodeRecord {
+        /// As deployed.
+        wasm: Vec<u8>,
+    }
+    /// A bank's zone and cut-off over time.
+    Zone => ZoneRecord {
+        /// Ascending by instant; the first begins at zero.
+        rows: Vec<ZoneRow>,
+    }
+    /// Idempotency keys of a day.
+    KeyDay => KeyDayRecord {
+        /// Running hash in executed order.
+        running: Hash,
+        /// How many.
+        count: u64,
+    }
+    /// Which idempotency keys are accepted.
+    KeyWindow => KeyWindowRecord {
+        /// Oldest day that is accepted; it only rises.
+        oldest_day: u32,
+    }
+    /// A product's exposure in an asset.
+    Exposure => ExposureRecord {
+        /// The most, minor units.
+        limit: u128,
+        /// What is outstanding, minor units.
+        used: u128,
+    }
+    /// What a used idempotency key stands for.
+    Idempotency => IdempotencyRecord {
+        /// Hash of the operation.
+        operation: Hash,
+        /// Block of the receipt.
+        height: u64,
+        /// Place in the block.
+        index: u32,
+    }
+    /// One posting of an account, with the counters after it.
+    History => HistoryRecord {
+        /// The entry.
+        entry: EntryId,
+        /// Block that booked it.
+        height: u64,
+        /// Block time.
+        booked_at: Timestamp,
+        /// Value date.
+        value_date: Date,
+        /// Debit or credit.
+        side: Side,
+        /// Minor units.
+        amount: u128,
+        /// Posted debits after it.
+        debits_posted: u128,
+        /// Posted credits after it.
+        credits_posted: u128,
+    }
+    /// Peaks of an account's history tree.
+    HistoryPeaks => HistoryPeaksRecord {
+        /// The tree so far.
+        tree: Mmr,
+    }
+    /// A row that stands for itself.
+    Due => DueRow {}
+    /// The contract of a name.
+    Name => NameRow {
+        /// Its code.
+        code: CodeHash,
+    }
+    /// A row that stands for itself.
+    AccountOf => AccountOfRow {}
+    /// A row that stands for itself.
+    AgreementOf => AgreementOfRow {}
+}
+
+impl AccountRecord {
+    /// Posted credits less posted debits.
+    pub fn balance(&self) -> i128 {
+        self.credits_posted as i128 - self.debits_posted as i128
+    }
+
+    /// What can be debited now: balance less pending debits, down to the floor; never below zero.
+    pub fn available(&self) -> u128 {
+        let free = self.balance() - self.debits_pending as i128 - self.floor;
+        u128::try_from(free).unwrap_or(0)
+    }
+}
+
+/// Where the next occurrence of a schedule stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Waiting {
+    /// In the due queue.
+    Due {
+        /// Day of the occurrence, moved to a business day.
+        date: Date,
+        /// Day of this attempt.
+        attempt_date: Date,
+        /// Instant of this attempt.
+        due: Timestamp,
+        /// Attempt, from 0.
+        attempt: u8,
+        /// Whether it was moved because its day had become a holiday; that happens once.
+        moved: bool,
+    },
+    /// Held by the contract, a pause or the end of retries, since an instant.
+    Held {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A handler failed; waits for the bank.
+    Suspended {
+        /// Code of the failure.
+        code: u16,
+    },
+    /// No occurrence follows.
+    Ended,
+}
+
+/// A bank's zone from an instant on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ZoneRow {
+    /// From when.
+    pub from: Timestamp,
+    /// Minutes east of UTC, −720..=840.
+    pub offset_minutes: i16,
+    /// Minutes after local midnight at which the business date changes, 0..=1439.
+    pub cutoff_minutes: u16,
+}
+
+/// Keys of records, in one place.
+pub mod key {
+    use super::*;
+
+    fn join(parts: &[&[u8]]) -> Vec<u8> {
+        parts.concat()
+    }
+    /// party, key number.
+    pub fn key(party: &PartyId, number: u16) -> Vec<u8> {
+        join(&[&party.0, &number.to_be_bytes()])
+    }
+    /// bank, party, role.
+    pub fn role(bank: &PartyId, party: &PartyId, role: Role) -> Vec<u8> {
+        join(&[&bank.0, &party.0, &[role as u8]])
+    }
+    /// account, agreement.
+    pub fn grant(account: &AccountId, agreement: &AgreementId) -> Vec<u8> {
+        join(&[&account.0, &agreement.0])
+    }
+    /// agreement, schedule.
+    pub fn schedule(agreement: &AgreementId, kind: u16) -> Vec<u8> {
+        join(&[&agreement.0, &kind.to_be_bytes()])
+    }
+    /// agreement, the contract's own key.
+    pub fn storage(agreement: &AgreementId, own: &[u8]) -> Vec<u8> {
+        join(&[&agreement.0, own])
+    }
+    /// bank, asset, product name.
+    pub fn exposure(bank: &PartyId, asset: &AssetId, product: &str) -> Vec<u8> {
+        join(&[&bank.0, &asset.0, product.as_bytes()])
+    }
+    /// day.
+    pub fn day(day: u32) -> Vec<u8> {
+        day.to_be_bytes().to_vec()
+    }
+    /// day, party, idempotency key.
+    pub fn idempotency(party: &PartyId, key: &tenor_wire::tx::IdempotencyKey) -> Vec<u8> {
+        join(&[&key.day().to_be_bytes(), &party.0, &key.0])
+    }
+    /// account, sequence.
+    pub fn history(account: &AccountId, sequence: u64) -> Vec<u8> {
+        join(&[&account.0, &sequence.to_be_bytes()])
+    }
+    /// bank, due time, agreement, schedule, number, attempt: the order in which occurrences run.
+    pub fn due(bank: &PartyId, due: Timestamp, item: &tenor_wire::block::DueItem) -> Vec<u8> {
+        join(&[
+            &bank.0,
+            &due.0.to_be_bytes(),
+            &item.agreement.0,
+            &item.kind.to_be_bytes(),
+            &item.number.to_be_bytes(),
+            &[item.attempt],
+        ])
+    }
+    /// bank, name, version.
+    pub fn name(bank: &PartyId, name: &str, version: &Version) -> Vec<u8> {
+        let version = [version.major.to_be_bytes(), version.minor.to_be_bytes(), version.patch.to_be_bytes()].concat();
+        join(&[&bank.0, name.as_bytes(), &[0], &version])
+    }
+    /// owner, account or agreement.
+    pub fn pair(owner: &[u8; 32], owned: &[u8; 32]) -> Vec<u8> {
+        join(&[owner, owned])
+    }
+}

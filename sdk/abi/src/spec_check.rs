@@ -1,0 +1,196 @@
+//! Whether a spec holds together: what the host relies on before it lets a contract in.
+
+use crate::spec::{
+    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Spec, SpecError, StateKind, TYPES_OWN, TypeDef, TypeNumber,
+};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Longest name of anything in a spec, in bytes.
+pub const NAME_BYTES_MAX: usize = 48;
+/// Longest name of a contract or a book: it becomes an account's purpose code.
+pub const BOOK_NAME_BYTES_MAX: usize = 16;
+/// Most terms, states, calls, errors, events, books, fields: each.
+pub const LIST_MAX: usize = 128;
+
+type Checked = Result<(), SpecError>;
+
+fn broken(place: impl Into<String>, rule: impl Into<String>) -> SpecError {
+    SpecError::Rule { place: place.into(), rule: rule.into() }
+}
+
+fn ensure(holds: bool, place: impl FnOnce() -> String, rule: &str) -> Checked {
+    if holds { Ok(()) } else { Err(broken(place(), rule)) }
+}
+
+impl Spec {
+    /// Checks the spec against itself and against the calls that the module exports.
+    ///
+    /// # Errors
+    /// [`SpecError::Rule`]: the first rule that is broken, and where.
+    pub fn validate(&self, exports: &[String]) -> Checked {
+        ensure(self.abi == ABI_VERSION, || "abi".into(), "built for another version of the host")?;
+        ensure(is_kebab(&self.name, 32), || format!("name `{}`", self.name), "1 to 32 of a-z, 0-9 and -")?;
+        self.check_lengths()?;
+        self.check_types()?;
+        self.check_terms()?;
+        self.check_states()?;
+        self.check_books()?;
+        self.check_schedules()?;
+        self.calls.iter().enumerate().try_for_each(|(place, call)| self.check_call(place, call, exports))?;
+        self.check_names()
+    }
+
+    fn check_lengths(&self) -> Checked {
+        let lists = [
+            ("types", self.types.len()),
+            ("terms", self.terms.len()),
+            ("states", self.states.len()),
+            ("schedules", self.schedules.len()),
+            ("books", self.books.len()),
+            ("storage", self.storage.len()),
+            ("calls", self.calls.len()),
+            ("errors", self.errors.len()),
+            ("events", self.events.len()),
+            ("purposes", self.purposes.len()),
+        ];
+        match lists.into_iter().find(|(_, length)| *length > LIST_MAX) {
+            Some((name, length)) => Err(broken(name, format!("{length} entries, at most {LIST_MAX} allowed"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Types refer only to basic types and to earlier ones of their own, so they cannot nest without end.
+    fn check_types(&self) -> Checked {
+        for (place, ty) in self.types.iter().enumerate() {
+            let earlier = |number: &TypeNumber| self.is_type_before(*number, place);
+            let sound = match ty {
+                TypeDef::Option(of) => earlier(of) && !matches!(self.own_type(*of), Some(TypeDef::Option(_))),
+                TypeDef::List(of) => earlier(of) && *of != Basic::Unit as u16,
+                TypeDef::Record { fields, .. } => fields.iter().all(|field| earlier(&field.ty)),
+                TypeDef::Enum { variants, .. } => !variants.is_empty() && variants.len() <= LIST_MAX,
+            };
+            ensure(sound, || format!("type {place}"), "names a type that does not stand before it")?;
+        }
+        let fields = |list: &[FieldDef]| list.iter().map(|field| field.ty).collect::<Vec<_>>();
+        let used = (self.terms.iter().map(|term| term.ty))
+            .chain(self.storage.iter().flat_map(|field| [field.key, field.value]))
+            .chain(self.calls.iter().flat_map(|call| fields(&call.arguments)))
+            .chain(self.calls.iter().map(|call| call.returns))
+            .chain(self.errors.iter().chain(&self.events).flat_map(|message| fields(&message.fields)));
+        for number in used {
+            ensure(self.is_type_before(number, self.types.len()), || format!("type {number}"), "is used and not defined")?;
+        }
+        Ok(())
+    }
+
+    fn is_type_before(&self, number: TypeNumber, place: usize) -> bool {
+        match number.checked_sub(TYPES_OWN) {
+            Some(own) => usize::from(own) < place,
+            None => Basic::of(number).is_some(),
+        }
+    }
+
+    fn term_is(&self, number: u16, basics: &[Basic]) -> bool {
+        let ty = self.terms.get(usize::from(number)).map(|term| term.ty);
+        ty.and_then(Basic::of).is_some_and(|basic| basics.contains(&basic))
+    }
+
+    fn check_terms(&self) -> Checked {
+        for term in &self.terms {
+            let Some(debit) = &term.debit else { continue };
+            ensure(Basic::of(term.ty) == Some(Basic::Account), || format!("term `{}`", term.name), "only an account can be debited")?;
+            ensure(self.term_is(debit.max, &[Basic::Money]), || format!("term `{}`", term.name), "the most that is debited must be a term of money")?;
+        }
+        Ok(())
+    }
+
+    fn check_states(&self) -> Checked {
+        let count = |kind| self.states.iter().filter(|state| state.kind == kind).count();
+        ensure(count(StateKind::Initial) == 1, || "states".into(), "exactly one state is initial")?;
+        for (number, state) in self.states.iter().enumerate() {
+            let exits = || self.calls.iter().any(|call| call.exit && (call.from.is_empty() || call.from.contains(&(number as u16))));
+            let sound = state.kind == StateKind::Terminal || exits();
+            ensure(sound, || format!("state `{}`", state.name), "has no exit: a customer could not get out of it")?;
+        }
+        Ok(())
+    }
+
+    fn check_books(&self) -> Checked {
+        for book in &self.books {
+            let place = || format!("book `{}`", book.name);
+            ensure(is_kebab(&book.name, BOOK_NAME_BYTES_MAX), place, "1 to 16 of a-z, 0-9 and -")?;
+            ensure(self.term_is(book.asset, &[Basic::Account, Basic::Asset]), place, "its asset must be a term that is an account or an asset")?;
+        }
+        Ok(())
+    }
+
+    fn check_schedules(&self) -> Checked {
+        for (number, name) in self.schedules.iter().enumerate() {
+            let handlers = self.calls.iter().filter(|call| matches!(call.kind, CallKind::Due { schedule, .. } if usize::from(schedule) == number));
+            ensure(handlers.count() == 1, || format!("schedule `{name}`"), "needs exactly one handler")?;
+        }
+        let known = |number: u16| usize::from(number) < self.schedules.len();
+        let sound = self.calls.iter().all(|call| !matches!(call.kind, CallKind::Due { schedule, .. } if !known(schedule)));
+        ensure(sound, || "calls".into(), "a handler names a schedule that does not exist")?;
+        let openings = self.calls.iter().filter(|call| call.kind == CallKind::Open).count();
+        ensure(openings == 1, || "calls".into(), "exactly one call opens an agreement")
+    }
+
+    fn check_call(&self, _place: usize, call: &CallDef, exports: &[String]) -> Checked {
+        let place = || format!("call `{}`", call.name);
+        let state = |number: &u16| usize::from(*number) < self.states.len();
+        ensure(exports.iter().any(|export| *export == call.name), place, "the module does not export it")?;
+        ensure(call.from.iter().chain(&call.to).chain(&call.may_enter).all(state), place, "names a state that does not exist")?;
+        ensure(!call.from.iter().any(|from| self.is_terminal(*from)), place, "starts from a terminal state")?;
+        let by_party = matches!(call.kind, CallKind::Open | CallKind::Sign | CallKind::Action);
+        ensure(by_party != call.by.is_empty(), place, "who may call it must be said, and only where a party calls")?;
+        let sound = call.by.iter().all(|by| match by {
+            Authority::Owner(term) => self.term_is(*term, &[Basic::Account]),
+            Authority::Party(term) => self.term_is(*term, &[Basic::Party]),
+            Authority::Anyone | Authority::Role(_) => true,
+        });
+        ensure(sound, place, "an owner is that of a term that is an account, a party that of a term that is a party")?;
+        if let CallKind::Due { retry: Some(retry), .. } = &call.kind {
+            ensure(state(&retry.then), place, "names a state that does not exist")?;
+            ensure(self.operand_exists(&retry.count, &[]), place, "the number of retries is a term that does not exist")?;
+        }
+        if let Some(rule) = &call.four_eyes {
+            let mut operands = rule.amount.iter().chain(&rule.above);
+            let sound = rule.amount.is_some() == rule.above.is_some() && operands.all(|operand| self.operand_exists(operand, &call.arguments));
+            ensure(sound, place, "four eyes compare two terms, arguments or numbers")?;
+        }
+        Ok(())
+    }
+
+    fn operand_exists(&self, operand: &Operand, arguments: &[FieldDef]) -> bool {
+        match operand {
+            Operand::Term(number) => usize::from(*number) < self.terms.len(),
+            Operand::Argument(number) => usize::from(*number) < arguments.len(),
+            Operand::Constant(_) => true,
+        }
+    }
+
+    fn check_names(&self) -> Checked {
+        let names = |list: Vec<&String>, what: &str| -> Checked {
+            for (place, name) in list.iter().enumerate() {
+                let sound = !name.is_empty() && name.len() <= NAME_BYTES_MAX && !list[..place].contains(name);
+                ensure(sound, || format!("{what} `{name}`"), "a name is 1 to 48 bytes and stands once")?;
+            }
+            Ok(())
+        };
+        names(self.terms.iter().map(|t| &t.name).collect(), "term")?;
+        names(self.states.iter().map(|s| &s.name).collect(), "state")?;
+        names(self.schedules.iter().collect(), "schedule")?;
+        names(self.books.iter().map(|b| &b.name).collect(), "book")?;
+        names(self.calls.iter().map(|c| &c.name).collect(), "call")?;
+        names(self.errors.iter().map(|e| &e.name).collect(), "error")?;
+        names(self.events.iter().map(|e| &e.name).collect(), "event")
+    }
+}
+
+fn is_kebab(name: &str, longest: usize) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    !name.is_empty() && name.len() <= longest && name.bytes().all(allowed)
+}

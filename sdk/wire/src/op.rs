@@ -1,0 +1,386 @@
+//! Operations: everything that a transaction can ask for. Append only; numbers are never reused.
+
+use crate::crypto::{PublicKey, hash};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+use tenor_abi::calendar::Calendar;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, CodeHash, Hash, PartyId, ProposalId};
+use tenor_abi::money::Code;
+use tenor_abi::role::Role;
+use tenor_abi::spec::Period;
+use tenor_abi::tag;
+
+/// The number of a key among its party's keys.
+pub type KeyNumber = u16;
+
+/// The most that an account of a signer may lose over the whole item: debits less credits, and holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Spend {
+    /// The account.
+    pub account: AccountId,
+    /// Minor units.
+    pub amount: u128,
+}
+
+/// What kind of party.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum PartyKind {
+    /// A natural person.
+    Person,
+    /// A company or programme.
+    Organisation,
+    /// A bank on this chain.
+    Bank,
+}
+
+/// Where a key lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum KeyRole {
+    /// A customer's device.
+    Device,
+    /// A member of staff.
+    Staff,
+    /// A hardware module.
+    Hsm,
+}
+
+/// A party's key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyDef {
+    /// The public key.
+    pub public: PublicKey,
+    /// Where it lives.
+    pub role: KeyRole,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What an asset is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum AssetKind {
+    /// Money.
+    Money,
+    /// Points of a programme.
+    Points,
+    /// Anything else that is counted.
+    Token,
+}
+
+/// A purpose code: 1..=16 of `a-z 0-9 -`, never customer text.
+pub type Purpose = String;
+
+/// Makes a party with its first key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PartyOp {
+    /// Opaque random id.
+    pub party: PartyId,
+    /// Bank that knows the party; a bank is its own.
+    pub home: PartyId,
+    /// Kind.
+    pub kind: PartyKind,
+    /// The home bank's keyed hash of the person: one person, one value.
+    pub person: Hash,
+    /// Salted commitment to the name.
+    pub name: Hash,
+    /// Key number 0.
+    pub key: KeyDef,
+}
+
+/// What happens to a key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum KeyChange {
+    /// Enrols it.
+    Add(KeyDef),
+    /// Ends it for good.
+    Revoke,
+}
+
+/// Changes a party's keys.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyOp {
+    /// Whose.
+    pub party: PartyId,
+    /// Which.
+    pub number: KeyNumber,
+    /// How.
+    pub change: KeyChange,
+}
+
+/// Gives or takes a role.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RoleOp {
+    /// At which bank.
+    pub bank: PartyId,
+    /// To or from whom.
+    pub party: PartyId,
+    /// Which.
+    pub role: Role,
+    /// Given or taken.
+    pub granted: bool,
+}
+
+/// Makes an asset.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AssetOp {
+    /// Who issues it; only the issuer's products may have books below zero in it.
+    pub issuer: PartyId,
+    /// Code.
+    pub code: Code,
+    /// Decimals of the minor unit, 0..=18; never changes.
+    pub scale: u8,
+    /// Kind.
+    pub kind: AssetKind,
+    /// Whether the issuer may freeze accounts in it.
+    pub freezable: bool,
+    /// Whether the issuer may debit accounts in it.
+    pub clawback: bool,
+}
+
+impl AssetOp {
+    /// The asset's id: the same code of another issuer is another asset.
+    pub fn id(&self) -> AssetId {
+        asset_id(&self.issuer, self.code)
+    }
+}
+
+/// The id of an issuer's asset.
+pub fn asset_id(issuer: &PartyId, code: Code) -> AssetId {
+    AssetId(hash(tag::ASSET, &[&issuer.0, code.as_str().as_bytes()]).0)
+}
+
+/// Opens an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AccountOp {
+    /// Whose.
+    pub owner: PartyId,
+    /// In what.
+    pub asset: AssetId,
+    /// For what.
+    pub purpose: Purpose,
+    /// Lowest balance; below zero is an overdraft and needs the asset's issuer.
+    pub floor: i128,
+    /// Highest balance, if there is one.
+    pub ceiling: Option<i128>,
+}
+
+/// The id of an account: owner is a party or an agreement.
+pub fn account_id(owner: &[u8; 32], asset: &AssetId, purpose: &str) -> AccountId {
+    AccountId(hash(tag::ACCOUNT, &[owner, &asset.0, purpose.as_bytes()]).0)
+}
+
+/// The most that a product may have outstanding in an asset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExposureLimit {
+    /// The asset; the publishing bank must be its issuer.
+    pub asset: AssetId,
+    /// Minor units.
+    pub limit: u128,
+}
+
+/// Publishes a contract as `name@version`, both from its spec.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PublishOp {
+    /// By which bank.
+    pub bank: PartyId,
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// Ascending by asset.
+    pub exposure: Vec<ExposureLimit>,
+}
+
+/// Opens an agreement under a contract.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenOp {
+    /// The contract.
+    pub code: CodeHash,
+    /// Terms in the encoding of its spec.
+    pub terms: Vec<u8>,
+    /// Arguments of its opening call.
+    pub arguments: Vec<u8>,
+}
+
+/// What the signer saw of an agreement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// Its code.
+    pub code: CodeHash,
+    /// Version of its terms.
+    pub terms_version: u32,
+}
+
+/// Calls an action of an agreement, or its signing call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InvokeOp {
+    /// Of which agreement.
+    pub seen: Seen,
+    /// Number of the call in the spec.
+    pub call: u16,
+    /// Arguments in the encoding of the spec.
+    pub arguments: Vec<u8>,
+}
+
+/// Moves one asset between two accounts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TransferOp {
+    /// Account of the actor.
+    pub from: AccountId,
+    /// Any account in the same asset.
+    pub to: AccountId,
+    /// Minor units, 1..=10^30.
+    pub amount: u128,
+    /// Salted commitment to a narrative.
+    pub narrative: Option<Hash>,
+    /// Salted commitment to an end-to-end reference.
+    pub reference: Option<Hash>,
+}
+
+/// Proposes an operation that needs a second person.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ProposeOp {
+    /// What to do once approved.
+    pub operation: Box<Operation>,
+    /// Gas limit of the doing.
+    pub gas_limit: u64,
+    /// `spend_max` of the doing.
+    pub spend_max: Vec<Spend>,
+    /// Last block time that it may be approved at.
+    pub expires_at: Timestamp,
+}
+
+/// Allows an agreement to debit an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GrantOp {
+    /// Which agreement, as seen.
+    pub seen: Seen,
+    /// Which account.
+    pub account: AccountId,
+    /// Most per entry, minor units.
+    pub per_entry: u128,
+    /// Most per period, minor units.
+    pub per_period: u128,
+    /// The period.
+    pub period: Period,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Takes back a grant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RevokeOp {
+    /// Of which agreement.
+    pub agreement: AgreementId,
+    /// On which account.
+    pub account: AccountId,
+}
+
+/// Publishes a holiday calendar or its next form.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CalendarOp {
+    /// By whom.
+    pub publisher: PartyId,
+    /// Short code, 1..=12 of `A-Z 0-9`.
+    pub code: Code,
+    /// Weekend and holidays.
+    pub calendar: Calendar,
+}
+
+/// The id of a publisher's calendar.
+pub fn calendar_id(publisher: &PartyId, code: Code) -> CalendarId {
+    CalendarId(hash(tag::CALENDAR, &[&publisher.0, code.as_str().as_bytes()]).0)
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident $(($body:ty))? = $number:literal;)*) => {
+        /// Everything that a transaction can ask for.
+        ///
+        /// Operations without a body have their number already and get their body when they begin to work;
+        /// until then the chain admits none of them.
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        pub enum Operation { $($(#[$doc])* $name $(($body))?),* }
+
+        impl Operation {
+            /// The number in signed bytes.
+            pub fn number(&self) -> u8 {
+                match self { $(operations!(@pattern $name $(($body))?) => $number),* }
+            }
+            /// Names in order of their numbers.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+            /// The name.
+            pub fn name(&self) -> &'static str {
+                Operation::NAMES[self.number() as usize]
+            }
+        }
+    };
+    (@pattern $name:ident ($body:ty)) => { Operation::$name(_) };
+    (@pattern $name:ident) => { Operation::$name };
+}
+
+operations! {
+    /// Makes a party.
+    Party(PartyOp) = 0;
+    /// Changes keys.
+    Key(KeyOp) = 1;
+    /// Gives or takes a role.
+    Role(RoleOp) = 2;
+    /// Makes an asset.
+    Asset(AssetOp) = 3;
+    /// Opens an account.
+    Account(AccountOp) = 4;
+    /// Publishes a contract.
+    Publish(PublishOp) = 5;
+    /// Opens an agreement.
+    Open(OpenOp) = 6;
+    /// Signs an agreement's terms.
+    Sign(InvokeOp) = 7;
+    /// Invokes an action.
+    Invoke(InvokeOp) = 8;
+    /// Moves money.
+    Transfer(TransferOp) = 9;
+    /// Many transfers under one signature.
+    Batch = 10;
+    /// Sets money aside.
+    Hold = 11;
+    /// Takes money that was set aside.
+    Capture = 12;
+    /// Gives back money that was set aside.
+    Release = 13;
+    /// Proposes an operation.
+    Propose(ProposeOp) = 14;
+    /// Approves a proposal.
+    Approve(ProposalId) = 15;
+    /// Withdraws a proposal.
+    Withdraw(ProposalId) = 16;
+    /// Allows debits.
+    Grant(GrantOp) = 17;
+    /// Takes back a grant.
+    Revoke(RevokeOp) = 18;
+    /// Attaches or detaches a hook.
+    Hook = 19;
+    /// Publishes a calendar.
+    Calendar(CalendarOp) = 20;
+    /// Changes chain parameters.
+    Parameters = 21;
+    /// Brings agreements to new code.
+    Upgrade = 22;
+    /// Stops a product or version.
+    Halt = 23;
+    /// A validator has compiled a module.
+    Compiled = 24;
+    /// Goes on from an older block or as a copy.
+    Restart = 25;
+    /// Names the block's time after a long stop.
+    Clock = 26;
+    /// Changes a bank's zone and cut-off.
+    Zone = 27;
+    /// Publishes a rate table.
+    Rates = 28;
+    /// Changes quotas.
+    Quota = 29;
+    /// Corrects an entry.
+    Correct = 30;
+}
