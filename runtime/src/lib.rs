@@ -8,7 +8,14 @@ pub use tenor_abi as abi;
 pub use tenor_wire as wire;
 
 // The floors, bottom to top; a module looks only down.
+pub mod fault;
+pub mod params;
 pub mod log;
 pub mod store;
 pub mod trie;
+pub mod state;
+pub mod ledger;
+pub mod schedule;
 pub mod vm;
+pub mod execute;
+pub mod chain;

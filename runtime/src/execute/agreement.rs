@@ -65,7 +65,8 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     let contract = run.block.contracts.get(state, run.block.guest, &op.code)?;
     let terms = decode_terms(&contract.spec, &op.terms)?;
     let number = contract.spec.calls.iter().position(|call| call.kind == CallKind::Open);
-    let def = number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
+    let def =
+        number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
     authorise(state, run, contract.bank, &terms, &def)?;
     let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
     four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
@@ -89,7 +90,14 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     sign_terms(state, run, &mut opened)?;
     run.report(id, EventBody::Opened)?;
     let date = run.business_date(state, &opened.record.bank)?;
-    let calling = Calling { def: &def, context: Context::Open, time: run.time(), date, occurrence: None, arguments: &op.arguments };
+    let calling = Calling {
+        def: &def,
+        context: Context::Open,
+        time: run.time(),
+        date,
+        occurrence: None,
+        arguments: &op.arguments,
+    };
     call(state, run, &opened, calling)?;
     Ok(codec::encode(&id))
 }
@@ -104,11 +112,20 @@ pub(super) fn invoke(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp) 
     act(state, run, op, CallKind::Action, Context::Action)
 }
 
-fn act(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp, kind: CallKind, context: Context) -> Result<Vec<u8>, Trouble> {
+fn act(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    op: &InvokeOp,
+    kind: CallKind,
+    context: Context,
+) -> Result<Vec<u8>, Trouble> {
     let mut opened = Opened::load(state, run, op.seen.agreement)?;
     check_seen(&opened.record, &op.seen)?;
     let contract = Arc::clone(&opened.contract);
-    let def = contract.call(op.call).filter(|def| def.kind == kind).ok_or(Refusal::UnknownCall { call: op.call })?;
+    let def = contract
+        .call(op.call)
+        .filter(|def| def.kind == kind)
+        .ok_or(Refusal::UnknownCall { call: op.call })?;
     check_state(&contract.spec, def, opened.record.state)?;
     authorise(state, run, contract.bank, &opened.terms, def)?;
     let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
@@ -118,12 +135,18 @@ fn act(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &InvokeOp, kind: CallKind
         sign_terms(state, run, &mut opened)?;
     }
     let date = run.business_date(state, &opened.record.bank)?;
-    let calling = Calling { def, context, time: run.time(), date, occurrence: None, arguments: &op.arguments };
+    let calling =
+        Calling { def, context, time: run.time(), date, occurrence: None, arguments: &op.arguments };
     call(state, run, &opened, calling)
 }
 
 /// Calls the contract, then moves the lifecycle.
-pub(super) fn call(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &Opened, calling: Calling<'_>) -> Result<Vec<u8>, Trouble> {
+pub(super) fn call(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    opened: &Opened,
+    calling: Calling<'_>,
+) -> Result<Vec<u8>, Trouble> {
     let record = &opened.record;
     let input = Call {
         agreement: opened.id,
@@ -140,7 +163,8 @@ pub(super) fn call(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &Opened, 
     let guest = run.block.guest;
     let (gas, def) = (run.gas_left, calling.def);
     let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
-    let report = guest.call(&record.code, &def.name, calling.context, &codec::encode(&input), gas, &mut frame)?;
+    let report =
+        guest.call(&record.code, &def.name, calling.context, &codec::encode(&input), gas, &mut frame)?;
     let entered = frame.entered();
     run.charge(report.gas_used)?;
     match report.outcome {
@@ -156,7 +180,12 @@ pub(super) fn call(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &Opened, 
 }
 
 /// Moves an agreement's lifecycle.
-pub(super) fn enter_state(state: &mut Overlay<'_>, run: &mut Run<'_>, id: AgreementId, to: u16) -> Result<(), Trouble> {
+pub(super) fn enter_state(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    id: AgreementId,
+    to: u16,
+) -> Result<(), Trouble> {
     let mut record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
     let from = std::mem::replace(&mut record.state, to);
     state.put(&id.0, &record);
@@ -168,11 +197,20 @@ pub(super) fn enter_state(state: &mut Overlay<'_>, run: &mut Run<'_>, id: Agreem
 }
 
 /// Nothing falls due after the end.
-fn end_schedules(state: &mut Overlay<'_>, run: &Run<'_>, id: AgreementId, record: &AgreementRecord, count: usize) -> Result<(), Trouble> {
+fn end_schedules(
+    state: &mut Overlay<'_>,
+    run: &Run<'_>,
+    id: AgreementId,
+    record: &AgreementRecord,
+    count: usize,
+) -> Result<(), Trouble> {
     for kind in 0..count as u16 {
         if schedule::of(state, &id, kind)?.is_some() {
             let ahead_ms = run.block.parameters.limits.due_ahead_ms;
-            schedule::end(state, schedule::Place { agreement: id, bank: record.bank, kind, now: run.time(), ahead_ms })?;
+            schedule::end(
+                state,
+                schedule::Place { agreement: id, bank: record.bank, kind, now: run.time(), ahead_ms },
+            )?;
         }
     }
     Ok(())
@@ -183,7 +221,11 @@ pub(super) fn check_seen(record: &AgreementRecord, seen: &Seen) -> Result<(), Re
     if record.code == seen.code && record.terms_version == seen.terms_version {
         return Ok(());
     }
-    Err(Refusal::Stale { terms_given: seen.terms_version, terms_now: record.terms_version, code_now: record.code })
+    Err(Refusal::Stale {
+        terms_given: seen.terms_version,
+        terms_now: record.terms_version,
+        code_now: record.code,
+    })
 }
 
 /// The lifecycle state must be one that the call is possible in.
@@ -203,17 +245,27 @@ pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> R
         .map_err(|error| Refusal::BadArguments { rule: error.to_string() })
 }
 
-fn authorise(state: &Overlay<'_>, run: &Run<'_>, bank: PartyId, terms: &[Value], def: &CallDef) -> Result<(), Trouble> {
+fn authorise(
+    state: &Overlay<'_>,
+    run: &Run<'_>,
+    bank: PartyId,
+    terms: &[Value],
+    def: &CallDef,
+) -> Result<(), Trouble> {
     for by in &def.by {
         let may = match *by {
             Authority::Anyone => true,
             Authority::Role(role) => run.has_role(state, &bank, role)?,
-            Authority::Party(term) => matches!(terms.get(usize::from(term)), Some(Value::Party(party)) if run.has(party)),
+            Authority::Party(term) => {
+                matches!(terms.get(usize::from(term)), Some(Value::Party(party)) if run.has(party))
+            }
             Authority::Owner(term) => match terms.get(usize::from(term)) {
-                Some(Value::Account(account)) => match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
-                    Some(Holder::Party(owner)) => run.has(&owner),
-                    _ => false,
-                },
+                Some(Value::Account(account)) => {
+                    match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
+                        Some(Holder::Party(owner)) => run.has(&owner),
+                        _ => false,
+                    }
+                }
                 _ => false,
             },
         };
@@ -228,7 +280,14 @@ fn authorise(state: &Overlay<'_>, run: &Run<'_>, bank: PartyId, terms: &[Value],
     }
 }
 
-fn four_eyes(state: &Overlay<'_>, run: &Run<'_>, bank: PartyId, def: &CallDef, terms: &[Value], arguments: &[Value]) -> Result<(), Trouble> {
+fn four_eyes(
+    state: &Overlay<'_>,
+    run: &Run<'_>,
+    bank: PartyId,
+    def: &CallDef,
+    terms: &[Value],
+    arguments: &[Value],
+) -> Result<(), Trouble> {
     match &def.four_eyes {
         Some(rule) if is_above(rule, terms, arguments) => Ok(run.second_person(state, &bank, rule.role)?),
         _ => Ok(()),
@@ -260,7 +319,11 @@ pub(super) fn operand(operand: &Operand, terms: &[Value], arguments: &[Value]) -
 }
 
 /// Which role at which bank must approve an operation, where that is known before it runs.
-pub(super) fn approval_needed(state: &Overlay<'_>, run: &Run<'_>, operation: &Operation) -> Result<Option<(PartyId, Role)>, Trouble> {
+pub(super) fn approval_needed(
+    state: &Overlay<'_>,
+    run: &Run<'_>,
+    operation: &Operation,
+) -> Result<Option<(PartyId, Role)>, Trouble> {
     Ok(match operation {
         Operation::Invoke(op) | Operation::Sign(op) => {
             let opened = Opened::load(state, run, op.seen.agreement)?;
@@ -333,8 +396,11 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
     }
     state.put(&opened.id.0, &opened.record);
     for (number, term) in opened.contract.spec.terms.iter().enumerate() {
-        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms.get(number)) else { continue };
-        let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms.get(number)) else {
+            continue;
+        };
+        let record: AccountRecord =
+            state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
         if !matches!(record.owner, Holder::Party(owner) if signing.contains(&owner)) {
             continue;
         }
@@ -368,7 +434,9 @@ fn collect_accounts(value: &Value, named: &mut BTreeSet<tenor_abi::id::AccountId
             named.insert(*account);
         }
         Value::Option(Some(inner)) => collect_accounts(inner, named),
-        Value::List(values) | Value::Record(values) => values.iter().for_each(|inner| collect_accounts(inner, named)),
+        Value::List(values) | Value::Record(values) => {
+            values.iter().for_each(|inner| collect_accounts(inner, named))
+        }
         _ => {}
     }
 }

@@ -1,8 +1,8 @@
 //! Published contracts as they are needed when running: the record with its spec decoded once.
 
 use crate::fault::{Fault, Stop};
-use crate::state::record::{CodeRecord, ContractRecord};
 use crate::state::Overlay;
+use crate::state::record::{CodeRecord, ContractRecord};
 use crate::vm::Guest;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,12 @@ impl Contracts {
     ///
     /// # Errors
     /// Refused when nothing is published under it.
-    pub fn get(&self, state: &Overlay<'_>, guest: &dyn Guest, code: &CodeHash) -> Result<Arc<Contract>, Stop> {
+    pub fn get(
+        &self,
+        state: &Overlay<'_>,
+        guest: &dyn Guest,
+        code: &CodeHash,
+    ) -> Result<Arc<Contract>, Stop> {
         if let Some(found) = self.lock()?.get(code) {
             // A rolled-back publication must not live on in the cache.
             if state.get_row(&crate::state::Kind::Contract.full_key(&code.0))?.is_some() {

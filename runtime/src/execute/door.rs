@@ -60,7 +60,9 @@ pub enum Rejection {
         index: u32,
     },
     /// The key stands for another operation.
-    #[error("the idempotency key stands for another operation, in block {height} at {index}; {given} was sent now: use a new key")]
+    #[error(
+        "the idempotency key stands for another operation, in block {height} at {index}; {given} was sent now: use a new key"
+    )]
     KeyTaken {
         /// Block of the other operation's receipt.
         height: u64,
@@ -122,7 +124,11 @@ impl CheckedTransaction {
 ///
 /// # Errors
 /// The outer one is a [`Fault`], the inner one the [`Rejection`].
-pub fn check(state: &Overlay<'_>, block: &BlockContext<'_>, tx: Transaction) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
+pub fn check(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    tx: Transaction,
+) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
     if let Err(rejection) = check_form(block, &tx) {
         return Ok(Err(rejection));
     }
@@ -144,7 +150,11 @@ fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejectio
     Ok(())
 }
 
-fn check_signatures(state: &Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction) -> Result<Result<(), Rejection>, Fault> {
+fn check_signatures(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    tx: &Transaction,
+) -> Result<Result<(), Rejection>, Fault> {
     let mut keys = Vec::with_capacity(tx.body.authorisers.len());
     for authoriser in &tx.body.authorisers {
         let (party, number) = (authoriser.party, authoriser.key);
@@ -164,7 +174,11 @@ fn check_signatures(state: &Overlay<'_>, block: &BlockContext<'_>, tx: &Transact
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_fresh(state: &Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction) -> Result<Result<(), Rejection>, Fault> {
+pub fn check_fresh(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    tx: &Transaction,
+) -> Result<Result<(), Rejection>, Fault> {
     let body = &tx.body;
     if let Some(used) = state.get::<IdempotencyRecord>(&key::idempotency(&body.actor(), &body.key))? {
         let IdempotencyRecord { height, index, operation } = used;

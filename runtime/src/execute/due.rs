@@ -26,7 +26,11 @@ struct Standing {
     attempt: u8,
 }
 
-pub(super) fn run(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<FullReceipt, Fault> {
+pub(super) fn run(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    item: DueItem,
+) -> Result<FullReceipt, Fault> {
     let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.due_gas);
     match attempt(state, &mut run, item) {
         Ok(receipt) => Ok(receipt),
@@ -57,15 +61,22 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
     }
     let contract = std::sync::Arc::clone(&opened.contract);
     let handler = contract.spec.handler(item.kind);
-    let (Some(def), Some(CallKind::Due { retry, catch_up, .. })) = (handler, handler.map(|def| &def.kind)) else {
-        return Err(Fault::State(format!("schedule {} of {} has no handler", item.kind, item.agreement)).into());
+    let (Some(def), Some(CallKind::Due { retry, catch_up, .. })) = (handler, handler.map(|def| &def.kind))
+    else {
+        return Err(
+            Fault::State(format!("schedule {} of {} has no handler", item.kind, item.agreement)).into()
+        );
     };
     if let Some(missing) = passed_over(state, &late, &standing, &opened, def, *catch_up)? {
         schedule::finish(state, place, missing.count)?;
-        run.report(item.agreement, EventBody::Missed { kind: item.kind, first: missing.first, count: missing.count })?;
+        run.report(
+            item.agreement,
+            EventBody::Missed { kind: item.kind, first: missing.first, count: missing.count },
+        )?;
         return Ok(receipt(run, Fate::Done, 0, vec![]));
     }
-    let retries = retry.as_ref().map_or(0, |retry| operand(&retry.count, &opened.terms, &[]).clamp(0, 255) as u8);
+    let retries =
+        retry.as_ref().map_or(0, |retry| operand(&retry.count, &opened.terms, &[]).clamp(0, 255) as u8);
     handle(state, run, &opened, def, &item, &standing, place, retry.as_ref(), retries)
 }
 
@@ -110,7 +121,9 @@ fn handle(
             let (kind, number, attempt) = (item.kind, item.number, item.attempt);
             run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
             match retry {
-                Some(retry) if attempt < retries => schedule::retry(state, Place { now: place.now.max(standing.due), ..place }, retry.every)?,
+                Some(retry) if attempt < retries => {
+                    schedule::retry(state, Place { now: place.now.max(standing.due), ..place }, retry.every)?
+                }
                 Some(retry) => {
                     schedule::give_up(state, place)?;
                     agreement::enter_state(state, run, item.agreement, retry.then)?;
@@ -136,7 +149,14 @@ fn handle(
 }
 
 /// The occurrences that do not run: late ones by the catch-up rule, one that its state does not allow.
-fn passed_over(state: &Overlay<'_>, late: &Place, standing: &Standing, opened: &Opened, def: &CallDef, catch_up: Missed) -> Result<Option<Missing>, Stop> {
+fn passed_over(
+    state: &Overlay<'_>,
+    late: &Place,
+    standing: &Standing,
+    opened: &Opened,
+    def: &CallDef,
+    catch_up: Missed,
+) -> Result<Option<Missing>, Stop> {
     let first = standing.record.number();
     if agreement::check_state(&opened.contract.spec, def, opened.record.state).is_err() {
         return Ok(Some(Missing { first, count: 1 }));
@@ -161,7 +181,9 @@ fn standing(state: &Overlay<'_>, item: &DueItem) -> Result<Standing, Fault> {
     let record = schedule::of(state, &item.agreement, item.kind)?;
     let record = record.ok_or_else(|| Fault::State(format!("no schedule for {item:?}")))?;
     match record.waiting {
-        Waiting::Due { date, attempt_date, due, attempt, .. } if record.number() == item.number && attempt == item.attempt => {
+        Waiting::Due { date, attempt_date, due, attempt, .. }
+            if record.number() == item.number && attempt == item.attempt =>
+        {
             Ok(Standing { record, date, attempt_date, due, attempt })
         }
         _ => Err(Fault::State(format!("the schedule does not wait for {item:?}"))),

@@ -19,16 +19,17 @@ pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use view::{ViewError, view};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Stop};
+use crate::ledger::open_account;
 use crate::params::Parameters;
 use crate::state::Overlay;
-use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
+use crate::state::record::{Holder, IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash};
-use tenor_abi::refusal::Failure;
+use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::tag;
 use tenor_wire::block::DueItem;
 use tenor_wire::crypto::hash;
@@ -57,7 +58,12 @@ pub struct BlockContext<'a> {
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn transaction(state: &mut Overlay<'_>, block: &BlockContext<'_>, checked: &CheckedTransaction, index: u32) -> Result<FullReceipt, Fault> {
+pub fn transaction(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    checked: &CheckedTransaction,
+    index: u32,
+) -> Result<FullReceipt, Fault> {
     let tx = checked.transaction();
     let mark = state.mark();
     let mut run = Run::of_transaction(block, tx);
@@ -74,7 +80,11 @@ pub fn transaction(state: &mut Overlay<'_>, block: &BlockContext<'_>, checked: &
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<FullReceipt, Fault> {
+pub fn occurrence(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    item: DueItem,
+) -> Result<FullReceipt, Fault> {
     due::run(state, block, item)
 }
 
@@ -108,14 +118,20 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
 }
 
 /// Turns what a run ended with into a receipt; a fault goes on up.
-fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<FullReceipt, Fault> {
+fn settle(
+    run: Run<'_>,
+    ran: Result<Vec<u8>, Trouble>,
+    state: &mut Overlay<'_>,
+) -> Result<FullReceipt, Fault> {
     if let Some(proposal) = run.ended_proposal {
         state.delete(crate::state::Kind::Proposal, &proposal.0);
     }
     let (item, gas) = (run.item, run.gas_used());
     Ok(match ran {
         Ok(data) => FullReceipt::new(item, Fate::Done, 0, gas, data, run.entries, run.events),
-        Err(Trouble::Refused { code, data }) => FullReceipt::new(item, Fate::Refused, code, gas, data, vec![], vec![]),
+        Err(Trouble::Refused { code, data }) => {
+            FullReceipt::new(item, Fate::Refused, code, gas, data, vec![], vec![])
+        }
         Err(Trouble::Failed(failure)) => {
             let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
             FullReceipt::new(item, Fate::Failed, failure.code(), gas, vec![], vec![], vec![])
@@ -125,7 +141,12 @@ fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) 
 }
 
 /// Uses up the idempotency key: its row, and the running hash of its day that the state root covers.
-fn use_key(state: &mut Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction, index: u32) -> Result<(), Fault> {
+fn use_key(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    tx: &Transaction,
+    index: u32,
+) -> Result<(), Fault> {
     let (party, body) = (tx.body.actor(), &tx.body);
     let operation = body.operation_hash();
     let row = IdempotencyRecord { operation, height: block.height, index };
@@ -147,4 +168,39 @@ fn use_key(state: &mut Overlay<'_>, block: &BlockContext<'_>, tx: &Transaction, 
 /// The id of something that an item makes.
 fn made_by(tag: tag::Tag, item: &Hash, place: u32) -> [u8; 32] {
     hash(tag, &[&item.0, &codec::encode(&place)]).0
+}
+
+/// Writes one operation of a genesis document, which needs nobody's authority.
+///
+/// # Errors
+/// Refused when it breaks a rule or is of a kind that a genesis cannot hold.
+pub fn apply_genesis(state: &mut Overlay<'_>, operation: &Operation, time: Timestamp) -> Result<(), Stop> {
+    let done = match operation {
+        Operation::Party(op) => native::insert_party(state, op),
+        Operation::Asset(op) => native::insert_asset(state, op),
+        Operation::Role(op) => {
+            native::set_role(state, op, time);
+            Ok(())
+        }
+        Operation::Account(op) => {
+            let owner = Holder::Party(op.owner);
+            open_account(state, owner, op.asset, &op.purpose, op.floor, op.ceiling)?;
+            Ok(())
+        }
+        Operation::Calendar(op) => {
+            native::insert_calendar(state, op);
+            Ok(())
+        }
+        other => Err(Refusal::BadValue { rule: format!("a genesis cannot hold {}", other.name()) }.into()),
+    };
+    done.map_err(|trouble| match trouble {
+        Trouble::Fault(fault) => fault.into(),
+        Trouble::Refused { data, .. } => match Refusal::from_data(&data) {
+            Some(refusal) => refusal.into(),
+            None => Fault::State("a genesis operation was refused without a reason".into()).into(),
+        },
+        Trouble::Failed(failure) => {
+            Fault::State(format!("a genesis operation failed: {}", failure.name())).into()
+        }
+    })
 }

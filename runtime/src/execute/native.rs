@@ -1,13 +1,14 @@
 //! Operations that the chain does itself: parties, keys, roles, assets, accounts, calendars, money, grants.
 
 use super::run::{Run, Trouble, party as party_of};
-use crate::ledger::{Draft, Line, open_account};
 use crate::fault::Fault;
+use crate::ledger::{Draft, Line, open_account};
+use crate::state::Kind;
 use crate::state::Overlay;
 use crate::state::record::{
-    AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, GrantRecord, Holder, KeyRecord, PartyRecord, RoleRecord, key,
+    AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, GrantRecord, Holder, KeyRecord, PartyRecord,
+    RoleRecord, key,
 };
-use crate::state::Kind;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::entry::Side;
@@ -17,7 +18,8 @@ use tenor_abi::money::SCALE_MAX;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_wire::op::{
-    AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp, RevokeOp, RoleOp, TransferOp, calendar_id,
+    AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp, RevokeOp, RoleOp,
+    TransferOp, calendar_id,
 };
 use tenor_wire::receipt::EntrySource;
 
@@ -49,7 +51,8 @@ fn insert_key(state: &mut Overlay<'_>, party: &PartyId, number: u16, def: &KeyDe
         return Err(Refusal::Exists { what: Hash(party.0) }.into());
     }
     def.public.verifier().map_err(|error| Refusal::BadValue { rule: format!("key: {error}") })?;
-    let record = KeyRecord { public: def.public, role: def.role, expires_at: def.expires_at, revoked_at: None };
+    let record =
+        KeyRecord { public: def.public, role: def.role, expires_at: def.expires_at, revoked_at: None };
     state.put(&row, &record);
     Ok(())
 }
@@ -145,13 +148,19 @@ pub(super) fn calendar(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &Calendar
     if let Some(old) = state.get::<CalendarRecord>(&id.0)? {
         let tomorrow = run.business_date(state, &publisher.home)?.add_days(1);
         if let Some(day) = old.calendar.first_difference(&op.calendar).filter(|day| *day <= tomorrow) {
-            let rule = format!("a calendar changes only after tomorrow, {tomorrow}; it would change on {day}");
+            let rule =
+                format!("a calendar changes only after tomorrow, {tomorrow}; it would change on {day}");
             return Err(Refusal::BadValue { rule }.into());
         }
     }
-    let record = CalendarRecord { publisher: op.publisher, code: op.code, calendar: op.calendar.clone() };
-    state.put(&id.0, &record);
+    insert_calendar(state, op);
     Ok(codec::encode(&id))
+}
+
+/// Writes a calendar.
+pub(super) fn insert_calendar(state: &mut Overlay<'_>, op: &CalendarOp) {
+    let record = CalendarRecord { publisher: op.publisher, code: op.code, calendar: op.calendar.clone() };
+    state.put(&calendar_id(&op.publisher, op.code).0, &record);
 }
 
 /// Moves money from an account whose owner signs. Value-dated by the asset issuer's bank.
@@ -182,7 +191,8 @@ pub(super) fn grant(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &GrantOp) ->
     let record: AgreementRecord = state.get(&agreement.0)?.ok_or(Refusal::UnknownAgreement { agreement })?;
     super::agreement::check_seen(&record, &op.seen)?;
     if op.per_entry < 1 || op.per_period < op.per_entry || op.per_period > AMOUNT_MAX {
-        let rule = "a grant's maximum per entry is at least 1, per period at least that, at most 10^30".into();
+        let rule =
+            "a grant's maximum per entry is at least 1, per period at least that, at most 10^30".into();
         return Err(Refusal::BadValue { rule }.into());
     }
     let record = GrantRecord {
@@ -209,7 +219,8 @@ pub(super) fn revoke(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &RevokeOp) 
 }
 
 fn owner_signed(state: &Overlay<'_>, run: &Run<'_>, account: &AccountId) -> Result<(), Trouble> {
-    let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+    let record: AccountRecord =
+        state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
     match record.owner {
         Holder::Party(owner) if run.has(&owner) => Ok(()),
         _ => Err(Refusal::NotAuthorised.into()),

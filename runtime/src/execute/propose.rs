@@ -15,15 +15,24 @@ use tenor_wire::op::{Operation, ProposeOp};
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Stores a proposal; its id hashes all of it and the transaction.
-pub(super) fn propose(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &ProposeOp) -> Result<Vec<u8>, Trouble> {
+pub(super) fn propose(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    op: &ProposeOp,
+) -> Result<Vec<u8>, Trouble> {
     let limits = &run.block.parameters.limits;
-    if matches!(*op.operation, Operation::Propose(_) | Operation::Approve(_) | Operation::Withdraw(_)) || !run.block.parameters.admits(&op.operation) {
+    if matches!(*op.operation, Operation::Propose(_) | Operation::Approve(_) | Operation::Withdraw(_))
+        || !run.block.parameters.admits(&op.operation)
+    {
         let rule = format!("{} cannot be proposed", op.operation.name());
         return Err(Refusal::BadValue { rule }.into());
     }
     let latest = run.time().0 + u64::from(limits.proposal_days_max) * DAY_MS;
     if op.expires_at <= run.time() || op.expires_at.0 > latest || op.gas_limit > limits.item_gas_max {
-        let rule = format!("a proposal ends after now and within {} days, and signs for at most {} gas", limits.proposal_days_max, limits.item_gas_max);
+        let rule = format!(
+            "a proposal ends after now and within {} days, and signs for at most {} gas",
+            limits.proposal_days_max, limits.item_gas_max
+        );
         return Err(Refusal::BadValue { rule }.into());
     }
     let proposer = run.actor.ok_or(Refusal::NotAuthorised)?;
@@ -42,7 +51,11 @@ pub(super) fn propose(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &ProposeOp
 
 /// Approves a proposal and carries it out at once, with every check made anew; whatever becomes of it, it
 /// has ended.
-pub(super) fn approve(state: &mut Overlay<'_>, run: &mut Run<'_>, id: &ProposalId) -> Result<Vec<u8>, Trouble> {
+pub(super) fn approve(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    id: &ProposalId,
+) -> Result<Vec<u8>, Trouble> {
     let record: ProposalRecord = state.get(&id.0)?.ok_or(Refusal::UnknownProposal { proposal: *id })?;
     let approver = run.actor.ok_or(Refusal::NotAuthorised)?;
     if party(state, &approver)?.person == record.person {
@@ -73,7 +86,11 @@ pub(super) fn approve(state: &mut Overlay<'_>, run: &mut Run<'_>, id: &ProposalI
 }
 
 /// Withdraws a proposal. By the proposer.
-pub(super) fn withdraw(state: &mut Overlay<'_>, run: &mut Run<'_>, id: &ProposalId) -> Result<Vec<u8>, Trouble> {
+pub(super) fn withdraw(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    id: &ProposalId,
+) -> Result<Vec<u8>, Trouble> {
     let record: ProposalRecord = state.get(&id.0)?.ok_or(Refusal::UnknownProposal { proposal: *id })?;
     if !run.has(&record.proposer) {
         return Err(Refusal::NotAuthorised.into());
@@ -84,8 +101,10 @@ pub(super) fn withdraw(state: &mut Overlay<'_>, run: &mut Run<'_>, id: &Proposal
 
 /// Neither proposer nor approver may be the person whose account is credited.
 fn check_beneficiary(state: &Overlay<'_>, run: &Run<'_>, actors: [PartyId; 2]) -> Result<(), Trouble> {
-    let persons: Vec<Hash> = actors.iter().map(|actor| party(state, actor).map(|p| p.person)).collect::<Result<_, _>>()?;
-    let credited = run.entries.iter().flat_map(|entry| &entry.postings).filter(|posting| posting.side == Side::Credit);
+    let persons: Vec<Hash> =
+        actors.iter().map(|actor| party(state, actor).map(|p| p.person)).collect::<Result<_, _>>()?;
+    let credited =
+        run.entries.iter().flat_map(|entry| &entry.postings).filter(|posting| posting.side == Side::Credit);
     for posting in credited {
         let account: Option<AccountRecord> = state.get(&posting.account.0)?;
         if let Some(Holder::Party(owner)) = account.map(|account| account.owner)

@@ -20,15 +20,24 @@ pub fn code_hash(bank: &PartyId, wasm: &[u8]) -> CodeHash {
 }
 
 /// Publishes a contract. By product managers of the bank.
-pub(super) fn publish(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &PublishOp) -> Result<Vec<u8>, Trouble> {
+pub(super) fn publish(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    op: &PublishOp,
+) -> Result<Vec<u8>, Trouble> {
     run.staff(state, &op.bank, Role::ProductManager)?;
     let code = code_hash(&op.bank, &op.wasm);
-    let admitted = vm::admit(&op.wasm).map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
+    let admitted = vm::admit(&op.wasm)
+        .map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
     let rule = |error: &dyn std::fmt::Display| Refusal::NotAdmitted { rule: error.to_string(), offset: 0 };
     let spec = Spec::from_section(&admitted.spec).map_err(|error| rule(&error))?;
     spec.validate(&admitted.exports).map_err(|error| rule(&error))?;
     if spec.schedules.len() > usize::from(run.block.parameters.limits.schedules_max) {
-        let text = format!("{} schedules, at most {} allowed", spec.schedules.len(), run.block.parameters.limits.schedules_max);
+        let text = format!(
+            "{} schedules, at most {} allowed",
+            spec.schedules.len(),
+            run.block.parameters.limits.schedules_max
+        );
         return Err(rule(&text).into());
     }
     let name = key::name(&op.bank, &spec.name, &spec.version);
@@ -54,12 +63,18 @@ pub(super) fn publish(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &PublishOp
 /// Sets the most that the product may have outstanding; only the issuer of an asset can.
 fn limit_exposure(state: &mut Overlay<'_>, op: &PublishOp, spec: &Spec) -> Result<(), Trouble> {
     if !op.exposure.is_sorted_by(|a, b| a.asset < b.asset) {
-        return Err(Refusal::BadValue { rule: "exposure limits must ascend by asset, each once".into() }.into());
+        return Err(
+            Refusal::BadValue { rule: "exposure limits must ascend by asset, each once".into() }.into()
+        );
     }
     for limit in &op.exposure {
-        let asset: AssetRecord = state.get(&limit.asset.0)?.ok_or(Refusal::UnknownAsset { asset: limit.asset })?;
+        let asset: AssetRecord =
+            state.get(&limit.asset.0)?.ok_or(Refusal::UnknownAsset { asset: limit.asset })?;
         if asset.issuer != op.bank || limit.limit > AMOUNT_MAX {
-            let rule = format!("only the issuer of {} limits a product's exposure in it, to at most 10^30", limit.asset);
+            let rule = format!(
+                "only the issuer of {} limits a product's exposure in it, to at most 10^30",
+                limit.asset
+            );
             return Err(Refusal::BadValue { rule }.into());
         }
         let row = key::exposure(&op.bank, &limit.asset, &spec.name);

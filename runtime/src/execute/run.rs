@@ -78,7 +78,13 @@ impl<'a> Run<'a> {
         Run::new(block, item, None, Signed::default(), gas_limit)
     }
 
-    fn new(block: &'a BlockContext<'a>, item: Hash, actor: Option<PartyId>, signed: Signed, gas_limit: u64) -> Run<'a> {
+    fn new(
+        block: &'a BlockContext<'a>,
+        item: Hash,
+        actor: Option<PartyId>,
+        signed: Signed,
+        gas_limit: u64,
+    ) -> Run<'a> {
         Run {
             block,
             item,
@@ -134,7 +140,9 @@ impl<'a> Run<'a> {
         if let EventBody::Contract { data, .. } = &body {
             self.event_bytes += data.len();
         }
-        if self.events.len() >= limits.item_events as usize || self.event_bytes > limits.item_event_bytes as usize {
+        if self.events.len() >= limits.item_events as usize
+            || self.event_bytes > limits.item_event_bytes as usize
+        {
             return Err(Trouble::Failed(Failure::HostRule));
         }
         self.events.push(Event { agreement, body });
@@ -167,7 +175,11 @@ impl<'a> Run<'a> {
     /// A second person with a role must have approved.
     pub fn second_person(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<(), Stop> {
         let approver = self.approver.ok_or(Refusal::FourEyes { role })?;
-        if holds_role(state, bank, &approver, role)? { Ok(()) } else { Err(Refusal::RoleMissing { role, bank: *bank }.into()) }
+        if holds_role(state, bank, &approver, role)? {
+            Ok(())
+        } else {
+            Err(Refusal::RoleMissing { role, bank: *bank }.into())
+        }
     }
 
     /// The business date of a bank at block time.
@@ -180,7 +192,12 @@ impl<'a> Run<'a> {
     }
 }
 
-pub(super) fn holds_role(state: &Overlay<'_>, bank: &PartyId, party: &PartyId, role: Role) -> Result<bool, Fault> {
+pub(super) fn holds_role(
+    state: &Overlay<'_>,
+    bank: &PartyId,
+    party: &PartyId,
+    role: Role,
+) -> Result<bool, Fault> {
     Ok(state.get::<RoleRecord>(&key::role(bank, party, role))?.is_some())
 }
 

@@ -38,7 +38,14 @@ pub(super) struct Frame<'f, 'b, 'r> {
 }
 
 impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
-    pub fn new(state: &'f mut Overlay<'b>, run: &'f mut Run<'r>, opened: &'f Opened, def: &'f CallDef, time: Timestamp, date: Date) -> Frame<'f, 'b, 'r> {
+    pub fn new(
+        state: &'f mut Overlay<'b>,
+        run: &'f mut Run<'r>,
+        opened: &'f Opened,
+        def: &'f CallDef,
+        time: Timestamp,
+        date: Date,
+    ) -> Frame<'f, 'b, 'r> {
         Frame { state, run, opened, def, time, date, named: None, entered: None }
     }
 
@@ -54,7 +61,11 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
 
     fn check_kind(&self, kind: u16) -> Result<(), HostError> {
         let known = self.opened.contract.spec.schedules.len();
-        if usize::from(kind) < known { Ok(()) } else { Err(rule(HostRule::Value, format!("the spec has {known} schedules, {kind} named"))) }
+        if usize::from(kind) < known {
+            Ok(())
+        } else {
+            Err(rule(HostRule::Value, format!("the spec has {known} schedules, {kind} named")))
+        }
     }
 
     fn account(&self, account: AccountRef) -> Result<AccountId, Stop> {
@@ -101,7 +112,10 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
 
     fn book(&mut self, request: &EntryRequest) -> Result<u32, Stop> {
         if usize::from(request.purpose) >= self.opened.contract.spec.purposes.len().max(1) {
-            return Err(Refusal::BadValue { rule: format!("the spec has no entry purpose {}", request.purpose) }.into());
+            return Err(Refusal::BadValue {
+                rule: format!("the spec has no entry purpose {}", request.purpose),
+            }
+            .into());
         }
         let draft = Draft {
             id: self.run.next_entry(),
@@ -149,7 +163,8 @@ fn stop(stop: Stop) -> HostError {
 }
 
 fn request<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, HostError> {
-    codec::decode(bytes, REQUEST_BYTES_MAX).map_err(|error| rule(HostRule::Value, format!("request: {error}")))
+    codec::decode(bytes, REQUEST_BYTES_MAX)
+        .map_err(|error| rule(HostRule::Value, format!("request: {error}")))
 }
 
 impl Session for Frame<'_, '_, '_> {
@@ -204,7 +219,11 @@ impl Session for Frame<'_, '_, '_> {
                 Ok(Some(codec::encode(&Shortfall { account, available, needed })))
             }
             Err(Stop::Refused(Refusal::GrantExceeded { account, max, used, asked })) => {
-                Ok(Some(codec::encode(&Shortfall { account, available: max.saturating_sub(used), needed: asked })))
+                Ok(Some(codec::encode(&Shortfall {
+                    account,
+                    available: max.saturating_sub(used),
+                    needed: asked,
+                })))
             }
             Err(other) => Err(stop(other)),
         }
@@ -253,7 +272,9 @@ impl Session for Frame<'_, '_, '_> {
         let place = self.place(kind);
         let Some(passed) = schedule::resume(self.state, place, missed).map_err(stop)? else { return Ok(()) };
         let body = EventBody::Missed { kind, first: passed.first, count: passed.count };
-        self.run.report(self.opened.id, body).map_err(|_| rule(HostRule::Events, "more events than an item may report".into()))
+        self.run
+            .report(self.opened.id, body)
+            .map_err(|_| rule(HostRule::Events, "more events than an item may report".into()))
     }
 
     fn schedule_end(&mut self, kind: u16) -> Result<(), HostError> {
@@ -272,17 +293,22 @@ impl Session for Frame<'_, '_, '_> {
     fn enter_state(&mut self, state: u16) -> Result<(), HostError> {
         if !self.def.may_enter.contains(&state) {
             let name = self.opened.contract.spec.state_name(state);
-            return Err(rule(HostRule::State, format!("`{}` does not declare that it may enter {name}", self.def.name)));
+            return Err(rule(
+                HostRule::State,
+                format!("`{}` does not declare that it may enter {name}", self.def.name),
+            ));
         }
         self.entered = Some(state);
         Ok(())
     }
 
     fn business_day(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
-        let (date, convention, id): (Date, tenor_abi::calendar::BusinessDayConvention, CalendarId) = request(bytes)?;
+        let (date, convention, id): (Date, tenor_abi::calendar::BusinessDayConvention, CalendarId) =
+            request(bytes)?;
         let calendar = schedule::calendar(self.state, &id).map_err(stop)?;
         let adjusted = calendar.adjust(date, convention);
-        let adjusted = adjusted.map_err(|error| refused(Refusal::CalendarShort { rule: error.to_string() }))?;
+        let adjusted =
+            adjusted.map_err(|error| refused(Refusal::CalendarShort { rule: error.to_string() }))?;
         Ok(codec::encode(&adjusted))
     }
 }

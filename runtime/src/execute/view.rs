@@ -36,7 +36,14 @@ pub enum ViewError {
 ///
 /// # Errors
 /// [`ViewError`].
-pub fn view(state: &mut Overlay<'_>, block: &BlockContext<'_>, id: AgreementId, name: &str, arguments: &[u8], gas: u64) -> Result<Vec<u8>, ViewError> {
+pub fn view(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    id: AgreementId,
+    name: &str,
+    arguments: &[u8],
+    gas: u64,
+) -> Result<Vec<u8>, ViewError> {
     let mut run = Run::of_chain(block, Hash::ZERO, gas);
     let mark = state.mark();
     let answer = ask(state, &mut run, id, name, arguments);
@@ -44,20 +51,31 @@ pub fn view(state: &mut Overlay<'_>, block: &BlockContext<'_>, id: AgreementId, 
     answer.map_err(|trouble| match trouble {
         Trouble::Fault(fault) => fault.into(),
         Trouble::Failed(failure) => ViewError::Failed(failure),
-        Trouble::Refused { code, data } => match Refusal::from_data(&data).filter(|refusal| refusal.code() == code) {
-            Some(refusal) => refusal.into(),
-            None => ViewError::Contract { code, data },
-        },
+        Trouble::Refused { code, data } => {
+            match Refusal::from_data(&data).filter(|refusal| refusal.code() == code) {
+                Some(refusal) => refusal.into(),
+                None => ViewError::Contract { code, data },
+            }
+        }
     })
 }
 
-fn ask(state: &mut Overlay<'_>, run: &mut Run<'_>, id: AgreementId, name: &str, arguments: &[u8]) -> Result<Vec<u8>, Trouble> {
+fn ask(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    id: AgreementId,
+    name: &str,
+    arguments: &[u8],
+) -> Result<Vec<u8>, Trouble> {
     let opened = Opened::load(state, run, id)?;
     let contract = std::sync::Arc::clone(&opened.contract);
-    let position = contract.spec.calls.iter().position(|call| call.name == name && call.kind == CallKind::View);
-    let def = position.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: u16::MAX })?;
+    let position =
+        contract.spec.calls.iter().position(|call| call.name == name && call.kind == CallKind::View);
+    let def =
+        position.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: u16::MAX })?;
     check_arguments(&contract.spec, def, arguments)?;
     let date = run.business_date(state, &opened.record.bank)?;
-    let calling = Calling { def, context: Context::View, time: run.time(), date, occurrence: None, arguments };
+    let calling =
+        Calling { def, context: Context::View, time: run.time(), date, occurrence: None, arguments };
     call(state, run, &opened, calling)
 }

@@ -1,8 +1,10 @@
 //! Opening accounts and reading balances.
 
-use crate::fault::Stop;
 use crate::fault::Fault;
-use crate::state::record::{AccountOfRow, AccountRecord, AssetRecord, HistoryPeaksRecord, Holder, from_bytes, key};
+use crate::fault::Stop;
+use crate::state::record::{
+    AccountOfRow, AccountRecord, AssetRecord, HistoryPeaksRecord, Holder, from_bytes, key,
+};
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::entry::Balance;
@@ -25,10 +27,20 @@ impl HistoryPeaksRecord {
 ///
 /// # Errors
 /// Refused when the purpose is no code, the asset is unknown, the account exists, or floor and ceiling cross.
-pub fn open_account(state: &mut Overlay<'_>, owner: Holder, asset: AssetId, purpose: &str, floor: i128, ceiling: Option<i128>) -> Result<AccountId, Stop> {
+pub fn open_account(
+    state: &mut Overlay<'_>,
+    owner: Holder,
+    asset: AssetId,
+    purpose: &str,
+    floor: i128,
+    ceiling: Option<i128>,
+) -> Result<AccountId, Stop> {
     let is_code = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     if purpose.is_empty() || purpose.len() > PURPOSE_LENGTH_MAX || !purpose.bytes().all(is_code) {
-        let rule = format!("an account's purpose is 1 to {PURPOSE_LENGTH_MAX} of a-z, 0-9 and -, `{}` given", purpose.escape_debug());
+        let rule = format!(
+            "an account's purpose is 1 to {PURPOSE_LENGTH_MAX} of a-z, 0-9 and -, `{}` given",
+            purpose.escape_debug()
+        );
         return Err(Refusal::BadValue { rule }.into());
     }
     let limit = tenor_abi::limit::COUNTER_MAX as i128;
@@ -68,18 +80,28 @@ pub fn open_account(state: &mut Overlay<'_>, owner: Holder, asset: AssetId, purp
 /// # Errors
 /// Refused when there is no such account.
 pub fn balance(state: &Overlay<'_>, account: &AccountId) -> Result<Balance, Stop> {
-    let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+    let record: AccountRecord =
+        state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
     Ok(Balance { posted: record.balance(), available: record.available() })
 }
 
 /// The sum of an agreement's books in an asset.
-pub(super) fn books_total(state: &Overlay<'_>, agreement: &AgreementId, asset: &AssetId) -> Result<i128, Stop> {
+pub(super) fn books_total(
+    state: &Overlay<'_>,
+    agreement: &AgreementId,
+    asset: &AssetId,
+) -> Result<i128, Stop> {
     let mut total = 0;
     let mut from = Kind::AccountOf.full_key(&agreement.0);
-    let end = { let mut end = from.clone(); end.extend([0xff; 33]); end };
+    let end = {
+        let mut end = from.clone();
+        end.extend([0xff; 33]);
+        end
+    };
     while let Some((row, _)) = state.next_row(&from, &end)? {
         let account = &row[33..];
-        let record: AccountRecord = state.get(account)?.ok_or_else(|| Fault::State(format!("book of {agreement} is missing")))?;
+        let record: AccountRecord =
+            state.get(account)?.ok_or_else(|| Fault::State(format!("book of {agreement} is missing")))?;
         if record.asset == *asset {
             total += record.balance();
         }

@@ -1,7 +1,7 @@
 //! Who may take money from an account, and how much.
 
-use crate::fault::Stop;
 use super::plan::Plan;
+use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AgreementRecord, GrantRecord, Holder, key};
 use std::collections::BTreeMap;
@@ -95,7 +95,13 @@ fn check_spend(plan: &mut Plan, signed: &Signed, account: AccountId, amount: u12
     Ok(())
 }
 
-fn use_grant(state: &Overlay<'_>, plan: &mut Plan, agreement: &AgreementId, account: AccountId, amount: u128) -> Result<(), Stop> {
+fn use_grant(
+    state: &Overlay<'_>,
+    plan: &mut Plan,
+    agreement: &AgreementId,
+    account: AccountId,
+    amount: u128,
+) -> Result<(), Stop> {
     let row = key::grant(&account, agreement);
     let none = || Refusal::DebitNotAllowed { account };
     let mut grant: GrantRecord = state.get(&row)?.ok_or_else(none)?;

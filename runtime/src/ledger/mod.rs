@@ -8,7 +8,7 @@ mod authority;
 mod book;
 mod plan;
 
-pub use account::{balance, open_account, trial_balance, TrialRow};
+pub use account::{TrialRow, balance, open_account, trial_balance};
 pub use authority::{Signed, period_start};
 pub use book::commit;
 pub use plan::{Draft, Line, Plan, plan};

@@ -1,7 +1,7 @@
 //! Judging an entry: every rule, no write.
 
-use super::authority::{self, Signed};
 use super::POSTINGS_MAX;
+use super::authority::{self, Signed};
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, ExposureRecord, GrantRecord, Holder, key};

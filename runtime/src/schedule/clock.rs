@@ -16,7 +16,8 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// # Errors
 /// [`Fault`] of the store.
 pub fn zone(state: &Overlay<'_>, bank: &PartyId) -> Result<ZoneRecord, Fault> {
-    let utc = || ZoneRecord { rows: vec![ZoneRow { from: Timestamp(0), offset_minutes: 0, cutoff_minutes: 0 }] };
+    let utc =
+        || ZoneRecord { rows: vec![ZoneRow { from: Timestamp(0), offset_minutes: 0, cutoff_minutes: 0 }] };
     Ok(state.get(&bank.0)?.unwrap_or_else(utc))
 }
 

@@ -10,5 +10,6 @@ mod turn;
 pub use clock::{business_date, business_day_start, calendar, zone};
 pub use queue::{heads, next_wake};
 pub use turn::{
-    Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start, suspend,
+    Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start,
+    suspend,
 };

@@ -147,7 +147,12 @@ pub fn end(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
 ///
 /// # Errors
 /// [`Stop`] of the calendar.
-pub fn passed_over(state: &Overlay<'_>, place: &Place, record: &ScheduleRecord, catch_up: Missed) -> Result<u32, Stop> {
+pub fn passed_over(
+    state: &Overlay<'_>,
+    place: &Place,
+    record: &ScheduleRecord,
+    catch_up: Missed,
+) -> Result<u32, Stop> {
     if catch_up == Missed::Each {
         return Ok(0);
     }
@@ -158,7 +163,9 @@ pub fn passed_over(state: &Overlay<'_>, place: &Place, record: &ScheduleRecord, 
         return Ok(0);
     }
     let due = count_passed(&days, record, place.now)?;
-    let today_runs = days.due(&record.recurrence, record.place + due.saturating_sub(1))?.is_some_and(|(date, _)| date >= today);
+    let today_runs = days
+        .due(&record.recurrence, record.place + due.saturating_sub(1))?
+        .is_some_and(|(date, _)| date >= today);
     Ok(match catch_up {
         Missed::Skip if !today_runs => due,
         _ => due.saturating_sub(1),
@@ -269,7 +276,12 @@ fn count_passed(days: &Days, record: &ScheduleRecord, now: Timestamp) -> Result<
 }
 
 /// Puts the occurrence at the record's place into the queue, or ends the schedule after the last.
-fn wait_for(state: &mut Overlay<'_>, place: &Place, days: &Days, mut record: ScheduleRecord) -> Result<(), Stop> {
+fn wait_for(
+    state: &mut Overlay<'_>,
+    place: &Place,
+    days: &Days,
+    mut record: ScheduleRecord,
+) -> Result<(), Stop> {
     record.waiting = match days.due(&record.recurrence, record.place)? {
         Some((date, due)) => {
             let due = due.max(Timestamp(place.now.0 + place.ahead_ms));

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn numbers_and_standing_are_frozen() {
-        let text: Vec<String> = Kind::ALL.iter().map(|k| format!("{}={k:?}/{:?}", *k as u8, k.standing())).collect();
+        let text: Vec<String> =
+            Kind::ALL.iter().map(|k| format!("{}={k:?}/{:?}", *k as u8, k.standing())).collect();
         let golden = "1=Party/Leaf 2=Key/Leaf 3=Role/Leaf 4=Asset/Leaf 5=Account/Leaf 6=Hold/Leaf 7=Grant/Leaf \
             8=Agreement/Leaf 9=Storage/Leaf 10=Schedule/Leaf 11=Proposal/Leaf 12=Calendar/Leaf 13=RateTable/Leaf \
             14=Quota/Leaf 15=Parameters/Leaf 16=Contract/Leaf 17=Code/Leaf 18=Zone/Leaf 19=KeyDay/Leaf \

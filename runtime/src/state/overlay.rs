@@ -73,7 +73,8 @@ impl<'b> Overlay<'b> {
             return Ok(None);
         }
         let mut base_from = from.to_vec();
-        let mut written = self.writes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end))).peekable();
+        let mut written =
+            self.writes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end))).peekable();
         loop {
             let below = self.base.next(&base_from, end)?;
             // Deleted rows in front of the base's next row are passed over; a written one before it wins.

@@ -423,7 +423,8 @@ pub mod key {
     }
     /// bank, name, version.
     pub fn name(bank: &PartyId, name: &str, version: &Version) -> Vec<u8> {
-        let version = [version.major.to_be_bytes(), version.minor.to_be_bytes(), version.patch.to_be_bytes()].concat();
+        let version =
+            [version.major.to_be_bytes(), version.minor.to_be_bytes(), version.patch.to_be_bytes()].concat();
         join(&[&bank.0, name.as_bytes(), &[0], &version])
     }
     /// owner, account or agreement.

@@ -30,3 +30,4 @@ pub mod spec;
 mod spec_check;
 pub mod refusal;
 pub mod value;
+pub mod host;

@@ -1,1 +1,5 @@
-//! placeholder
+//! stand-in
+#![allow(missing_docs)]
+use serde::{Deserialize, Serialize};
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rate(pub i64);

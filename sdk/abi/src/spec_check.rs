@@ -1,7 +1,8 @@
 //! Whether a spec holds together: what the host relies on before it lets a contract in.
 
 use crate::spec::{
-    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Spec, SpecError, StateKind, TYPES_OWN, TypeDef, TypeNumber,
+    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Spec, SpecError, StateKind,
+    TYPES_OWN, TypeDef, TypeNumber,
 };
 use alloc::format;
 use alloc::string::String;
@@ -56,7 +57,9 @@ impl Spec {
             ("purposes", self.purposes.len()),
         ];
         match lists.into_iter().find(|(_, length)| *length > LIST_MAX) {
-            Some((name, length)) => Err(broken(name, format!("{length} entries, at most {LIST_MAX} allowed"))),
+            Some((name, length)) => {
+                Err(broken(name, format!("{length} entries, at most {LIST_MAX} allowed")))
+            }
             None => Ok(()),
         }
     }
@@ -80,7 +83,11 @@ impl Spec {
             .chain(self.calls.iter().map(|call| call.returns))
             .chain(self.errors.iter().chain(&self.events).flat_map(|message| fields(&message.fields)));
         for number in used {
-            ensure(self.is_type_before(number, self.types.len()), || format!("type {number}"), "is used and not defined")?;
+            ensure(
+                self.is_type_before(number, self.types.len()),
+                || format!("type {number}"),
+                "is used and not defined",
+            )?;
         }
         Ok(())
     }
@@ -100,8 +107,16 @@ impl Spec {
     fn check_terms(&self) -> Checked {
         for term in &self.terms {
             let Some(debit) = &term.debit else { continue };
-            ensure(Basic::of(term.ty) == Some(Basic::Account), || format!("term `{}`", term.name), "only an account can be debited")?;
-            ensure(self.term_is(debit.max, &[Basic::Money]), || format!("term `{}`", term.name), "the most that is debited must be a term of money")?;
+            ensure(
+                Basic::of(term.ty) == Some(Basic::Account),
+                || format!("term `{}`", term.name),
+                "only an account can be debited",
+            )?;
+            ensure(
+                self.term_is(debit.max, &[Basic::Money]),
+                || format!("term `{}`", term.name),
+                "the most that is debited must be a term of money",
+            )?;
         }
         Ok(())
     }
@@ -110,9 +125,17 @@ impl Spec {
         let count = |kind| self.states.iter().filter(|state| state.kind == kind).count();
         ensure(count(StateKind::Initial) == 1, || "states".into(), "exactly one state is initial")?;
         for (number, state) in self.states.iter().enumerate() {
-            let exits = || self.calls.iter().any(|call| call.exit && (call.from.is_empty() || call.from.contains(&(number as u16))));
+            let exits = || {
+                self.calls
+                    .iter()
+                    .any(|call| call.exit && (call.from.is_empty() || call.from.contains(&(number as u16))))
+            };
             let sound = state.kind == StateKind::Terminal || exits();
-            ensure(sound, || format!("state `{}`", state.name), "has no exit: a customer could not get out of it")?;
+            ensure(
+                sound,
+                || format!("state `{}`", state.name),
+                "has no exit: a customer could not get out of it",
+            )?;
         }
         Ok(())
     }
@@ -121,18 +144,27 @@ impl Spec {
         for book in &self.books {
             let place = || format!("book `{}`", book.name);
             ensure(is_kebab(&book.name, BOOK_NAME_BYTES_MAX), place, "1 to 16 of a-z, 0-9 and -")?;
-            ensure(self.term_is(book.asset, &[Basic::Account, Basic::Asset]), place, "its asset must be a term that is an account or an asset")?;
+            ensure(
+                self.term_is(book.asset, &[Basic::Account, Basic::Asset]),
+                place,
+                "its asset must be a term that is an account or an asset",
+            )?;
         }
         Ok(())
     }
 
     fn check_schedules(&self) -> Checked {
         for (number, name) in self.schedules.iter().enumerate() {
-            let handlers = self.calls.iter().filter(|call| matches!(call.kind, CallKind::Due { schedule, .. } if usize::from(schedule) == number));
+            let handlers = self.calls.iter().filter(
+                |call| matches!(call.kind, CallKind::Due { schedule, .. } if usize::from(schedule) == number),
+            );
             ensure(handlers.count() == 1, || format!("schedule `{name}`"), "needs exactly one handler")?;
         }
         let known = |number: u16| usize::from(number) < self.schedules.len();
-        let sound = self.calls.iter().all(|call| !matches!(call.kind, CallKind::Due { schedule, .. } if !known(schedule)));
+        let sound = self
+            .calls
+            .iter()
+            .all(|call| !matches!(call.kind, CallKind::Due { schedule, .. } if !known(schedule)));
         ensure(sound, || "calls".into(), "a handler names a schedule that does not exist")?;
         let openings = self.calls.iter().filter(|call| call.kind == CallKind::Open).count();
         ensure(openings == 1, || "calls".into(), "exactly one call opens an agreement")
@@ -142,23 +174,40 @@ impl Spec {
         let place = || format!("call `{}`", call.name);
         let state = |number: &u16| usize::from(*number) < self.states.len();
         ensure(exports.iter().any(|export| *export == call.name), place, "the module does not export it")?;
-        ensure(call.from.iter().chain(&call.to).chain(&call.may_enter).all(state), place, "names a state that does not exist")?;
+        ensure(
+            call.from.iter().chain(&call.to).chain(&call.may_enter).all(state),
+            place,
+            "names a state that does not exist",
+        )?;
         ensure(!call.from.iter().any(|from| self.is_terminal(*from)), place, "starts from a terminal state")?;
         let by_party = matches!(call.kind, CallKind::Open | CallKind::Sign | CallKind::Action);
-        ensure(by_party != call.by.is_empty(), place, "who may call it must be said, and only where a party calls")?;
+        ensure(
+            by_party != call.by.is_empty(),
+            place,
+            "who may call it must be said, and only where a party calls",
+        )?;
         let sound = call.by.iter().all(|by| match by {
             Authority::Owner(term) => self.term_is(*term, &[Basic::Account]),
             Authority::Party(term) => self.term_is(*term, &[Basic::Party]),
             Authority::Anyone | Authority::Role(_) => true,
         });
-        ensure(sound, place, "an owner is that of a term that is an account, a party that of a term that is a party")?;
+        ensure(
+            sound,
+            place,
+            "an owner is that of a term that is an account, a party that of a term that is a party",
+        )?;
         if let CallKind::Due { retry: Some(retry), .. } = &call.kind {
             ensure(state(&retry.then), place, "names a state that does not exist")?;
-            ensure(self.operand_exists(&retry.count, &[]), place, "the number of retries is a term that does not exist")?;
+            ensure(
+                self.operand_exists(&retry.count, &[]),
+                place,
+                "the number of retries is a term that does not exist",
+            )?;
         }
         if let Some(rule) = &call.four_eyes {
             let mut operands = rule.amount.iter().chain(&rule.above);
-            let sound = rule.amount.is_some() == rule.above.is_some() && operands.all(|operand| self.operand_exists(operand, &call.arguments));
+            let sound = rule.amount.is_some() == rule.above.is_some()
+                && operands.all(|operand| self.operand_exists(operand, &call.arguments));
             ensure(sound, place, "four eyes compare two terms, arguments or numbers")?;
         }
         Ok(())

@@ -171,7 +171,12 @@ fn take_one<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, ValueError> {
     Ok(value)
 }
 
-fn take_fields(spec: &Spec, fields: &[(&str, TypeNumber)], bytes: &mut &[u8], depth: u32) -> Result<Vec<Value>, ValueError> {
+fn take_fields(
+    spec: &Spec,
+    fields: &[(&str, TypeNumber)],
+    bytes: &mut &[u8],
+    depth: u32,
+) -> Result<Vec<Value>, ValueError> {
     let given: u16 = take_one(bytes)?;
     if usize::from(given) > fields.len() {
         return Err(ValueError::Fields { given, known: fields.len() as u16 });

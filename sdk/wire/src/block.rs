@@ -206,7 +206,12 @@ impl Certificate {
     pub fn solo(header: &Header, key: &SecretKey) -> Certificate {
         let hash = header.hash();
         let signature = key.sign(&certificate_digest(&header.chain, header.height, 0, &hash));
-        Certificate { height: header.height, round: 0, header: hash, votes: [Vote { validator: 0, signature }].into() }
+        Certificate {
+            height: header.height,
+            round: 0,
+            header: hash,
+            votes: [Vote { validator: 0, signature }].into(),
+        }
     }
 
     /// Checks that a quorum of a trusted set signed the header.
@@ -218,7 +223,10 @@ impl Certificate {
             return Err(CertificateError::OtherBlock { given: self.height, needed: header.height });
         }
         if header.validators != trusted.hash() {
-            return Err(CertificateError::OtherValidators { given: header.validators, needed: trusted.hash() });
+            return Err(CertificateError::OtherValidators {
+                given: header.validators,
+                needed: trusted.hash(),
+            });
         }
         if !self.votes.is_sorted_by(|a, b| a.validator < b.validator) {
             return Err(CertificateError::Votes);
@@ -226,7 +234,8 @@ impl Certificate {
         let digest = certificate_digest(&header.chain, self.height, self.round, &self.header);
         for vote in &self.votes {
             let member = trusted.validators.get(vote.validator as usize).ok_or(CertificateError::Votes)?;
-            let checked = member.key.verifier().and_then(|verifier| verifier.verify(&digest, &vote.signature));
+            let checked =
+                member.key.verifier().and_then(|verifier| verifier.verify(&digest, &vote.signature));
             checked.map_err(|error| CertificateError::Signature { validator: vote.validator, error })?;
         }
         if self.votes.len() < usize::from(trusted.quorum.max(1)) {

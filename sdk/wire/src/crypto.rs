@@ -108,6 +108,10 @@ impl PublicKey {
         if self.algorithm != SECP256K1 {
             return Err(SignatureError::Algorithm(self.algorithm));
         }
+        // SEC1 knows more forms of a point; one key has one form here.
+        if !matches!(self.parity, 2 | 3) {
+            return Err(SignatureError::Key);
+        }
         let mut point = [0; 33];
         point[0] = self.parity;
         point[1..].copy_from_slice(&self.x);
@@ -125,8 +129,8 @@ impl Verifier {
         if signature.algorithm != SECP256K1 {
             return Err(SignatureError::Algorithm(signature.algorithm));
         }
-        let parsed =
-            k256::ecdsa::Signature::from_scalars(signature.r, signature.s).map_err(|_| SignatureError::Range)?;
+        let parsed = k256::ecdsa::Signature::from_scalars(signature.r, signature.s)
+            .map_err(|_| SignatureError::Range)?;
         if parsed.normalize_s() != parsed {
             return Err(SignatureError::HighS);
         }
@@ -205,8 +209,8 @@ mod tests {
         let mut signature = key().sign(&digest);
         // n - s: the other, equally valid form of the same signature.
         let order = [
-            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xba, 0xae,
-            0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41u8,
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+            0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41u8,
         ];
         let mut borrow = 0i16;
         for at in (0..32).rev() {

@@ -104,7 +104,15 @@ pub struct FullReceipt {
 
 impl FullReceipt {
     /// A receipt over what it stands for.
-    pub fn new(item: Hash, fate: Fate, code: u16, gas: u64, data: Vec<u8>, entries: Vec<Entry>, events: Vec<Event>) -> FullReceipt {
+    pub fn new(
+        item: Hash,
+        fate: Fate,
+        code: u16,
+        gas: u64,
+        data: Vec<u8>,
+        entries: Vec<Entry>,
+        events: Vec<Event>,
+    ) -> FullReceipt {
         let receipt = Receipt {
             item,
             fate,
@@ -120,7 +128,15 @@ impl FullReceipt {
     /// Whether the hashed part stands for the rest.
     pub fn is_whole(&self) -> bool {
         let r = &self.receipt;
-        let again = FullReceipt::new(r.item, r.fate, r.code, r.gas, self.data.clone(), self.entries.clone(), self.events.clone());
+        let again = FullReceipt::new(
+            r.item,
+            r.fate,
+            r.code,
+            r.gas,
+            self.data.clone(),
+            self.entries.clone(),
+            self.events.clone(),
+        );
         again.receipt == *r
     }
 }

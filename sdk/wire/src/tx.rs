@@ -194,7 +194,9 @@ impl Transaction {
             return Err(FormError::Authorisers(signers.len()));
         }
         let others = &signers[1..];
-        if !others.is_sorted_by(|a, b| a.party < b.party) || others.iter().any(|o| o.party == signers[0].party) {
+        if !others.is_sorted_by(|a, b| a.party < b.party)
+            || others.iter().any(|o| o.party == signers[0].party)
+        {
             return Err(FormError::AuthorisersOrder);
         }
         if self.signatures.len() != signers.len() {

@@ -1,0 +1,323 @@
+//! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
+
+use super::{Chain, ChainBase, Stashed};
+use crate::execute::{self, BlockContext, Rejection, door};
+use crate::fault::Fault;
+use crate::schedule;
+use crate::state::Overlay;
+use crate::state::record::{KeyWindowRecord, Waiting};
+use crate::store::WriteSet;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{AgreementId, Hash, TxId};
+use tenor_abi::tag;
+use tenor_wire::block::{Block, DueItem, HEADER_VERSION, Header, Item};
+use tenor_wire::op::Operation;
+use tenor_wire::receipt::{FullReceipt, list_root};
+use tenor_wire::tx::Transaction;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// A block that was built, and what became of the candidates that are not in it.
+#[derive(Debug)]
+pub struct Built {
+    /// Its header.
+    pub header: Header,
+    /// Transactions that may not stand in any block, and why.
+    pub rejected: Vec<(TxId, Rejection)>,
+    /// Transactions that had no room, for the next block.
+    pub postponed: Vec<Transaction>,
+}
+
+/// Why a block is not valid.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Invalid {
+    /// Not the next block of this chain.
+    #[error("not the next block: {0}")]
+    NotNext(String),
+    /// It holds a transaction that may not stand in it.
+    #[error("transaction at {index} is not admitted: {rejection}")]
+    Rejected {
+        /// Place in the block.
+        index: u32,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// Its items do not stand in the one allowed order, or one that had room is missing.
+    #[error("item {index} should be {expected}")]
+    Order {
+        /// Place in the block.
+        index: u32,
+        /// What should stand there.
+        expected: String,
+    },
+    /// Executing its items gives something else.
+    #[error("executing the items gives another {0}")]
+    Differs(&'static str),
+}
+
+/// A block in the making.
+struct Making<'c, 's> {
+    block: &'c BlockContext<'c>,
+    state: Overlay<'s>,
+    items: Vec<Item>,
+    receipts: Vec<FullReceipt>,
+    gas: u64,
+    bytes: usize,
+}
+
+impl<'c, 's> Making<'c, 's> {
+    fn new(block: &'c BlockContext<'c>, base: &'s ChainBase) -> Result<Making<'c, 's>, Fault> {
+        let mut state = Overlay::new(base);
+        raise_key_window(&mut state, block)?;
+        Ok(Making { block, state, items: vec![], receipts: vec![], gas: 0, bytes: 0 })
+    }
+
+    fn index(&self) -> u32 {
+        self.items.len() as u32
+    }
+
+    fn has_room(&self, gas: u64, bytes: usize, gas_of_block: u64) -> bool {
+        let limits = &self.block.parameters.limits;
+        self.gas + gas <= gas_of_block
+            && self.items.len() < limits.block_items as usize
+            && self.bytes + bytes <= limits.block_bytes as usize
+    }
+
+    fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
+        let receipt = execute::occurrence(&mut self.state, self.block, item)?;
+        self.push(Item::Due(item), receipt, 64);
+        Ok(())
+    }
+
+    fn push(&mut self, item: Item, receipt: FullReceipt, bytes: usize) {
+        self.gas += receipt.receipt.gas;
+        self.bytes += bytes;
+        self.items.push(item);
+        self.receipts.push(receipt);
+    }
+
+    /// The occurrence whose turn it is: banks take turns, one each, the first rotated by height.
+    fn next_due(&self, turn: u64) -> Result<Option<DueItem>, Fault> {
+        let mut heads = schedule::heads(&self.state)?;
+        heads.retain(|head| head.due <= self.block.time);
+        let place = (self.block.height + turn) as usize;
+        Ok((!heads.is_empty()).then(|| heads[place % heads.len()].item))
+    }
+
+    /// Occurrences in queue order while the next one fits a share of the block's gas.
+    fn run_queue(&mut self, gas_of_block: u64) -> Result<(), Fault> {
+        let due_gas = self.block.parameters.limits.due_gas;
+        let mut turn = 0;
+        while self.has_room(due_gas, 64, gas_of_block) {
+            let Some(item) = self.next_due(turn)? else { break };
+            self.run_due(item)?;
+            turn += 1;
+        }
+        Ok(())
+    }
+
+    /// The agreement's own overdue occurrences, as items of their own; false when they do not fit.
+    fn run_overdue(&mut self, agreement: AgreementId) -> Result<bool, Fault> {
+        let limits = &self.block.parameters.limits;
+        let (due_gas, block_gas) = (limits.due_gas, limits.block_gas);
+        while let Some(item) = self.overdue(agreement)? {
+            if !self.has_room(due_gas, 64, block_gas) {
+                return Ok(false);
+            }
+            self.run_due(item)?;
+        }
+        Ok(true)
+    }
+
+    fn overdue(&self, agreement: AgreementId) -> Result<Option<DueItem>, Fault> {
+        let mut first: Option<(Timestamp, DueItem)> = None;
+        for kind in 0..self.block.parameters.limits.schedules_max {
+            let Some(record) = schedule::of(&self.state, &agreement, kind)? else { continue };
+            let Waiting::Due { due, attempt, .. } = record.waiting else { continue };
+            let item = DueItem { agreement, kind, number: record.number(), attempt };
+            if due <= self.block.time && first.is_none_or(|earliest| (due, item) < earliest) {
+                first = Some((due, item));
+            }
+        }
+        Ok(first.map(|(_, item)| item))
+    }
+
+    /// Runs a transaction; what came of the attempt decides whether it stands in the block.
+    fn run_transaction(&mut self, tx: &Transaction) -> Result<Attempt, Fault> {
+        let checked = match door::check(&self.state, self.block, tx.clone())? {
+            Ok(checked) => checked,
+            Err(rejection) => return Ok(Attempt::Rejected(rejection)),
+        };
+        let bytes = tx.to_bytes().len();
+        let block_gas = self.block.parameters.limits.block_gas;
+        let overdue_ran = match agreement_of(&tx.body.operation) {
+            Some(agreement) => self.run_overdue(agreement)?,
+            None => true,
+        };
+        if !overdue_ran || !self.has_room(tx.body.gas_limit, bytes, block_gas) {
+            return Ok(Attempt::NoRoom);
+        }
+        let receipt = execute::transaction(&mut self.state, self.block, &checked, self.index())?;
+        self.push(Item::Tx(tx.clone()), receipt, bytes);
+        Ok(Attempt::Ran)
+    }
+
+    /// Gas up to which occurrences run before transactions.
+    fn half(&self) -> u64 {
+        self.block.parameters.limits.block_gas / 2
+    }
+
+    fn done(self) -> Result<Done, Fault> {
+        let writes = WriteSet::new(self.state.into_writes()?);
+        Ok(Done { items: self.items, receipts: self.receipts, writes })
+    }
+}
+
+/// What the items of a block came to.
+struct Done {
+    items: Vec<Item>,
+    receipts: Vec<FullReceipt>,
+    writes: WriteSet,
+}
+
+enum Attempt {
+    Ran,
+    Rejected(Rejection),
+    NoRoom,
+}
+
+/// The agreement that a transaction is about, whose overdue occurrences run first.
+fn agreement_of(operation: &Operation) -> Option<AgreementId> {
+    match operation {
+        Operation::Invoke(op) | Operation::Sign(op) => Some(op.seen.agreement),
+        _ => None,
+    }
+}
+
+/// The first block of a day raises the oldest accepted key day.
+fn raise_key_window(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result<(), Fault> {
+    let today = (block.time.0 / DAY_MS) as u32;
+    let oldest_day = today.saturating_sub(block.parameters.limits.idempotency_days);
+    let kept = state.get::<KeyWindowRecord>(&[])?.map_or(0, |window| window.oldest_day);
+    if oldest_day > kept {
+        state.put(&[], &KeyWindowRecord { oldest_day });
+    }
+    Ok(())
+}
+
+impl Chain {
+    /// Builds the next block from candidates and stashes it; the chain does not move until it is committed.
+    ///
+    /// # Errors
+    /// [`Fault`]: the replica is broken.
+    pub fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault> {
+        assert!(time > self.tip.time, "block time rises: {time} after {}", self.tip.time);
+        self.unstash();
+        let (mut rejected, mut postponed) = (vec![], vec![]);
+        let block = self.context(time);
+        let mut making = Making::new(&block, &self.base)?;
+        making.run_queue(making.half())?;
+        for tx in candidates {
+            match making.run_transaction(&tx)? {
+                Attempt::Ran => {}
+                Attempt::Rejected(rejection) => rejected.push((tx.id(), rejection)),
+                Attempt::NoRoom => postponed.push(tx),
+            }
+        }
+        making.run_queue(block.parameters.limits.block_gas)?;
+        let done = making.done()?;
+        let header = self.stash(time, done);
+        Ok(Built { header, rejected, postponed })
+    }
+
+    /// Executes a block that somebody else made and stashes it when it is what its items give.
+    ///
+    /// # Errors
+    /// The outer one is a [`Fault`], the inner one says why the block is [`Invalid`].
+    pub fn validate(&mut self, header: &Header, items: &[Item]) -> Result<Result<(), Invalid>, Fault> {
+        if header.height != self.tip.height + 1
+            || header.parent != self.tip.hash()
+            || header.time <= self.tip.time
+        {
+            let text = format!(
+                "height {} at {} on {}, the tip is {} at {}",
+                header.height, header.time, header.parent, self.tip.height, self.tip.time
+            );
+            return Ok(Err(Invalid::NotNext(text)));
+        }
+        // The order of a block follows from its transactions alone, so making it again from them and comparing
+        // finds an occurrence that is missing, misplaced or made up.
+        let transactions = items.iter().filter_map(|item| match item {
+            Item::Tx(tx) => Some(tx.clone()),
+            Item::Due(_) => None,
+        });
+        let built = self.build(header.time, transactions.collect())?;
+        let invalid = self.first_difference(&built, header, items);
+        if invalid.is_some() {
+            self.unstash();
+        }
+        Ok(invalid.map_or(Ok(()), Err))
+    }
+
+    fn first_difference(&self, built: &Built, header: &Header, items: &[Item]) -> Option<Invalid> {
+        if let Some((id, rejection)) = built.rejected.first() {
+            let index = items.iter().position(|item| item.id().0 == id.0).unwrap_or(0) as u32;
+            return Some(Invalid::Rejected { index, rejection: rejection.clone() });
+        }
+        let made = self.stash.as_ref().map_or(&[][..], |stash| &stash.block.items);
+        if let Some(index) = (0..made.len().max(items.len())).find(|at| made.get(*at) != items.get(*at)) {
+            let expected = made.get(index).map_or("nothing".into(), |item| format!("{}", item.id()));
+            return Some(Invalid::Order { index: index as u32, expected });
+        }
+        let ours = &built.header;
+        let parts = [
+            ("list of receipts", ours.receipts == header.receipts),
+            ("state root", ours.state == header.state),
+            ("parameters hash", ours.parameters == header.parameters),
+            ("header", ours == header),
+        ];
+        parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
+    }
+
+    fn stash(&mut self, time: Timestamp, done: Done) -> Header {
+        let receipts: Vec<_> = done.receipts.iter().map(|full| full.receipt).collect();
+        let undo = self.base.trie.update(&ChainBase::leaves(&done.writes));
+        let mut ancestry = self.ancestry.clone();
+        let parent = self.tip.hash();
+        ancestry.push(tag::ANCESTRY, &parent.0);
+        let genesis = &self.genesis;
+        let header = Header {
+            version: HEADER_VERSION,
+            protocol: genesis.parameters.protocol,
+            chain: self.id,
+            height: self.tip.height + 1,
+            time,
+            parent,
+            ancestry: ancestry.root(tag::ANCESTRY),
+            items: list_root(tag::ITEMS, &done.items),
+            items_count: done.items.len() as u32,
+            receipts: list_root(tag::RECEIPTS, &receipts),
+            receipts_count: receipts.len() as u32,
+            state: self.base.trie.root(),
+            outbox: Hash::ZERO,
+            validators: genesis.validators.hash(),
+            parameters: genesis.parameters.hash(),
+            proposer: genesis.validators.validators[0].bank,
+        };
+        let block = Block {
+            header: header.clone(),
+            items: done.items,
+            receipts: done.receipts,
+            writes: done.writes.hash(),
+        };
+        self.stash = Some(Stashed { hash: header.hash(), block, writes: done.writes, undo, ancestry });
+        header
+    }
+
+    /// Throws away what was built and not committed.
+    pub(super) fn unstash(&mut self) {
+        if let Some(stash) = self.stash.take() {
+            self.base.trie.undo(stash.undo);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where committed blocks are kept: the block log on disk, or a list in memory.
+
+use crate::fault::Fault;
+use crate::log::{Kind, Log, LogError, Record};
+use crate::store::WriteSet;
+use tenor_abi::codec;
+use tenor_wire::block::{Block, Certificate};
+
+/// Most bytes of an encoded block.
+pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Keeps blocks.
+pub trait Journal: Send {
+    /// Writes a block and its write set durably.
+    ///
+    /// # Errors
+    /// [`Fault`]; nothing more is taken then.
+    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault>;
+    /// Keeps the newest block's certificate; it becomes durable with the next block.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    fn certify(&mut self, certificate: Certificate) -> Result<(), Fault>;
+    /// A block by height.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault>;
+    /// A block's write set.
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault>;
+    /// A block's certificate.
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault>;
+    /// Height of the newest block.
+    fn tip(&self) -> Option<u64>;
+}
+
+/// Blocks in the block log.
+#[derive(Debug)]
+pub struct FileJournal {
+    log: Log,
+    /// The newest certificate, on its way into the log.
+    waiting: Option<Certificate>,
+}
+
+fn fault(error: LogError) -> Fault {
+    match error {
+        LogError::Damaged { .. } | LogError::Foreign(_) => Fault::Log(error.to_string()),
+        _ => Fault::Storage(error.to_string()),
+    }
+}
+
+fn decoded<T: serde::Serialize + serde::de::DeserializeOwned>(
+    bytes: &[u8],
+    what: &str,
+    height: u64,
+) -> Result<T, Fault> {
+    codec::decode(bytes, BLOCK_BYTES_MAX)
+        .map_err(|error| Fault::Log(format!("{what} of height {height}: {error}")))
+}
+
+impl FileJournal {
+    /// The journal over an open log.
+    pub fn new(log: Log) -> FileJournal {
+        FileJournal { log, waiting: None }
+    }
+}
+
+impl Journal for FileJournal {
+    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault> {
+        let height = block.header.height;
+        let certificate =
+            self.waiting.take().map(|certificate| (certificate.height, codec::encode(&certificate)));
+        let (block, writes) = (codec::encode(block), writes.to_bytes());
+        let mut records = Vec::with_capacity(3);
+        if let Some((height, payload)) = &certificate {
+            records.push(Record { kind: Kind::Certificate, height: *height, payload });
+        }
+        records.push(Record { kind: Kind::Block, height, payload: &block });
+        records.push(Record { kind: Kind::Writes, height, payload: &writes });
+        self.log.append(&records).and_then(|()| self.log.sync()).map_err(fault)
+    }
+
+    fn certify(&mut self, certificate: Certificate) -> Result<(), Fault> {
+        self.waiting = Some(certificate);
+        Ok(())
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
+        let records = self.log.read(height).map_err(fault)?;
+        records.map(|records| decoded(&records.block, "block", height)).transpose()
+    }
+
+    fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
+        let records = self.log.read(height).map_err(fault)?;
+        let read = |bytes: Vec<u8>| {
+            WriteSet::from_bytes(&bytes)
+                .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
+        };
+        records.and_then(|records| records.writes).map(read).transpose()
+    }
+
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
+        if let Some(waiting) = self.waiting.as_ref().filter(|certificate| certificate.height == height) {
+            return Ok(Some(waiting.clone()));
+        }
+        let records = self.log.read(height).map_err(fault)?;
+        records
+            .and_then(|records| records.certificate)
+            .map(|bytes| decoded(&bytes, "certificate", height))
+            .transpose()
+    }
+
+    fn tip(&self) -> Option<u64> {
+        self.log.tip()
+    }
+}
+
+/// Blocks in memory: for tests, simulation and replay.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal {
+    blocks: Vec<(Block, WriteSet)>,
+    certificates: Vec<Certificate>,
+}
+
+impl Journal for MemoryJournal {
+    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault> {
+        self.blocks.push((block.clone(), writes.clone()));
+        Ok(())
+    }
+
+    fn certify(&mut self, certificate: Certificate) -> Result<(), Fault> {
+        self.certificates.push(certificate);
+        Ok(())
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
+        Ok(self.blocks.get(height as usize).map(|(block, _)| block.clone()))
+    }
+
+    fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
+        Ok(self.blocks.get(height as usize).map(|(_, writes)| writes.clone()))
+    }
+
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
+        Ok(self.certificates.iter().find(|certificate| certificate.height == height).cloned())
+    }
+
+    fn tip(&self) -> Option<u64> {
+        self.blocks.len().checked_sub(1).map(|tip| tip as u64)
+    }
+}

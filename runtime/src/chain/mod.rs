@@ -1,0 +1,101 @@
+//! The chain: blocks built, validated, committed and read back.
+//!
+//! [`Chain`] is one replica. It builds a block from candidates or validates one it is given, and commits what
+//! it stashed once a certificate says so; who decides that is a sequencer's matter ([`Solo`] decides alone).
+
+mod genesis;
+mod base;
+mod journal;
+mod build;
+mod replica;
+mod open;
+mod solo;
+mod read;
+mod replay;
+
+pub use base::ChainBase;
+pub use build::{Built, Invalid};
+pub use genesis::{GENESIS_VERSION, Genesis};
+pub use journal::{FileJournal, Journal, MemoryJournal};
+pub use open::{OpenError, Opened};
+pub use replay::{Replayed, replay};
+pub use replica::{Replica, Stashed};
+pub use solo::Solo;
+
+use crate::execute::{BlockContext, Contracts};
+use crate::fault::Fault;
+use crate::schedule;
+use crate::state::Overlay;
+use crate::store::Store;
+use crate::vm::Guest;
+use std::sync::Arc;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::ChainId;
+use tenor_wire::block::Header;
+use tenor_wire::merkle::Mmr;
+
+/// One replica of a chain.
+pub struct Chain {
+    genesis: Genesis,
+    id: ChainId,
+    base: ChainBase,
+    journal: Box<dyn Journal>,
+    /// Hashes of all headers before the tip.
+    ancestry: Mmr,
+    tip: Header,
+    guest: Arc<dyn Guest>,
+    contracts: Contracts,
+    stash: Option<Stashed>,
+}
+
+impl Chain {
+    /// The chain's id.
+    pub fn id(&self) -> ChainId {
+        self.id
+    }
+
+    /// The document the chain began with.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Header of the newest block.
+    pub fn tip(&self) -> &Header {
+        &self.tip
+    }
+
+    /// The engine that runs contracts.
+    pub fn guest(&self) -> &Arc<dyn Guest> {
+        &self.guest
+    }
+
+    /// Blocks and receipts.
+    pub fn journal(&self) -> &dyn Journal {
+        self.journal.as_ref()
+    }
+
+    /// The instant at which the chain next has something to do by itself.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
+        schedule::next_wake(&Overlay::new(&self.base))
+    }
+
+    /// State as of the newest block, to read or to try things on; nothing written to it is kept.
+    pub fn state(&self) -> Overlay<'_> {
+        Overlay::new(&self.base)
+    }
+
+    /// The context of a block after the newest one.
+    pub fn context(&self, time: Timestamp) -> BlockContext<'_> {
+        BlockContext {
+            chain: self.id,
+            height: self.tip.height + 1,
+            time,
+            parameters: &self.genesis.parameters,
+            guest: self.guest.as_ref(),
+            contracts: &self.contracts,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Reading a chain: receipts, proofs, lists. Nothing here writes.
+
+use super::{Chain, Replica};
+use crate::execute::{self, Rejection, ViewError};
+use crate::fault::Fault;
+use crate::state::namespace::owner_of;
+use crate::state::record::{IdempotencyRecord, Record, from_bytes, key};
+use crate::state::{Base, Kind};
+use crate::trie::value_hash;
+use tenor_abi::codec;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{AgreementId, Hash, PartyId};
+use tenor_abi::tag;
+use tenor_wire::block::{Block, Certificate, Header};
+use tenor_wire::crypto::SecretKey;
+use tenor_wire::merkle::ListProof;
+use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link};
+use tenor_wire::receipt::FullReceipt;
+use tenor_wire::trie::StateProof;
+use tenor_wire::tx::{IdempotencyKey, Transaction};
+
+impl Chain {
+    /// Every record of a kind, in key order, its key without the kind.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn records<R: Record>(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, R)>, Fault> {
+        let mut from = R::KIND.full_key(prefix);
+        let mut end = from.clone();
+        // The first key after all that begin with the prefix.
+        while let Some(last) = end.pop() {
+            if last < 0xff {
+                end.push(last + 1);
+                break;
+            }
+        }
+        let mut found = Vec::new();
+        while let Some((full, bytes)) = self.base.next(&from, &end)? {
+            found.push((full[1..].to_vec(), from_bytes(&full, &bytes)?));
+            from = full;
+            from.push(0);
+        }
+        Ok(found)
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn record<R: Record>(&self, key: &[u8]) -> Result<Option<R>, Fault> {
+        self.state().get(key)
+    }
+
+    /// Where the receipt of a used idempotency key stands: height and place.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn outcome_of(&self, party: &PartyId, key: &IdempotencyKey) -> Result<Option<(u64, u32)>, Fault> {
+        let row: Option<IdempotencyRecord> = self.record(&key::idempotency(party, key))?;
+        Ok(row.map(|row| (row.height, row.index)))
+    }
+
+    /// The receipt at a place.
+    ///
+    /// # Errors
+    /// [`Fault`] of the log.
+    pub fn receipt(&self, height: u64, index: u32) -> Result<Option<FullReceipt>, Fault> {
+        Ok(self.block(height)?.and_then(|block| block.receipts.into_iter().nth(index as usize)))
+    }
+
+    /// Asks a view of an agreement as of the newest block.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub fn view(&self, agreement: AgreementId, name: &str, arguments: &[u8]) -> Result<Vec<u8>, ViewError> {
+        let context = self.context(Timestamp(self.tip.time.0 + 1));
+        let gas = context.parameters.limits.due_gas;
+        execute::view(&mut self.state(), &context, agreement, name, arguments, gas)
+    }
+
+    /// What would become of a transaction in a block of its own at a time; nothing of it is kept.
+    ///
+    /// # Errors
+    /// The outer one is a [`Fault`], the inner one says why it would be rejected.
+    pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
+        let (context, mut state) = (self.context(time), self.state());
+        match execute::door::check(&state, &context, tx)? {
+            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?)),
+            Err(rejection) => Ok(Err(rejection)),
+        }
+    }
+
+    /// What a verifier begins with who trusts the genesis document.
+    ///
+    /// # Errors
+    /// [`Fault`] of the log.
+    pub fn first_checkpoint(&self) -> Result<Checkpoint, Fault> {
+        let block = self.block(0)?.ok_or_else(|| Fault::Log("block 0 is missing".into()))?;
+        Ok(Checkpoint { header: block.header, validators: self.genesis.validators.clone() })
+    }
+
+    /// The certificate of a block; that of the newest one is made again when it was not yet written.
+    ///
+    /// # Errors
+    /// [`Fault`] of the log.
+    pub fn certificate(
+        &self,
+        header: &Header,
+        key: Option<&SecretKey>,
+    ) -> Result<Option<Certificate>, Fault> {
+        let kept = self.journal.certificate(header.height)?;
+        Ok(kept.or_else(|| key.map(|key| Certificate::solo(header, key))))
+    }
+
+    /// The offline proof of a receipt, for a verifier whose checkpoint is older than the block.
+    ///
+    /// # Errors
+    /// [`Fault`] of the log.
+    pub fn prove_receipt(
+        &self,
+        height: u64,
+        index: u32,
+        key: Option<&SecretKey>,
+    ) -> Result<Option<Bundle>, Fault> {
+        let Some(block) = self.block(height)? else { return Ok(None) };
+        let Some(certificate) = self.certificate(&block.header, key)? else { return Ok(None) };
+        Ok(bundle(&block, index, Link::Signed(certificate)))
+    }
+
+    /// The proof of what state holds at a key of a kind, under the newest header.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
+        let full = kind.full_key(key);
+        let record = self.base.get(&full)?;
+        let value_of = |path: &tenor_wire::trie::Path| self.value_hash_at(path);
+        Ok(self.base.trie.prove(owner_of(&full), &full, record.as_deref(), value_of))
+    }
+
+    /// The hash of the value at a path: of a leaf that another key's walk ended at.
+    fn value_hash_at(&self, path: &tenor_wire::trie::Path) -> Option<Hash> {
+        let mut from = vec![1];
+        while let Ok(Some((full, value))) = self.base.store.next(&from, &[Kind::Idempotency as u8]) {
+            if tenor_wire::trie::Path::of(owner_of(&full), &full) == *path {
+                return Some(value_hash(&full, &value));
+            }
+            from = full;
+            from.push(0);
+        }
+        None
+    }
+}
+
+fn bundle(block: &Block, index: u32, link: Link) -> Option<Bundle> {
+    let items: Vec<Vec<u8>> = block.items.iter().map(codec::encode).collect();
+    let receipts: Vec<Vec<u8>> = block.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
+    let proof = |tags, leaves: &[Vec<u8>]| {
+        let leaves: Vec<&[u8]> = leaves.iter().map(Vec::as_slice).collect();
+        ListProof::of(tags, &leaves, u64::from(index))
+    };
+    Some(Bundle {
+        version: BUNDLE_VERSION,
+        item: block.items.get(index as usize)?.clone(),
+        item_proof: proof(tag::ITEMS, &items)?,
+        receipt: block.receipts.get(index as usize)?.clone(),
+        receipt_proof: proof(tag::RECEIPTS, &receipts)?,
+        header: block.header.clone(),
+        link,
+    })
+}

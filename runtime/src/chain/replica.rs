@@ -1,0 +1,99 @@
+//! All that a sequencer sees of a replica.
+
+use super::build::{Built, Invalid};
+use super::{Chain, ChainBase};
+use crate::fault::Fault;
+use crate::store::{Mark, WriteSet};
+use crate::trie::Undo;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::Hash;
+use tenor_wire::block::{Block, Certificate, Header, Item};
+use tenor_wire::merkle::Mmr;
+use tenor_wire::tx::Transaction;
+
+/// A block that was executed and waits for its certificate.
+#[derive(Debug)]
+pub struct Stashed {
+    pub(super) hash: Hash,
+    pub(super) block: Block,
+    pub(super) writes: WriteSet,
+    pub(super) undo: Undo,
+    pub(super) ancestry: Mmr,
+}
+
+/// What a sequencer (one signer, or consensus among banks) needs of a replica.
+pub trait Replica {
+    /// Header of the newest committed block.
+    fn tip(&self) -> &Header;
+    /// Builds and stashes the next block.
+    ///
+    /// # Errors
+    /// [`Fault`]: the replica is broken.
+    fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault>;
+    /// Executes somebody else's block and stashes it when it is valid.
+    ///
+    /// # Errors
+    /// [`Fault`] outside, [`Invalid`] inside.
+    fn validate(&mut self, header: &Header, items: &[Item]) -> Result<Result<(), Invalid>, Fault>;
+    /// Writes the stashed block durably; nobody is told of it before.
+    ///
+    /// # Errors
+    /// [`Fault`] when storage fails or another block is stashed.
+    fn persist(&mut self, hash: &Hash) -> Result<(), Fault>;
+    /// Makes the persisted block the newest one, under its certificate.
+    ///
+    /// # Errors
+    /// As [`Replica::persist`].
+    fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault>;
+    /// A committed block.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault>;
+}
+
+impl Replica for Chain {
+    fn tip(&self) -> &Header {
+        Chain::tip(self)
+    }
+
+    fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault> {
+        Chain::build(self, time, candidates)
+    }
+
+    fn validate(&mut self, header: &Header, items: &[Item]) -> Result<Result<(), Invalid>, Fault> {
+        Chain::validate(self, header, items)
+    }
+
+    fn persist(&mut self, hash: &Hash) -> Result<(), Fault> {
+        let stash = self.stash.as_ref().filter(|stash| stash.hash == *hash);
+        let stash = stash.ok_or_else(|| Fault::Storage(format!("no block {hash} is stashed")))?;
+        self.journal.append(&stash.block, &stash.writes)
+    }
+
+    fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault> {
+        let stash = self.stash.take().filter(|stash| stash.hash == certificate.header);
+        let stash =
+            stash.ok_or_else(|| Fault::Storage(format!("no block {} is stashed", certificate.header)))?;
+        let header = &stash.block.header;
+        let mark = Mark { height: header.height, root: header.state };
+        self.journal.certify(certificate)?;
+        self.base.apply(&stash.writes, mark)?;
+        self.ancestry = stash.ancestry;
+        self.tip = header.clone();
+        Ok(stash.block)
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
+        self.journal.block(height)
+    }
+}
+
+impl ChainBase {
+    /// Writes the rows of block 0.
+    pub(super) fn begin(&mut self, writes: &WriteSet) -> Hash {
+        // Nothing is undone below genesis.
+        let _ = self.trie.update(&ChainBase::leaves(writes));
+        self.trie.root()
+    }
+}

@@ -1,0 +1,83 @@
+//! Records: length u32, kind u8, height u64 (little-endian), payload, checksum.
+
+use tenor_wire::crypto::plain_hash;
+
+/// A checksum: SHA3-256 over the previous one and all of the record before it.
+pub(super) type Checksum = [u8; 32];
+
+/// Bytes before the payload.
+pub(super) const HEAD: usize = 13;
+/// Bytes after the payload.
+pub(super) const TAIL: usize = 32;
+/// Longest payload.
+pub(super) const PAYLOAD_MAX: usize = 512 * 1024 * 1024;
+
+/// What a record holds. Append only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Header, items, receipts, hash of the writes.
+    Block = 0,
+    /// The write set.
+    Writes = 1,
+    /// The certificate.
+    Certificate = 2,
+    /// A vote of consensus.
+    Vote = 3,
+    /// The end of a segment.
+    Seal = 4,
+}
+
+impl Kind {
+    fn of(number: u8) -> Option<Kind> {
+        [Kind::Block, Kind::Writes, Kind::Certificate, Kind::Vote, Kind::Seal]
+            .get(usize::from(number))
+            .copied()
+    }
+}
+
+/// A record to append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record<'p> {
+    /// What it holds.
+    pub kind: Kind,
+    /// Of which block.
+    pub height: u64,
+    /// The bytes.
+    pub payload: &'p [u8],
+}
+
+/// The record's bytes and its checksum.
+pub(super) fn encode(record: &Record<'_>, previous: &Checksum) -> (Vec<u8>, Checksum) {
+    let mut bytes = Vec::with_capacity(HEAD + record.payload.len() + TAIL);
+    bytes.extend((record.payload.len() as u32).to_le_bytes());
+    bytes.push(record.kind as u8);
+    bytes.extend(record.height.to_le_bytes());
+    bytes.extend(record.payload);
+    let checksum = plain_hash(&[previous, &bytes]).0;
+    bytes.extend(checksum);
+    (bytes, checksum)
+}
+
+/// A record found in a segment's bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub kind: Kind,
+    pub height: u64,
+    pub checksum: Checksum,
+    pub end: usize,
+}
+
+/// The record at an offset, if one is there whole and under the right checksum.
+pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
+    let (length, rest) = bytes.get(offset..)?.split_first_chunk::<4>()?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let kind = Kind::of(*rest.first()?)?;
+    let height = u64::from_le_bytes(*rest.get(1..)?.first_chunk::<8>()?);
+    let end = offset + HEAD + length + TAIL;
+    if length > PAYLOAD_MAX || end > bytes.len() {
+        return None;
+    }
+    let checksum = plain_hash(&[previous, &bytes[offset..end - TAIL]]).0;
+    (checksum == bytes[end - TAIL..end]).then_some(Found { kind, height, checksum, end })
+}

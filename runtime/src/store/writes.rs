@@ -1,0 +1,49 @@
+//! The write set of a block: what it changed, in key order, the same on every replica.
+
+use serde::{Deserialize, Serialize};
+use tenor_abi::codec::{self, CodecError};
+use tenor_abi::id::Hash;
+use tenor_abi::tag;
+use tenor_wire::crypto::hash;
+
+/// Most bytes of an encoded write set.
+pub const WRITES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Full keys with their new values; nothing means deleted. Ascending, each once.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct WriteSet(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+
+impl WriteSet {
+    /// A write set of rows that ascend by key.
+    ///
+    /// # Panics
+    /// When they do not ascend: whoever collects writes keeps them in order.
+    pub fn new(rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> WriteSet {
+        assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a write set ascends by key");
+        WriteSet(rows)
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[(Vec<u8>, Option<Vec<u8>>)] {
+        &self.0
+    }
+
+    /// Canonical bytes: the payload of a `writes` record.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The write set that stored bytes hold.
+    ///
+    /// # Errors
+    /// [`CodecError`], also when the keys do not ascend.
+    pub fn from_bytes(bytes: &[u8]) -> Result<WriteSet, CodecError> {
+        let writes: WriteSet = codec::decode(bytes, WRITES_BYTES_MAX)?;
+        if writes.0.is_sorted_by(|a, b| a.0 < b.0) { Ok(writes) } else { Err(CodecError::NotCanonical) }
+    }
+
+    /// The hash that the block record holds.
+    pub fn hash(&self) -> Hash {
+        hash(tag::WRITES, &[&self.to_bytes()])
+    }
+}

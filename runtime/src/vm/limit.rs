@@ -1,0 +1,69 @@
+//! What a module may be. Every limit is here, and the whole is hashed into the chain's parameters.
+
+use serde::Serialize;
+
+/// The limits of a module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct ModuleLimits {
+    /// Version of this table and of the rules around it.
+    pub version: u16,
+    /// Bytes of the module.
+    pub bytes: u32,
+    /// Functions, imported ones included.
+    pub functions: u32,
+    /// Types.
+    pub types: u32,
+    /// Parameters of a function.
+    pub params: u32,
+    /// Locals of a function, parameters included.
+    pub locals: u32,
+    /// Bytes of a function's body.
+    pub body_bytes: u32,
+    /// Loops of a function.
+    pub loops: u32,
+    /// Loops of the module.
+    pub loops_all: u32,
+    /// Blocks and ifs of a function.
+    pub blocks: u32,
+    /// Levels of nesting in a function.
+    pub nesting: u32,
+    /// Targets of a branch table.
+    pub branches: u32,
+    /// Calls in a function.
+    pub calls: u32,
+    /// Data segments.
+    pub data_segments: u32,
+    /// Elements of the table.
+    pub table: u32,
+    /// Globals.
+    pub globals: u32,
+    /// Exports.
+    pub exports: u32,
+    /// Pages of memory.
+    pub memory_pages: u64,
+    /// Value-stack slots that calls of one item may take together.
+    pub stack_slots: u32,
+}
+
+/// The limits in force.
+pub const LIMITS: ModuleLimits = ModuleLimits {
+    version: 1,
+    bytes: 512 * 1024,
+    functions: 5_000,
+    types: 512,
+    params: 16,
+    locals: 256,
+    body_bytes: 64 * 1024,
+    loops: 64,
+    loops_all: 2_000,
+    blocks: 512,
+    nesting: 60,
+    branches: 512,
+    calls: 4_000,
+    data_segments: 1_000,
+    table: 10_000,
+    globals: 100,
+    exports: 200,
+    memory_pages: tenor_abi::limit::MEMORY_PAGES_MAX,
+    stack_slots: 16 * 1024,
+};

@@ -1,0 +1,112 @@
+//! The border between an engine and the chain: what a call can do, and how it ends.
+
+use crate::fault::Fault;
+use tenor_abi::host::Context;
+use tenor_abi::id::CodeHash;
+use tenor_abi::refusal::Failure;
+
+/// Which rule of the host a contract broke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostRule {
+    /// A value it handed over is none, or too long.
+    Value,
+    /// A pointer or length lies outside its memory.
+    Memory,
+    /// Too many events.
+    Events,
+    /// A lifecycle state that the call does not declare.
+    State,
+    /// A function that may not be called on this occasion.
+    Context,
+    /// An export returned what it may not.
+    Return,
+}
+
+/// Why a host function does not return.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HostError {
+    /// The call ends refused.
+    Refused {
+        /// Code.
+        code: u16,
+        /// Data.
+        data: Vec<u8>,
+    },
+    /// The call ends failed: the contract broke a rule of the host. The text stands beside the receipt.
+    Rule(HostRule, String),
+    /// The replica is broken.
+    Fault(String),
+}
+
+/// What a call can reach, in bytes and numbers; a method for each host function that touches more than the
+/// call itself.
+#[allow(missing_docs)]
+pub trait Session {
+    fn emit(&mut self, event: u16, data: &[u8]) -> Result<(), HostError>;
+    fn storage_get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
+    fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError>;
+    fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError>;
+    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError>;
+    fn post(&mut self, request: &[u8]) -> Result<u32, HostError>;
+    fn try_post(&mut self, request: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
+    fn collect_up_to(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
+    fn balance(&mut self, account: &[u8]) -> Result<Vec<u8>, HostError>;
+    fn schedule_start(&mut self, request: &[u8]) -> Result<(), HostError>;
+    fn schedule_hold(&mut self, kind: u16) -> Result<(), HostError>;
+    fn schedule_resume(&mut self, kind: u16) -> Result<(), HostError>;
+    fn schedule_end(&mut self, kind: u16) -> Result<(), HostError>;
+    fn next_due(&mut self, kind: u16) -> Result<Option<Vec<u8>>, HostError>;
+    fn enter_state(&mut self, state: u16) -> Result<(), HostError>;
+    fn business_day(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
+}
+
+/// How a call ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallOutcome {
+    /// It answered.
+    Done {
+        /// The answer.
+        data: Vec<u8>,
+    },
+    /// It, or the host for it, said no.
+    Refused {
+        /// Code.
+        code: u16,
+        /// Data.
+        data: Vec<u8>,
+    },
+    /// It ran out of something, trapped or broke a rule; the text stands beside the receipt.
+    Failed(Failure, String),
+}
+
+/// How a call ended and what it cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallReport {
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// Gas used, at most the limit.
+    pub gas_used: u64,
+}
+
+/// Something that runs contracts: the wasm engine, or a native twin in tests.
+pub trait Guest: Send + Sync {
+    /// Makes the module of a code hash callable. Loading it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault`] when an admitted module cannot be compiled.
+    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault>;
+
+    /// Calls an export of a loaded module.
+    ///
+    /// # Errors
+    /// [`Fault`] when the replica is broken.
+    fn call(
+        &self,
+        code: &CodeHash,
+        export: &str,
+        context: Context,
+        argument: &[u8],
+        gas: u64,
+        session: &mut dyn Session,
+    ) -> Result<CallReport, Fault>;
+}

@@ -1,0 +1,180 @@
+//! List trees: the shape of RFC 6962 under our own tags, whole or grown leaf by leaf.
+
+use crate::crypto::hash;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+use tenor_abi::id::Hash;
+use tenor_abi::tag::TreeTags;
+
+fn leaf_hash(tags: TreeTags, leaf: &[u8]) -> Hash {
+    hash(tags.leaf, &[leaf])
+}
+
+fn node_hash(tags: TreeTags, left: &Hash, right: &Hash) -> Hash {
+    hash(tags.node, &[&left.0, &right.0])
+}
+
+/// The root of a list of leaves; [`Hash::ZERO`] for none.
+///
+/// Source: RFC 6962 section 2.1, with two tags instead of the bytes 0 and 1.
+pub fn root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
+    let mut tree = Mmr::default();
+    leaves.for_each(|leaf| tree.push(tags, leaf));
+    tree.root(tags)
+}
+
+/// A list tree that grows: the roots of its full subtrees, the largest first.
+///
+/// One peak stands for each bit of the count that is set. Its root is that of [`root`] over the same leaves.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Mmr {
+    count: u64,
+    peaks: Vec<Hash>,
+}
+
+impl Mmr {
+    /// Leaves so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds a leaf.
+    pub fn push(&mut self, tags: TreeTags, leaf: &[u8]) {
+        let mut node = leaf_hash(tags, leaf);
+        // Each trailing one of the count is a full subtree of the new one's size to its left.
+        for _ in 0..self.count.trailing_ones() {
+            if let Some(left) = self.peaks.pop() {
+                node = node_hash(tags, &left, &node);
+            }
+        }
+        self.peaks.push(node);
+        self.count += 1;
+    }
+
+    /// The root over all leaves so far.
+    pub fn root(&self, tags: TreeTags) -> Hash {
+        let mut peaks = self.peaks.iter().rev();
+        let Some(smallest) = peaks.next() else { return Hash::ZERO };
+        peaks.fold(*smallest, |right, left| node_hash(tags, left, &right))
+    }
+}
+
+/// Shows that a leaf stands at a place of a list whose length the verifier knows from elsewhere (a header has
+/// it): a proof alone does not show the length.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ListProof {
+    /// Place of the leaf.
+    pub index: u64,
+    /// Length of the list.
+    pub count: u64,
+    /// Hashes beside the way up, the lowest first.
+    pub siblings: Vec<Hash>,
+}
+
+impl ListProof {
+    /// The proof of a place, over the leaves' bytes; none when there is no such place.
+    pub fn of(tags: TreeTags, leaves: &[&[u8]], index: u64) -> Option<ListProof> {
+        let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(tags, leaf)).collect();
+        let mut siblings = Vec::new();
+        let place = usize::try_from(index).ok().filter(|place| *place < hashes.len())?;
+        walk(tags, &hashes, place, &mut siblings);
+        Some(ListProof { index, count: leaves.len() as u64, siblings })
+    }
+
+    /// Whether the leaf stands at this place of the list with this root.
+    pub fn verify(&self, tags: TreeTags, leaf: &[u8], root: &Hash) -> bool {
+        if self.index >= self.count {
+            return false;
+        }
+        let mut node = leaf_hash(tags, leaf);
+        let (mut place, mut last) = (self.index, self.count - 1);
+        for sibling in &self.siblings {
+            if last == 0 {
+                return false;
+            }
+            if place & 1 == 1 || place == last {
+                node = node_hash(tags, sibling, &node);
+                // At the right edge, levels without a sibling are passed over.
+                while place & 1 == 0 && place != 0 {
+                    place >>= 1;
+                    last >>= 1;
+                }
+            } else {
+                node = node_hash(tags, &node, sibling);
+            }
+            place >>= 1;
+            last >>= 1;
+        }
+        last == 0 && node == *root
+    }
+}
+
+/// The root of a range of leaf hashes; collects what stands beside the way from `place` up.
+fn walk(tags: TreeTags, hashes: &[Hash], place: usize, siblings: &mut Vec<Hash>) -> Hash {
+    if let [only] = hashes {
+        return *only;
+    }
+    let (left, right) = hashes.split_at(largest_power_below(hashes.len()));
+    let (near, far) = if place < left.len() {
+        (walk(tags, left, place, siblings), subtree(tags, right))
+    } else {
+        (walk(tags, right, place - left.len(), siblings), subtree(tags, left))
+    };
+    siblings.push(far);
+    if place < left.len() { node_hash(tags, &near, &far) } else { node_hash(tags, &far, &near) }
+}
+
+fn subtree(tags: TreeTags, hashes: &[Hash]) -> Hash {
+    if let [only] = hashes {
+        return *only;
+    }
+    let (left, right) = hashes.split_at(largest_power_below(hashes.len()));
+    node_hash(tags, &subtree(tags, left), &subtree(tags, right))
+}
+
+/// The largest power of two below a count of at least two.
+fn largest_power_below(count: usize) -> usize {
+    1 << (usize::BITS - 1 - (count - 1).leading_zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tenor_abi::tag;
+
+    fn naive(leaves: &[&[u8]]) -> Hash {
+        match leaves {
+            [] => Hash::ZERO,
+            [leaf] => leaf_hash(tag::ITEMS, leaf),
+            _ => {
+                let (left, right) = leaves.split_at(largest_power_below(leaves.len()));
+                node_hash(tag::ITEMS, &naive(left), &naive(right))
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_grown_tree_is_the_whole_one_and_every_place_is_proved(leaves in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 0..70)) {
+            // The place in front makes the leaves differ, so that a proof fits one place only.
+            let leaves: Vec<Vec<u8>> = leaves.into_iter().enumerate().map(|(at, leaf)| [vec![at as u8], leaf].concat()).collect();
+            let list: Vec<&[u8]> = leaves.iter().map(Vec::as_slice).collect();
+            let whole = naive(&list);
+            prop_assert_eq!(root(tag::ITEMS, list.iter().copied()), whole);
+            for (index, leaf) in list.iter().enumerate() {
+                let proof = ListProof::of(tag::ITEMS, &list, index as u64).unwrap();
+                prop_assert!(proof.verify(tag::ITEMS, leaf, &whole));
+                prop_assert!(!proof.verify(tag::ITEMS, b"other", &whole));
+                prop_assert!(!proof.verify(tag::RECEIPTS, leaf, &whole));
+                let beyond = ListProof { index: proof.count, ..proof.clone() };
+                prop_assert!(!beyond.verify(tag::ITEMS, leaf, &whole));
+                for other in 0..proof.count {
+                    let moved = ListProof { index: other, ..proof.clone() };
+                    prop_assert_eq!(moved.verify(tag::ITEMS, leaf, &whole), other == index as u64);
+                }
+            }
+            prop_assert_eq!(ListProof::of(tag::ITEMS, &list, list.len() as u64), None);
+        }
+    }
+}

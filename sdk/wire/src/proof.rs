@@ -1,0 +1,186 @@
+//! The proof bundle: one file that shows, offline, what became of an item.
+//!
+//! It holds the receipt, its place in the block, the header, a certificate or the header's place among the
+//! ancestors of a newer one. Verifying needs no store, no network and no trust in who made it.
+
+use crate::block::{Certificate, CertificateError, Header, Item, ValidatorSet};
+use crate::merkle::ListProof;
+use crate::receipt::FullReceipt;
+use serde::{Deserialize, Serialize};
+use tenor_abi::codec::{self, CodecError};
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{ChainId, Hash};
+use tenor_abi::tag;
+
+/// Version of the bundle's form.
+pub const BUNDLE_VERSION: u8 = 1;
+/// Most bytes of an encoded bundle.
+pub const BUNDLE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What a verifier trusts to begin with: the newest header it has verified, and who signs after it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The newest verified header; that of genesis at first.
+    pub header: Header,
+    /// Who signs the blocks after it.
+    pub validators: ValidatorSet,
+}
+
+/// How the header in a bundle is shown to be of the chain.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Link {
+    /// A quorum signed it: for a header above the checkpoint.
+    Signed(Certificate),
+    /// It is an ancestor of the checkpoint's header.
+    Ancestor(ListProof),
+}
+
+/// A receipt with everything that shows it is final.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Bundle {
+    /// [`BUNDLE_VERSION`].
+    pub version: u8,
+    /// What the receipt is for.
+    pub item: Item,
+    /// Place of the item in its block.
+    pub item_proof: ListProof,
+    /// What became of it.
+    pub receipt: FullReceipt,
+    /// Place of the receipt in the block.
+    pub receipt_proof: ListProof,
+    /// The block's header.
+    pub header: Header,
+    /// What shows that the header is of the chain.
+    pub link: Link,
+}
+
+/// Why a bundle shows nothing.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ProofError {
+    /// Not the bytes of a bundle.
+    #[error("the bytes are not a proof bundle: {0}")]
+    Codec(#[from] CodecError),
+    /// A version from another time.
+    #[error("bundle version {0} is not known, {BUNDLE_VERSION} is")]
+    Version(u8),
+    /// The header is of another chain.
+    #[error("the header is of {given}, the checkpoint of {trusted}")]
+    Chain {
+        /// Chain of the header.
+        given: ChainId,
+        /// Chain of the checkpoint.
+        trusted: ChainId,
+    },
+    /// The receipt's hashes do not stand for what is beside it.
+    #[error("the receipt does not match its entries, events or data")]
+    Receipt,
+    /// The receipt is for another item.
+    #[error("the receipt is for another item")]
+    OtherItem,
+    /// Item or receipt is not at the claimed place of the block.
+    #[error("the {0} is not in the block at the claimed place")]
+    NotInBlock(&'static str),
+    /// A header at or below the checkpoint counts by ancestry only, one above it by certificate only.
+    #[error("header {height} with a checkpoint at {checkpoint} needs {needed}")]
+    WrongLink {
+        /// Height of the header.
+        height: u64,
+        /// Height of the checkpoint.
+        checkpoint: u64,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// The header is no ancestor of the checkpoint.
+    #[error("the header is not an ancestor of the checkpoint")]
+    NotAncestor,
+    /// The certificate does not hold.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// What a verified bundle shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Height of the block.
+    pub height: u64,
+    /// Block time.
+    pub time: Timestamp,
+    /// Id of the item.
+    pub item: Hash,
+}
+
+impl Bundle {
+    /// The bundle that bytes from outside hold.
+    ///
+    /// # Errors
+    /// [`ProofError::Codec`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, ProofError> {
+        Ok(codec::decode(bytes, BUNDLE_BYTES_MAX)?)
+    }
+
+    /// Canonical bytes.
+    pub fn to_bytes(&self) -> alloc::vec::Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Checks everything, from the receipt up to the checkpoint.
+    ///
+    /// # Errors
+    /// [`ProofError`]: the first link that does not hold.
+    pub fn verify(&self, trusted: &Checkpoint) -> Result<Shown, ProofError> {
+        if self.version != BUNDLE_VERSION {
+            return Err(ProofError::Version(self.version));
+        }
+        if self.header.chain != trusted.header.chain {
+            return Err(ProofError::Chain { given: self.header.chain, trusted: trusted.header.chain });
+        }
+        self.verify_receipt()?;
+        self.verify_link(trusted)?;
+        Ok(Shown { height: self.header.height, time: self.header.time, item: self.receipt.receipt.item })
+    }
+
+    fn verify_receipt(&self) -> Result<(), ProofError> {
+        if !self.receipt.is_whole() {
+            return Err(ProofError::Receipt);
+        }
+        if self.receipt.receipt.item != self.item.id() || self.item_proof.index != self.receipt_proof.index {
+            return Err(ProofError::OtherItem);
+        }
+        let (header, core) = (&self.header, codec::encode(&self.receipt.receipt));
+        let items = u64::from(header.items_count) == self.item_proof.count
+            && self.item_proof.verify(tag::ITEMS, &codec::encode(&self.item), &header.items);
+        let receipts = u64::from(header.receipts_count) == self.receipt_proof.count
+            && self.receipt_proof.verify(tag::RECEIPTS, &core, &header.receipts);
+        match (items, receipts) {
+            (true, true) => Ok(()),
+            (false, _) => Err(ProofError::NotInBlock("item")),
+            (_, false) => Err(ProofError::NotInBlock("receipt")),
+        }
+    }
+
+    fn verify_link(&self, trusted: &Checkpoint) -> Result<(), ProofError> {
+        let (height, checkpoint) = (self.header.height, trusted.header.height);
+        let wrong = |needed| ProofError::WrongLink { height, checkpoint, needed };
+        match &self.link {
+            Link::Signed(certificate) if height > checkpoint => {
+                certificate.verify(&self.header, &trusted.validators)?;
+                Ok(())
+            }
+            Link::Ancestor(proof) if height < checkpoint => {
+                let sound = proof.index == height
+                    && proof.count == checkpoint
+                    && proof.verify(tag::ANCESTRY, &self.header.hash().0, &trusted.header.ancestry);
+                if sound { Ok(()) } else { Err(ProofError::NotAncestor) }
+            }
+            _ if height == checkpoint => {
+                if self.header == trusted.header {
+                    Ok(())
+                } else {
+                    Err(ProofError::NotAncestor)
+                }
+            }
+            Link::Signed(_) => Err(wrong("the proof that it is an ancestor of the checkpoint")),
+            Link::Ancestor(_) => Err(wrong("a certificate")),
+        }
+    }
+}
