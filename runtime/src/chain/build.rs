@@ -157,7 +157,8 @@ impl<'c, 's> Making<'c, 's> {
         if !overdue_ran || !self.has_room(tx.body.gas_limit, bytes, block_gas) {
             return Ok(Attempt::NoRoom);
         }
-        let receipt = execute::transaction(&mut self.state, self.block, &checked, self.index())?;
+        let index = self.index();
+        let receipt = execute::transaction(&mut self.state, self.block, &checked, index)?;
         self.push(Item::Tx(tx.clone()), receipt, bytes);
         Ok(Attempt::Ran)
     }

@@ -26,7 +26,6 @@ use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
 use crate::schedule;
 use crate::state::Overlay;
-use crate::store::Store;
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;

@@ -8,7 +8,7 @@ use tenor_abi::id::Hash;
 use tenor_wire::block::{Block, Certificate};
 
 /// What a replay came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Replayed {
     /// Blocks executed, genesis apart.
     pub blocks: u64,
@@ -30,7 +30,7 @@ pub fn replay(
 ) -> Result<Replayed, Fault> {
     let mut chain =
         Chain::in_memory(genesis.clone(), guest).map_err(|error| Fault::State(error.to_string()))?;
-    let mut done = Replayed { root: chain.tip().state, ..Replayed::default() };
+    let mut done = Replayed { blocks: 0, items: 0, root: chain.tip().state };
     for block in blocks {
         let block = block?;
         let header = &block.header;

@@ -23,7 +23,6 @@ struct Standing {
     date: Date,
     attempt_date: Date,
     due: Timestamp,
-    attempt: u8,
 }
 
 pub(super) fn run(
@@ -184,7 +183,7 @@ fn standing(state: &Overlay<'_>, item: &DueItem) -> Result<Standing, Fault> {
         Waiting::Due { date, attempt_date, due, attempt, .. }
             if record.number() == item.number && attempt == item.attempt =>
         {
-            Ok(Standing { record, date, attempt_date, due, attempt })
+            Ok(Standing { record, date, attempt_date, due })
         }
         _ => Err(Fault::State(format!("the schedule does not wait for {item:?}"))),
     }

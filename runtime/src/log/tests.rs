@@ -54,7 +54,7 @@ fn the_bytes_are_golden() {
     write(folder.path(), 3);
     let bytes = fs::read(segment(folder.path())).unwrap();
     let hash = plain_hash(&[&bytes]).to_string();
-    assert_eq!(hash, "hash16uxlcnavt2m5kqjd0y9qxkvu3k9mccmx4hq8u58gzwgj3jj5xl8sh7tt5g");
+    assert_eq!(hash, "hash1p373ytgp27wgjjx46fn70qvep8ecm52g9wf5f0hvv5eztdrrnfssxlzwt8");
 }
 
 #[test]

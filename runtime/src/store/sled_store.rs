@@ -18,6 +18,9 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const WAITING_ROWS_MAX: usize = 20_000;
 /// Rows of one batch.
 const BATCH_ROWS: usize = 2_000;
+/// How often and how long opening waits for a lock that is being given back.
+const LOCK_TRIES: u32 = 400;
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(5);
 /// Key of the mark; record kinds begin at 1.
 const MARK_KEY: &[u8] = &[0];
 
@@ -54,7 +57,20 @@ impl SledStore {
     /// [`StoreError::Damaged`] when sled cannot read what is there.
     pub fn open(folder: &Path) -> Result<SledStore, StoreError> {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = guarded("open", || config.open())?;
+        let mut tries = 0;
+        let db = loop {
+            // A sled that was just dropped in this process gives its lock back from a thread of its own.
+            let opened = guarded("open", || Ok(config.open()))?;
+            match opened {
+                Err(sled::Error::Io(error))
+                    if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES =>
+                {
+                    tries += 1
+                }
+                opened => break guarded("open", || opened)?,
+            }
+            std::thread::sleep(LOCK_WAIT);
+        };
         Ok(SledStore { db, waiting: BTreeMap::new(), waiting_mark: None })
     }
 

@@ -258,7 +258,12 @@ impl Pass<'_> {
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Finding> {
         let (limits, at, function) = (self.limits, body.range().start, self.bodies + self.imports);
         self.bodies += 1;
-        self.at_most("bytes of a function", body.range().end - body.range().start, limits.body_bytes.into(), at)?;
+        self.at_most(
+            "bytes of a function",
+            body.range().end - body.range().start,
+            limits.body_bytes.into(),
+            at,
+        )?;
         let params = self.functions.get(function.wrapping_sub(self.imports) as usize);
         let mut locals = params.and_then(|ty| self.types.get(*ty as usize)).map_or(0, |ty| ty.0 as u64);
         for group in body.get_locals_reader().map_err(invalid)? {

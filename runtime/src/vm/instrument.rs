@@ -222,7 +222,7 @@ fn plan(
 
 /// Whether another basic block begins after an operator.
 fn ends_block(operator: &Op<'_>, labels: &mut Vec<Label>) -> Result<bool, InstrumentError> {
-    let mut target = |depth: u32, labels: &mut Vec<Label>| {
+    let target = |depth: u32, labels: &mut Vec<Label>| {
         let place = labels.len().checked_sub(1 + depth as usize);
         place
             .and_then(|place| labels.get_mut(place))

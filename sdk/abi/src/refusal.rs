@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident $({ $($(#[$fdoc:meta])* $field:ident: $ty:ty),* $(,)? })? = $iso:literal $text:literal;)*) => {
-        /// A refusal by the host. Append only: the code is the place plus one.
+        /// A refusal by the host. Append only: the code is the place plus one. The fields' names say what they
+        /// hold; amounts are in minor units.
+        #[allow(missing_docs)]
         #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
         pub enum Refusal {
             $($(#[$doc])* #[error($text)] $name $({ $($(#[$fdoc])* $field: $ty),* })?),*

@@ -158,7 +158,7 @@ mod tests {
         #[test]
         fn a_grown_tree_is_the_whole_one_and_every_place_is_proved(leaves in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 0..70)) {
             // The place in front makes the leaves differ, so that a proof fits one place only.
-            let leaves: Vec<Vec<u8>> = leaves.into_iter().enumerate().map(|(at, leaf)| [vec![at as u8], leaf].concat()).collect();
+            let leaves: Vec<Vec<u8>> = leaves.into_iter().enumerate().map(|(at, leaf)| [alloc::vec![at as u8], leaf].concat()).collect();
             let list: Vec<&[u8]> = leaves.iter().map(Vec::as_slice).collect();
             let whole = naive(&list);
             prop_assert_eq!(root(tag::ITEMS, list.iter().copied()), whole);
