@@ -1,1 +1,88 @@
-//! Builds a contract crate to wasm from a build script or a test
+//! Builds a contract crate to wasm, from a build script or from a test.
+//!
+//! The inner cargo has a target folder and flags of its own: it never waits for the lock of the outer build,
+//! and nothing of the outer build's flags leaks into a contract.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The target that contracts are built for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What changes a contract's bytes besides its source: kept here, so that everybody builds the same.
+const RUSTFLAGS: &str = "-Clink-arg=-zstack-size=16384 -Clink-arg=--strip-all -Ctarget-cpu=mvp -Ctarget-feature=+bulk-memory,+sign-ext,+mutable-globals";
+
+/// Builds the contract crate in a folder and returns its wasm.
+///
+/// `target` is the folder for the build's own files; it may be shared by several contracts.
+///
+/// # Errors
+/// What cargo or rustup said, and the one command that helps.
+pub fn wasm(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
+    add_target()?;
+    let output = cargo()
+        .arg("build")
+        .args(["--lib", "--release", "--target", TARGET, "--manifest-path"])
+        .arg(crate_folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target)
+        .args(profile())
+        .output()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("building {} to wasm failed:\n{}", crate_folder.display(), String::from_utf8_lossy(&output.stderr)));
+    }
+    let path = artefact(crate_folder, target)?;
+    std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_") && text != "CARGO_HOME" || text.starts_with("RUSTC") || text == "RUSTFLAGS" {
+            command.env_remove(&name);
+        }
+    }
+    command.env("RUSTFLAGS", RUSTFLAGS);
+    command
+}
+
+/// A contract's profile, whatever the outer one is.
+fn profile() -> Vec<String> {
+    let settings = [
+        "profile.release.opt-level=\"s\"",
+        "profile.release.lto=true",
+        "profile.release.codegen-units=1",
+        "profile.release.panic=\"abort\"",
+        "profile.release.overflow-checks=true",
+        "profile.release.debug=false",
+        "profile.release.strip=\"symbols\"",
+    ];
+    settings.iter().flat_map(|setting| ["--config".to_string(), (*setting).to_string()]).collect()
+}
+
+/// Where cargo puts the module: the crate's name with underscores.
+fn artefact(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
+    let manifest = crate_folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+    let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let name = name.ok_or_else(|| format!("{} names no package", manifest.display()))?;
+    Ok(target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_"))))
+}
+
+/// Adds the wasm target where it is missing.
+fn add_target() -> Result<(), String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let found = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let there = |output: &std::process::Output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists();
+    if found.as_ref().is_ok_and(there) {
+        return Ok(());
+    }
+    eprintln!("adding the target {TARGET} through rustup");
+    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+    match added {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(format!("the target {TARGET} is missing; run: rustup target add {TARGET}")),
+    }
+}

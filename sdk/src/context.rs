@@ -1,0 +1,278 @@
+//! What a contract's code is given when it is called: who, when, under which terms, and what it may do.
+
+use crate::contract::Lifecycle;
+use crate::contract::{Books, Contract, Messages, Names};
+use crate::host;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use serde::de::DeserializeOwned;
+use tenor_abi::calendar::BusinessDayConvention;
+use tenor_abi::call::{Actor, Call, Occurrence};
+use tenor_abi::codec;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::{AccountRef, Balance, CollectRequest, EntryRequest, Posting, Shortfall, Side};
+use tenor_abi::id::{AccountId, AgreementId, CalendarId, Hash, PartyId};
+use tenor_abi::money::Money;
+use tenor_abi::recurrence::Recurrence;
+
+/// What every call can see; all that a view gets.
+pub struct View<C: Contract> {
+    call: Call,
+    terms: C::Terms,
+}
+
+/// What an action or handler gets: it sees what a view sees, and may act.
+pub struct Cx<C: Contract> {
+    view: View<C>,
+}
+
+impl<C: Contract> core::ops::Deref for Cx<C> {
+    type Target = View<C>;
+    fn deref(&self) -> &View<C> {
+        &self.view
+    }
+}
+
+fn own<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    codec::decode_own(bytes).expect("the host hands over what its table of functions says")
+}
+
+/// An account or book as an argument of a call to the ledger.
+pub trait InLedger {
+    /// As the ledger names it.
+    fn account(self) -> AccountRef;
+}
+
+impl InLedger for AccountId {
+    fn account(self) -> AccountRef {
+        AccountRef::Account(self)
+    }
+}
+
+impl<B: Books> InLedger for B {
+    fn account(self) -> AccountRef {
+        AccountRef::Book(self.number())
+    }
+}
+
+impl<C: Contract> View<C> {
+    /// The call that the host hands over.
+    pub fn read() -> View<C> {
+        let call: Call = own(&host::argument());
+        let terms = own(&call.terms);
+        View { call, terms }
+    }
+
+    /// The terms as signed.
+    pub fn terms(&self) -> &C::Terms {
+        &self.terms
+    }
+
+    /// The arguments' bytes.
+    pub fn arguments(&self) -> &[u8] {
+        &self.call.arguments
+    }
+
+    /// This agreement.
+    pub fn agreement(&self) -> AgreementId {
+        self.call.agreement
+    }
+
+    /// The bank that published the contract.
+    pub fn bank(&self) -> PartyId {
+        self.call.bank
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> Actor {
+        self.call.actor
+    }
+
+    /// The party that acts; none when the chain itself does.
+    pub fn party(&self) -> Option<PartyId> {
+        match self.call.actor {
+            Actor::Party(party) => Some(party),
+            _ => None,
+        }
+    }
+
+    /// Lifecycle state at the start of the call.
+    pub fn state(&self) -> C::State {
+        C::State::of(self.call.state).expect("the host keeps to the states of the spec")
+    }
+
+    /// In an action block time, in a handler the due time.
+    pub fn time(&self) -> Timestamp {
+        self.call.time
+    }
+
+    /// Business date of the product's bank; in a handler the attempt's due date.
+    pub fn date(&self) -> Date {
+        self.call.date
+    }
+
+    /// Block time.
+    pub fn booked_at(&self) -> Timestamp {
+        self.call.booked_at
+    }
+
+    /// The occurrence that a handler runs for.
+    ///
+    /// # Panics
+    /// In a call that is no handler.
+    pub fn occurrence(&self) -> Occurrence {
+        self.call.occurrence.expect("only handlers have an occurrence")
+    }
+
+    /// What an account or book holds.
+    pub fn balance(&self, account: impl InLedger) -> Balance {
+        own(&host::balance(&codec::encode(&account.account())))
+    }
+
+    /// The date of a schedule's next attempt.
+    pub fn next_due(&self, schedule: C::Schedules) -> Option<Date> {
+        host::next_due(schedule.number()).map(|bytes| own(&bytes))
+    }
+
+    /// A date moved to a business day of a calendar.
+    pub fn business_day(&self, date: Date, convention: BusinessDayConvention, calendar: CalendarId) -> Date {
+        own(&host::business_day(&codec::encode(&(date, convention, calendar))))
+    }
+}
+
+impl<C: Contract> Cx<C> {
+    /// The call that the host hands over.
+    pub fn read() -> Cx<C> {
+        Cx { view: View::read() }
+    }
+
+    /// Books an entry; a ledger refusal ends the call.
+    pub fn post(&mut self, entry: Entry<C>) {
+        host::post(&codec::encode(&entry.request));
+    }
+
+    /// Books an entry, or says what is missing and books nothing.
+    ///
+    /// # Errors
+    /// The [`Shortfall`] when an account cannot give, or a grant does not allow, that much.
+    pub fn try_post(&mut self, entry: Entry<C>) -> Result<(), Shortfall> {
+        match host::try_post(&codec::encode(&entry.request)) {
+            None => Ok(()),
+            Some(bytes) => Err(own(&bytes)),
+        }
+    }
+
+    /// Takes what is there, up to an amount; returns what was taken.
+    pub fn collect_up_to(
+        &mut self,
+        from: AccountId,
+        to: impl InLedger,
+        most: Money,
+        purpose: C::Purposes,
+    ) -> Money {
+        if !most.is_positive() {
+            return Money::zero(most.currency);
+        }
+        let request = CollectRequest {
+            from: AccountRef::Account(from),
+            to: to.account(),
+            money: most,
+            purpose: purpose.number(),
+        };
+        let taken: u128 = own(&host::collect_up_to(&codec::encode(&request)));
+        most.with_minor(taken as i128)
+    }
+
+    /// Reports an event.
+    pub fn emit(&mut self, event: C::Events) {
+        host::emit(event.number(), &event.data());
+    }
+
+    /// Starts a schedule.
+    pub fn every(&mut self, schedule: C::Schedules, recurrence: impl Into<Recurrence>) {
+        host::schedule_start(&codec::encode(&(schedule.number(), recurrence.into())));
+    }
+
+    /// Holds a schedule: nothing of it falls due.
+    pub fn hold_schedule(&mut self, schedule: C::Schedules) {
+        host::schedule_hold(schedule.number());
+    }
+
+    /// Resumes a held schedule; the handler's `missed` says what becomes of what was missed.
+    pub fn resume_schedule(&mut self, schedule: C::Schedules) {
+        host::schedule_resume(schedule.number());
+    }
+
+    /// Ends a schedule.
+    pub fn end_schedule(&mut self, schedule: C::Schedules) {
+        host::schedule_end(schedule.number());
+    }
+
+    /// Enters a state that the call declares with `may_enter`.
+    pub fn enter(&mut self, state: C::State) {
+        host::enter_state(state.number());
+    }
+}
+
+/// An entry in the making: all its postings are booked, or none.
+#[derive(Clone, Debug)]
+pub struct Entry<C: Contract> {
+    request: EntryRequest,
+    _contract: PhantomData<fn() -> C>,
+}
+
+impl<C: Contract> Entry<C> {
+    /// An entry for a purpose of the contract's list.
+    pub fn new(purpose: C::Purposes) -> Entry<C> {
+        let request = EntryRequest { postings: Vec::new(), purpose: purpose.number(), narrative: None };
+        Entry { request, _contract: PhantomData }
+    }
+
+    /// A debit; none when the amount is zero.
+    pub fn debit(self, account: impl InLedger, money: Money) -> Entry<C> {
+        self.line(account.account(), Side::Debit, money)
+    }
+
+    /// A credit; none when the amount is zero.
+    pub fn credit(self, account: impl InLedger, money: Money) -> Entry<C> {
+        self.line(account.account(), Side::Credit, money)
+    }
+
+    /// A commitment to a narrative that travels beside the block.
+    pub fn narrative(mut self, commitment: Hash) -> Entry<C> {
+        self.request.narrative = Some(commitment);
+        self
+    }
+
+    fn line(mut self, account: AccountRef, side: Side, money: Money) -> Entry<C> {
+        if !money.is_zero() {
+            self.request.postings.push(Posting { account, side, money });
+        }
+        self
+    }
+}
+
+/// Ends a call: what the export returns to the host.
+pub fn finish<T: serde::Serialize, E: Messages>(result: Result<T, E>) -> i32 {
+    match result {
+        Ok(answer) => {
+            let bytes = codec::encode(&answer);
+            if !bytes.is_empty() {
+                host::answer(&bytes);
+            }
+            0
+        }
+        Err(refusal) => {
+            host::refuse(tenor_abi::spec::CODE_OWN + refusal.number(), &refusal.data());
+            1
+        }
+    }
+}
+
+/// Reads a call's arguments.
+///
+/// # Panics
+/// When they are not what the spec says, which the host has checked.
+pub fn arguments<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    own(bytes)
+}

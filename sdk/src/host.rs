@@ -1,0 +1,130 @@
+//! The host functions, safe to call: imports under wasm, the session of a test natively.
+
+use alloc::vec::Vec;
+
+/// First size of a buffer that the host writes into.
+#[cfg(target_family = "wasm")]
+const BUFFER: usize = 256;
+
+#[cfg(target_family = "wasm")]
+mod raw {
+    macro_rules! imports {
+        ($($(#[$doc:meta])* $number:literal $name:ident($($param:ident: i32),*) -> $result:tt, $contexts:ident, $gas:literal, $per_byte:literal;)*) => {
+            #[link(wasm_import_module = "tenor_1")]
+            unsafe extern "C" {
+                $(pub safe fn $name($($param: i32),*) -> $result;)*
+            }
+        };
+    }
+    tenor_abi::host_functions!(imports);
+}
+
+/// Calls a function that writes into a buffer, again with a larger one where the first was too small.
+#[cfg(target_family = "wasm")]
+fn filled(mut ask: impl FnMut(i32, i32) -> i32) -> Option<Vec<u8>> {
+    let mut buffer = Vec::with_capacity(BUFFER);
+    buffer.resize(BUFFER, 0);
+    loop {
+        let length = ask(buffer.as_mut_ptr() as i32, buffer.len() as i32);
+        if length < 0 {
+            return None;
+        }
+        if length as usize <= buffer.len() {
+            buffer.truncate(length as usize);
+            return Some(buffer);
+        }
+        buffer.resize(length as usize, 0);
+    }
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* fn $name:ident($($param:ident: $ty:ty),*) $(-> $result:ty)? { $wasm:expr })*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name($($param: $ty),*) $(-> $result)? {
+                #[cfg(target_family = "wasm")]
+                { $wasm }
+                #[cfg(not(target_family = "wasm"))]
+                { crate::native::with(|host| host.$name($($param),*)) }
+            }
+        )*
+
+        /// What a native call can reach: a method for each host function.
+        #[cfg(not(target_family = "wasm"))]
+        #[allow(missing_docs)]
+        pub trait Host {
+            $(fn $name(&mut self, $($param: $ty),*) $(-> $result)?;)*
+        }
+    };
+}
+
+#[cfg(target_family = "wasm")]
+fn at(bytes: &[u8]) -> i32 {
+    bytes.as_ptr() as i32
+}
+
+functions! {
+    /// The call's bytes.
+    fn argument() -> Vec<u8> {
+        {
+            let length = raw::arg_len();
+            let mut buffer = Vec::with_capacity(length as usize);
+            buffer.resize(length as usize, 0);
+            raw::arg_read(buffer.as_mut_ptr() as i32, length);
+            buffer
+        }
+    }
+    /// Sets the answer.
+    fn answer(bytes: &[u8]) { raw::ret(at(bytes), bytes.len() as i32) }
+    /// Sets the refusal.
+    fn refuse(code: u16, data: &[u8]) { raw::refuse(i32::from(code), at(data), data.len() as i32) }
+    /// Reports an event.
+    fn emit(number: u16, data: &[u8]) { raw::emit(i32::from(number), at(data), data.len() as i32) }
+    /// A stored value.
+    fn storage_get(key: &[u8]) -> Option<Vec<u8>> {
+        filled(|out, cap| raw::storage_get(at(key), key.len() as i32, out, cap))
+    }
+    /// Stores a value.
+    fn storage_set(key: &[u8], value: &[u8]) { raw::storage_set(at(key), key.len() as i32, at(value), value.len() as i32) }
+    /// Removes a value; whether it was there.
+    fn storage_remove(key: &[u8]) -> bool { raw::storage_remove(at(key), key.len() as i32) == 1 }
+    /// The first key and value from a key on and before an end.
+    fn storage_next(from: &[u8], end: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        {
+            let found = filled(|out, cap| raw::storage_next(at(from), from.len() as i32, at(end), end.len() as i32, out, cap))?;
+            let (length, rest) = found.split_first_chunk::<4>()?;
+            let (key, value) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            Some((key.to_vec(), value.to_vec()))
+        }
+    }
+    /// Books an entry, or ends the call with the ledger's refusal.
+    fn post(request: &[u8]) -> u32 { raw::post(at(request), request.len() as i32) as u32 }
+    /// Books an entry; the shortfall's bytes when money is missing.
+    fn try_post(request: &[u8]) -> Option<Vec<u8>> {
+        filled(|out, cap| raw::try_post(at(request), request.len() as i32, out, cap)).filter(|shortfall| !shortfall.is_empty())
+    }
+    /// Takes what is there; the amount's bytes.
+    fn collect_up_to(request: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::collect_up_to(at(request), request.len() as i32, out, cap)).unwrap_or_default()
+    }
+    /// A balance's bytes.
+    fn balance(account: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::balance(at(account), account.len() as i32, out, cap)).unwrap_or_default()
+    }
+    /// Starts a schedule.
+    fn schedule_start(request: &[u8]) { raw::schedule_start(at(request), request.len() as i32) }
+    /// Holds a schedule.
+    fn schedule_hold(kind: u16) { raw::schedule_hold(i32::from(kind)) }
+    /// Resumes a schedule.
+    fn schedule_resume(kind: u16) { raw::schedule_resume(i32::from(kind)) }
+    /// Ends a schedule.
+    fn schedule_end(kind: u16) { raw::schedule_end(i32::from(kind)) }
+    /// The bytes of the date of a schedule's next attempt.
+    fn next_due(kind: u16) -> Option<Vec<u8>> { filled(|out, cap| raw::next_due(i32::from(kind), out, cap)) }
+    /// Enters a lifecycle state.
+    fn enter_state(state: u16) { raw::enter_state(i32::from(state)) }
+    /// The bytes of a date moved to a business day.
+    fn business_day(request: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::business_day(at(request), request.len() as i32, out, cap)).unwrap_or_default()
+    }
+}
