@@ -1,0 +1,128 @@
+//! The native twin of a contract, as a second implementation of what runs contracts.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use tenor_abi::host::{self, Context};
+use tenor_abi::id::CodeHash;
+use tenor_abi::refusal::Failure;
+use tenor_runtime::fault::Fault;
+use tenor_runtime::vm::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
+use tenor_sdk::native::{Contract, Host};
+
+/// Runs every code hash as one native contract: a test has one contract at a time.
+#[derive(Debug)]
+pub struct Twin {
+    contract: &'static Contract,
+}
+
+impl Twin {
+    /// The twin of a contract: the `TWIN` of its crate.
+    pub fn of(contract: &'static Contract) -> Twin {
+        Twin { contract }
+    }
+}
+
+impl Guest for Twin {
+    fn load(&self, _code: &CodeHash, _wasm: &[u8]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn call(&self, _code: &CodeHash, export: &str, context: Context, argument: &[u8], _gas: u64, session: &mut dyn Session) -> Result<CallReport, Fault> {
+        let mut calling = Calling { context, argument, answer: vec![], refusal: None, session };
+        let ran = catch_unwind(AssertUnwindSafe(|| self.contract.run(&mut calling, export)));
+        let failed = |failure, text: &str| CallOutcome::Failed(failure, text.into());
+        let outcome = match ran {
+            Ok(Some(0)) => CallOutcome::Done { data: calling.answer },
+            Ok(Some(1)) => match calling.refusal {
+                Some((code, data)) => CallOutcome::Refused { code, data },
+                None => failed(Failure::HostRule, "returned 1 without a refusal"),
+            },
+            Ok(_) => failed(Failure::HostRule, "no such call, or an answer that is none"),
+            Err(payload) => match payload.downcast::<HostError>() {
+                Ok(ended) => match *ended {
+                    HostError::Refused { code, data } => CallOutcome::Refused { code, data },
+                    HostError::Rule(_, text) => CallOutcome::Failed(Failure::HostRule, text),
+                    HostError::Fault(text) => return Err(Fault::State(text)),
+                },
+                Err(_) => failed(Failure::Trapped, "the contract panicked"),
+            },
+        };
+        Ok(CallReport { outcome, gas_used: 0 })
+    }
+}
+
+/// One call. What ends it leaves the contract's code by unwinding, as wasm leaves it by a trap.
+struct Calling<'c> {
+    context: Context,
+    argument: &'c [u8],
+    answer: Vec<u8>,
+    refusal: Option<(u16, Vec<u8>)>,
+    session: &'c mut dyn Session,
+}
+
+impl Calling<'_> {
+    fn ask<T>(&mut self, name: &str, work: impl FnOnce(&mut dyn Session) -> Result<T, HostError>) -> T {
+        let allowed = host::by_name(name).is_some_and(|function| function.may(self.context));
+        let done = if allowed { work(self.session) } else { Err(HostError::Rule(HostRule::Context, format!("`{name}` may not be called here"))) };
+        done.unwrap_or_else(|error| resume_unwind(Box::new(error)))
+    }
+}
+
+impl Host for Calling<'_> {
+    fn argument(&mut self) -> Vec<u8> {
+        self.argument.to_vec()
+    }
+    fn answer(&mut self, bytes: &[u8]) {
+        self.answer = bytes.to_vec();
+    }
+    fn refuse(&mut self, code: u16, data: &[u8]) {
+        self.refusal = Some((code, data.to_vec()));
+    }
+    fn emit(&mut self, number: u16, data: &[u8]) {
+        self.ask("emit", |s| s.emit(number, data));
+    }
+    fn storage_get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+        self.ask("storage_get", |s| s.storage_get(key))
+    }
+    fn storage_set(&mut self, key: &[u8], value: &[u8]) {
+        self.ask("storage_set", |s| s.storage_set(key, value));
+    }
+    fn storage_remove(&mut self, key: &[u8]) -> bool {
+        self.ask("storage_remove", |s| s.storage_remove(key))
+    }
+    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.ask("storage_next", |s| s.storage_next(from, end))
+    }
+    fn post(&mut self, request: &[u8]) -> u32 {
+        self.ask("post", |s| s.post(request))
+    }
+    fn try_post(&mut self, request: &[u8]) -> Option<Vec<u8>> {
+        self.ask("try_post", |s| s.try_post(request))
+    }
+    fn collect_up_to(&mut self, request: &[u8]) -> Vec<u8> {
+        self.ask("collect_up_to", |s| s.collect_up_to(request))
+    }
+    fn balance(&mut self, account: &[u8]) -> Vec<u8> {
+        self.ask("balance", |s| s.balance(account))
+    }
+    fn schedule_start(&mut self, request: &[u8]) {
+        self.ask("schedule_start", |s| s.schedule_start(request));
+    }
+    fn schedule_hold(&mut self, kind: u16) {
+        self.ask("schedule_hold", |s| s.schedule_hold(kind));
+    }
+    fn schedule_resume(&mut self, kind: u16) {
+        self.ask("schedule_resume", |s| s.schedule_resume(kind));
+    }
+    fn schedule_end(&mut self, kind: u16) {
+        self.ask("schedule_end", |s| s.schedule_end(kind));
+    }
+    fn next_due(&mut self, kind: u16) -> Option<Vec<u8>> {
+        self.ask("next_due", |s| s.next_due(kind))
+    }
+    fn enter_state(&mut self, state: u16) {
+        self.ask("enter_state", |s| s.enter_state(state));
+    }
+    fn business_day(&mut self, request: &[u8]) -> Vec<u8> {
+        self.ask("business_day", |s| s.business_day(request))
+    }
+}
