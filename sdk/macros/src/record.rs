@@ -95,12 +95,12 @@ pub fn codec(ident: &Ident, fields: &[(Ident, Type)]) -> TokenStream {
                     #[allow(unused_variables, unused_mut)]
                     fn visit_seq<A: ::tenor_sdk::serde::de::SeqAccess<'de>>(self, mut seq: A) -> ::core::result::Result<#ident, A::Error> {
                         use ::tenor_sdk::serde::de::Error as _;
-                        let short = || A::Error::custom("the bytes end early");
-                        let count = seq.next_element::<u16>()?.ok_or_else(short)? as usize;
-                        if count > #count {
+                        let __short = || A::Error::custom("the bytes end early");
+                        let __given = seq.next_element::<u16>()?.ok_or_else(__short)? as usize;
+                        if __given > #count {
                             return ::core::result::Result::Err(A::Error::custom("more fields than are known"));
                         }
-                        #(let #names = if count >= #places { seq.next_element()?.ok_or_else(short)? } else { #absent };)*
+                        #(let #names = if __given >= #places { seq.next_element()?.ok_or_else(__short)? } else { #absent };)*
                         ::core::result::Result::Ok(#ident { #(#names),* })
                     }
                 }

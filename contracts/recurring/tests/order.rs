@@ -1,0 +1,148 @@
+//! A standing order through its life, on wasm and natively.
+
+use recurring::{Collection, Rhythm, TWIN, Terms};
+use tenor_testing::abi::calendar::BusinessDayConvention;
+use tenor_testing::abi::date::{Date, DayOfMonth};
+use tenor_testing::abi::id::CodeHash;
+use tenor_testing::{Bank, Person, both, money};
+
+fn terms(payer: &Person, payee: &Person, amount: &str) -> Terms {
+    Terms {
+        payer: payer.account,
+        payee: payee.account,
+        amount: money(amount),
+        rhythm: Rhythm::Monthly,
+        every: 1,
+        first: Date::of(2026, 1, 31),
+        day: Some(DayOfMonth::of(31)),
+        until: None,
+        count: None,
+        convention: BusinessDayConvention::Unadjusted,
+        calendar: None,
+        retries_max: 3,
+    }
+}
+
+fn check(scenario: impl Fn(&mut Bank, CodeHash)) {
+    both(&tenor_testing::wasm(env!("CARGO_MANIFEST_DIR")), &TWIN, scenario);
+}
+
+#[test]
+fn it_pays_on_the_last_day_of_short_months() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let order = bank.opened(&ada, code, &terms(&ada, &landlord, "100.00"));
+        assert_eq!(bank.view::<Option<Date>>(order, "next"), Some(Date::of(2026, 1, 31)));
+        bank.run_until(Date::of(2026, 4, 30));
+        let paid: Vec<Date> = bank.view::<Vec<Collection>>(order, "history").iter().map(|c| c.paid).collect();
+        assert_eq!(paid, [Date::of(2026, 1, 31), Date::of(2026, 2, 28), Date::of(2026, 3, 31), Date::of(2026, 4, 30)]);
+        assert_eq!((bank.balance(ada.account), bank.balance(landlord.account)), ("600.00".into(), "400.00".into()));
+    });
+}
+
+#[test]
+fn a_holiday_moves_the_payment() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let terms = Terms {
+            first: Date::of(2026, 4, 1),
+            day: Some(DayOfMonth::of(3)),
+            convention: BusinessDayConvention::Following,
+            calendar: Some(bank.calendar),
+            ..terms(&ada, &landlord, "100.00")
+        };
+        let order = bank.opened(&ada, code, &terms);
+        // 3 April 2026 is Good Friday, 6 April Easter Monday.
+        assert_eq!(bank.view::<Option<Date>>(order, "next"), Some(Date::of(2026, 4, 7)));
+        bank.run_until(Date::of(2026, 4, 7));
+        assert_eq!(bank.balance(landlord.account), "100.00");
+    });
+}
+
+#[test]
+fn it_ends_after_its_last_payment() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let order = bank.opened(&ada, code, &Terms { count: Some(2), ..terms(&ada, &landlord, "10.00") });
+        bank.run_until(Date::of(2026, 6, 1));
+        assert_eq!((bank.state(order).as_str(), bank.balance(landlord.account).as_str()), ("Ended", "20.00"));
+    });
+}
+
+#[test]
+fn it_tries_again_and_then_is_suspended() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "50.00"), bank.customer("landlord", "0.00"));
+        let order = bank.opened(&ada, code, &terms(&ada, &landlord, "100.00"));
+        bank.run_until(Date::of(2026, 2, 2));
+        assert_eq!(bank.state(order), "Active");
+        bank.run_until(Date::of(2026, 2, 4));
+        assert_eq!((bank.state(order).as_str(), bank.balance(ada.account).as_str()), ("Suspended", "50.00"));
+        bank.transfer(&bank_person(bank), ada.account, "0.01").refusal();
+        bank.invoke(&ada, order, "resume", &[]).done();
+        assert_eq!(bank.view::<Option<Date>>(order, "next"), Some(Date::of(2026, 2, 28)));
+    });
+}
+
+fn bank_person(bank: &Bank) -> Person {
+    bank.manager.clone()
+}
+
+#[test]
+fn a_retry_pays_once_money_is_there() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "50.00"), bank.customer("landlord", "0.00"));
+        let uncle = bank.customer("uncle", "70.00");
+        let order = bank.opened(&ada, code, &terms(&ada, &landlord, "100.00"));
+        bank.run_until(Date::of(2026, 2, 1));
+        bank.transfer(&uncle, ada.account, "60.00").done();
+        bank.run_until(Date::of(2026, 2, 3));
+        assert_eq!((bank.state(order).as_str(), bank.balance(ada.account).as_str()), ("Active", "10.00"));
+    });
+}
+
+#[test]
+fn a_pause_is_not_made_up_for() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let order = bank.opened(&ada, code, &terms(&ada, &landlord, "100.00"));
+        bank.invoke(&ada, order, "pause", &[]).done();
+        bank.run_until(Date::of(2026, 3, 15));
+        assert_eq!(bank.balance(landlord.account), "0.00");
+        bank.invoke(&ada, order, "resume", &[]).done();
+        bank.run_until(Date::of(2026, 3, 31));
+        assert_eq!(bank.balance(landlord.account), "100.00");
+    });
+}
+
+#[test]
+fn only_the_payer_acts_and_only_in_the_right_state() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let order = bank.opened(&ada, code, &terms(&ada, &landlord, "100.00"));
+        assert_eq!(bank.invoke(&landlord, order, "end", &[]).refusal().name(), "NotAuthorised");
+        assert_eq!(bank.invoke(&ada, order, "resume", &[]).refusal().name(), "WrongState");
+        bank.invoke(&ada, order, "end", &[]).done();
+        assert_eq!(bank.invoke(&ada, order, "pause", &[]).refusal().name(), "WrongState");
+        assert_eq!(bank.open(&landlord, code, &terms(&ada, &landlord, "1.00")).refusal().name(), "NotAuthorised");
+    });
+}
+
+#[test]
+fn terms_that_make_no_sense_are_refused() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let base = terms(&ada, &landlord, "100.00");
+        let negative = Terms { amount: money("-1.00"), ..base.clone() };
+        assert_eq!(bank.open(&ada, code, &negative).refusal().name(), "BadTerms");
+        assert_eq!(bank.open(&ada, code, &Terms { day: None, ..base.clone() }).contract_refusal(), 1);
+        let both = Terms { count: Some(1), until: Some(Date::of(2027, 1, 1)), ..base.clone() };
+        assert_eq!(bank.open(&ada, code, &both).contract_refusal(), 2);
+        let past = Terms { first: Date::of(2025, 1, 31), ..base.clone() };
+        assert_eq!(bank.open(&ada, code, &past).refusal().name(), "BadSchedule");
+        let ends_first = Terms { until: Some(Date::of(2026, 1, 1)), ..base.clone() };
+        assert_eq!(bank.open(&ada, code, &ends_first).refusal().name(), "BadSchedule");
+        let many = Terms { count: Some(10_001), ..base };
+        assert_eq!(bank.open(&ada, code, &many).refusal().name(), "BadSchedule");
+    });
+}
