@@ -431,7 +431,7 @@ fn london(year: i32, out: &mut Vec<Date>) {
     }
     out.push(match year {
         ..1965 => nth(year, 8, 1, Monday),
-        ..1971 => last(year, 8, Saturday).add_days(2),
+        1965..=1970 => last(year, 8, Saturday).add_days(2),
         _ => last(year, 8, Monday),
     });
     // Christmas and Boxing Day: what falls on the weekend is made up for on the 27th and 28th.
