@@ -1,1 +1,60 @@
-//! The tenor command
+//! The `tenor` command as a library: [`run`] takes arguments and a place for the result.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod bench;
+pub mod command;
+pub mod demo;
+pub mod desk;
+pub mod folder;
+pub mod keys;
+pub mod near;
+pub mod output;
+pub mod products;
+pub mod reading;
+pub mod words;
+
+use clap::Parser;
+use command::Command;
+use output::{Output, say};
+use std::ffi::OsString;
+use std::io::Write;
+
+/// What went well.
+pub const DONE: u8 = 0;
+/// What did not.
+pub const FAILED: u8 = 1;
+/// What was not understood.
+pub const USAGE: u8 = 2;
+/// What the chain refused.
+pub const REFUSED: u8 = 3;
+
+/// Automated retail-banking agreements on a ledger that anybody can check.
+#[derive(Debug, Parser)]
+#[command(name = "tenor", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Prints one JSON document instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Runs the command and returns its exit code. The result goes to `out`, everything else to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { USAGE } else { DONE };
+        }
+    };
+    let mut output = Output::new(out, arguments.json);
+    match arguments.command.run(&mut output) {
+        Ok(()) => DONE,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            if error.downcast_ref::<command::Refused>().is_some() { REFUSED } else { FAILED }
+        }
+    }
+}

@@ -314,7 +314,9 @@ impl Loan {
         }
         let plan = t.plan(today);
         let instalment = principal.with_minor(plan.equal_instalment().ok_or(Refusal::InterestTooLarge)?);
-        cx.post(Entry::new(Purpose::Disbursement).debit(Book::Principal, principal).credit(borrower, principal));
+        cx.post(
+            Entry::new(Purpose::Disbursement).debit(Book::Principal, principal).credit(borrower, principal),
+        );
         self.instalment.set(&instalment);
         self.start.set(&today);
         self.accrued_to.set(&today);
@@ -336,12 +338,17 @@ impl Loan {
         let (rate, day_count) = (cx.terms().rate, cx.terms().day_count);
         let from = self.accrued_to.get().unwrap_or(today);
         let kept = self.accrual.get().unwrap_or(Rest { whole: 0, parts: 0 });
-        let mut accrual = Accrual::try_from((kept.whole, kept.parts)).map_err(|_| Refusal::InterestTooLarge)?;
+        let mut accrual =
+            Accrual::try_from((kept.whole, kept.parts)).map_err(|_| Refusal::InterestTooLarge)?;
         let part = day_count.fraction(from, today, None);
         accrual.add_interest(self.principal(cx).minor, rate, part).map_err(|_| Refusal::InterestTooLarge)?;
         let interest = cx.terms().principal.with_minor(accrual.take(Rounding::Floor));
         if interest.is_positive() {
-            cx.post(Entry::new(Purpose::Interest).debit(Book::InterestDue, interest).credit(Book::InterestIncome, interest));
+            cx.post(
+                Entry::new(Purpose::Interest)
+                    .debit(Book::InterestDue, interest)
+                    .credit(Book::InterestIncome, interest),
+            );
         }
         let (whole, parts) = accrual.into();
         self.accrual.set(&Rest { whole, parts });
@@ -383,7 +390,8 @@ impl Loan {
         }
         let (fee, grace) = (cx.terms().late_fee, cx.terms().grace_days);
         let today = cx.date();
-        let charged: Vec<Date> = self.unpaid_since.iter().filter(|due| due.add_days(i32::from(grace)) < today).collect();
+        let charged: Vec<Date> =
+            self.unpaid_since.iter().filter(|due| due.add_days(i32::from(grace)) < today).collect();
         for due in charged {
             self.unpaid_since.remove(&due);
             if fee.is_positive() {
@@ -407,7 +415,9 @@ impl Loan {
         }
         self.pay(cx, amount)
             .map_err(|short| Refusal::NotCovered { available: short.available, needed: short.needed })?;
-        if !self.overdue.get().is_some_and(|overdue| overdue.is_positive()) && cx.next_due(Due::Chase).is_some() {
+        if !self.overdue.get().is_some_and(|overdue| overdue.is_positive())
+            && cx.next_due(Due::Chase).is_some()
+        {
             self.cure(cx);
         }
         Ok(())
@@ -455,7 +465,8 @@ impl Loan {
     fn owed_now(&self, cx: &View) -> Owed {
         let base = cx.terms().principal;
         let book = |book| base.with_minor(-cx.balance(book).posted);
-        let (principal, interest, fees) = (book(Book::Principal), book(Book::InterestDue), book(Book::FeesDue));
+        let (principal, interest, fees) =
+            (book(Book::Principal), book(Book::InterestDue), book(Book::FeesDue));
         let overdue = self.overdue.get().unwrap_or(base.with_minor(0));
         Owed { principal, interest, fees, overdue, total: principal + interest + fees }
     }

@@ -52,8 +52,10 @@ fn it_is_repaid_to_the_cent_by_its_plan() {
         bank.run_until(Date::of(2027, 1, 1));
         assert_eq!(bank.state(loan), "Settled");
         let paid: Vec<Payment> = bank.view(loan, "payments");
-        let as_planned: Vec<(Date, Money, Money)> = plan.iter().map(|i| (i.due, i.interest, i.principal)).collect();
-        let as_paid: Vec<(Date, Money, Money)> = paid.iter().map(|p| (p.date, p.interest, p.principal)).collect();
+        let as_planned: Vec<(Date, Money, Money)> =
+            plan.iter().map(|i| (i.due, i.interest, i.principal)).collect();
+        let as_paid: Vec<(Date, Money, Money)> =
+            paid.iter().map(|p| (p.date, p.interest, p.principal)).collect();
         assert_eq!(as_paid, as_planned);
         assert_eq!(bank.book(loan, bank.eur, "principal"), "0.00");
         assert_eq!(bank.book(loan, bank.eur, "interest-due"), "0.00");
@@ -112,7 +114,8 @@ fn it_can_be_repaid_early_in_part_and_in_full() {
         let owed: Owed = bank.view(loan, "owed");
         assert_eq!((owed.principal, owed.interest), (money("703.00"), money("0.00")));
         let too_much = encode(&Some(money("703.01")));
-        bank.invoke_spending(&ada, loan, "repay", &[too_much], vec![(ada.account, "2000.00")]).contract_refusal();
+        bank.invoke_spending(&ada, loan, "repay", &[too_much], vec![(ada.account, "2000.00")])
+            .contract_refusal();
         bank.run_until(Date::of(2026, 1, 20));
         bank.invoke_spending(&ada, loan, "repay", &[], vec![(ada.account, "2000.00")]).done();
         assert_eq!(bank.state(loan), "Settled");

@@ -3,8 +3,8 @@
 
 extern crate alloc;
 
-use tenor_sdk::prelude::*;
 use tenor_sdk::abi::recurrence::{Daily, Monthly, Weekly};
+use tenor_sdk::prelude::*;
 
 /// How often the order pays.
 #[choice]

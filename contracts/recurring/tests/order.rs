@@ -35,8 +35,14 @@ fn it_pays_on_the_last_day_of_short_months() {
         assert_eq!(bank.view::<Option<Date>>(order, "next"), Some(Date::of(2026, 1, 31)));
         bank.run_until(Date::of(2026, 4, 30));
         let paid: Vec<Date> = bank.view::<Vec<Collection>>(order, "history").iter().map(|c| c.paid).collect();
-        assert_eq!(paid, [Date::of(2026, 1, 31), Date::of(2026, 2, 28), Date::of(2026, 3, 31), Date::of(2026, 4, 30)]);
-        assert_eq!((bank.balance(ada.account), bank.balance(landlord.account)), ("600.00".into(), "400.00".into()));
+        assert_eq!(
+            paid,
+            [Date::of(2026, 1, 31), Date::of(2026, 2, 28), Date::of(2026, 3, 31), Date::of(2026, 4, 30)]
+        );
+        assert_eq!(
+            (bank.balance(ada.account), bank.balance(landlord.account)),
+            ("600.00".into(), "400.00".into())
+        );
     });
 }
 
@@ -124,7 +130,10 @@ fn only_the_payer_acts_and_only_in_the_right_state() {
         assert_eq!(bank.invoke(&ada, order, "resume", &[]).refusal().name(), "WrongState");
         bank.invoke(&ada, order, "end", &[]).done();
         assert_eq!(bank.invoke(&ada, order, "pause", &[]).refusal().name(), "WrongState");
-        assert_eq!(bank.open(&landlord, code, &terms(&ada, &landlord, "1.00")).refusal().name(), "NotAuthorised");
+        assert_eq!(
+            bank.open(&landlord, code, &terms(&ada, &landlord, "1.00")).refusal().name(),
+            "NotAuthorised"
+        );
     });
 }
 

@@ -186,7 +186,10 @@ impl Recurrence {
     /// # Errors
     /// [`RecurrenceError`]: the first rule that is broken.
     pub fn validate(&self) -> Result<(), RecurrenceError> {
-        let (Rule::Daily { every } | Rule::Weekly { every } | Rule::Monthly { every, .. } | Rule::Yearly { every }) = self.rule;
+        let (Rule::Daily { every }
+        | Rule::Weekly { every }
+        | Rule::Monthly { every, .. }
+        | Rule::Yearly { every }) = self.rule;
         if every == 0 || every > EVERY_MAX {
             return Err(RecurrenceError::Every(every));
         }
@@ -276,7 +279,9 @@ mod tests {
 
     #[test]
     fn the_first_day_is_on_or_after_the_start() {
-        let monthly = Monthly::on(DayOfMonth::new(10).unwrap()).from(Date::of(2026, 1, 11)).until(Date::of(2026, 3, 10));
+        let monthly = Monthly::on(DayOfMonth::new(10).unwrap())
+            .from(Date::of(2026, 1, 11))
+            .until(Date::of(2026, 3, 10));
         assert_eq!(days(monthly, 9), ["2026-02-10", "2026-03-10"]);
     }
 
@@ -286,7 +291,10 @@ mod tests {
         let text = |r: Recurrence| alloc::format!("{}", r.validate().unwrap_err());
         assert_eq!(text(base.every(0)), "a step of 0 given, 1 to 1000 allowed");
         assert_eq!(text(base.count(10_001)), "10001 occurrences given, 1 to 10000 allowed");
-        assert_eq!(text(base.until(Date::of(2025, 12, 31))), "it would end on 2025-12-31, before its first day 2026-01-01");
+        assert_eq!(
+            text(base.until(Date::of(2025, 12, 31))),
+            "it would end on 2025-12-31, before its first day 2026-01-01"
+        );
     }
 
     proptest! {

@@ -30,7 +30,11 @@ pub fn wasm(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
         .output()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
     if !output.status.success() {
-        return Err(format!("building {} to wasm failed:\n{}", crate_folder.display(), String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "building {} to wasm failed:\n{}",
+            crate_folder.display(),
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     let path = artefact(crate_folder, target)?;
     std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
@@ -40,7 +44,10 @@ fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO_") && text != "CARGO_HOME" || text.starts_with("RUSTC") || text == "RUSTFLAGS" {
+        if text.starts_with("CARGO_") && text != "CARGO_HOME"
+            || text.starts_with("RUSTC")
+            || text == "RUSTFLAGS"
+        {
             command.env_remove(&name);
         }
     }
@@ -65,7 +72,8 @@ fn profile() -> Vec<String> {
 /// Where cargo puts the module: the crate's name with underscores.
 fn artefact(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
     let manifest = crate_folder.join("Cargo.toml");
-    let text = std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+    let text =
+        std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
     let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
     let name = name.ok_or_else(|| format!("{} names no package", manifest.display()))?;
     Ok(target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_"))))
@@ -75,7 +83,8 @@ fn artefact(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
 fn add_target() -> Result<(), String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let found = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
-    let there = |output: &std::process::Output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists();
+    let there =
+        |output: &std::process::Output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists();
     if found.as_ref().is_ok_and(there) {
         return Ok(());
     }

@@ -20,8 +20,8 @@ use tenor_runtime::vm::{self, Guest};
 use tenor_wire::block::{Block, Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
-    AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp, Operation, PartyKind, PartyOp, ProposeOp,
-    PublishOp, RoleOp, Seen, Spend, TransferOp, account_id, calendar_id,
+    AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp, Operation,
+    PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen, Spend, TransferOp, account_id, calendar_id,
 };
 use tenor_wire::receipt::{Entry, Fate, FullReceipt};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
@@ -75,7 +75,8 @@ impl Outcome {
     pub fn refusal(self) -> Refusal {
         let receipt = self.receipt.unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
         assert_eq!(receipt.receipt.fate, Fate::Refused, "{receipt:?}");
-        Refusal::from_data(&receipt.data).unwrap_or_else(|| panic!("refused by the contract: {:#x}", receipt.receipt.code))
+        Refusal::from_data(&receipt.data)
+            .unwrap_or_else(|| panic!("refused by the contract: {:#x}", receipt.receipt.code))
     }
 
     /// The place of the contract's own refusal in its list.
@@ -85,7 +86,11 @@ impl Outcome {
     #[track_caller]
     pub fn contract_refusal(self) -> u16 {
         let receipt = self.receipt.unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
-        assert!(receipt.receipt.fate == Fate::Refused && receipt.receipt.code >= CODE_OWN, "{:?}", receipt.receipt);
+        assert!(
+            receipt.receipt.fate == Fate::Refused && receipt.receipt.code >= CODE_OWN,
+            "{:?}",
+            receipt.receipt
+        );
         receipt.receipt.code - CODE_OWN
     }
 
@@ -131,7 +136,12 @@ fn party_id(name: &str) -> PartyId {
 
 fn person(name: &str, eur: &AssetId) -> Person {
     let party = party_id(name);
-    Person { name: name.into(), party, account: account_id(&party.0, eur, "main"), key: Arc::new(secret(name)) }
+    Person {
+        name: name.into(),
+        party,
+        account: account_id(&party.0, eur, "main"),
+        key: Arc::new(secret(name)),
+    }
 }
 
 fn party_op(person: &Person, home: PartyId, kind: PartyKind) -> PartyOp {
@@ -161,17 +171,28 @@ impl Bank {
             clawback: false,
         };
         let eur = asset.id();
-        let (bank, officer, manager) = (person("bank", &eur), person("officer", &eur), person("manager", &eur));
+        let (bank, officer, manager) =
+            (person("bank", &eur), person("officer", &eur), person("manager", &eur));
         let role = |party, role| Operation::Role(RoleOp { bank: bank_party, party, role, granted: true });
         let account = |purpose: &str, floor| {
-            Operation::Account(AccountOp { owner: bank_party, asset: eur, purpose: purpose.into(), floor, ceiling: None })
+            Operation::Account(AccountOp {
+                owner: bank_party,
+                asset: eur,
+                purpose: purpose.into(),
+                floor,
+                ceiling: None,
+            })
         };
         let calendar = Calendar::named("TARGET", 2020, 2070).unwrap_or_else(|| panic!("TARGET is known"));
         let code = Code::of("TARGET");
         let genesis = Genesis {
             version: GENESIS_VERSION,
             time: Date::of(2026, 1, 1).midnight(),
-            parameters: Parameters::sandbox(vm::admission_hash(), vm::prices_hash(), vm::INSTRUMENTER_VERSION),
+            parameters: Parameters::sandbox(
+                vm::admission_hash(),
+                vm::prices_hash(),
+                vm::INSTRUMENTER_VERSION,
+            ),
             validators: ValidatorSet {
                 validators: vec![Validator { bank: bank_party, key: secret("validator").public() }],
                 quorum: 1,
@@ -195,7 +216,17 @@ impl Bank {
         let chain = Chain::in_memory(genesis, guest).unwrap_or_else(|error| panic!("{error}"));
         let funding = account_id(&bank_party.0, &eur, "funding");
         let calendar = calendar_id(&bank_party, code);
-        Bank { chain, solo: Solo::new(secret("validator")), keys: 0, bank, officer, manager, eur, calendar, funding }
+        Bank {
+            chain,
+            solo: Solo::new(secret("validator")),
+            keys: 0,
+            bank,
+            officer,
+            manager,
+            eur,
+            calendar,
+            funding,
+        }
     }
 
     /// The chain under the bank.
@@ -222,7 +253,13 @@ impl Bank {
         self.account(&customer, self.eur, "main");
         let amount = money(euros).minor.unsigned_abs();
         if amount > 0 {
-            let op = TransferOp { from: self.funding, to: customer.account, amount, narrative: None, reference: None };
+            let op = TransferOp {
+                from: self.funding,
+                to: customer.account,
+                amount,
+                narrative: None,
+                reference: None,
+            };
             let (bank, spend) = (self.bank.clone(), Spend { account: self.funding, amount });
             self.run(&bank, Operation::Transfer(op), vec![spend]).done();
         }
@@ -239,7 +276,14 @@ impl Bank {
 
     /// Makes an asset that the bank issues.
     pub fn asset(&mut self, code: &str, scale: u8, kind: AssetKind) -> AssetId {
-        let op = AssetOp { issuer: self.bank.party, code: Code::of(code), scale, kind, freezable: false, clawback: false };
+        let op = AssetOp {
+            issuer: self.bank.party,
+            code: Code::of(code),
+            scale,
+            kind,
+            freezable: false,
+            clawback: false,
+        };
         let (officer, id) = (self.officer.clone(), op.id());
         self.run(&officer, Operation::Asset(op), vec![]).done();
         id
@@ -252,7 +296,8 @@ impl Bank {
 
     /// Publishes a module, with an exposure limit in some assets.
     pub fn publish_with(&mut self, wasm: &[u8], assets: &[AssetId]) -> CodeHash {
-        let mut exposure: Vec<ExposureLimit> = assets.iter().map(|asset| ExposureLimit { asset: *asset, limit: EXPOSURE }).collect();
+        let mut exposure: Vec<ExposureLimit> =
+            assets.iter().map(|asset| ExposureLimit { asset: *asset, limit: EXPOSURE }).collect();
         exposure.sort_by_key(|limit| limit.asset);
         let op = PublishOp { bank: self.bank.party, wasm: wasm.to_vec(), exposure };
         let officer = self.officer.clone();
@@ -273,12 +318,25 @@ impl Bank {
     }
 
     /// Invokes a call with arguments given one by one in canonical bytes.
-    pub fn invoke(&mut self, by: &Person, agreement: AgreementId, call: &str, arguments: &[Vec<u8>]) -> Outcome {
+    pub fn invoke(
+        &mut self,
+        by: &Person,
+        agreement: AgreementId,
+        call: &str,
+        arguments: &[Vec<u8>],
+    ) -> Outcome {
         self.invoke_spending(by, agreement, call, arguments, vec![])
     }
 
     /// As [`Bank::invoke`], allowing what the signer's accounts may lose.
-    pub fn invoke_spending(&mut self, by: &Person, agreement: AgreementId, call: &str, arguments: &[Vec<u8>], spend: Vec<(AccountId, &str)>) -> Outcome {
+    pub fn invoke_spending(
+        &mut self,
+        by: &Person,
+        agreement: AgreementId,
+        call: &str,
+        arguments: &[Vec<u8>],
+        spend: Vec<(AccountId, &str)>,
+    ) -> Outcome {
         let operation = self.calling(agreement, call, arguments);
         let mut spend: Vec<Spend> = spend
             .into_iter()
@@ -289,7 +347,13 @@ impl Bank {
     }
 
     /// Proposes a call that needs a second person.
-    pub fn propose(&mut self, by: &Person, agreement: AgreementId, call: &str, arguments: &[Vec<u8>]) -> ProposalId {
+    pub fn propose(
+        &mut self,
+        by: &Person,
+        agreement: AgreementId,
+        call: &str,
+        arguments: &[Vec<u8>],
+    ) -> ProposalId {
         let operation = Box::new(self.calling(agreement, call, arguments));
         let expires_at = Timestamp(self.chain.tip().time.0 + 7 * DAY_MS);
         let op = ProposeOp { operation, gas_limit: GAS, spend_max: vec![], expires_at };
@@ -340,7 +404,8 @@ impl Bank {
     /// When the replica is broken.
     pub fn submit(&mut self, tx: Transaction) -> Outcome {
         let (id, time) = (tx.id(), Timestamp(self.chain.tip().time.0 + 1));
-        let (built, block) = self.solo.produce(&mut self.chain, time, vec![tx]).unwrap_or_else(|fault| panic!("{fault}"));
+        let (built, block) =
+            self.solo.produce(&mut self.chain, time, vec![tx]).unwrap_or_else(|fault| panic!("{fault}"));
         self.check_books();
         if let Some((_, rejection)) = built.rejected.into_iter().find(|(rejected, _)| *rejected == id) {
             return Outcome { receipt: Err(rejection) };
@@ -396,10 +461,13 @@ impl Bank {
     /// The names of the contract's own events of an agreement, in order.
     pub fn events(&self, agreement: AgreementId) -> Vec<String> {
         let spec = self.spec(&self.agreement(agreement).code);
-        let all = self.blocks().into_iter().flat_map(|block| block.receipts).flat_map(|receipt| receipt.events);
+        let all =
+            self.blocks().into_iter().flat_map(|block| block.receipts).flat_map(|receipt| receipt.events);
         all.filter(|event| event.agreement == agreement)
             .filter_map(|event| match event.body {
-                EventBody::Contract { number, .. } => spec.events.get(usize::from(number)).map(|def| def.name.clone()),
+                EventBody::Contract { number, .. } => {
+                    spec.events.get(usize::from(number)).map(|def| def.name.clone())
+                }
                 _ => None,
             })
             .collect()
@@ -410,7 +478,11 @@ impl Bank {
     /// # Panics
     /// When the view refuses or fails.
     #[track_caller]
-    pub fn view<T: serde::Serialize + serde::de::DeserializeOwned>(&self, agreement: AgreementId, name: &str) -> T {
+    pub fn view<T: serde::Serialize + serde::de::DeserializeOwned>(
+        &self,
+        agreement: AgreementId,
+        name: &str,
+    ) -> T {
         let answer = self.chain.view(agreement, name, &[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
         decoded(&answer)
     }
@@ -426,7 +498,9 @@ impl Bank {
     #[allow(clippy::type_complexity)]
     pub fn trace(&self) -> Vec<(Fate, u16, Vec<u8>, Vec<Entry>, Vec<Event>)> {
         let receipts = self.blocks().into_iter().flat_map(|block| block.receipts);
-        receipts.map(|full| (full.receipt.fate, full.receipt.code, full.data, full.entries, full.events)).collect()
+        receipts
+            .map(|full| (full.receipt.fate, full.receipt.code, full.data, full.entries, full.events))
+            .collect()
     }
 
     fn agreement(&self, id: AgreementId) -> AgreementRecord {
@@ -435,14 +509,19 @@ impl Bank {
     }
 
     fn spec(&self, code: &CodeHash) -> Spec {
-        let record: Option<ContractRecord> = self.chain.record(&code.0).unwrap_or_else(|fault| panic!("{fault}"));
+        let record: Option<ContractRecord> =
+            self.chain.record(&code.0).unwrap_or_else(|fault| panic!("{fault}"));
         decoded(&record.unwrap_or_else(|| panic!("there is no {code}")).spec)
     }
 
     fn calling(&self, agreement: AgreementId, call: &str, arguments: &[Vec<u8>]) -> Operation {
         let record = self.agreement(agreement);
         let spec = self.spec(&record.code);
-        let number = spec.calls.iter().position(|def| def.name == call).unwrap_or_else(|| panic!("there is no call `{call}`"));
+        let number = spec
+            .calls
+            .iter()
+            .position(|def| def.name == call)
+            .unwrap_or_else(|| panic!("there is no call `{call}`"));
         let mut bytes = codec::encode(&(arguments.len() as u16));
         arguments.iter().for_each(|argument| bytes.extend(argument));
         let seen = Seen { agreement, code: record.code, terms_version: record.terms_version };

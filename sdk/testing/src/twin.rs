@@ -26,7 +26,15 @@ impl Guest for Twin {
         Ok(())
     }
 
-    fn call(&self, _code: &CodeHash, export: &str, context: Context, argument: &[u8], _gas: u64, session: &mut dyn Session) -> Result<CallReport, Fault> {
+    fn call(
+        &self,
+        _code: &CodeHash,
+        export: &str,
+        context: Context,
+        argument: &[u8],
+        _gas: u64,
+        session: &mut dyn Session,
+    ) -> Result<CallReport, Fault> {
         let mut calling = Calling { context, argument, answer: vec![], refusal: None, session };
         let ran = catch_unwind(AssertUnwindSafe(|| self.contract.run(&mut calling, export)));
         let failed = |failure, text: &str| CallOutcome::Failed(failure, text.into());
@@ -62,7 +70,11 @@ struct Calling<'c> {
 impl Calling<'_> {
     fn ask<T>(&mut self, name: &str, work: impl FnOnce(&mut dyn Session) -> Result<T, HostError>) -> T {
         let allowed = host::by_name(name).is_some_and(|function| function.may(self.context));
-        let done = if allowed { work(self.session) } else { Err(HostError::Rule(HostRule::Context, format!("`{name}` may not be called here"))) };
+        let done = if allowed {
+            work(self.session)
+        } else {
+            Err(HostError::Rule(HostRule::Context, format!("`{name}` may not be called here")))
+        };
         done.unwrap_or_else(|error| resume_unwind(Box::new(error)))
     }
 }

@@ -1,0 +1,84 @@
+//! `tenor bench`: measures, each ratio's two sides in the same run.
+
+mod invoke;
+mod payments;
+mod verify;
+
+use crate::output::Output;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Name {
+    /// Signature checks.
+    Verify,
+    /// Calls of a contract, in memory.
+    Invoke,
+    /// Signed transfers, durable.
+    Payments,
+}
+
+/// `tenor bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure.
+    name: Name,
+    /// Seconds for each figure.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+}
+
+/// A measured figure.
+pub(crate) struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+}
+
+/// A ratio of two figures.
+pub(crate) struct Ratio {
+    name: &'static str,
+    value: f64,
+    of: &'static str,
+    to: &'static str,
+}
+
+/// What a benchmark came to.
+pub(crate) struct Measured {
+    figures: Vec<Figure>,
+    ratios: Vec<Ratio>,
+}
+
+impl Bench {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When what is measured fails.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let (name, measured) = match self.name {
+            Name::Verify => ("verify", verify::measure(self.seconds)?),
+            Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
+            Name::Payments => ("payments", payments::measure(self.seconds)?),
+        };
+        let figures: Vec<Value> = measured
+            .figures
+            .iter()
+            .map(|f| json!({ "name": f.name, "value": f.value, "unit": f.unit }))
+            .collect();
+        let ratios: Vec<Value> = measured
+            .ratios
+            .iter()
+            .map(|r| json!({ "name": r.name, "value": r.value, "of": r.of, "to": r.to }))
+            .collect();
+        let mut text = String::new();
+        for figure in &measured.figures {
+            text += &format!("{:<32} {:>14.1} {}\n", figure.name, figure.value, figure.unit);
+        }
+        for ratio in &measured.ratios {
+            text += &format!("{:<32} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);
+        }
+        output.result(&json!({ "bench": name, "figures": figures, "ratios": ratios }), &text)
+    }
+}

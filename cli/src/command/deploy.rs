@@ -1,0 +1,70 @@
+//! `tenor deploy`: publishes a contract.
+
+use super::{Data, desk, submit};
+use crate::output::Output;
+use crate::{products, words};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+use tenor_abi::codec;
+use tenor_abi::id::{AssetId, CodeHash};
+use tenor_wire::op::{ExposureLimit, Operation, PublishOp};
+
+/// `tenor deploy`.
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// A wasm file, or a product that the command carries: recurring, loan, loyalty.
+    module: String,
+    #[command(flatten)]
+    data: Data,
+    /// Key of a product manager.
+    #[arg(long = "as", default_value = "officer")]
+    by: String,
+    /// The most that the product may have outstanding in an asset of the bank.
+    #[arg(long, default_value = "1000000.00 EUR")]
+    exposure: Vec<String>,
+}
+
+impl Deploy {
+    /// Publishes the module.
+    ///
+    /// # Errors
+    /// When it is not admitted, or the chain says no.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let wasm = match products::find(&self.module) {
+            Some(product) => product.wasm.to_vec(),
+            None => std::fs::read(&self.module).with_context(|| {
+                format!(
+                    "`{}` is neither a file nor a product{}",
+                    self.module,
+                    crate::near::hint(&self.module, products::ALL.iter().map(|p| p.name))
+                )
+            })?,
+        };
+        let spec = words::spec_of(&wasm)?;
+        let mut desk = desk(&self.data)?;
+        let names = &desk.folder().names;
+        let limit = |text: &String| -> Result<ExposureLimit> {
+            let money = words::money(text)?;
+            let code = money.currency.code.to_string();
+            let asset: AssetId =
+                names.assets.get(&code).with_context(|| format!("there is no asset {code} here"))?.parse()?;
+            Ok(ExposureLimit { asset, limit: money.minor.unsigned_abs() })
+        };
+        let mut exposure = self.exposure.iter().map(limit).collect::<Result<Vec<_>>>()?;
+        exposure.sort_by_key(|limit| limit.asset);
+        let bank = names.lookup("party:bank").context("this folder has no bank")?.parse()?;
+        let bytes = wasm.len();
+        let receipt = submit(
+            &mut desk,
+            &self.by,
+            Operation::Publish(PublishOp { bank, wasm, exposure }),
+            vec![],
+            None,
+        )?;
+        let code: CodeHash = codec::decode(&receipt.data, 64)?;
+        let name = format!("{}@{}", spec.name, spec.version);
+        let document = json!({ "name": name, "code": code.to_string(), "wasm_bytes": bytes, "gas": receipt.receipt.gas });
+        output.result(&document, &format!("published {name}\ncode      {code}\nbytes     {bytes}"))
+    }
+}

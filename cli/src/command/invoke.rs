@@ -1,0 +1,123 @@
+//! `tenor invoke`: invokes a call of an agreement.
+
+use super::{Data, desk, explain, random, receipt_json, spends, submit};
+use crate::desk::{Desk, GAS_LIMIT};
+use crate::output::Output;
+use crate::words::{self, Arguments};
+use crate::{near, reading};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use tenor_abi::codec;
+use tenor_abi::date::{DAY_MS, Timestamp};
+use tenor_abi::id::{AgreementId, ProposalId};
+use tenor_abi::refusal::Refusal;
+use tenor_abi::spec::{CallKind, Spec};
+use tenor_wire::op::{InvokeOp, Operation, ProposeOp, Seen, Spend};
+use tenor_wire::receipt::{Fate, FullReceipt};
+
+/// Days that a proposal waits for its approval.
+const PROPOSAL_DAYS: u64 = 7;
+
+/// `tenor invoke`.
+#[derive(Debug, Args)]
+pub struct Invoke {
+    /// Agreement: id or name.
+    agreement: String,
+    /// Call of its contract.
+    call: String,
+    /// Arguments, as name=value.
+    arguments: Vec<String>,
+    #[command(flatten)]
+    data: Data,
+    /// Key of who invokes it.
+    #[arg(long = "as")]
+    by: String,
+    /// The most that an account of the signer may lose, as account=amount; may be given several times.
+    #[arg(long)]
+    spend: Vec<String>,
+}
+
+/// The agreement of an id or a name.
+pub(super) fn agreement(desk: &Desk, asked: &str) -> Result<AgreementId> {
+    let names = &desk.folder().names;
+    let id = names.lookup(&format!("agreement:{asked}")).unwrap_or_else(|| asked.to_string());
+    id.parse().with_context(|| {
+        format!(
+            "there is no agreement `{asked}`{}",
+            near::hint(asked, names.agreements.keys().map(String::as_str))
+        )
+    })
+}
+
+impl Invoke {
+    /// Invokes the call, or proposes it where a second person must approve.
+    ///
+    /// # Errors
+    /// When an argument does not fit, or the chain says no.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let mut desk = desk(&self.data)?;
+        let id = agreement(&desk, &self.agreement)?;
+        let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
+        let callable = spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign));
+        let Some(number) = spec
+            .calls
+            .iter()
+            .position(|def| def.name == self.call && matches!(def.kind, CallKind::Action | CallKind::Sign))
+        else {
+            bail!(
+                "`{}` is no call of {}{}",
+                self.call,
+                spec.name,
+                near::hint(&self.call, callable.map(|def| def.name.as_str()))
+            );
+        };
+        let def = &spec.calls[number];
+        let arguments = words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| {
+            desk.folder().names.lookup(word)
+        })?;
+        let seen = Seen { agreement: id, code: record.code, terms_version: record.terms_version };
+        let op = InvokeOp { seen, call: number as u16, arguments };
+        let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };
+        let spend = spends(&desk, &self.spend)?;
+        let tx = desk.sign(&self.by, operation.clone(), spend.clone(), random()?)?;
+        // Whether a second person is needed is the host's to say; asking costs nothing.
+        let trial = desk.folder().chain.prepare(Timestamp(desk.time().0 + 1), tx.clone())??;
+        if matches!(Refusal::from_data(&trial.data), Some(Refusal::FourEyes { .. }))
+            && trial.receipt.fate == Fate::Refused
+        {
+            return propose(&mut desk, &self.by, operation, spend, &spec, output);
+        }
+        let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
+        if receipt.receipt.fate != Fate::Done {
+            return Err(super::Refused(explain(&receipt, Some(&spec))).into());
+        }
+        let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
+        report(&receipt, spec.state_name(record.state), output)
+    }
+}
+
+fn report(receipt: &FullReceipt, state: &str, output: &mut Output<'_>) -> Result<()> {
+    let mut document = receipt_json(receipt);
+    document["state"] = json!(state);
+    output.result(
+        &document,
+        &format!("done   {}\nstate  {state}\ngas    {}", receipt.receipt.item, receipt.receipt.gas),
+    )
+}
+
+fn propose(
+    desk: &mut Desk,
+    by: &str,
+    operation: Operation,
+    spend_max: Vec<Spend>,
+    spec: &Spec,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let expires_at = Timestamp(desk.time().0 + PROPOSAL_DAYS * DAY_MS);
+    let op = ProposeOp { operation: Box::new(operation), gas_limit: GAS_LIMIT, spend_max, expires_at };
+    let receipt = submit(desk, by, Operation::Propose(op), vec![], Some(spec))?;
+    let id: ProposalId = codec::decode(&receipt.data, 64)?;
+    let document = json!({ "proposal": id.to_string(), "expires_at": expires_at.to_string() });
+    output.result(&document, &format!("a second person must approve this\nproposal  {id}\nuntil     {expires_at}\napprove   tenor approve {id} --as KEY"))
+}

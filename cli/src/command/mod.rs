@@ -1,0 +1,203 @@
+//! The commands, a file each.
+
+mod advance;
+mod approve;
+mod deploy;
+mod init;
+mod invoke;
+mod key;
+mod list;
+mod open;
+mod query;
+mod show;
+mod transfer;
+mod verify;
+
+use crate::desk::Desk;
+use crate::folder::Folder;
+use crate::output::Output;
+use crate::words;
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use tenor_abi::refusal::{Failure, Refusal};
+use tenor_abi::spec::{CODE_OWN, Spec};
+use tenor_abi::value;
+use tenor_wire::op::{Operation, Spend};
+use tenor_wire::receipt::{Fate, FullReceipt};
+
+/// The data folder.
+#[derive(Clone, Debug, Args)]
+pub struct Data {
+    /// Data folder.
+    #[arg(long, default_value = "./tenor-data")]
+    pub data: PathBuf,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lives through two years of a small bank, in a folder of its own.
+    Demo(Demo),
+    /// Makes a sandbox chain: a bank, two members of staff, the euro, an account to fund from.
+    Init(init::Init),
+    /// Keys and the parties they stand for.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Publishes a contract.
+    Deploy(deploy::Deploy),
+    /// Opens an agreement under a contract.
+    Open(open::Open),
+    /// Approves a proposal, which carries it out.
+    Approve(approve::Approve),
+    /// Invokes a call of an agreement; proposes it where a second person must approve.
+    Invoke(invoke::Invoke),
+    /// Moves money between accounts.
+    Transfer(transfer::Transfer),
+    /// Asks a view of an agreement.
+    Query(query::Query),
+    /// Shows one thing by its id or name.
+    Show(show::Show),
+    /// Lists things of a kind.
+    List(list::List),
+    /// Moves a sandbox's time on; everything that falls due runs.
+    Advance(advance::Advance),
+    /// Executes the whole chain again and compares.
+    Verify(verify::Verify),
+    /// Measures.
+    Bench(crate::bench::Bench),
+}
+
+/// `tenor demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Data folder.
+    #[arg(long, default_value = "./tenor-demo")]
+    data: PathBuf,
+    /// What everything in the demo is derived from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        match self {
+            Command::Demo(demo) => crate::demo::run(&demo.data, demo.seed, output),
+            Command::Init(command) => command.run(output),
+            Command::Key(command) => command.run(output),
+            Command::Deploy(command) => command.run(output),
+            Command::Open(command) => command.run(output),
+            Command::Approve(command) => command.run(output),
+            Command::Invoke(command) => command.run(output),
+            Command::Transfer(command) => command.run(output),
+            Command::Query(command) => command.run(output),
+            Command::Show(command) => command.run(output),
+            Command::List(command) => command.run(output),
+            Command::Advance(command) => command.run(output),
+            Command::Verify(command) => command.run(output),
+            Command::Bench(command) => command.run(output),
+        }
+    }
+}
+
+/// The chain said no, and there is a receipt that says so.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// A desk over the folder, at its newest block.
+pub(crate) fn desk(data: &Data) -> Result<Desk> {
+    Desk::at_tip(Folder::open(&data.data)?)
+}
+
+/// Random bytes of the operating system.
+pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    Ok(bytes)
+}
+
+/// Signs and runs an operation; a refusal is an error that explains itself.
+pub(crate) fn submit(
+    desk: &mut Desk,
+    by: &str,
+    operation: Operation,
+    spend: Vec<Spend>,
+    spec: Option<&Spec>,
+) -> Result<FullReceipt> {
+    let choice = random()?;
+    let tx = desk.sign(by, operation, spend, choice)?;
+    let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
+    match receipt.receipt.fate {
+        Fate::Done => Ok(receipt),
+        _ => Err(Refused(explain(&receipt, spec)).into()),
+    }
+}
+
+/// Why a receipt says no.
+pub(crate) fn explain(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
+    let code = receipt.receipt.code;
+    if receipt.receipt.fate == Fate::Failed {
+        return format!("failed: {}", Failure::of(code).map_or("unknown", Failure::name));
+    }
+    if code < CODE_OWN {
+        return match Refusal::from_data(&receipt.data) {
+            Some(refusal) => {
+                format!("refused: {refusal} ({}, ISO 20022 {})", refusal.name(), refusal.iso20022())
+            }
+            None => format!("refused with code {code}"),
+        };
+    }
+    let own = spec.and_then(|spec| Some((spec, spec.errors.get(usize::from(code - CODE_OWN))?)));
+    let Some((spec, error)) = own else { return format!("refused by the contract with code {code:#06x}") };
+    let values =
+        value::decode_fields(spec, value::fields_of(&error.fields), &receipt.data).unwrap_or_default();
+    let shown = error
+        .fields
+        .iter()
+        .zip(&values)
+        .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
+    format!("refused: {} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "))
+        .trim_end()
+        .to_string()
+}
+
+/// A receipt as a document.
+pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
+    json!({
+        "item": receipt.receipt.item.to_string(),
+        "fate": format!("{:?}", receipt.receipt.fate).to_lowercase(),
+        "code": receipt.receipt.code,
+        "gas": receipt.receipt.gas,
+        "entries": receipt.entries.len(),
+        "events": receipt.events.len(),
+    })
+}
+
+/// `EUR=12.50` or an account's name with an amount, as what a signer allows.
+pub(crate) fn spends(desk: &Desk, words_given: &[String]) -> Result<Vec<Spend>> {
+    let one = |word: &String| -> Result<Spend> {
+        let (account, amount) =
+            word.split_once('=').with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
+        let names = &desk.folder().names;
+        let id = names.lookup(&format!("account:{account}")).unwrap_or_else(|| account.to_string());
+        let account = id.parse().with_context(|| {
+            format!(
+                "there is no account `{account}`{}",
+                crate::near::hint(account, names.accounts.keys().map(String::as_str))
+            )
+        })?;
+        let money = words::money(amount)?;
+        if money.minor < 0 {
+            bail!("an amount to spend is not negative");
+        }
+        Ok(Spend { account, amount: money.minor.unsigned_abs() })
+    };
+    words_given.iter().map(one).collect()
+}

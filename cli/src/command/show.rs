@@ -1,0 +1,213 @@
+//! `tenor show`: shows one thing by its id or name.
+
+use super::invoke::agreement as find_agreement;
+use super::{Data, desk, explain, receipt_json};
+use crate::desk::Desk;
+use crate::output::{Output, Table};
+use crate::{near, reading, words};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tenor_abi::id::AccountId;
+use tenor_abi::money::Decimal;
+use tenor_abi::value;
+use tenor_runtime::chain::Replica;
+use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
+use tenor_wire::block::Item;
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum What {
+    /// An agreement: terms, state, books.
+    Agreement,
+    /// An account: balance, limits, newest postings.
+    Account,
+    /// A contract: its calls, who may make them, and with what.
+    Contract,
+    /// A block by height.
+    Block,
+    /// A receipt by height/index.
+    Receipt,
+}
+
+/// `tenor show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// What to show.
+    what: What,
+    /// Its id, name, height, or height/index.
+    id: String,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl Show {
+    /// Shows the thing.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let desk = desk(&self.data)?;
+        match self.what {
+            What::Agreement => agreement(&desk, &self.id, output),
+            What::Account => account(&desk, &self.id, output),
+            What::Contract => contract(&desk, &self.id, output),
+            What::Block => block(&desk, &self.id, output),
+            What::Receipt => receipt(&desk, &self.id, output),
+        }
+    }
+}
+
+fn agreement(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let (chain, id) = (&desk.folder().chain, find_agreement(desk, asked)?);
+    let (record, spec) = reading::agreement(chain, &id)?;
+    let values = value::decode_fields(&spec, value::terms_of(&spec), &record.terms)?;
+    let mut terms = Table::new(&["term", "value"]);
+    let mut documents = serde_json::Map::new();
+    for (term, value) in spec.terms.iter().zip(&values) {
+        terms.row(vec![term.name.clone(), words::show(&spec, term.ty, value)]);
+        documents.insert(term.name.clone(), words::json(&spec, term.ty, value));
+    }
+    let mut books = Table::new(&["book", "balance", "currency"]);
+    for (key, _) in chain.records::<AccountOfRow>(&id.0)? {
+        let book: Option<AccountRecord> = chain.record(&key[32..])?;
+        let book = book.context("a book is missing")?;
+        books.row(vec![
+            book.purpose,
+            Decimal(book.credits_posted as i128 - book.debits_posted as i128, book.currency.scale)
+                .to_string(),
+            book.currency.code.to_string(),
+        ]);
+    }
+    let state = spec.state_name(record.state);
+    let document = json!({
+        "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "state": state,
+        "terms_version": record.terms_version, "terms": documents,
+    });
+    let text = format!(
+        "{id}\n{}@{}, {state}, opened {}\n\n{terms}\n{books}",
+        spec.name,
+        spec.version,
+        record.opened_at.date()
+    );
+    output.result(&document, &text)
+}
+
+fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let (chain, names) = (&desk.folder().chain, &desk.folder().names);
+    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
+    let id: AccountId = id.parse().with_context(|| {
+        format!(
+            "there is no account `{asked}`{}",
+            near::hint(asked, names.accounts.keys().map(String::as_str))
+        )
+    })?;
+    let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
+    let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
+    let lines = reading::statement(chain, &id)?;
+    let document = json!({
+        "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
+        "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
+        "postings": record.history_count, "history_root": record.history_root.to_string(),
+    });
+    let text = format!(
+        "{id}\n{}, {} {} ({} available)\n\n{}",
+        record.purpose,
+        decimal(record.balance()),
+        record.currency.code,
+        decimal(record.available() as i128),
+        reading::statement_table(&lines, 20)
+    );
+    output.result(&document, &text)
+}
+
+fn contract(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let chain = &desk.folder().chain;
+    let code = super::open::contract(chain, asked)?;
+    let spec = reading::spec(chain, &code)?;
+    let mut terms = Table::new(&["term", "type", "default", "what"]);
+    for term in &spec.terms {
+        terms.row(vec![
+            term.name.clone(),
+            words::type_name(&spec, term.ty),
+            term.default.clone().unwrap_or_default(),
+            term.doc.clone(),
+        ]);
+    }
+    let mut calls = Table::new(&["call", "arguments", "what"]);
+    for call in &spec.calls {
+        let arguments =
+            call.arguments.iter().map(|argument| argument.name.as_str()).collect::<Vec<_>>().join(", ");
+        calls.row(vec![call.name.clone(), arguments, call.doc.clone()]);
+    }
+    let document = json!({
+        "code": code.to_string(), "name": spec.name, "version": spec.version.to_string(), "doc": spec.doc,
+        "terms": spec.terms.iter().map(|term| json!({ "name": term.name, "type": words::type_name(&spec, term.ty), "default": term.default, "doc": term.doc })).collect::<Vec<_>>(),
+        "calls": spec.calls.iter().map(|call| json!({ "name": call.name, "doc": call.doc })).collect::<Vec<_>>(),
+    });
+    output.result(
+        &document,
+        &format!("{}@{}: {}\n{code}\n\n{terms}\n{calls}", spec.name, spec.version, spec.doc),
+    )
+}
+
+fn block(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let height: u64 = asked.parse().with_context(|| format!("a height is a number, `{asked}` given"))?;
+    let chain = &desk.folder().chain;
+    let block = chain
+        .block(height)?
+        .with_context(|| format!("there is no block {height}; the newest is {}", chain.tip().height))?;
+    let mut items = Table::new(&["index", "item", "what", "fate", "gas"]);
+    for (index, (item, full)) in block.items.iter().zip(&block.receipts).enumerate() {
+        let what = match item {
+            Item::Due(due) => format!("occurrence {}.{}", due.kind, due.number),
+            Item::Tx(tx) => tx.body.operation.name().to_lowercase(),
+        };
+        let fate = format!("{:?}", full.receipt.fate).to_lowercase();
+        items.row(vec![
+            index.to_string(),
+            full.receipt.item.to_string(),
+            what,
+            fate,
+            full.receipt.gas.to_string(),
+        ]);
+    }
+    let header = &block.header;
+    let document = json!({
+        "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(), "parent": header.parent.to_string(),
+        "state_root": header.state.to_string(), "items": block.items.len(),
+    });
+    output.result(
+        &document,
+        &format!(
+            "block {height} at {}\nhash   {}\nstate  {}\n\n{items}",
+            header.time,
+            header.hash(),
+            header.state
+        ),
+    )
+}
+
+fn receipt(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let place = asked
+        .split_once('/')
+        .and_then(|(height, index)| Some((height.parse::<u64>().ok()?, index.parse::<u32>().ok()?)));
+    let Some((height, index)) = place else { bail!("a receipt is named height/index, `{asked}` given") };
+    let full = desk
+        .folder()
+        .chain
+        .receipt(height, index)?
+        .with_context(|| format!("block {height} has no item {index}"))?;
+    let mut document = receipt_json(&full);
+    let why = if full.receipt.code == 0 { String::from("done") } else { explain(&full, None) };
+    document["text"] = json!(why);
+    let mut entries = Table::new(&["account", "side", "minor units"]);
+    for posting in full.entries.iter().flat_map(|entry| &entry.postings) {
+        entries.row(vec![
+            posting.account.to_string(),
+            format!("{:?}", posting.side).to_lowercase(),
+            posting.amount.to_string(),
+        ]);
+    }
+    output.result(&document, &format!("{}\n{why}\ngas {}\n\n{entries}", full.receipt.item, full.receipt.gas))
+}

@@ -1,0 +1,80 @@
+//! `tenor verify`: executes the whole chain again and compares.
+
+use super::Data;
+use crate::demo::report::trial_balance;
+use crate::folder::{Folder, engine};
+use crate::keys::VALIDATOR;
+use crate::output::{Output, Progress};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use tenor_runtime::chain::{Replica, replay};
+use tenor_runtime::fault::Fault;
+
+/// `tenor verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    data: Data,
+}
+
+impl Verify {
+    /// Checks log, state, certificates, books, and that executing every item again gives the same root.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let folder = Folder::open(&self.data.data)?;
+        let chain = &folder.chain;
+        let tip = chain.tip().clone();
+        let validators = &chain.genesis().validators;
+        let key = folder.keys.get(VALIDATOR).ok();
+        let mut parent = chain.block(0)?.context("block 0 is missing")?.header;
+        for height in 1..=tip.height {
+            let header = chain.block(height)?.with_context(|| format!("block {height} is missing"))?.header;
+            if header.parent != parent.hash() {
+                bail!("block {height} does not follow block {}", height - 1);
+            }
+            // The newest block's certificate is made again where the process ended before it was written.
+            let newest = key.as_ref().filter(|_| height == tip.height);
+            let certificate = chain
+                .certificate(&header, newest)?
+                .with_context(|| format!("block {height} has no certificate"))?;
+            certificate
+                .verify(&header, validators)
+                .with_context(|| format!("certificate of block {height}"))?;
+            parent = header;
+        }
+        let mut progress = Progress::new();
+        let blocks = (1..=tip.height).map(|height| {
+            chain.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))
+        });
+        let replayed = replay(chain.genesis(), engine()?, blocks, |height| {
+            progress.at("executing again", height, tip.height)
+        })?;
+        progress.end();
+        if replayed.root != tip.state {
+            bail!("executing again gives {}, the newest header says {}", replayed.root, tip.state);
+        }
+        let books = trial_balance(chain)?;
+        if let Some((code, _)) = books.as_object().into_iter().flatten().find(|(_, row)| {
+            row["difference"].as_str().is_none_or(|d| d.bytes().any(|b| b.is_ascii_digit() && b != b'0'))
+        }) {
+            bail!("{code} is out of balance");
+        }
+        let document = json!({
+            "height": tip.height,
+            "items": replayed.items,
+            "state_root": tip.state.to_string(),
+            "cut_bytes": folder.opened.torn.bytes,
+            "redone_blocks": folder.opened.redone,
+            "state_rebuilt": folder.opened.rebuilt,
+            "trial_balance": books,
+        });
+        let text = format!(
+            "consistent to block {}\nitems executed again  {}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}",
+            tip.height, replayed.items, tip.state, folder.opened.torn.bytes, folder.opened.redone
+        );
+        output.result(&document, &text)
+    }
+}

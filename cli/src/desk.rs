@@ -1,0 +1,192 @@
+//! The desk: makes, signs and submits operations against an open folder, a block each or many to a block.
+
+use crate::folder::Folder;
+use crate::keys::VALIDATOR;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tenor_abi::date::{DAY_MS, Date, Timestamp};
+use tenor_abi::id::{ChainId, PartyId};
+use tenor_runtime::chain::{Replica, Solo};
+use tenor_wire::block::Block;
+use tenor_wire::crypto::SecretKey;
+use tenor_wire::op::{Operation, Spend};
+use tenor_wire::receipt::FullReceipt;
+use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
+
+/// Gas that the command signs for.
+pub const GAS_LIMIT: u64 = 200_000_000;
+
+/// A desk over an open folder.
+///
+/// Blocks that are there already are read instead of made: a script that was interrupted runs again from
+/// its beginning and finds what it did, up to the block it had not made.
+pub struct Desk {
+    folder: Folder,
+    solo: Solo,
+    /// Height that the script has come to; at most the chain's.
+    cursor: u64,
+    /// Time of the block at the cursor.
+    time: Timestamp,
+    keys: BTreeMap<String, (PartyId, Arc<SecretKey>)>,
+}
+
+impl Desk {
+    /// A desk that goes on from the newest block.
+    ///
+    /// # Errors
+    /// When the folder has no key that signs blocks.
+    pub fn at_tip(folder: Folder) -> Result<Desk> {
+        let (cursor, time) = (folder.chain.tip().height, folder.chain.tip().time);
+        Desk::at(folder, cursor, time)
+    }
+
+    /// A desk that lives through the chain from its genesis.
+    ///
+    /// # Errors
+    /// As [`Desk::at_tip`].
+    pub fn from_genesis(folder: Folder) -> Result<Desk> {
+        let time = folder.chain.genesis().time;
+        Desk::at(folder, 0, time)
+    }
+
+    fn at(folder: Folder, cursor: u64, time: Timestamp) -> Result<Desk> {
+        let solo = Solo::new(folder.keys.get(VALIDATOR)?);
+        Ok(Desk { folder, solo, cursor, time, keys: BTreeMap::new() })
+    }
+
+    /// The open folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The open folder, to change its names.
+    pub fn folder_mut(&mut self) -> &mut Folder {
+        &mut self.folder
+    }
+
+    /// Gives the folder back.
+    pub fn into_folder(self) -> Folder {
+        self.folder
+    }
+
+    /// The chain.
+    pub fn chain_id(&self) -> ChainId {
+        self.folder.chain.id()
+    }
+
+    /// The key that signs blocks.
+    pub fn block_key(&self) -> &SecretKey {
+        self.solo.key()
+    }
+
+    /// Time of the newest block the desk has come to.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// Day of it.
+    pub fn today(&self) -> Date {
+        self.time.date()
+    }
+
+    /// Party and key of a name.
+    ///
+    /// # Errors
+    /// When there is no such key or party.
+    pub fn signer(&mut self, name: &str) -> Result<(PartyId, Arc<SecretKey>)> {
+        if let Some((party, key)) = self.keys.get(name) {
+            return Ok((*party, Arc::clone(key)));
+        }
+        let key = Arc::new(self.folder.keys.get(name)?);
+        let party =
+            self.folder.names.parties.get(name).with_context(|| format!("the key `{name}` is no party's"))?;
+        let party: PartyId = party.parse()?;
+        self.keys.insert(name.into(), (party, Arc::clone(&key)));
+        Ok((party, key))
+    }
+
+    /// A signed operation under an idempotency key of today.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn sign(
+        &mut self,
+        name: &str,
+        operation: Operation,
+        mut spend_max: Vec<Spend>,
+        choice: [u8; 12],
+    ) -> Result<Transaction> {
+        let (party, key) = self.signer(name)?;
+        spend_max.sort();
+        let body = Body {
+            version: BODY_VERSION,
+            chain: self.chain_id(),
+            authorisers: vec![Authoriser { party, key: 0 }],
+            key: IdempotencyKey::new((self.time.0 / DAY_MS) as u32, choice),
+            valid_from: self.time,
+            valid_until: Timestamp(self.time.0 + DAY_MS),
+            gas_limit: GAS_LIMIT,
+            spend_max,
+            operation,
+        };
+        Ok(body.sign(&[&key]))
+    }
+
+    /// Makes the next block at a time, or reads it where it is there already.
+    ///
+    /// # Errors
+    /// When the replica is broken, or a transaction is rejected.
+    pub fn block(&mut self, time: Timestamp, transactions: Vec<Transaction>) -> Result<Block> {
+        let block = if self.cursor < self.folder.chain.tip().height {
+            let block = self.folder.chain.block(self.cursor + 1)?.context("a block is missing")?;
+            if block.header.time != time {
+                bail!("block {} was made by something else than this", block.header.height);
+            }
+            block
+        } else {
+            let (built, block) = self.solo.produce(&mut self.folder.chain, time, transactions)?;
+            if let Some((id, rejection)) = built.rejected.first() {
+                return Err(anyhow::Error::new(rejection.clone()).context(format!("{id} was rejected")));
+            }
+            if let Some(tx) = built.postponed.first() {
+                bail!("{} did not fit the block", tx.id());
+            }
+            block
+        };
+        self.cursor = block.header.height;
+        self.time = block.header.time;
+        Ok(block)
+    }
+
+    /// Runs transactions in a block a millisecond after the last one; their receipts in order.
+    ///
+    /// # Errors
+    /// As [`Desk::block`].
+    pub fn submit(&mut self, transactions: Vec<Transaction>) -> Result<Vec<FullReceipt>> {
+        let ids: Vec<_> = transactions.iter().map(|tx| tx.id().0).collect();
+        let block = self.block(Timestamp(self.time.0 + 1), transactions)?;
+        let find = |id: &[u8; 32]| block.receipts.iter().find(|full| full.receipt.item.0 == *id).cloned();
+        ids.iter().map(|id| find(id).context("a transaction left no receipt")).collect()
+    }
+
+    /// Lives on until an instant: a block whenever something falls due, one at the end.
+    ///
+    /// # Errors
+    /// As [`Desk::block`].
+    pub fn advance(&mut self, end: Timestamp, mut seen: impl FnMut(&Block)) -> Result<()> {
+        loop {
+            let next = if self.cursor < self.folder.chain.tip().height {
+                self.folder.chain.block(self.cursor + 1)?.map(|block| block.header.time)
+            } else {
+                self.folder.chain.next_wake()?.map(|wake| wake.max(Timestamp(self.time.0 + 1)))
+            };
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            seen(&self.block(next, vec![])?);
+        }
+        if self.time < end {
+            seen(&self.block(end, vec![])?);
+        }
+        Ok(())
+    }
+}

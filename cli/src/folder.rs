@@ -1,0 +1,161 @@
+//! The data folder: genesis, log, state, keys and the names that this bank knows.
+//!
+//! A folder is made under a temporary name and renamed when everything in it is synced, so a folder that is
+//! there is whole.
+
+use crate::keys::Keys;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_runtime::store::FolderLock;
+use tenor_runtime::vm::{Engine, Guest};
+
+const GENESIS: &str = "genesis";
+const NAMES: &str = "names.json";
+
+/// Names that stand for ids at this bank; they belong to its vault and never enter the chain.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Names {
+    /// Name of a key's party to the party's id.
+    pub parties: BTreeMap<String, String>,
+    /// Name of a key's party to its main account.
+    pub accounts: BTreeMap<String, String>,
+    /// Name to agreement id.
+    pub agreements: BTreeMap<String, String>,
+    /// Code to asset id.
+    pub assets: BTreeMap<String, String>,
+    /// Code to calendar id.
+    pub calendars: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// The id that a name stands for, asked as `kind:name`: a party's name for the party or its account.
+    pub fn lookup(&self, asked: &str) -> Option<String> {
+        let (kind, name) = asked.split_once(':')?;
+        match kind {
+            "party" => self.parties.get(name).cloned(),
+            "account" => self.accounts.get(name).cloned(),
+            "agreement" => self.agreements.get(name).cloned(),
+            "calendar" => self.calendars.get(name).cloned(),
+            "asset" => self.assets.get(name).cloned(),
+            _ => None,
+        }
+    }
+}
+
+/// An open data folder, held by this process alone.
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The chain in it.
+    pub chain: Chain,
+    /// The keys in it.
+    pub keys: Keys,
+    /// The names in it.
+    pub names: Names,
+    /// What opening it did.
+    pub opened: Opened,
+    _lock: FolderLock,
+}
+
+/// The wasm engine.
+///
+/// # Errors
+/// When this machine cannot run wasm.
+pub fn engine() -> Result<Arc<dyn Guest>> {
+    Ok(Arc::new(Engine::new()?))
+}
+
+impl Folder {
+    /// Whether a folder holds a chain.
+    pub fn exists(path: &Path) -> bool {
+        path.join(GENESIS).exists()
+    }
+
+    /// Makes a folder with a genesis and keys.
+    ///
+    /// # Errors
+    /// When something is there already, or the disk says no.
+    pub fn create(path: &Path, genesis: &Genesis, keys: &[(String, [u8; 32])], names: &Names) -> Result<()> {
+        if path.exists() {
+            bail!("{} exists already; name another folder with --data, or remove it first", path.display());
+        }
+        let name = path.file_name().with_context(|| format!("{} names no folder", path.display()))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let making = parent.join(format!(".{}.making", name.to_string_lossy()));
+        if making.exists() {
+            fs::remove_dir_all(&making).with_context(|| format!("clearing {}", making.display()))?;
+        }
+        fs::create_dir_all(&making).with_context(|| format!("making {}", making.display()))?;
+        write_synced(&making.join(GENESIS), &genesis.to_bytes())?;
+        write_synced(&making.join(NAMES), serde_json::to_string_pretty(names)?.as_bytes())?;
+        Keys::write(&making, keys)?;
+        drop(Chain::create(&making, genesis.clone(), engine()?)?);
+        File::open(&making).and_then(|folder| folder.sync_all()).context("syncing the new folder")?;
+        fs::rename(&making, path).with_context(|| format!("naming {}", path.display()))?;
+        File::open(parent).and_then(|folder| folder.sync_all()).context("syncing the folder above")?;
+        Ok(())
+    }
+
+    /// Opens a folder for this process alone.
+    ///
+    /// # Errors
+    /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
+    pub fn open(path: &Path) -> Result<Folder> {
+        if !Folder::exists(path) {
+            bail!("{} holds no chain; `tenor init --data {}` makes one", path.display(), path.display());
+        }
+        let lock = FolderLock::take(path)?;
+        let genesis = Folder::genesis(path)?;
+        let (chain, opened) = Chain::open(path, genesis, engine()?)?;
+        let names = fs::read(path.join(NAMES)).context("reading the names")?;
+        let names = serde_json::from_slice(&names)
+            .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
+        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, _lock: lock })
+    }
+
+    /// The genesis document of a folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn genesis(path: &Path) -> Result<Genesis> {
+        let bytes = fs::read(path.join(GENESIS)).context("reading the genesis document")?;
+        Genesis::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.join(GENESIS).display()))
+    }
+
+    /// Writes the names anew.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn save_names(&self) -> Result<()> {
+        replace(&self.path.join(NAMES), serde_json::to_string_pretty(&self.names)?.as_bytes())
+    }
+}
+
+/// Writes a file and syncs it.
+///
+/// # Errors
+/// When the disk says no.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// Replaces a file whole: it holds the old bytes or the new ones, never a part.
+///
+/// # Errors
+/// When the disk says no.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("new");
+    write_synced(&beside, bytes)?;
+    fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))
+}
