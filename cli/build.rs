@@ -12,7 +12,7 @@ fn main() {
     for source in ["sdk/abi/src", "sdk/src", "sdk/macros/src", "sdk/build/src", "contracts", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
-    for product in ["recurring", "loan"] {
+    for product in ["recurring", "loan", "loyalty"] {
         match tenor_build::wasm(&root.join("contracts").join(product), &target) {
             Ok(wasm) => {
                 if let Err(error) = std::fs::write(out.join(format!("{product}.wasm")), wasm) {

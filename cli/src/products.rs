@@ -18,7 +18,7 @@ macro_rules! products {
         }),*];
     };
 }
-products!("recurring", "loan");
+products!("recurring", "loan", "loyalty");
 
 /// A product by the name of its crate.
 pub fn find(name: &str) -> Option<&'static Product> {

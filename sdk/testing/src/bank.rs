@@ -473,7 +473,7 @@ impl Bank {
             .collect()
     }
 
-    /// Asks a view; the answer's type is the view's.
+    /// Asks a view without arguments; the answer's type is the view's.
     ///
     /// # Panics
     /// When the view refuses or fails.
@@ -483,7 +483,24 @@ impl Bank {
         agreement: AgreementId,
         name: &str,
     ) -> T {
-        let answer = self.chain.view(agreement, name, &[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.view_with(agreement, name, &[])
+    }
+
+    /// Asks a view with arguments given one by one in canonical bytes.
+    ///
+    /// # Panics
+    /// When the view refuses or fails.
+    #[track_caller]
+    pub fn view_with<T: serde::Serialize + serde::de::DeserializeOwned>(
+        &self,
+        agreement: AgreementId,
+        name: &str,
+        arguments: &[Vec<u8>],
+    ) -> T {
+        let answer = self
+            .chain
+            .view(agreement, name, &fields(arguments))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         decoded(&answer)
     }
 
@@ -522,10 +539,8 @@ impl Bank {
             .iter()
             .position(|def| def.name == call)
             .unwrap_or_else(|| panic!("there is no call `{call}`"));
-        let mut bytes = codec::encode(&(arguments.len() as u16));
-        arguments.iter().for_each(|argument| bytes.extend(argument));
         let seen = Seen { agreement, code: record.code, terms_version: record.terms_version };
-        let op = InvokeOp { seen, call: number as u16, arguments: bytes };
+        let op = InvokeOp { seen, call: number as u16, arguments: fields(arguments) };
         if spec.calls[number].kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) }
     }
 
@@ -542,6 +557,13 @@ impl Default for Bank {
     fn default() -> Bank {
         Bank::new()
     }
+}
+
+/// Arguments as a call takes them: their count, then each.
+fn fields(arguments: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = codec::encode(&(arguments.len() as u16));
+    arguments.iter().for_each(|argument| bytes.extend(argument));
+    bytes
 }
 
 /// Euros as money.

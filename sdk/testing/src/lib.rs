@@ -49,12 +49,22 @@ pub fn engine() -> Arc<dyn Guest> {
 /// The scenario is given a bank and the published code.
 ///
 /// # Panics
-/// When the two differ, naming the first block in which they do.
+/// When the two differ, naming the first item in which they do.
 pub fn both(wasm: &[u8], twin: &'static Contract, scenario: impl Fn(&mut Bank, tenor_abi::id::CodeHash)) {
+    twins(twin, |bank| {
+        let code = bank.publish(wasm);
+        scenario(bank, code);
+    });
+}
+
+/// As [`both`], for a scenario that publishes by itself.
+///
+/// # Panics
+/// As [`both`].
+pub fn twins(twin: &'static Contract, scenario: impl Fn(&mut Bank)) {
     let run = |guest: Arc<dyn Guest>| {
         let mut bank = Bank::on(guest);
-        let code = bank.publish(wasm);
-        scenario(&mut bank, code);
+        scenario(&mut bank);
         bank
     };
     let (engine, native) = (run(engine()), run(Arc::new(Twin::of(twin))));
