@@ -348,7 +348,7 @@ impl Script<'_> {
         if month % 6 == 5 {
             self.redemptions()?;
         }
-        if month == 14 {
+        if month == 5 {
             self.repay_early("loan-01", "customer-01")?;
         }
         curve.push((self.desk.today(), self.counts.principal, self.counts.points));
