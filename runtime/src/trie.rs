@@ -59,7 +59,7 @@ impl Trie {
     /// Sets or removes leaves and returns what undoes it.
     pub fn update(&mut self, changes: &[(Path, Option<Hash>)]) -> Undo {
         let mut sorted: Vec<(Path, Option<Hash>)> = changes.to_vec();
-        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted.sort_by_key(|(path, _)| *path);
         let before = sorted.iter().map(|(path, _)| (*path, self.get(path))).collect();
         self.apply(&sorted);
         Undo(before)

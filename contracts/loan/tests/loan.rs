@@ -13,7 +13,7 @@ fn terms(borrower: &Person) -> Terms {
     Terms {
         borrower: borrower.account,
         principal: money("1200.00"),
-        rate: Rate::parse("6%").unwrap(),
+        rate: Rate::parse("6%").unwrap_or(Rate::ZERO),
         day_count: DayCount::Thirty360,
         instalments: 12,
         first_due: Date::of(2026, 2, 1),

@@ -6,11 +6,9 @@
 use super::namespace::Kind;
 use super::record::{self, Record};
 use crate::fault::Fault;
+use crate::store::{Change, Row};
 use std::collections::BTreeMap;
 use std::ops::Bound;
-
-/// A row: full key and value.
-pub type Row = (Vec<u8>, Vec<u8>);
 
 /// State as it was after a block.
 pub trait Base {
@@ -135,7 +133,7 @@ impl<'b> Overlay<'b> {
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn into_writes(self) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Fault> {
+    pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
         let mut changed = Vec::with_capacity(self.writes.len());
         for (key, value) in self.writes {
             if self.base.get(&key)? != value {
@@ -182,7 +180,7 @@ mod tests {
         ) {
             let rows = Rows(base.clone());
             let (mut overlay, mut model) = (Overlay::new(&rows), base);
-            let mut write = |overlay: &mut Overlay<'_>, model: &mut BTreeMap<Vec<u8>, Vec<u8>>, list: &[(Vec<u8>, Option<u8>)]| {
+            let write = |overlay: &mut Overlay<'_>, model: &mut BTreeMap<Vec<u8>, Vec<u8>>, list: &[(Vec<u8>, Option<u8>)]| {
                 for (key, value) in list {
                     overlay.set_row(key.clone(), value.map(|v| vec![v]));
                     match value {

@@ -1,6 +1,6 @@
 //! A store in memory: for tests, simulation and replay.
 
-use super::{Mark, Store, StoreError, WriteSet};
+use super::{Mark, Row, Store, StoreError, WriteSet};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -16,7 +16,7 @@ impl Store for MemoryStore {
         Ok(self.rows.get(full_key).cloned())
     }
 
-    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError> {
         let mut range = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end)));
         Ok(range.next().map(|(key, value)| (key.clone(), value.clone())))
     }

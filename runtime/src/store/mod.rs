@@ -47,6 +47,11 @@ pub enum StoreError {
     },
 }
 
+/// A row: full key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+/// A changed row: full key and new value, none where it is deleted.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
 /// Rows by full key.
 pub trait Store: Send {
     /// The value at a key.
@@ -58,7 +63,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError>;
     /// Takes a block's writes; the mark is durable no sooner than they are.
     ///
     /// # Errors

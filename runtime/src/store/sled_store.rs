@@ -5,7 +5,7 @@
 //! mark is written after their rows, so that a crash in between is redone from the log, which changes
 //! nothing that is there already.
 
-use super::{Mark, Store, StoreError, WriteSet};
+use super::{Mark, Row, Store, StoreError, WriteSet};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -103,7 +103,7 @@ impl Store for SledStore {
         }
     }
 
-    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError> {
         let mut stored = self.db.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(end)));
         let mut below = guarded("scan", || stored.next().transpose())?;
         let mut waiting =

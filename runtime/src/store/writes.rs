@@ -1,5 +1,6 @@
 //! The write set of a block: what it changed, in key order, the same on every replica.
 
+use super::Change;
 use serde::{Deserialize, Serialize};
 use tenor_abi::codec::{self, CodecError};
 use tenor_abi::id::Hash;
@@ -11,20 +12,20 @@ pub const WRITES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Full keys with their new values; nothing means deleted. Ascending, each once.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct WriteSet(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+pub struct WriteSet(Vec<Change>);
 
 impl WriteSet {
     /// A write set of rows that ascend by key.
     ///
     /// # Panics
     /// When they do not ascend: whoever collects writes keeps them in order.
-    pub fn new(rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> WriteSet {
+    pub fn new(rows: Vec<Change>) -> WriteSet {
         assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a write set ascends by key");
         WriteSet(rows)
     }
 
     /// The rows.
-    pub fn rows(&self) -> &[(Vec<u8>, Option<Vec<u8>>)] {
+    pub fn rows(&self) -> &[Change] {
         &self.0
     }
 

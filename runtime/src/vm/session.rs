@@ -1,6 +1,7 @@
 //! The border between an engine and the chain: what a call can do, and how it ends.
 
 use crate::fault::Fault;
+use crate::store::Row;
 use tenor_abi::host::Context;
 use tenor_abi::id::CodeHash;
 use tenor_abi::refusal::Failure;
@@ -46,7 +47,7 @@ pub trait Session {
     fn storage_get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
     fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError>;
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError>;
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError>;
+    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError>;
     fn post(&mut self, request: &[u8]) -> Result<u32, HostError>;
     fn try_post(&mut self, request: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
     fn collect_up_to(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;

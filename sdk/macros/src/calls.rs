@@ -352,9 +352,10 @@ impl Call {
         let reading = codec(&holder, &self.arguments);
         let context = if self.view { quote!(View) } else { quote!(Cx) };
         let borrow = if self.view { quote!(&cx) } else { quote!(&mut cx) };
-        let occurrence = self.takes_occurrence.then(|| quote!(, occurrence)).unwrap_or_default();
-        let take_occurrence =
-            self.takes_occurrence.then(|| quote!(let occurrence = cx.occurrence();)).unwrap_or_default();
+        let (occurrence, take_occurrence) = match self.takes_occurrence {
+            true => (quote!(, occurrence), quote!(let occurrence = cx.occurrence();)),
+            false => (quote!(), quote!()),
+        };
         let run = quote!(contract.#function(#borrow #occurrence #(, arguments.#names)*));
         let done = match &self.returns {
             Returns::Nothing => {

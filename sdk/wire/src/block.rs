@@ -34,6 +34,8 @@ impl DueItem {
 }
 
 /// One thing that a block does. Append only.
+// Nearly all items are transactions; a box for each would cost more than the room that occurrences waste.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Item {
     /// An occurrence that was due.
