@@ -45,6 +45,11 @@ pub trait Replica {
     /// # Errors
     /// As [`Replica::persist`].
     fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault>;
+    /// Hands in the newest block's certificate again, where the process ended before it was written.
+    ///
+    /// # Errors
+    /// As [`Replica::persist`].
+    fn recertify(&mut self, sign: &dyn Fn(&Header) -> Certificate) -> Result<(), Fault>;
     /// A committed block.
     ///
     /// # Errors
@@ -82,6 +87,13 @@ impl Replica for Chain {
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)
+    }
+
+    fn recertify(&mut self, sign: &dyn Fn(&Header) -> Certificate) -> Result<(), Fault> {
+        if self.tip.height == 0 || self.journal.certificate(self.tip.height)?.is_some() {
+            return Ok(());
+        }
+        self.journal.certify(sign(&self.tip))
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {

@@ -1,0 +1,100 @@
+//! The real command killed again and again: nothing acknowledged is lost, nothing is done twice, and the
+//! folder goes on to where an uninterrupted run ends.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tenor_cli::folder::Folder;
+use tenor_runtime::chain::Replica;
+use tenor_runtime::store::FolderLock;
+
+/// Kills in CI; `TENOR_ROUNDS` asks for more.
+const ROUNDS: u64 = 50;
+
+fn rounds() -> u64 {
+    std::env::var("TENOR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+fn demo(data: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
+    command.args(["demo", "--json", "--seed", "11", "--data"]).arg(data);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn log_bytes(data: &Path) -> u64 {
+    std::fs::metadata(data.join("log/00000000000000000000.log")).map_or(0, |file| file.len())
+}
+
+/// Lets the demo run until its log has grown by so many bytes, then kills it.
+fn killed_after(data: &Path, growth: u64) -> bool {
+    let (before, mut child) = (log_bytes(data), demo(data));
+    while log_bytes(data) < before + growth {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    true
+}
+
+#[test]
+fn fifty_kills_lose_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("killed");
+    let (mut kills, mut inside_writes, mut height) = (0, 0, 0);
+    // A growth that differs from round to round, so that kills fall between and inside all kinds of writes.
+    let growth = |round: u64| 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 60_000;
+    for round in 0..rounds() {
+        if !killed_after(&data, growth(round)) {
+            break;
+        }
+        kills += 1;
+        if !data.exists() {
+            continue;
+        }
+        let folder = Folder::open(&data).unwrap();
+        inside_writes += u64::from(folder.opened.torn.bytes > 0 || folder.opened.redone > 0);
+        let tip = folder.chain.tip().clone();
+        assert!(tip.height >= height, "round {round}: the chain went back from {height} to {}", tip.height);
+        height = tip.height;
+        let block = folder.chain.block(height).unwrap().unwrap();
+        assert_eq!(block.header, tip);
+        drop(folder);
+        FolderLock::take(&data).unwrap();
+    }
+    assert!(kills >= rounds().min(40), "only {kills} kills: the demo ended early");
+    println!("{kills} kills, {inside_writes} of them with something to cut or redo, height {height}");
+    let whole = |data: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenor"))
+            .args(["demo", "--json", "--seed", "11", "--data"])
+            .arg(data)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["state_root"], document["replayed_root"]);
+        for (code, row) in document["trial_balance"].as_object().unwrap() {
+            assert!(row["difference"].as_str().unwrap().bytes().all(|b| b == b'0' || b == b'.'), "{code}");
+        }
+        assert!(
+            document["agreements"].as_u64() >= Some(120) && document["occurrences"].as_u64() >= Some(2_000)
+        );
+        document
+    };
+    let (killed, straight) = (whole(&data), whole(&scratch.path().join("straight")));
+    for figure in ["state_root", "blocks", "transactions", "occurrences"] {
+        assert_eq!(killed[figure], straight[figure], "{figure}");
+    }
+    // A finished folder prints its stored result; another seed is refused.
+    assert_eq!(whole(&data)["wall_ms"], killed["wall_ms"]);
+    let other = Command::new(env!("CARGO_BIN_EXE_tenor"))
+        .args(["demo", "--seed", "12", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(
+        !other.status.success()
+            && String::from_utf8_lossy(&other.stderr).contains("was not made by the demo with seed 12")
+    );
+}
