@@ -31,7 +31,9 @@ fn code(path: &Path) -> String {
 /// The modules of a crate in the order in which its `lib.rs` lists them.
 fn floors(source: &Path) -> Vec<String> {
     let lib = code(&source.join("lib.rs"));
-    let name = |line: &str| line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';').map(String::from);
+    let name = |line: &str| {
+        line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';').map(String::from)
+    };
     lib.lines().filter_map(name).collect()
 }
 
@@ -41,7 +43,14 @@ fn check_floors(source: &str) {
     assert!(floors.len() > 3, "{} lists no floors", source.display());
     for path in sources(&source) {
         let inside = path.strip_prefix(&source).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_string();
         let Some(here) = floors.iter().position(|floor| *floor == module) else { continue };
         for (above, floor) in floors.iter().enumerate().skip(here + 1) {
             let used = code(&path).contains(&format!("crate::{floor}::"));
@@ -66,7 +75,9 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
             }
             let code = code(&path);
             for word in ["f32", "f64", "HashMap", "HashSet", "SystemTime", "Instant::now", "std::net"] {
-                let found = code.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(|token| token == word);
+                let found = code
+                    .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                    .any(|token| token == word);
                 assert!(!found, "{} uses {word}", path.display());
             }
         }
@@ -77,9 +88,14 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
 fn a_contract_stands_alone() {
     for product in ["recurring", "loan", "loyalty"] {
         let manifest = fs::read_to_string(root().join("contracts").join(product).join("Cargo.toml")).unwrap();
-        let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();
-        let named: Vec<&str> = dependencies.lines().filter(|line| line.contains('=') || line.contains(".workspace")).collect();
+        let dependencies =
+            manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();
+        let named: Vec<&str> =
+            dependencies.lines().filter(|line| line.contains('=') || line.contains(".workspace")).collect();
         assert_eq!(named, ["tenor-sdk.workspace = true"], "{product}");
-        assert!(root().join("contracts").join(product).join("TERMS.md").exists(), "{product} has no page of terms");
+        assert!(
+            root().join("contracts").join(product).join("TERMS.md").exists(),
+            "{product} has no page of terms"
+        );
     }
 }

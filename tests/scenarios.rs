@@ -30,9 +30,20 @@ struct World {
 impl World {
     fn new() -> World {
         let bank = Bank::new();
-        let people = [("officer", bank.officer.clone()), ("manager", bank.manager.clone()), ("bank", bank.bank.clone())];
+        let people = [
+            ("officer", bank.officer.clone()),
+            ("manager", bank.manager.clone()),
+            ("bank", bank.bank.clone()),
+        ];
         let people = people.map(|(name, person)| (name.to_string(), person)).into();
-        World { bank, people, agreements: BTreeMap::new(), products: BTreeMap::new(), points: None, trace: String::new() }
+        World {
+            bank,
+            people,
+            agreements: BTreeMap::new(),
+            products: BTreeMap::new(),
+            points: None,
+            trace: String::new(),
+        }
     }
 
     fn lookup(&self, asked: &str) -> Option<String> {
@@ -98,14 +109,23 @@ impl World {
     fn invoke(&mut self, line: &str, who: &str, agreement: &str, call: &str, given: &[&str]) {
         let (id, product) = self.agreements[agreement].clone();
         let (code, spec) = &self.products[&product];
-        let number = spec.calls.iter().position(|def| def.name == call).unwrap_or_else(|| panic!("no call {call}"));
+        let number =
+            spec.calls.iter().position(|def| def.name == call).unwrap_or_else(|| panic!("no call {call}"));
         let (given, spend) = World::arguments(given);
-        let arguments = words::arguments(spec, &spec.calls[number], &given, &|word| self.lookup(word)).unwrap();
-        let op = InvokeOp { seen: Seen { agreement: id, code: *code, terms_version: 0 }, call: number as u16, arguments };
+        let arguments =
+            words::arguments(spec, &spec.calls[number], &given, &|word| self.lookup(word)).unwrap();
+        let op = InvokeOp {
+            seen: Seen { agreement: id, code: *code, terms_version: 0 },
+            call: number as u16,
+            arguments,
+        };
         let signs = spec.calls[number].kind == tenor_abi::spec::CallKind::Sign;
         let operation = if signs { Operation::Sign(op) } else { Operation::Invoke(op) };
         let person = self.people[who].clone();
-        let spend = spend.map(|euros| Spend { account: person.account, amount: tenor_testing::money(&euros).minor.unsigned_abs() });
+        let spend = spend.map(|euros| Spend {
+            account: person.account,
+            amount: tenor_testing::money(&euros).minor.unsigned_abs(),
+        });
         let outcome = self.bank.run(&person, operation, spend.into_iter().collect());
         self.note(line, outcome, Some(&product));
     }
@@ -113,11 +133,16 @@ impl World {
     fn note(&mut self, line: &str, outcome: Outcome, product: Option<&str>) {
         let receipt = outcome.receipt.unwrap_or_else(|rejection| panic!("{line}: {rejection}"));
         let code = receipt.receipt.code;
-        let own = product.and_then(|product| self.products[product].1.errors.get(usize::from(code.wrapping_sub(CODE_OWN))));
+        let own = product.and_then(|product| {
+            self.products[product].1.errors.get(usize::from(code.wrapping_sub(CODE_OWN)))
+        });
         let what = match receipt.receipt.fate {
             Fate::Done => "done".into(),
-            Fate::Refused if code >= CODE_OWN => own.map_or_else(|| code.to_string(), |error| format!("refused {}", error.name)),
-            Fate::Refused => Refusal::from_data(&receipt.data).map_or_else(|| code.to_string(), |refusal| format!("refused {}", refusal.name())),
+            Fate::Refused if code >= CODE_OWN => {
+                own.map_or_else(|| code.to_string(), |error| format!("refused {}", error.name))
+            }
+            Fate::Refused => Refusal::from_data(&receipt.data)
+                .map_or_else(|| code.to_string(), |refusal| format!("refused {}", refusal.name())),
             Fate::Failed => format!("failed {code:#x}"),
         };
         let _ = writeln!(self.trace, "{} {line}: {what}", self.bank.today());
@@ -128,10 +153,13 @@ impl World {
             let events = self.bank.events(*id).join(" ");
             let _ = writeln!(self.trace, "{name} is {}; events: {events}", self.bank.state(*id));
         }
-        for (name, person) in self.people.iter().filter(|(name, _)| !["officer", "manager"].contains(&name.as_str())) {
+        for (name, person) in
+            self.people.iter().filter(|(name, _)| !["officer", "manager"].contains(&name.as_str()))
+        {
             let _ = writeln!(self.trace, "{name} holds {}", self.bank.balance(person.account));
         }
-        let gas: u64 = self.bank.blocks().iter().flat_map(|block| &block.receipts).map(|full| full.receipt.gas).sum();
+        let gas: u64 =
+            self.bank.blocks().iter().flat_map(|block| &block.receipts).map(|full| full.receipt.gas).sum();
         let _ = writeln!(self.trace, "--- bytes\ngas {gas}\nroot {}", self.bank.root());
         self.trace
     }
@@ -140,13 +168,20 @@ impl World {
 #[test]
 fn every_scenario_leaves_its_golden_trace() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "txt"))
+        .collect();
     files.sort();
     assert!(files.len() >= 3, "the scenarios are gone");
     for file in files {
         let mut world = World::new();
         let text = fs::read_to_string(&file).unwrap();
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).for_each(|line| world.step(line));
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .for_each(|line| world.step(line));
         let (trace, golden) = (world.finish(), file.with_extension("trace"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&golden, &trace).unwrap();
