@@ -599,40 +599,48 @@ mod tests {
     const CODES: [&str; 10] =
         ["TARGET", "EUTA", "GBLO", "USNY", "NYFD", "USGS", "FRPA", "DEFR", "CHZU", "JPTO"];
 
-    fn lines(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-        text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect())
-    }
-
+    /// Source: church calendars; 22 March and 25 April are the earliest and the latest there can be.
     #[test]
-    fn easter_of_two_centuries() {
-        for line in lines(include_str!("../vectors/easter.txt")) {
-            let date: Date = line[0].parse().unwrap();
-            assert_eq!(easter(date.year()), date);
+    fn easter_of_some_years() {
+        for (year, month, day) in [(1818, 3, 22), (1943, 4, 25), (2008, 3, 23), (2025, 4, 20), (2026, 4, 5)] {
+            assert_eq!(easter(year), Date::of(year, month, day));
         }
     }
 
+    /// Source: European Central Bank, the closing days of T2.
     #[test]
-    fn published_years() {
-        for line in lines(include_str!("../vectors/holidays.txt")) {
-            let year: i32 = line[1].parse().unwrap();
-            let mut expected: Vec<Date> = line[2..].iter().map(|day| day.parse().unwrap()).collect();
-            expected.retain(|day| day.weekday().days_from_monday() < 5);
-            let calendar = Calendar::named(line[0], year, year).unwrap();
-            assert_eq!(calendar.holidays, expected, "{} {year}", line[0]);
-            let longer = Calendar::named(line[0], year, year + 20).unwrap();
+    fn target_of_2026_and_what_stays_in_a_longer_span() {
+        let calendar = Calendar::named("TARGET", 2026, 2026).unwrap();
+        let days = [(1, 1), (4, 3), (4, 6), (5, 1), (12, 25)].map(|(month, day)| Date::of(2026, month, day));
+        assert_eq!(calendar.holidays, days, "26 December is a Saturday");
+        for code in CODES {
+            let calendar = Calendar::named(code, 2026, 2026).unwrap();
+            let longer = Calendar::named(code, 2026, 2046).unwrap();
             assert_eq!(longer.validate(), Ok(()));
             assert!(calendar.holidays.iter().all(|day| longer.is_business_day(*day) == Ok(false)));
         }
     }
 
     #[test]
-    fn published_conventions() {
-        for line in lines(include_str!("../vectors/conventions.txt")) {
-            let mut calendar = Calendar::named("WEEKENDS", 2014, 2014).unwrap();
-            calendar.holidays.extend(line[1].parse::<Date>());
-            let convention = line[0].parse().unwrap();
-            let (given, expected): (Date, Date) = (line[2].parse().unwrap(), line[3].parse().unwrap());
-            assert_eq!(calendar.adjust(given, convention), Ok(expected), "{line:?}");
+    fn conventions_move_a_saturday_and_a_sunday() {
+        // 2026-01-31, 02-01, 05-16 and 11-15: a Saturday at the end, a Sunday at the start, a Saturday and a
+        // Sunday about the middle of a month.
+        let expected = [
+            ("unadjusted", ["2026-01-31", "2026-02-01", "2026-05-16", "2026-11-15"]),
+            ("following", ["2026-02-02", "2026-02-02", "2026-05-18", "2026-11-16"]),
+            ("modified-following", ["2026-01-30", "2026-02-02", "2026-05-18", "2026-11-16"]),
+            ("modified-following-bi-monthly", ["2026-01-30", "2026-02-02", "2026-05-18", "2026-11-13"]),
+            ("preceding", ["2026-01-30", "2026-01-30", "2026-05-15", "2026-11-13"]),
+            ("modified-preceding", ["2026-01-30", "2026-02-02", "2026-05-15", "2026-11-13"]),
+            ("nearest", ["2026-01-30", "2026-02-02", "2026-05-15", "2026-11-16"]),
+        ];
+        let calendar = Calendar::named("WEEKENDS", 2026, 2026).unwrap();
+        for (convention, expected) in expected {
+            let given = ["2026-01-31", "2026-02-01", "2026-05-16", "2026-11-15"];
+            for (given, expected) in given.iter().zip(expected) {
+                let moved = calendar.adjust(given.parse().unwrap(), convention.parse().unwrap());
+                assert_eq!(moved.unwrap().to_string(), expected, "{convention} {given}");
+            }
         }
     }
 
