@@ -86,6 +86,6 @@ mod tests {
         assert_eq!(decode::<u32>(&[1, 0], 8), Err(CodecError::NotCanonical), "byte after the value");
         assert_eq!(decode::<u32>(&[0x80], 8), Err(CodecError::Malformed), "ends early");
         assert_eq!(decode::<bool>(&[2], 8), Err(CodecError::Malformed));
-        assert_eq!(decode::<Vec<u8>>(&vec![0; 9], 8), Err(CodecError::TooLong { given: 9, limit: 8 }));
+        assert_eq!(decode::<Vec<u8>>(&[0; 9], 8), Err(CodecError::TooLong { given: 9, limit: 8 }));
     }
 }

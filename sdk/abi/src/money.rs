@@ -301,7 +301,7 @@ impl Money {
             .iter()
             .map(|need| {
                 let part = left.min(*need).clamp_positive();
-                left = left - part;
+                left -= part;
                 part
             })
             .collect();

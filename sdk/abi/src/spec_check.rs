@@ -173,7 +173,7 @@ impl Spec {
     fn check_call(&self, _place: usize, call: &CallDef, exports: &[String]) -> Checked {
         let place = || format!("call `{}`", call.name);
         let state = |number: &u16| usize::from(*number) < self.states.len();
-        ensure(exports.iter().any(|export| *export == call.name), place, "the module does not export it")?;
+        ensure(exports.contains(&call.name), place, "the module does not export it")?;
         ensure(
             call.from.iter().chain(&call.to).chain(&call.may_enter).all(state),
             place,
