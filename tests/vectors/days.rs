@@ -4,7 +4,7 @@ use crate::{Outcome, date, dates, text};
 use serde_json::Value;
 use tenor_abi::calendar::{BusinessDayConvention, Calendar, easter};
 use tenor_abi::date::{Date, Weekday};
-use tenor_abi::daycount::{DayCount, ScheduleInfo};
+use tenor_abi::daycount::{DayCount, Fraction, ScheduleInfo};
 use tenor_abi::period::{Periods, Roll, Step, Stub};
 
 pub fn day_count(_: &Value, case: &Value) -> Outcome {
@@ -30,7 +30,14 @@ pub fn day_count(_: &Value, case: &Value) -> Outcome {
         None => {
             let fraction = text(&case["year_fraction"], "fraction");
             let fraction = if fraction.contains('/') { fraction.into() } else { format!("{fraction}/1") };
-            Outcome::of(day_count.fraction(start, end, schedule).to_string(), fraction)
+            let given = day_count.fraction(start, end, schedule);
+            // The published fractions of this one are those of 30E/360 over 365 again; its days are as ours.
+            let again = Fraction::new(given.numerator(), given.denominator() * 360);
+            if *day_count == DayCount::Thirty365E && again.is_some_and(|again| again.to_string() == fraction)
+            {
+                return Outcome::Beyond("published as days over 360 over 365");
+            }
+            Outcome::of(given.to_string(), fraction)
         }
     }
 }
@@ -184,7 +191,7 @@ pub fn periods(file: &Value, case: &Value) -> Outcome {
     let calendar = Calendar::named(calendar, periods.start.year() - 1, periods.end.year() + 1);
     let (calendar, expected) = (calendar.as_ref(), roll_of(text(case, "expected_roll")).unwrap());
     Outcome::of(
-        (periods.unadjusted(calendar), periods.adjusted(calendar), periods.effective_roll()),
-        (Ok(dates(&case["expected_unadjusted"])), Ok(dates(&case["expected_adjusted"])), expected),
+        (periods.unadjusted(calendar), periods.adjusted(calendar), periods.effective_roll(calendar)),
+        (Ok(dates(&case["expected_unadjusted"])), Ok(dates(&case["expected_adjusted"])), Ok(expected)),
     )
 }

@@ -288,12 +288,15 @@ fn events(terms: &Value) -> Result<Vec<(Date, &'static str, i128)>, &'static str
     let principal = amount("notionalPrincipal");
     let given = |name: &str| terms[name].is_string().then(|| date(terms, name));
     let end = given("maturityDate").or_else(|| given("amortizationDate")).ok_or("no end")?;
+    let within_day =
+        |name: &str| !matches!(text(terms, name).get(10..), None | Some("" | "T00:00" | "T00:00:00"));
+    if within_day("maturityDate") || within_day("amortizationDate") {
+        return Err("an end within a day");
+    }
     let ied = date(terms, "initialExchangeDate");
     let (convention, shifts_first) = match text(terms, "businessDayConvention") {
         "" | "NULL" | "NOS" => (BusinessDayConvention::Unadjusted, false),
-        name if !matches!(text(terms, "calendar"), "MF") => {
-            return Err(if name.is_empty() { "" } else { "another calendar" });
-        }
+        _ if text(terms, "calendar") != "MF" => return Err("another calendar"),
         "SCF" => (BusinessDayConvention::Following, true),
         "SCMF" => (BusinessDayConvention::ModifiedFollowing, true),
         "CSF" => (BusinessDayConvention::Following, false),

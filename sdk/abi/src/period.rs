@@ -266,18 +266,7 @@ impl Periods {
     /// # Errors
     /// [`PeriodError`].
     pub fn unadjusted(&self, calendar: Option<&Calendar>) -> Result<Vec<Date>, PeriodError> {
-        self.validate()?;
-        let moved = self.start_convention == Some(BusinessDayConvention::Unadjusted);
-        let start = match self.roll {
-            Some(Roll::EndOfMonth) => self.before_move(self.start, calendar)?,
-            _ if moved => self.before_move(self.start, calendar)?,
-            _ => self.start,
-        };
-        let end = self.before_move(self.end, calendar)?;
-        let regular = |given: Option<Date>, other: Date| {
-            given.map_or(Ok(other), |given| self.before_move(given, calendar))
-        };
-        let (first, last) = (regular(self.first_regular, start)?, regular(self.last_regular, end)?);
+        let [start, first, last, end] = self.corners(calendar)?;
         let days = if first == end || last == start {
             Vec::from([start, end])
         } else {
@@ -305,9 +294,29 @@ impl Periods {
     }
 
     /// The roll convention that the steps follow.
-    pub fn effective_roll(&self) -> Roll {
-        let (first, last) = (self.first_regular.unwrap_or(self.start), self.last_regular.unwrap_or(self.end));
-        self.roll_between(first, last)
+    ///
+    /// # Errors
+    /// [`PeriodError`].
+    pub fn effective_roll(&self, calendar: Option<&Calendar>) -> Result<Roll, PeriodError> {
+        let [_, first, last, _] = self.corners(calendar)?;
+        Ok(self.roll_between(first, last))
+    }
+
+    /// Start, first and last regular day and end, before they were moved.
+    fn corners(&self, calendar: Option<&Calendar>) -> Result<[Date; 4], PeriodError> {
+        self.validate()?;
+        let moved = self.start_convention == Some(BusinessDayConvention::Unadjusted);
+        let start = match self.roll {
+            Some(Roll::EndOfMonth) => self.before_move(self.start, calendar)?,
+            _ if moved => self.before_move(self.start, calendar)?,
+            _ => self.start,
+        };
+        let end = self.before_move(self.end, calendar)?;
+        let regular = |given: Option<Date>, other: Date| {
+            given.map_or(Ok(other), |given| self.before_move(given, calendar))
+        };
+        let (first, last) = (regular(self.first_regular, start)?, regular(self.last_regular, end)?);
+        Ok([start, first, last, end])
     }
 
     fn validate(&self) -> Result<(), PeriodError> {
@@ -519,7 +528,7 @@ mod tests {
         let ends = ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"];
         assert_eq!(texts(periods.unadjusted(None)), ends);
         periods.start = Date::of(2026, 1, 30);
-        assert_eq!(periods.effective_roll(), Roll::Day(30));
+        assert_eq!(periods.effective_roll(None), Ok(Roll::Day(30)));
         assert_eq!(texts(periods.unadjusted(None)), ["2026-01-30", "2026-02-28", "2026-03-30", "2026-04-30"]);
         // 31 January 2026 is a Saturday: the Friday before counts as the month end it was moved from.
         periods.roll = Some(Roll::EndOfMonth);
