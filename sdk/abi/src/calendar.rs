@@ -599,41 +599,49 @@ mod tests {
     const CODES: [&str; 10] =
         ["TARGET", "EUTA", "GBLO", "USNY", "NYFD", "USGS", "FRPA", "DEFR", "CHZU", "JPTO"];
 
+    /// Source: church calendars; 22 March and 25 April are the earliest and the latest there can be.
     #[test]
     fn easter_of_some_years() {
-        for (year, month, day) in
-            [(1961, 4, 2), (2000, 4, 23), (2008, 3, 23), (2024, 3, 31), (2026, 4, 5), (2038, 4, 25)]
-        {
+        for (year, month, day) in [(1818, 3, 22), (1943, 4, 25), (2008, 3, 23), (2025, 4, 20), (2026, 4, 5)] {
             assert_eq!(easter(year), Date::of(year, month, day));
         }
     }
 
+    /// Source: European Central Bank, the closing days of T2.
     #[test]
-    fn the_days_target_is_closed() {
-        let days = |year| Calendar::named("TARGET", year, year).unwrap().holidays;
-        let of = |year, days: &[(u8, u8)]| {
-            days.iter().map(|(month, day)| Date::of(year, *month, *day)).collect::<Vec<_>>()
-        };
-        assert_eq!(days(2026), of(2026, &[(1, 1), (4, 3), (4, 6), (5, 1), (12, 25)]));
-        assert_eq!(days(2025), of(2025, &[(1, 1), (4, 18), (4, 21), (5, 1), (12, 25), (12, 26)]));
+    fn target_of_2026_and_what_stays_in_a_longer_span() {
+        let calendar = Calendar::named("TARGET", 2026, 2026).unwrap();
+        let days = [(1, 1), (4, 3), (4, 6), (5, 1), (12, 25)].map(|(month, day)| Date::of(2026, month, day));
+        assert_eq!(calendar.holidays, days, "26 December is a Saturday");
+        for code in CODES {
+            let calendar = Calendar::named(code, 2026, 2026).unwrap();
+            let longer = Calendar::named(code, 2026, 2046).unwrap();
+            assert_eq!(longer.validate(), Ok(()));
+            assert!(calendar.holidays.iter().all(|day| longer.is_business_day(*day) == Ok(false)));
+        }
     }
 
     #[test]
-    fn each_convention_moves_its_own_way() {
-        use BusinessDayConvention as By;
+    fn conventions_move_a_saturday_and_a_sunday() {
+        // 2026-01-31, 02-01, 05-16 and 11-15: a Saturday at the end, a Sunday at the start, a Saturday and a
+        // Sunday about the middle of a month.
+        let expected = [
+            ("unadjusted", ["2026-01-31", "2026-02-01", "2026-05-16", "2026-11-15"]),
+            ("following", ["2026-02-02", "2026-02-02", "2026-05-18", "2026-11-16"]),
+            ("modified-following", ["2026-01-30", "2026-02-02", "2026-05-18", "2026-11-16"]),
+            ("modified-following-bi-monthly", ["2026-01-30", "2026-02-02", "2026-05-18", "2026-11-13"]),
+            ("preceding", ["2026-01-30", "2026-01-30", "2026-05-15", "2026-11-13"]),
+            ("modified-preceding", ["2026-01-30", "2026-02-02", "2026-05-15", "2026-11-13"]),
+            ("nearest", ["2026-01-30", "2026-02-02", "2026-05-15", "2026-11-16"]),
+        ];
         let calendar = Calendar::named("WEEKENDS", 2026, 2026).unwrap();
-        let saturday = Date::of(2026, 1, 31);
-        for (by, expected) in [
-            (By::Unadjusted, saturday),
-            (By::Following, Date::of(2026, 2, 2)),
-            (By::ModifiedFollowing, Date::of(2026, 1, 30)),
-            (By::Preceding, Date::of(2026, 1, 30)),
-            (By::ModifiedPreceding, Date::of(2026, 1, 30)),
-            (By::Nearest, Date::of(2026, 1, 30)),
-        ] {
-            assert_eq!(calendar.adjust(saturday, by), Ok(expected), "{by}");
+        for (convention, expected) in expected {
+            let given = ["2026-01-31", "2026-02-01", "2026-05-16", "2026-11-15"];
+            for (given, expected) in given.iter().zip(expected) {
+                let moved = calendar.adjust(given.parse().unwrap(), convention.parse().unwrap());
+                assert_eq!(moved.unwrap().to_string(), expected, "{convention} {given}");
+            }
         }
-        assert_eq!(calendar.adjust(Date::of(2026, 8, 1), By::ModifiedPreceding), Ok(Date::of(2026, 8, 3)));
     }
 
     #[test]

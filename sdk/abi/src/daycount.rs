@@ -312,20 +312,29 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn parts_of_a_year() {
-        for (name, start, end, expected) in [
-            ("act/360", (2026, 1, 31), (2026, 3, 1), "29/360"),
-            ("act/365f", (2028, 1, 1), (2029, 1, 1), "366/365"),
-            ("30/360", (2026, 1, 31), (2026, 2, 28), "7/90"),
-            ("30/360", (2026, 1, 30), (2026, 1, 31), "0/1"),
-            ("30e/360", (2026, 1, 30), (2026, 3, 31), "1/6"),
-        ] {
-            let date = |(year, month, day)| Date::of(year, month, day);
-            let part = name.parse::<DayCount>().unwrap().fraction(date(start), date(end), None);
-            let (numerator, denominator) = expected.split_once('/').unwrap();
-            let expected = Fraction::new(numerator.parse().unwrap(), denominator.parse().unwrap()).unwrap();
-            assert_eq!(part, expected, "{name} {start:?} {end:?}");
+    fn values() {
+        let own = [
+            ("act/360", "2026-01-01", "2026-02-01", "31/360"),
+            ("act/365f", "2024-01-01", "2025-01-01", "366/365"),
+            // 184 days of 2023 over 365 and 183 of 2024 over 366, which is a half.
+            ("act/act-isda", "2023-07-01", "2024-07-02", "733/730"),
+            ("30e/360", "2026-01-31", "2026-03-31", "1/6"),
+            ("30/360", "2026-01-29", "2026-03-31", "31/180"),
+            ("nl/365", "2024-02-28", "2024-03-01", "1/365"),
+            ("act/act-afb", "2024-02-29", "2025-02-28", "365/366"),
+            ("1/1", "2026-01-01", "2026-01-02", "1/1"),
+        ];
+        for (name, start, end, expected) in own {
+            let day_count: DayCount = name.parse().unwrap();
+            let (start, end): (Date, Date) = (start.parse().unwrap(), end.parse().unwrap());
+            assert_eq!(day_count.fraction(start, end, None).to_string(), expected, "{name} {start} {end}");
         }
+        let (start, end) = (Date::of(2026, 1, 31), Date::of(2026, 2, 28));
+        let days = |maturity| {
+            let schedule = ScheduleInfo { maturity, end_of_month: true };
+            DayCount::Thirty360EIsda.days(start, end, Some(schedule))
+        };
+        assert_eq!((days(None), days(Some(end))), (30, 28), "February ends apart at maturity");
     }
 
     #[test]

@@ -171,6 +171,30 @@ pub fn instalment(principal_minor: i128, periodic: Fraction, count: u32) -> Resu
     mul_div_nearest(principal_minor, 1 << ANNUITY_BITS, annuity).ok_or(InstalmentError::TooLarge)
 }
 
+/// The equal instalment of periods whose rates differ, like months by their days.
+///
+/// P / sum of the discounts, each 1 / (1 + r) times the one before, to the nearest minor unit, a half to the
+/// even one; to a relative error below 2^-80.
+///
+/// # Errors
+/// [`InstalmentError`] but [`InstalmentError::Order`].
+pub fn instalment_varying(principal_minor: i128, periodic: &[Fraction]) -> Result<i128, InstalmentError> {
+    let count = u32::try_from(periodic.len()).unwrap_or(u32::MAX);
+    let (mut discount, mut annuity) = (ONE, 0i128);
+    for rate in periodic {
+        // Checks the principal, the number and each rate.
+        instalment(principal_minor, *rate, count)?;
+        let (over, under) = (rate.numerator().unsigned_abs(), rate.denominator().unsigned_abs());
+        (discount, _) = mul_div(discount, under, under + over).ok_or(InstalmentError::TooLarge)?;
+        annuity += (discount >> (127 - ANNUITY_BITS)) as i128;
+    }
+    match annuity {
+        0 if count == 0 => Err(InstalmentError::Count { given: count }),
+        0 => Err(InstalmentError::TooLarge),
+        _ => mul_div_nearest(principal_minor, 1 << ANNUITY_BITS, annuity).ok_or(InstalmentError::TooLarge),
+    }
+}
+
 /// The plan of a loan in equal instalments, one each due date; the last pays exactly what is left.
 ///
 /// Interest of a period is the balance times `periodic` to the nearest minor unit, a half to the even one.
@@ -186,23 +210,75 @@ pub fn plan(
 ) -> Result<Vec<Instalment>, InstalmentError> {
     let count = u32::try_from(due.len()).unwrap_or(u32::MAX);
     let equal = instalment(principal_minor, periodic, count)?;
-    for pair in due.windows(2) {
-        if let [previous, next] = *pair
-            && previous >= next
-        {
-            return Err(InstalmentError::Order { previous, next });
+    let periods: Vec<_> = due.iter().map(|due| (*due, periodic)).collect();
+    plan_of(principal_minor, equal, &periods)
+}
+
+/// The plan of a loan whose instalment is given, with the due date and the rate of each period.
+///
+/// What an instalment does not need for interest pays back; one below the interest pays back nothing, and the
+/// plan is of use only to show it. The last instalment pays what is left.
+///
+/// # Errors
+/// [`InstalmentError`] but [`InstalmentError::Count`].
+pub fn plan_of(
+    principal_minor: i128,
+    equal: i128,
+    periods: &[(Date, Fraction)],
+) -> Result<Vec<Instalment>, InstalmentError> {
+    if principal_minor < 1 {
+        return Err(InstalmentError::Principal { given: principal_minor });
+    }
+    for pair in periods.windows(2) {
+        match *pair {
+            [(previous, _), (next, _)] if previous >= next => {
+                return Err(InstalmentError::Order { previous, next });
+            }
+            _ => {}
         }
     }
+    if let Some((_, given)) = periods.iter().find(|(_, periodic)| periodic.numerator() < 0) {
+        return Err(InstalmentError::Rate { given: *given });
+    }
     let mut balance = principal_minor;
-    let mut plan = Vec::with_capacity(due.len());
-    for (number, due) in (1..=count).zip(due.iter().copied()) {
+    let mut plan = Vec::with_capacity(periods.len());
+    for (number, (due, periodic)) in (1..=periods.len()).zip(periods.iter().copied()) {
         let interest = period_interest(balance, periodic)?;
-        // The equal part is never below the interest: both are rounded alike, and the exact one is not.
-        let principal = if number == count { balance } else { (equal - interest).clamp(0, balance) };
+        // The equal part of a plan in equal instalments is never below the interest: both are rounded alike.
+        let part = equal.checked_sub(interest).ok_or(InstalmentError::TooLarge)?;
+        let principal = if number == periods.len() { balance } else { part.clamp(0, balance) };
         balance -= principal;
         plan.push(Instalment { due, principal, interest, balance });
     }
     Ok(plan)
+}
+
+/// As [`plan_of`], with the instalment moved by an equal part of what the last one differs, when that brings
+/// the last one closer.
+///
+/// Nothing is moved when the last instalment differs by no more minor units than half the number of periods.
+///
+/// Source: the rule of Apache Fineract's progressive loans.
+///
+/// # Errors
+/// [`InstalmentError`].
+pub fn plan_levelled(
+    principal_minor: i128,
+    equal: i128,
+    periods: &[(Date, Fraction)],
+) -> Result<Vec<Instalment>, InstalmentError> {
+    let plan = plan_of(principal_minor, equal, periods)?;
+    let off = |plan: &[Instalment]| match *plan {
+        [.., before, last] => last.total() - before.total(),
+        _ => 0,
+    };
+    let (given, count) = (off(&plan), periods.len() as i128);
+    if given.abs() <= count / 2 || count < 2 {
+        return Ok(plan);
+    }
+    let part = mul_div_nearest(given.abs(), 1, count).ok_or(InstalmentError::TooLarge)?;
+    let moved = plan_of(principal_minor, equal + part * given.signum(), periods)?;
+    Ok(if off(&moved).abs() < given.abs() { moved } else { plan })
 }
 
 #[cfg(test)]
@@ -226,6 +302,7 @@ mod tests {
     /// Source: fineract_emi_schedules 04 (360/30, months), 14 (0%), 15 (weeks of 364), 16 (fortnights).
     #[test]
     fn fineract() {
+        let due_of = months;
         let rows = |rate: &str, periods, principal, count| {
             let plan = plan(principal, periodic(rate, periods), &months(count)).unwrap();
             plan.iter().map(|row| (row.total(), row.interest, row.principal, row.balance)).collect::<Vec<_>>()
@@ -252,6 +329,9 @@ mod tests {
         // instalment when that brings the last one closer. We keep to the formula.
         let fortnights = vec![(3358, 36, 3322, 6678), (3358, 24, 3334, 3344), (3356, 12, 3344, 0)];
         assert_eq!(rows("9.4822%", 26, 10_000, 3), fortnights);
+        let periods: Vec<_> = due_of(3).into_iter().map(|due| (due, periodic("9.4822%", 26))).collect();
+        let levelled = plan_levelled(10_000, 3358, &periods).unwrap();
+        assert_eq!(levelled.iter().map(Instalment::total).collect::<Vec<_>>(), [3357, 3357, 3358]);
         let free = vec![(250, 0, 250, 750), (250, 0, 250, 500), (250, 0, 250, 250), (250, 0, 250, 0)];
         assert_eq!(rows("0%", 12, 1000, 4), free);
     }
@@ -266,6 +346,22 @@ mod tests {
         );
         assert_eq!(instalment(1_500_000, Fraction::ZERO, 60), Ok(25_000));
         assert_eq!(instalment(20_000_000, periodic("7.5%", 12), 180), Ok(185_402));
+    }
+
+    #[test]
+    fn periods_that_differ() {
+        let rate = periodic("8%", 12);
+        assert_eq!(instalment_varying(1_500_000, &[rate; 60]), Ok(30_415));
+        assert_eq!(instalment_varying(1000, &[Fraction::ZERO; 4]), Ok(250));
+        assert_eq!(instalment_varying(1000, &[]), Err(InstalmentError::Count { given: 0 }));
+        // 1000 = x / 1.1 + x / 1.1 / 1.2, so x = 1000 * 1.32 / 2.2.
+        let rates = [Fraction::new(1, 10).unwrap(), Fraction::new(1, 5).unwrap()];
+        assert_eq!(instalment_varying(1000, &rates), Ok(600));
+        let periods: Vec<_> = months(2).into_iter().zip(rates).collect();
+        let rows = plan_of(1000, 600, &periods).unwrap();
+        let parts: Vec<_> = rows.iter().map(|row| (row.principal, row.interest, row.balance)).collect();
+        assert_eq!(parts, [(500, 100, 500), (500, 100, 0)]);
+        assert_eq!(plan_of(1000, 50, &periods).unwrap()[0].principal, 0, "less than the interest");
     }
 
     #[test]

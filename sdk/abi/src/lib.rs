@@ -22,6 +22,7 @@ pub mod calendar;
 pub mod daycount;
 pub mod rate;
 pub mod recurrence;
+pub mod period;
 pub mod instalment;
 pub mod role;
 pub mod entry;
