@@ -411,8 +411,22 @@ impl Bank {
     /// When the view refuses or fails.
     #[track_caller]
     pub fn view<T: serde::Serialize + serde::de::DeserializeOwned>(&self, agreement: AgreementId, name: &str) -> T {
-        let answer = self.chain.view(agreement, name, &[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        decoded(&answer)
+        self.view_with(agreement, name, &[])
+    }
+
+    /// Asks a view with arguments given one by one in canonical bytes.
+    ///
+    /// # Panics
+    /// When the view refuses or fails.
+    #[track_caller]
+    pub fn view_with<T: serde::Serialize + serde::de::DeserializeOwned>(
+        &self,
+        agreement: AgreementId,
+        name: &str,
+        arguments: &[Vec<u8>],
+    ) -> T {
+        let answer = self.chain.view(agreement, name, &listed(arguments));
+        decoded(&answer.unwrap_or_else(|error| panic!("{name}: {error}")))
     }
 
     /// Every block so far.
@@ -443,10 +457,8 @@ impl Bank {
         let record = self.agreement(agreement);
         let spec = self.spec(&record.code);
         let number = spec.calls.iter().position(|def| def.name == call).unwrap_or_else(|| panic!("there is no call `{call}`"));
-        let mut bytes = codec::encode(&(arguments.len() as u16));
-        arguments.iter().for_each(|argument| bytes.extend(argument));
         let seen = Seen { agreement, code: record.code, terms_version: record.terms_version };
-        let op = InvokeOp { seen, call: number as u16, arguments: bytes };
+        let op = InvokeOp { seen, call: number as u16, arguments: listed(arguments) };
         if spec.calls[number].kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) }
     }
 
@@ -472,6 +484,13 @@ impl Default for Bank {
 #[track_caller]
 pub fn money(euros: &str) -> Money {
     EUR.parse(euros).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Arguments as a call takes them: their count, then each.
+fn listed(arguments: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = codec::encode(&(arguments.len() as u16));
+    arguments.iter().for_each(|argument| bytes.extend(argument));
+    bytes
 }
 
 fn decoded<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> T {

@@ -51,10 +51,18 @@ pub fn engine() -> Arc<dyn Guest> {
 /// # Panics
 /// When the two differ, naming the first block in which they do.
 pub fn both(wasm: &[u8], twin: &'static Contract, scenario: impl Fn(&mut Bank, tenor_abi::id::CodeHash)) {
+    both_with(twin, |bank| bank.publish(wasm), scenario);
+}
+
+/// As [`both`], with a bank made ready in another way than by publishing with an exposure limit in euro.
+///
+/// # Panics
+/// As [`both`].
+pub fn both_with<T>(twin: &'static Contract, prepare: impl Fn(&mut Bank) -> T, scenario: impl Fn(&mut Bank, T)) {
     let run = |guest: Arc<dyn Guest>| {
         let mut bank = Bank::on(guest);
-        let code = bank.publish(wasm);
-        scenario(&mut bank, code);
+        let ready = prepare(&mut bank);
+        scenario(&mut bank, ready);
         bank
     };
     let (engine, native) = (run(engine()), run(Arc::new(Twin::of(twin))));
