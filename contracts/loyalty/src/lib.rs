@@ -76,7 +76,13 @@ impl Loyalty {
 
     /// The merchant reports a purchase: the member gets points for it, less what it owes.
     #[action(by = owner(terms.merchant), from(Running))]
-    fn purchase(&mut self, cx: &mut Cx, member: PartyId, amount: Money, reference: Hash) -> Result<(), Refusal> {
+    fn purchase(
+        &mut self,
+        cx: &mut Cx,
+        member: PartyId,
+        amount: Money,
+        reference: Hash,
+    ) -> Result<(), Refusal> {
         let mut row = self.member(member)?;
         let earned = cx.terms().earned(amount)?;
         if self.purchases.get(&reference).is_some() {

@@ -77,10 +77,11 @@ impl Loyalty {
     /// A member's lots, soonest to expire first.
     pub(crate) fn lots_of(&self, member: PartyId) -> impl Iterator<Item = Lot> {
         let from = LotKey { member, expires: Date::MIN, number: 0 };
-        self.lots
-            .iter_from(&from)
-            .take_while(move |(key, _)| key.member == member)
-            .map(|(key, points)| Lot { expires: key.expires, number: key.number, points })
+        self.lots.iter_from(&from).take_while(move |(key, _)| key.member == member).map(|(key, points)| Lot {
+            expires: key.expires,
+            number: key.number,
+            points,
+        })
     }
 
     /// Points that a member can use on a day.
