@@ -58,7 +58,11 @@ pub fn both(wasm: &[u8], twin: &'static Contract, scenario: impl Fn(&mut Bank, t
 ///
 /// # Panics
 /// As [`both`].
-pub fn both_with<T>(twin: &'static Contract, prepare: impl Fn(&mut Bank) -> T, scenario: impl Fn(&mut Bank, T)) {
+pub fn both_with<T>(
+    twin: &'static Contract,
+    prepare: impl Fn(&mut Bank) -> T,
+    scenario: impl Fn(&mut Bank, T),
+) {
     let run = |guest: Arc<dyn Guest>| {
         let mut bank = Bank::on(guest);
         let ready = prepare(&mut bank);
