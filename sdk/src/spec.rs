@@ -310,10 +310,26 @@ const fn same_shape(a: &Shape, b: &Shape) -> bool {
     match (a, b) {
         (Shape::Basic(a), Shape::Basic(b)) => *a as u16 == *b as u16,
         (Shape::Option(a), Shape::Option(b)) | (Shape::List(a), Shape::List(b)) => same_shape(a, b),
-        (Shape::Record { name: a, .. }, Shape::Record { name: b, .. }) => same(a, b),
+        (Shape::Record { name: a, fields: x }, Shape::Record { name: b, fields: y }) => {
+            same(a, b) && same_fields(x, y)
+        }
         (Shape::Enum { name: a, .. }, Shape::Enum { name: b, .. }) => same(a, b),
         _ => false,
     }
+}
+
+const fn same_fields(a: &[Field], b: &[Field]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if !same(a[at].name, b[at].name) || !same_shape(a[at].shape, b[at].shape) {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 /// The spec's own types, each once, those that others need before them.

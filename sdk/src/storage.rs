@@ -231,14 +231,14 @@ impl<K: Key, V: Value> Map<K, V> {
     }
 
     /// The keys from one on, in key order.
-    pub fn iter_from(&self, from: &K) -> impl Iterator<Item = (K, V)> {
+    pub fn iter_from<'m>(&'m self, from: &K) -> impl Iterator<Item = (K, V)> + use<'m, K, V> {
         scan(self.key(from), after(&self.place.to_be_bytes()))
     }
 }
 
 impl<A: Key, B: Key, V: Value> Map<(A, B), V> {
     /// Every entry whose key begins with a first part, in key order.
-    pub fn iter_under(&self, first: &A) -> impl Iterator<Item = ((A, B), V)> {
+    pub fn iter_under<'m>(&'m self, first: &A) -> impl Iterator<Item = ((A, B), V)> + use<'m, A, B, V> {
         let mut prefix = self.place.to_be_bytes().to_vec();
         first.write(&mut prefix);
         let end = after(&prefix);

@@ -321,6 +321,7 @@ impl Script<'_> {
             ("funding", self.cast.account("bank").to_string()),
             ("funding_max", "100000.00 EUR".into()),
             ("points", self.cast.points.to_string()),
+            ("points_unit", "PTS".into()),
             ("points_per_unit", "2".into()),
             ("point_value", "0.01 EUR".into()),
             ("lot_days", "365".into()),

@@ -49,22 +49,24 @@ pub fn engine() -> Arc<dyn Guest> {
 /// The scenario is given a bank and the published code.
 ///
 /// # Panics
-/// When the two differ, naming the first item in which they do.
+/// When the two differ, naming the first block in which they do.
 pub fn both(wasm: &[u8], twin: &'static Contract, scenario: impl Fn(&mut Bank, tenor_abi::id::CodeHash)) {
-    twins(twin, |bank| {
-        let code = bank.publish(wasm);
-        scenario(bank, code);
-    });
+    both_with(twin, |bank| bank.publish(wasm), scenario);
 }
 
-/// As [`both`], for a scenario that publishes by itself.
+/// As [`both`], with a bank made ready in another way than by publishing with an exposure limit in euro.
 ///
 /// # Panics
 /// As [`both`].
-pub fn twins(twin: &'static Contract, scenario: impl Fn(&mut Bank)) {
+pub fn both_with<T>(
+    twin: &'static Contract,
+    prepare: impl Fn(&mut Bank) -> T,
+    scenario: impl Fn(&mut Bank, T),
+) {
     let run = |guest: Arc<dyn Guest>| {
         let mut bank = Bank::on(guest);
-        scenario(&mut bank);
+        let ready = prepare(&mut bank);
+        scenario(&mut bank, ready);
         bank
     };
     let (engine, native) = (run(engine()), run(Arc::new(Twin::of(twin))));
