@@ -1,31 +1,46 @@
 //! The state trie of a replica: all nodes in memory, hashed once per change of a block.
 //!
-//! It holds paths and leaf hashes, no values; those lie in the store and are checked against it. Its root
-//! depends on what is in it and on nothing else.
+//! It holds paths and hashes of values, no values; those lie in the store and are checked against it. Its
+//! root depends on what is in it and on nothing else: not on the order or the grouping of what was done.
 
 use tenor_abi::id::Hash;
-use tenor_wire::crypto::plain_hash;
-use tenor_wire::trie::{End, Path, StateProof, Step, leaf_value, node_hash};
+use tenor_wire::trie::{End, Path, StateProof, Step, leaf_hash_of, node_hash, value_hash};
 
+/// What becomes of a path: the hash of its leaf's value, or nothing.
+pub type Change = (Path, Option<Hash>);
+
+/// A subtree. A leaf's own hash is made when it is asked for: that is rarer than holding it would pay for.
 #[derive(Clone, Debug)]
 enum Node {
-    Leaf { path: Path, hash: Hash },
+    Leaf { path: Path, value: Hash },
     Branch { bit: u16, hash: Hash, sides: Box<[Node; 2]> },
 }
 
 impl Node {
-    fn hash(&self) -> &Hash {
+    fn hash(&self) -> Hash {
         match self {
-            Node::Leaf { hash, .. } | Node::Branch { hash, .. } => hash,
+            Node::Leaf { path, value } => leaf_hash_of(path, value),
+            Node::Branch { hash, .. } => *hash,
+        }
+    }
+
+    /// The leaf at which a walk by a path ends.
+    fn towards(&self, path: &Path) -> (&Path, &Hash) {
+        let mut node = self;
+        loop {
+            match node {
+                Node::Leaf { path, value } => return (path, value),
+                Node::Branch { bit, sides, .. } => node = &sides[usize::from(path.bit(*bit))],
+            }
         }
     }
 }
 
 /// The leaves that an update changed, as they were.
 #[derive(Debug)]
-pub struct Undo(Vec<(Path, Option<Hash>)>);
+pub struct Undo(Vec<Change>);
 
-/// A trie of leaf hashes by path.
+/// A trie of value hashes by path.
 #[derive(Clone, Debug, Default)]
 pub struct Trie {
     top: Option<Node>,
@@ -35,7 +50,7 @@ pub struct Trie {
 impl Trie {
     /// The root; [`Hash::ZERO`] when empty.
     pub fn root(&self) -> Hash {
-        self.top.as_ref().map_or(Hash::ZERO, |top| *top.hash())
+        self.top.as_ref().map_or(Hash::ZERO, Node::hash)
     }
 
     /// How many leaves it has.
@@ -48,18 +63,22 @@ impl Trie {
         self.leaves == 0
     }
 
-    /// The hash of the leaf at a path.
+    /// The hash of the value at a path.
     pub fn get(&self, path: &Path) -> Option<Hash> {
-        match self.leaf_towards(path)? {
-            (found, hash) if found == path => Some(*hash),
+        match self.top.as_ref()?.towards(path) {
+            (found, value) if found == path => Some(*value),
             _ => None,
         }
     }
 
     /// Sets or removes leaves and returns what undoes it.
-    pub fn update(&mut self, changes: &[(Path, Option<Hash>)]) -> Undo {
-        let mut sorted: Vec<(Path, Option<Hash>)> = changes.to_vec();
-        sorted.sort_by_key(|(path, _)| *path);
+    ///
+    /// # Panics
+    /// When a path is given twice: what it then becomes would depend on their order.
+    pub fn update(&mut self, changes: &[Change]) -> Undo {
+        let mut sorted = changes.to_vec();
+        sorted.sort_unstable_by_key(|change| change.0);
+        assert!(sorted.is_sorted_by(|a, b| a.0 < b.0), "an update changes each path once");
         let before = sorted.iter().map(|(path, _)| (*path, self.get(path))).collect();
         self.apply(&sorted);
         Undo(before)
@@ -70,132 +89,109 @@ impl Trie {
         self.apply(&undo.0);
     }
 
-    /// The proof of what is at a key, given its record if there is one.
-    pub fn prove(
-        &self,
-        owner: &[u8],
-        full_key: &[u8],
-        record: Option<&[u8]>,
-        value_of: impl Fn(&Path) -> Option<Hash>,
-    ) -> Option<StateProof> {
+    /// The proof of what is at a key, given the record there if there is one; none when the trie says
+    /// otherwise, for then the record is not to be believed.
+    pub fn prove(&self, owner: &[u8], full_key: &[u8], record: Option<&[u8]>) -> Option<StateProof> {
         let path = Path::of(owner, full_key);
+        if self.get(&path) != record.map(|record| value_hash(full_key, record)) {
+            return None;
+        }
         let mut steps = Vec::new();
         let Some(mut node) = self.top.as_ref() else { return Some(StateProof { steps, end: End::Nothing }) };
-        while let Node::Branch { bit, sides, .. } = node {
-            let side = usize::from(path.bit(*bit));
-            steps.push(Step { bit: *bit, sibling: *sides[1 - side].hash() });
-            node = &sides[side];
-        }
-        let Node::Leaf { path: found, .. } = node else { return None };
-        let end = match record {
-            Some(record) if *found == path => End::Found(record.to_vec()),
-            None if *found != path => {
-                let mut owner = [0; 16];
-                owner.copy_from_slice(&found.0[..16]);
-                let mut key = Hash::ZERO;
-                key.0.copy_from_slice(&found.0[16..]);
-                End::Other { owner, key, value: value_of(found)? }
-            }
-            _ => return None,
-        };
-        Some(StateProof { steps, end })
-    }
-
-    /// The leaf at which a walk by a path ends.
-    fn leaf_towards(&self, path: &Path) -> Option<(&Path, &Hash)> {
-        let mut node = self.top.as_ref()?;
         loop {
             match node {
-                Node::Leaf { path, hash } => return Some((path, hash)),
-                Node::Branch { bit, sides, .. } => node = &sides[usize::from(path.bit(*bit))],
+                Node::Branch { bit, sides, .. } => {
+                    let side = usize::from(path.bit(*bit));
+                    steps.push(Step { bit: *bit, sibling: sides[1 - side].hash() });
+                    node = &sides[side];
+                }
+                Node::Leaf { path: found, value } => {
+                    let end = record
+                        .map_or_else(|| End::other(found, *value), |record| End::Found(record.to_vec()));
+                    return Some(StateProof { steps, end });
+                }
             }
         }
     }
 
-    fn apply(&mut self, sorted: &[(Path, Option<Hash>)]) {
-        let before = self.leaves;
-        let mut count = Count { added: 0, removed: 0 };
-        self.top = merge(self.top.take(), sorted, &mut count);
-        self.leaves = before + count.added - count.removed;
+    fn apply(&mut self, sorted: &[Change]) {
+        self.top = side(self.top.take(), None, sorted, &mut self.leaves);
     }
 }
 
-/// The value hash that a proof of absence needs of the other leaf.
-pub fn value_hash(full_key: &[u8], record: &[u8]) -> Hash {
-    plain_hash(&[&leaf_value(full_key, record)])
-}
-
-struct Count {
-    added: u64,
-    removed: u64,
+/// What becomes of one side of a node, or of the whole; `sample` as for [`merge`], where it is known.
+fn side(node: Option<Node>, sample: Option<&Path>, changes: &[Change], leaves: &mut u64) -> Option<Node> {
+    let Some((first, _)) = changes.first() else { return node };
+    let Some(node) = node else { return grow(changes, leaves) };
+    let sample = sample.map_or_else(|| *node.towards(first).0, |sample| *sample);
+    merge(node, &sample, changes, leaves)
 }
 
 /// A subtree with sorted changes made to it; each node on a changed path is hashed once.
-fn merge(node: Option<Node>, changes: &[(Path, Option<Hash>)], count: &mut Count) -> Option<Node> {
-    let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return node };
-    let Some(node) = node else { return grow(changes, count) };
-    let sample = match &node {
-        Node::Leaf { path, .. } => *path,
-        Node::Branch { .. } => *lowest(&node),
+///
+/// `sample` is the path of any of its leaves: up to the bit at which the subtree parts they all agree.
+fn merge(node: Node, sample: &Path, changes: &[Change], leaves: &mut u64) -> Option<Node> {
+    let (Some((first, value)), Some((last, _))) = (changes.first(), changes.last()) else {
+        return Some(node);
     };
-    let bit = match &node {
-        Node::Leaf { .. } => None,
-        Node::Branch { bit, .. } => Some(*bit),
+    // What lies between two paths agrees with them as far as they agree with each other, so the first to
+    // leave the subtree is at one of the ends.
+    let out = [first, last].into_iter().filter_map(|path| path.parts_at(sample)).min();
+    let at = match (&node, out) {
+        (Node::Branch { bit, .. }, out) => out.map_or(*bit, |out| out.min(*bit)),
+        (Node::Leaf { .. }, Some(out)) => out,
+        (Node::Leaf { .. }, None) => return replace(*first, *value, leaves),
     };
-    // The first bit at which any change leaves this subtree's common prefix, if that is above its own bit.
-    let leaves_at = [first, last].iter().filter_map(|(path, _)| path.parts_at(&sample)).min();
-    match (node, bit) {
-        (Node::Leaf { path, .. }, _) if changes.len() == 1 && first.0 == path => match first.1 {
-            Some(hash) => Some(Node::Leaf { path, hash }),
-            None => {
-                count.removed += 1;
-                None
-            }
-        },
-        (node, bit) => {
-            let at = match (leaves_at, bit) {
-                (Some(out), Some(own)) => out.min(own),
-                (Some(out), None) => out,
-                (None, Some(own)) => own,
-                (None, None) => return Some(node),
-            };
-            let split = changes.partition_point(|(path, _)| !path.bit(at));
-            let (zeros, ones) = changes.split_at(split);
-            let (left, right) = match node {
-                Node::Branch { bit, sides, .. } if bit == at => {
-                    let [left, right] = *sides;
-                    (Some(left), Some(right))
-                }
-                node if sample.bit(at) => (None, Some(node)),
-                node => (Some(node), None),
-            };
-            join(at, merge(left, zeros, count), merge(right, ones, count))
+    let (zeros, ones) = split(changes, at);
+    let (left, right) = match node {
+        Node::Branch { bit, sides, .. } if bit == at => {
+            let [left, right] = *sides;
+            (Some(left), Some(right))
+        }
+        whole if sample.bit(at) => (None, Some(whole)),
+        whole => (Some(whole), None),
+    };
+    let (of_left, of_right) = if sample.bit(at) { (None, Some(sample)) } else { (Some(sample), None) };
+    join(at, side(left, of_left, zeros, leaves), side(right, of_right, ones, leaves))
+}
+
+/// What becomes of a leaf that is itself changed.
+fn replace(path: Path, value: Option<Hash>, leaves: &mut u64) -> Option<Node> {
+    if value.is_none() {
+        *leaves -= 1;
+    }
+    value.map(|value| Node::Leaf { path, value })
+}
+
+/// The subtree of sorted changes where there was nothing; removing what is not there changes nothing.
+fn grow(changes: &[Change], leaves: &mut u64) -> Option<Node> {
+    let first = changes.iter().position(|(_, value)| value.is_some())?;
+    let last = changes.iter().rposition(|(_, value)| value.is_some())?;
+    let (path, value) = changes[first];
+    match path.parts_at(&changes[last].0) {
+        Some(bit) => {
+            let (zeros, ones) = split(&changes[first..=last], bit);
+            join(bit, grow(zeros, leaves), grow(ones, leaves))
+        }
+        None => {
+            *leaves += 1;
+            value.map(|value| Node::Leaf { path, value })
         }
     }
 }
 
-fn grow(changes: &[(Path, Option<Hash>)], count: &mut Count) -> Option<Node> {
-    let mut kept = changes.iter().filter_map(|(path, hash)| hash.map(|hash| (*path, hash)));
-    let (path, hash) = kept.next()?;
-    count.added += 1;
-    let rest: Vec<(Path, Option<Hash>)> = kept.map(|(path, hash)| (path, Some(hash))).collect();
-    merge(Some(Node::Leaf { path, hash }), &rest, count)
+/// Sorted changes that agree above a bit, parted by it.
+fn split(changes: &[Change], bit: u16) -> (&[Change], &[Change]) {
+    changes.split_at(changes.partition_point(|(path, _)| !path.bit(bit)))
 }
 
 fn join(bit: u16, left: Option<Node>, right: Option<Node>) -> Option<Node> {
     match (left, right) {
         (Some(left), Some(right)) => {
-            let hash = node_hash(bit, left.hash(), right.hash());
+            let hash = node_hash(bit, &left.hash(), &right.hash());
             Some(Node::Branch { bit, hash, sides: Box::new([left, right]) })
         }
         (only, None) | (None, only) => only,
-    }
-}
-
-fn lowest(node: &Node) -> &Path {
-    match node {
-        Node::Leaf { path, .. } => path,
-        Node::Branch { sides, .. } => lowest(&sides[0]),
     }
 }
 
@@ -204,13 +200,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
-    use tenor_wire::trie::leaf_hash;
 
     /// The root by definition: split by the first bit at which any two paths part.
     fn naive(leaves: &[(Path, Hash)]) -> Hash {
         match leaves {
             [] => Hash::ZERO,
-            [(_, hash)] => *hash,
+            [(path, value)] => leaf_hash_of(path, value),
             [first, .., last] => {
                 let bit = first.0.parts_at(&last.0).unwrap();
                 let split = leaves.partition_point(|(path, _)| !path.bit(bit));
@@ -221,7 +216,7 @@ mod tests {
 
     fn leaf(key: u8, value: u8) -> (Path, Hash) {
         let path = Path::of(&[key % 3], &[key]);
-        (path, leaf_hash(&path, &[key], &[value]))
+        (path, value_hash(&[key], &[value]))
     }
 
     proptest! {
@@ -247,11 +242,9 @@ mod tests {
                 leaves.sort();
                 prop_assert_eq!(trie.root(), naive(&leaves));
                 prop_assert_eq!(trie.len(), model.len() as u64);
-                let paths: BTreeMap<Path, u8> = model.keys().map(|k| (leaf(*k, 0).0, *k)).collect();
                 for key in 0u8..40 {
                     let record = model.get(&key).map(|v| vec![*v]);
-                    let value_of = |path: &Path| paths.get(path).map(|k| value_hash(&[*k], &[model[k]]));
-                    let proof = trie.prove(&[key % 3], &[key], record.as_deref(), value_of).unwrap();
+                    let proof = trie.prove(&[key % 3], &[key], record.as_deref()).unwrap();
                     prop_assert_eq!(proof.verify(&trie.root(), &[key % 3], &[key]).unwrap(), record.as_deref());
                     prop_assert!(proof.verify(&Hash([1; 32]), &[key % 3], &[key]).is_err());
                     prop_assert!(proof.verify(&trie.root(), &[key % 3], &[key, 0]).is_err() || record.is_none());
@@ -261,11 +254,28 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_the_trie_does_not_know_is_not_proved() {
+        let mut trie = Trie::default();
+        let (path, value) = leaf(7, 7);
+        let _ = trie.update(&[(path, Some(value))]);
+        assert_eq!(trie.prove(&[7 % 3], &[7], Some(&[8])), None, "another record");
+        assert_eq!(trie.prove(&[7 % 3], &[7], None), None, "said to be missing");
+        assert_eq!(trie.prove(&[8 % 3], &[8], Some(&[8])), None, "said to be there");
+    }
+
+    #[test]
+    #[should_panic(expected = "changes each path once")]
+    fn a_path_is_changed_once_in_an_update() {
+        let (path, value) = leaf(7, 7);
+        let _ = Trie::default().update(&[(path, Some(value)), (path, None)]);
+    }
+
+    #[test]
     fn every_changed_byte_of_a_proof_is_noticed() {
         let mut trie = Trie::default();
         let changes: Vec<_> = (0..50).map(|k| leaf(k, k)).map(|(path, hash)| (path, Some(hash))).collect();
         let _ = trie.update(&changes);
-        let proof = trie.prove(&[7 % 3], &[7], Some(&[7]), |_| None).unwrap();
+        let proof = trie.prove(&[7 % 3], &[7], Some(&[7])).unwrap();
         let bytes = tenor_abi::codec::encode(&proof);
         for at in 0..bytes.len() {
             for flip in [1, 0x80] {

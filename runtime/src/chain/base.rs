@@ -5,9 +5,8 @@ use crate::state::Base;
 use crate::state::namespace::{Standing, kind_of, owner_of};
 use crate::state::record::hex;
 use crate::store::{Mark, Store, WriteSet};
-use crate::trie::Trie;
-use tenor_abi::id::Hash;
-use tenor_wire::trie::{Path, leaf_hash};
+use crate::trie::{Change, Trie};
+use tenor_wire::trie::{Path, value_hash};
 
 /// Store and trie of one replica, as of its newest block.
 pub struct ChainBase {
@@ -16,18 +15,15 @@ pub struct ChainBase {
 }
 
 /// A row as the trie sees it.
-pub(super) fn leaf(full_key: &[u8], value: Option<&[u8]>) -> Option<(Path, Option<Hash>)> {
+pub(super) fn leaf(full_key: &[u8], value: Option<&[u8]>) -> Option<Change> {
     let standing = kind_of(full_key)?.standing();
-    let path = || Path::of(owner_of(full_key), full_key);
-    (standing == Standing::Leaf).then(|| {
-        let path = path();
-        (path, value.map(|value| leaf_hash(&path, full_key, value)))
-    })
+    (standing == Standing::Leaf)
+        .then(|| (Path::of(owner_of(full_key), full_key), value.map(|value| value_hash(full_key, value))))
 }
 
 impl ChainBase {
     /// The changes of a write set to the trie.
-    pub(super) fn leaves(writes: &WriteSet) -> Vec<(Path, Option<Hash>)> {
+    pub(super) fn leaves(writes: &WriteSet) -> Vec<Change> {
         writes.rows().iter().filter_map(|(key, value)| leaf(key, value.as_deref())).collect()
     }
 

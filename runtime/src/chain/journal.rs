@@ -50,7 +50,9 @@ pub struct FileJournal {
 
 fn fault(error: LogError) -> Fault {
     match error {
-        LogError::Damaged { .. } | LogError::Foreign(_) => Fault::Log(error.to_string()),
+        LogError::Damaged { .. } | LogError::Foreign(_) | LogError::Order { .. } => {
+            Fault::Log(error.to_string())
+        }
         _ => Fault::Storage(error.to_string()),
     }
 }
@@ -92,28 +94,25 @@ impl Journal for FileJournal {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
-        let records = self.log.read(height).map_err(fault)?;
-        records.map(|records| decoded(&records.block, "block", height)).transpose()
+        let bytes = self.log.read(Kind::Block, height).map_err(fault)?;
+        bytes.map(|bytes| decoded(&bytes, "block", height)).transpose()
     }
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
-        let records = self.log.read(height).map_err(fault)?;
+        let bytes = self.log.read(Kind::Writes, height).map_err(fault)?;
         let read = |bytes: Vec<u8>| {
             WriteSet::from_bytes(&bytes)
                 .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
         };
-        records.and_then(|records| records.writes).map(read).transpose()
+        bytes.map(read).transpose()
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
         if let Some(waiting) = self.waiting.as_ref().filter(|certificate| certificate.height == height) {
             return Ok(Some(waiting.clone()));
         }
-        let records = self.log.read(height).map_err(fault)?;
-        records
-            .and_then(|records| records.certificate)
-            .map(|bytes| decoded(&bytes, "certificate", height))
-            .transpose()
+        let bytes = self.log.read(Kind::Certificate, height).map_err(fault)?;
+        bytes.map(|bytes| decoded(&bytes, "certificate", height)).transpose()
     }
 
     fn tip(&self) -> Option<u64> {

@@ -7,7 +7,7 @@ use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail};
 use crate::state::{Kind, Overlay};
-use crate::store::{Mark, MemoryStore, SledStore, Store, WriteSet};
+use crate::store::{Mark, MemoryStore, SledStore, Store, StoreError, WriteSet};
 use crate::trie::Trie;
 use crate::vm::Guest;
 use std::path::Path;
@@ -121,8 +121,11 @@ impl Chain {
         guest: Arc<dyn Guest>,
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
-        let (log, torn) =
-            Log::open(&folder.join(LOG_FOLDER), id).map_err(|error| Fault::Log(error.to_string()))?;
+        // What the store has seen was synced in the log before: a log that ends below it has lost blocks.
+        let store = SledStore::open(&folder.join(STATE_FOLDER));
+        let mark = store.as_ref().ok().and_then(|store| store.mark().ok().flatten());
+        let (log, torn) = Log::open(&folder.join(LOG_FOLDER), id, mark.map(|mark| mark.height))
+            .map_err(|error| Fault::Log(error.to_string()))?;
         let journal = FileJournal::new(log);
         let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
         let header = |height| -> Result<Header, Fault> {
@@ -133,7 +136,7 @@ impl Chain {
             ancestry.push(tag::ANCESTRY, &header(height)?.hash().0);
         }
         let tip = header(tip)?;
-        let (base, redone, rebuilt) = open_state(&folder.join(STATE_FOLDER), &journal, &tip)?;
+        let (base, redone, rebuilt) = open_state(store, &folder.join(STATE_FOLDER), &journal, &tip)?;
         let contracts = Contracts::default();
         let chain = Chain {
             genesis,
@@ -181,8 +184,13 @@ fn first_header(genesis: &Genesis, id: ChainId, state: Hash) -> Header {
 
 /// The state at the log's tip: from the store and the log's tail where that gives the header's root, else
 /// from the whole log.
-fn open_state(folder: &Path, journal: &FileJournal, tip: &Header) -> Result<(ChainBase, u64, bool), Fault> {
-    if let Ok(store) = SledStore::open(folder)
+fn open_state(
+    store: Result<SledStore, StoreError>,
+    folder: &Path,
+    journal: &FileJournal,
+    tip: &Header,
+) -> Result<(ChainBase, u64, bool), Fault> {
+    if let Ok(store) = store
         && let Ok((base, redone)) = redo(store, journal, tip)
         && base.trie.root() == tip.state
     {

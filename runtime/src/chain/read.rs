@@ -6,10 +6,9 @@ use crate::fault::Fault;
 use crate::state::namespace::owner_of;
 use crate::state::record::{IdempotencyRecord, Record, from_bytes, key};
 use crate::state::{Base, Kind};
-use crate::trie::value_hash;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, Hash, PartyId};
+use tenor_abi::id::{AgreementId, PartyId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, Certificate, Header};
 use tenor_wire::crypto::SecretKey;
@@ -134,21 +133,7 @@ impl Chain {
     pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
         let full = kind.full_key(key);
         let record = self.base.get(&full)?;
-        let value_of = |path: &tenor_wire::trie::Path| self.value_hash_at(path);
-        Ok(self.base.trie.prove(owner_of(&full), &full, record.as_deref(), value_of))
-    }
-
-    /// The hash of the value at a path: of a leaf that another key's walk ended at.
-    fn value_hash_at(&self, path: &tenor_wire::trie::Path) -> Option<Hash> {
-        let mut from = vec![1];
-        while let Ok(Some((full, value))) = self.base.store.next(&from, &[Kind::Idempotency as u8]) {
-            if tenor_wire::trie::Path::of(owner_of(&full), &full) == *path {
-                return Some(value_hash(&full, &value));
-            }
-            from = full;
-            from.push(0);
-        }
-        None
+        Ok(self.base.trie.prove(owner_of(&full), &full, record.as_deref()))
     }
 }
 

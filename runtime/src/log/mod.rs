@@ -9,11 +9,11 @@ mod segment;
 
 pub use record::{Kind, Record};
 
-use record::{Checksum, encode};
-use segment::Scanned;
+use record::{Checksum, PAYLOAD_MAX, decode, encode};
+use segment::{Scanned, Segment, Span};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tenor_abi::id::ChainId;
 
@@ -51,20 +51,23 @@ pub enum LogError {
     /// The folder holds another chain, a newer form, or no log.
     #[error("{0}")]
     Foreign(String),
+    /// A block that is not the next one.
+    #[error("block {given} was to be written, the next one is {next}")]
+    Order {
+        /// Height given.
+        given: u64,
+        /// Height that would be right.
+        next: u64,
+    },
+    /// A payload longer than any reader takes.
+    #[error("a record of {given} bytes was to be written, at most {PAYLOAD_MAX} are read back")]
+    TooLong {
+        /// Bytes given.
+        given: usize,
+    },
     /// An earlier write failed; what came of it is unknown until the folder is opened again.
     #[error("an earlier write to the log failed; restart to go on")]
     Poisoned,
-}
-
-/// Records of one height.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Records {
-    /// Block payload.
-    pub block: Vec<u8>,
-    /// Write set payload; none in a segment that is kept without.
-    pub writes: Option<Vec<u8>>,
-    /// Certificate payload; the newest block's comes with the next sync.
-    pub certificate: Option<Vec<u8>>,
 }
 
 /// What opening found at the end of the log.
@@ -74,17 +77,31 @@ pub struct TornTail {
     pub bytes: u64,
 }
 
+/// Where a record stands.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     segment: usize,
-    offset: u64,
+    span: Span,
 }
 
+/// The records of one height.
 #[derive(Clone, Copy, Default, Debug)]
 struct Places {
     block: Option<Place>,
     writes: Option<Place>,
     certificate: Option<Place>,
+}
+
+impl Places {
+    /// The place of a kind; votes and seals are not looked up.
+    fn of(&mut self, kind: Kind) -> Option<&mut Option<Place>> {
+        match kind {
+            Kind::Block => Some(&mut self.block),
+            Kind::Writes => Some(&mut self.writes),
+            Kind::Certificate => Some(&mut self.certificate),
+            Kind::Vote | Kind::Seal => None,
+        }
+    }
 }
 
 /// An open block log.
@@ -94,9 +111,15 @@ pub struct Log {
     chain: ChainId,
     segments: Vec<PathBuf>,
     file: File,
+    /// Bytes of the newest segment.
     length: u64,
+    /// The newest segment's last record is a seal.
+    sealed: bool,
+    /// What the next record goes on from, and where in the newest segment that ends.
     previous: Checksum,
+    after: u64,
     heights: BTreeMap<u64, Places>,
+    segment_bytes: u64,
     poisoned: bool,
 }
 
@@ -119,75 +142,101 @@ impl Log {
     /// Makes a log in a folder that has none.
     ///
     /// # Errors
-    /// [`LogError`].
+    /// [`LogError::Foreign`] when the folder holds a log already; [`LogError`] when it cannot be written.
     pub fn create(folder: &Path, chain: ChainId) -> Result<Log, LogError> {
         fs::create_dir_all(folder).map_err(io(folder.display().to_string()))?;
-        let mut log = Log {
+        if !segment::list(folder)?.is_empty() {
+            return Err(LogError::Foreign(format!("{} holds a block log already", folder.display())));
+        }
+        let first = Segment::begin(folder, chain, 0, &[0; 32])?;
+        Ok(Log {
             folder: folder.into(),
             chain,
-            segments: vec![],
-            file: tempfile_in(folder)?,
-            length: 0,
-            previous: [0; 32],
+            segments: vec![first.path],
+            file: first.file,
+            length: first.length,
+            sealed: false,
+            previous: first.checksum,
+            after: first.length,
             heights: BTreeMap::new(),
+            segment_bytes: SEGMENT_BYTES,
             poisoned: false,
-        };
-        log.begin_segment(0)?;
-        Ok(log)
+        })
     }
 
     /// Opens the log of a folder; a torn tail is cut and what is whole is synced before it is believed.
     ///
+    /// `keep` is a height that is known to have been synced, where one is known (the state store's mark): a
+    /// log that ends below it is damaged, and is left as it is.
+    ///
     /// # Errors
     /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Foreign`] for another chain.
-    pub fn open(folder: &Path, chain: ChainId) -> Result<(Log, TornTail), LogError> {
+    pub fn open(folder: &Path, chain: ChainId, keep: Option<u64>) -> Result<(Log, TornTail), LogError> {
         let segments = segment::list(folder)?;
         let Some(last) = segments.last().cloned() else {
             return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
         };
-        let mut heights: BTreeMap<u64, Places> = BTreeMap::new();
-        let (mut previous, mut kept, mut torn) = ([0; 32], 0, TornTail::default());
+        let mut heights = BTreeMap::new();
+        let mut end = Scanned::default();
         for (number, path) in segments.iter().enumerate() {
-            let is_last = *path == last;
-            let scanned = segment::scan(path, chain, (number > 0).then_some(previous), is_last)?;
-            note(&mut heights, number, &scanned);
-            previous = scanned.previous;
-            kept = scanned.whole;
-            torn.bytes = scanned.length - scanned.whole;
+            let before = (number > 0).then_some(end.previous);
+            end = segment::scan(path, chain, before, *path == last)?;
+            note(&mut heights, number, path, &end)?;
         }
-        segment::rewrite(&last, kept)?;
+        let tip = tip(&heights);
+        if keep.is_some_and(|keep| tip.is_none_or(|tip| tip < keep)) {
+            return Err(LogError::Damaged {
+                segment: segment::name(&last),
+                offset: end.whole,
+                height: tip.unwrap_or(0),
+                what: "it ends before a block that the state store has seen",
+            });
+        }
+        let file = segment::rewrite(&last, end.whole)?;
         sync_folder(folder)?;
-        let file =
-            OpenOptions::new().read(true).append(true).open(&last).map_err(io(last.display().to_string()))?;
         let log = Log {
             folder: folder.into(),
             chain,
             segments,
             file,
-            length: kept,
-            previous,
+            length: end.whole,
+            sealed: end.records.last().is_some_and(|record| record.kind == Kind::Seal),
+            previous: end.previous,
+            after: end.after,
             heights,
+            segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         };
-        Ok((log, torn))
+        Ok((log, TornTail { bytes: end.length - end.whole }))
     }
 
     /// Height of the newest block.
     pub fn tip(&self) -> Option<u64> {
-        self.heights.iter().rev().find(|(_, places)| places.block.is_some()).map(|(height, _)| *height)
+        tip(&self.heights)
     }
 
     /// Appends records; they are not durable before [`Log::sync`].
     ///
     /// # Errors
-    /// [`LogError`]; after one the log takes nothing more.
+    /// [`LogError::Order`] and [`LogError::TooLong`] before anything is written; after any other the log takes
+    /// nothing more.
     pub fn append(&mut self, records: &[Record<'_>]) -> Result<(), LogError> {
         self.refuse_poisoned()?;
+        if let Some(record) = records.iter().find(|record| record.payload.len() > PAYLOAD_MAX) {
+            return Err(LogError::TooLong { given: record.payload.len() });
+        }
+        let block = records.iter().find(|record| record.kind == Kind::Block).map(|block| block.height);
+        let next = self.tip().map(|tip| tip + 1);
+        if let (Some(given), Some(next)) = (block, next)
+            && given != next
+        {
+            return Err(LogError::Order { given, next });
+        }
         self.poisoned = true;
-        if self.length >= SEGMENT_BYTES {
-            let height = records.first().map_or(0, |record| record.height);
-            self.write(&Record { kind: Kind::Seal, height, payload: &[] })?;
-            self.file.sync_data().map_err(io("seal"))?;
+        // A segment is named by its first block, so only a block begins one.
+        if let Some(height) = block
+            && (self.sealed || self.length >= self.segment_bytes)
+        {
             self.begin_segment(height)?;
         }
         records.iter().try_for_each(|record| self.write(record))?;
@@ -207,19 +256,27 @@ impl Log {
         Ok(())
     }
 
-    /// The records of a height.
+    /// The payload of a kind at a height: of a block, its writes (none in a segment kept without) or its
+    /// certificate (the newest block's comes with the next sync).
     ///
     /// # Errors
-    /// [`LogError`] when they cannot be read.
-    pub fn read(&self, height: u64) -> Result<Option<Records>, LogError> {
-        let Some(places) = self.heights.get(&height) else { return Ok(None) };
-        let Some(block) = places.block else { return Ok(None) };
-        let payload = |place: Option<Place>| place.map(|place| self.payload(place)).transpose();
-        Ok(Some(Records {
-            block: self.payload(block)?,
-            writes: payload(places.writes)?,
-            certificate: payload(places.certificate)?,
-        }))
+    /// [`LogError::Damaged`] when it is no longer what its checksum says, [`LogError::Io`].
+    pub fn read(&self, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
+        let place = self.heights.get(&height).and_then(|places| *places.clone().of(kind)?);
+        let Some(Place { segment, span }) = place else { return Ok(None) };
+        let path = &self.segments[segment];
+        let (previous, bytes) = segment::read(path, span).map_err(io(path.display().to_string()))?;
+        match decode(&bytes, 0, &previous) {
+            Some(found) if (found.kind, found.height) == (kind, height) => {
+                Ok(Some(bytes[found.payload()].to_vec()))
+            }
+            _ => Err(LogError::Damaged {
+                segment: segment::name(path),
+                offset: span.offset,
+                height: height.saturating_sub(1),
+                what: "a record is not what its checksum says",
+            }),
+        }
     }
 
     fn refuse_poisoned(&self) -> Result<(), LogError> {
@@ -229,68 +286,62 @@ impl Log {
     fn write(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let (bytes, checksum) = encode(record, &self.previous);
         self.file.write_all(&bytes).map_err(io("write to the block log"))?;
-        let place = Place { segment: self.segments.len() - 1, offset: self.length };
+        let end = self.length + bytes.len() as u64;
+        let span = Span { after: self.after, offset: self.length, end };
+        let place = Place { segment: self.segments.len() - 1, span };
         put(&mut self.heights, record.kind, record.height, place);
-        self.length += bytes.len() as u64;
+        self.length = end;
+        self.sealed = record.kind == Kind::Seal;
         if record.kind != Kind::Writes {
-            self.previous = checksum;
+            (self.previous, self.after) = (checksum, end);
         }
         Ok(())
     }
 
     fn begin_segment(&mut self, first_height: u64) -> Result<(), LogError> {
-        let path = self.folder.join(segment::file_name(first_height));
-        let shown = path.display().to_string();
-        let header = segment::header(self.chain, first_height, &self.previous);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(io(shown.clone()))?;
-        file.write_all(&header).and_then(|()| file.sync_all()).map_err(io(shown))?;
-        sync_folder(&self.folder)?;
-        self.previous = segment::header_checksum(&header);
-        self.length = header.len() as u64;
-        self.segments.push(path);
-        self.file = file;
+        if !self.sealed {
+            self.write(&Record { kind: Kind::Seal, height: first_height, payload: &[] })?;
+        }
+        self.file.sync_data().map_err(io("seal of a segment"))?;
+        let next = Segment::begin(&self.folder, self.chain, first_height, &self.previous)?;
+        (self.previous, self.after, self.length) = (next.checksum, next.length, next.length);
+        self.segments.push(next.path);
+        self.file = next.file;
+        self.sealed = false;
         Ok(())
     }
-
-    fn payload(&self, place: Place) -> Result<Vec<u8>, LogError> {
-        let path = &self.segments[place.segment];
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(place.offset))?;
-            let mut length = [0; 4];
-            file.read_exact(&mut length)?;
-            file.seek(SeekFrom::Current(9))?;
-            let mut payload = vec![0; u32::from_le_bytes(length) as usize];
-            file.read_exact(&mut payload)?;
-            Ok(payload)
-        };
-        read().map_err(io(path.display().to_string()))
-    }
 }
 
-/// A file handle to stand in until the first segment is there.
-fn tempfile_in(folder: &Path) -> Result<File, LogError> {
-    File::open(folder).map_err(io(folder.display().to_string()))
+fn tip(heights: &BTreeMap<u64, Places>) -> Option<u64> {
+    heights.iter().rev().find(|(_, places)| places.block.is_some()).map(|(height, _)| *height)
 }
 
-fn note(heights: &mut BTreeMap<u64, Places>, segment: usize, scanned: &Scanned) {
-    for (kind, height, offset) in &scanned.records {
-        put(heights, *kind, *height, Place { segment, offset: *offset });
+/// Enters a segment's records; blocks follow one another without a gap.
+fn note(
+    heights: &mut BTreeMap<u64, Places>,
+    number: usize,
+    path: &Path,
+    scanned: &Scanned,
+) -> Result<(), LogError> {
+    for record in &scanned.records {
+        if let (Kind::Block, Some(tip)) = (record.kind, tip(heights))
+            && record.height != tip + 1
+        {
+            return Err(LogError::Damaged {
+                segment: segment::name(path),
+                offset: record.span.offset,
+                height: tip,
+                what: "a block does not follow the one before it",
+            });
+        }
+        put(heights, record.kind, record.height, Place { segment: number, span: record.span });
     }
+    Ok(())
 }
 
 fn put(heights: &mut BTreeMap<u64, Places>, kind: Kind, height: u64, place: Place) {
-    let places = heights.entry(height).or_default();
-    match kind {
-        Kind::Block => places.block = Some(place),
-        Kind::Writes => places.writes = Some(place),
-        Kind::Certificate => places.certificate = Some(place),
-        Kind::Vote | Kind::Seal => {}
+    if let Some(at) = heights.entry(height).or_default().of(kind) {
+        *at = Some(place);
     }
 }
 

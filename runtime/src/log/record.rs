@@ -65,19 +65,36 @@ pub(super) struct Found {
     pub kind: Kind,
     pub height: u64,
     pub checksum: Checksum,
+    pub offset: usize,
     pub end: usize,
+}
+
+impl Found {
+    /// Where its payload lies.
+    pub fn payload(&self) -> std::ops::Range<usize> {
+        self.offset + HEAD..self.end - TAIL
+    }
 }
 
 /// The record at an offset, if one is there whole and under the right checksum.
 pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
+    let found = recompute(bytes, offset, previous)?;
+    (found.checksum == bytes[found.end - TAIL..found.end]).then_some(found)
+}
+
+/// The record that seems to be at an offset, with the checksum it should have.
+pub(super) fn recompute(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
+    let (kind, height, end) = seems(bytes, offset)?;
+    let checksum = plain_hash(&[previous, &bytes[offset..end - TAIL]]).0;
+    Some(Found { kind, height, checksum, offset, end })
+}
+
+/// Kind, height and end of what seems to be a record at an offset, by its first bytes alone.
+pub(super) fn seems(bytes: &[u8], offset: usize) -> Option<(Kind, u64, usize)> {
     let (length, rest) = bytes.get(offset..)?.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
     let kind = Kind::of(*rest.first()?)?;
     let height = u64::from_le_bytes(*rest.get(1..)?.first_chunk::<8>()?);
     let end = offset + HEAD + length + TAIL;
-    if length > PAYLOAD_MAX || end > bytes.len() {
-        return None;
-    }
-    let checksum = plain_hash(&[previous, &bytes[offset..end - TAIL]]).0;
-    (checksum == bytes[end - TAIL..end]).then_some(Found { kind, height, checksum, end })
+    (length <= PAYLOAD_MAX && end <= bytes.len()).then_some((kind, height, end))
 }

@@ -1,9 +1,9 @@
 //! Segments: a header, then records. Reading one back, and telling a torn tail from damage.
 
-use super::record::{Checksum, Found, HEAD, Kind, TAIL, decode};
-use super::{FORMAT, LogError, io};
-use std::fs::{self, File};
-use std::io::Write;
+use super::record::{Checksum, HEAD, Kind, TAIL, decode, recompute, seems};
+use super::{FORMAT, LogError, io, sync_folder};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tenor_abi::id::ChainId;
 use tenor_wire::crypto::plain_hash;
@@ -11,29 +11,91 @@ use tenor_wire::crypto::plain_hash;
 const MAGIC: [u8; 8] = *b"TENORLOG";
 const HEADER: usize = 8 + 4 + 32 + 8 + 32;
 
+/// Where in a segment a record stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// End of the checksum that it goes on from; the header's end stands for the header's hash.
+    pub after: u64,
+    /// Its first byte.
+    pub offset: u64,
+    /// Behind its last byte.
+    pub end: u64,
+}
+
+/// A record that was found in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub kind: Kind,
+    pub height: u64,
+    pub span: Span,
+}
+
 /// What a segment holds.
+#[derive(Default)]
 pub(super) struct Scanned {
-    /// Kind, height and offset of each record.
-    pub records: Vec<(Kind, u64, u64)>,
+    pub records: Vec<Seen>,
     /// Checksum that the next record goes on from.
     pub previous: Checksum,
+    /// Where that ends.
+    pub after: u64,
     /// Bytes that are whole.
     pub whole: u64,
     /// Bytes of the file.
     pub length: u64,
 }
 
-pub(super) fn file_name(first_height: u64) -> String {
+/// A segment that was just begun.
+pub(super) struct Segment {
+    pub path: PathBuf,
+    pub file: File,
+    pub checksum: Checksum,
+    pub length: u64,
+}
+
+impl Segment {
+    /// Begins a segment, durably. It gets its name when its header is on the disk, so that a segment without
+    /// a whole header is damage and never the trace of a crash.
+    pub fn begin(
+        folder: &Path,
+        chain: ChainId,
+        first_height: u64,
+        previous: &Checksum,
+    ) -> Result<Segment, LogError> {
+        let path = folder.join(file_name(first_height));
+        let header = header(chain, first_height, previous);
+        let file = replace(&path, &header)?;
+        sync_folder(folder)?;
+        Ok(Segment { path, file, checksum: header_checksum(&header), length: header.len() as u64 })
+    }
+}
+
+/// Puts a file with these bytes, synced, in the place of whatever has this name; open for appending.
+fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
+    let shown = || path.display().to_string();
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let mut file = OpenOptions::new().append(true).create_new(true).open(&beside).map_err(io(shown()))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(shown()))?;
+    fs::rename(&beside, path).map_err(io(shown()))?;
+    Ok(file)
+}
+
+fn file_name(first_height: u64) -> String {
     format!("{first_height:020}.log")
 }
 
 /// Magic, format u32, chain id, first height u64, last checksum of the segment before.
-pub(super) fn header(chain: ChainId, first_height: u64, previous: &Checksum) -> Vec<u8> {
+fn header(chain: ChainId, first_height: u64, previous: &Checksum) -> Vec<u8> {
     [&MAGIC[..], &FORMAT.to_le_bytes(), &chain.0, &first_height.to_le_bytes(), previous].concat()
 }
 
+/// The first height that a whole header names.
+fn first_height(bytes: &[u8]) -> u64 {
+    bytes.get(44..52).and_then(<[u8]>::first_chunk).map_or(0, |height| u64::from_le_bytes(*height))
+}
+
 /// What the first record goes on from.
-pub(super) fn header_checksum(header: &[u8]) -> Checksum {
+fn header_checksum(header: &[u8]) -> Checksum {
     plain_hash(&[header]).0
 }
 
@@ -51,6 +113,11 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
     Ok(found)
 }
 
+/// A segment's name, for messages.
+pub(super) fn name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 /// Reads a segment through. Only the last one may end in something that is no record.
 pub(super) fn scan(
     path: &Path,
@@ -58,48 +125,79 @@ pub(super) fn scan(
     before: Option<Checksum>,
     is_last: bool,
 ) -> Result<Scanned, LogError> {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = name(path);
     let bytes = fs::read(path).map_err(io(path.display().to_string()))?;
     check_header(&bytes, chain, before, &name)?;
     let mut scanned = Scanned {
         records: vec![],
         previous: header_checksum(&bytes[..HEADER]),
+        after: HEADER as u64,
         whole: HEADER as u64,
         length: bytes.len() as u64,
     };
-    let mut last_block: Option<(u64, Checksum, bool)> = None;
-    let mut at = HEADER;
-    while at < bytes.len() {
+    while scanned.whole < scanned.length {
+        let at = scanned.whole as usize;
         let Some(found) = decode(&bytes, at, &scanned.previous) else {
-            let height = scanned.records.last().map_or(0, |(_, height, _)| *height);
+            // A certificate may come with the block after its own, also across two segments.
+            let first = first_height(&bytes).saturating_sub(1);
+            let height = scanned.records.last().map_or(first, |record| record.height);
             let damaged = |what| LogError::Damaged { segment: name.clone(), offset: at as u64, height, what };
             if !is_last {
                 return Err(damaged("a record is not what its checksum says"));
             }
-            if let Some(offset) = valid_after(&bytes, at, &scanned.previous) {
-                let _ = offset;
+            if is_followed(&bytes, at, &scanned.previous, height) {
                 return Err(damaged("a record is not what its checksum says, and whole records follow"));
             }
             break;
         };
-        match found.kind {
-            Kind::Block => last_block = Some((at as u64, scanned.previous, false)),
-            Kind::Writes => last_block = last_block.map(|(offset, previous, _)| (offset, previous, true)),
-            _ => {}
-        }
-        scanned.records.push((found.kind, found.height, at as u64));
+        let span = Span { after: scanned.after, offset: at as u64, end: found.end as u64 };
+        scanned.records.push(Seen { kind: found.kind, height: found.height, span });
         if found.kind != Kind::Writes {
-            scanned.previous = found.checksum;
+            (scanned.previous, scanned.after) = (found.checksum, span.end);
         }
-        at = found.end;
-        scanned.whole = at as u64;
+        scanned.whole = span.end;
     }
-    // A block and its writes are synced together; a block alone at the end was never acknowledged.
-    if let (true, Some((offset, previous, false))) = (is_last, last_block) {
-        scanned.records.retain(|(_, _, at)| *at < offset);
-        (scanned.previous, scanned.whole) = (previous, offset);
+    if is_last {
+        drop_unfinished(&bytes, &mut scanned);
     }
     Ok(scanned)
+}
+
+/// A block and its writes are synced together: a block that ends the log without writes was never
+/// acknowledged.
+fn drop_unfinished(bytes: &[u8], scanned: &mut Scanned) {
+    let Some(at) = scanned.records.iter().rposition(|record| record.kind == Kind::Block) else { return };
+    if scanned.records[at..].iter().any(|record| record.kind == Kind::Writes) {
+        return;
+    }
+    let span = scanned.records[at].span;
+    scanned.records.truncate(at);
+    (scanned.previous, scanned.after) = (checksum_at(bytes, span.after), span.after);
+    scanned.whole = span.offset;
+}
+
+/// The checksum that ends at an offset.
+fn checksum_at(bytes: &[u8], after: u64) -> Checksum {
+    let before = &bytes[..after as usize];
+    match before.last_chunk::<TAIL>() {
+        Some(checksum) if before.len() > HEADER => *checksum,
+        _ => header_checksum(before),
+    }
+}
+
+/// The bytes of a record and the checksum that it goes on from.
+pub(super) fn read(path: &Path, span: Span) -> std::io::Result<(Checksum, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let mut part = |from: u64, end: u64| -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (end - from) as usize];
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    };
+    let is_first = span.after == HEADER as u64;
+    let before = part(if is_first { 0 } else { span.after - TAIL as u64 }, span.after)?;
+    let previous = before.try_into().unwrap_or_else(|header: Vec<u8>| header_checksum(&header));
+    Ok((previous, part(span.offset, span.end)?))
 }
 
 fn check_header(bytes: &[u8], chain: ChainId, before: Option<Checksum>, name: &str) -> Result<(), LogError> {
@@ -116,7 +214,12 @@ fn check_header(bytes: &[u8], chain: ChainId, before: Option<Checksum>, name: &s
     if bytes[12..44] != chain.0 {
         return Err(LogError::Foreign(format!("segment {name} is of another chain")));
     }
-    match before {
+    if name != file_name(first_height(bytes)) {
+        return Err(damaged("its name is not that of its first height"));
+    }
+    // Nothing goes before the first height; a log whose old segments were deleted begins anywhere.
+    let expected = before.or((first_height(bytes) == 0).then_some([0; 32]));
+    match expected {
         Some(previous) if bytes[52..HEADER] != previous => {
             Err(damaged("it does not follow the segment before it"))
         }
@@ -126,31 +229,27 @@ fn check_header(bytes: &[u8], chain: ChainId, before: Option<Checksum>, name: &s
 
 /// Whether a whole record stands anywhere after a bad one: then the bad one is no torn tail.
 ///
-/// A record's checksum goes on from the one before it, whose checksum stands right in front of it, or from
-/// the last good one where only `writes` lie between.
-fn valid_after(bytes: &[u8], bad: usize, last_good: &Checksum) -> Option<usize> {
-    (bad + 1..bytes.len().saturating_sub(HEAD + TAIL - 1)).find(|&offset| {
-        let adjacent = bytes[..offset].last_chunk::<32>();
-        let found = |previous: &Checksum| -> Option<Found> { decode(bytes, offset, previous) };
-        plausible(bytes, offset) && (found(last_good).is_some() || adjacent.and_then(found).is_some())
+/// A record goes on from the checksum in front of it; or, where `writes` lie between, from the last good one;
+/// or, where only the bad one's checksum is bad, from the one that it should have.
+fn is_followed(bytes: &[u8], bad: usize, last_good: &Checksum, height: u64) -> bool {
+    let should = recompute(bytes, bad, last_good).map(|found| found.checksum);
+    // As many blocks as the rest has room for; this also keeps zeros from looking like records.
+    let heights = height..=height + (bytes.len() - bad) as u64 / (HEAD + TAIL) as u64 + 1;
+    (bad + 1..bytes.len()).any(|offset| {
+        let seems = seems(bytes, offset).is_some_and(|(_, height, _)| heights.contains(&height));
+        let before = bytes[..offset].last_chunk::<TAIL>();
+        seems
+            && [before, Some(last_good), should.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|previous| decode(bytes, offset, previous).is_some())
     })
-}
-
-/// A quick look before hashing: kind and length could be those of a record.
-fn plausible(bytes: &[u8], offset: usize) -> bool {
-    let Some(head) = bytes[offset..].first_chunk::<HEAD>() else { return false };
-    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-    head[4] <= Kind::Seal as u8 && head[11] == 0 && head[12] == 0 && length <= bytes.len() - offset
 }
 
 /// Writes the whole part of a segment anew and syncs it: what was only in the page cache when the process
 /// before died may not be on the disk, and a sync that failed then is not told again.
-pub(super) fn rewrite(path: &Path, whole: u64) -> Result<(), LogError> {
-    let shown = || path.display().to_string();
-    let mut bytes = fs::read(path).map_err(io(shown()))?;
+pub(super) fn rewrite(path: &Path, whole: u64) -> Result<File, LogError> {
+    let mut bytes = fs::read(path).map_err(io(path.display().to_string()))?;
     bytes.truncate(whole as usize);
-    let beside = path.with_extension("rewrite");
-    let mut file = File::create(&beside).map_err(io(shown()))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io(shown()))?;
-    fs::rename(&beside, path).map_err(io(shown()))
+    replace(path, &bytes)
 }

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -25,10 +26,15 @@ impl FolderLock {
         let path = folder.join(FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut pid = String::new();
-            file.read_to_string(&mut pid).map_err(io)?;
-            return Err(StoreError::InUse { folder: folder.display().to_string(), pid: pid.trim().into() });
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(io)?;
+                let pid = if pid.is_empty() { "unknown".into() } else { pid };
+                return Err(StoreError::InUse { folder: folder.display().to_string(), pid });
+            }
+            Err(error) => return Err(io(error.into())),
         }
         file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(io)?;
         write!(file, "{}", std::process::id()).map_err(io)?;

@@ -17,6 +17,9 @@ impl Store for MemoryStore {
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError> {
+        if from >= end {
+            return Ok(None);
+        }
         let mut range = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end)));
         Ok(range.next().map(|(key, value)| (key.clone(), value.clone())))
     }

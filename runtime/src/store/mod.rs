@@ -59,7 +59,7 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    /// The first row at or after `from` and before `end`.
+    /// The first row at or after `from` and before `end`; none when `end` is not above `from`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -74,7 +74,7 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn flush(&mut self) -> Result<(), StoreError>;
-    /// The durable mark, if there is one.
+    /// How far it has come; just after opening, how far it durably has.
     ///
     /// # Errors
     /// [`StoreError`].

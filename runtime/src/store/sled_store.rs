@@ -7,6 +7,7 @@
 
 use super::{Mark, Row, Store, StoreError, WriteSet};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -14,21 +15,30 @@ use tenor_abi::codec;
 
 /// Bytes of sled's page cache.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// Rows that may wait in memory before they are written.
+/// Rows, and bytes of them, that may wait in memory before they are written.
 const WAITING_ROWS_MAX: usize = 20_000;
-/// Rows of one batch.
+const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Rows, and bytes of them, after which a batch is cut.
 const BATCH_ROWS: usize = 2_000;
+const BATCH_BYTES: usize = 1024 * 1024;
 /// How often and how long opening waits for a lock that is being given back.
 const LOCK_TRIES: u32 = 400;
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(5);
-/// Key of the mark; record kinds begin at 1.
-const MARK_KEY: &[u8] = &[0];
+/// The sled tree and the key that hold the mark, apart from the rows.
+const MARK: &str = "mark";
 
 /// Rows in a sled tree.
 pub struct SledStore {
     db: sled::Db,
+    marks: sled::Tree,
+    /// Applied and not yet written; kept until it is durable, so that a failed write takes nothing away.
     waiting: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    waiting_bytes: usize,
     waiting_mark: Option<Mark>,
+}
+
+fn bytes_of(key: &[u8], value: Option<&Vec<u8>>) -> usize {
+    key.len() + value.map_or(0, Vec::len)
 }
 
 impl std::fmt::Debug for SledStore {
@@ -41,10 +51,10 @@ impl std::fmt::Debug for SledStore {
 fn guarded<T>(what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) if error.kind() == std::io::ErrorKind::StorageFull => {
-            Err(StoreError::Full(error.to_string()))
-        }
-        Ok(Err(sled::Error::Io(error))) => Err(StoreError::Io(format!("{what}: {error}"))),
+        Ok(Err(sled::Error::Io(error))) => Err(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(error.to_string()),
+            _ => StoreError::Io(format!("{what}: {error}")),
+        }),
         Ok(Err(error)) => Err(StoreError::Damaged(format!("{what}: {error}"))),
         Err(_) => Err(StoreError::Damaged(format!("{what}: the database gave up"))),
     }
@@ -62,35 +72,44 @@ impl SledStore {
             // A sled that was just dropped in this process gives its lock back from a thread of its own.
             let opened = guarded("open", || Ok(config.open()))?;
             match opened {
-                Err(sled::Error::Io(error))
-                    if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES =>
-                {
+                Err(sled::Error::Io(error)) if error.kind() == ErrorKind::Other && tries < LOCK_TRIES => {
                     tries += 1
                 }
                 opened => break guarded("open", || opened)?,
             }
             std::thread::sleep(LOCK_WAIT);
         };
-        Ok(SledStore { db, waiting: BTreeMap::new(), waiting_mark: None })
+        let marks = guarded("open", || db.open_tree(MARK))?;
+        Ok(SledStore { db, marks, waiting: BTreeMap::new(), waiting_bytes: 0, waiting_mark: None })
     }
 
-    fn write_waiting(&mut self) -> Result<(), StoreError> {
-        let rows: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
-        for chunk in rows.chunks(BATCH_ROWS) {
-            let mut batch = sled::Batch::default();
-            for (key, value) in chunk {
-                match value {
-                    Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                    None => batch.remove(key.as_slice()),
-                }
+    /// Writes and syncs the waiting rows in key order, in bounded batches.
+    fn write_rows(&self) -> Result<(), StoreError> {
+        let (mut batch, mut rows, mut bytes) = (sled::Batch::default(), 0, 0);
+        for (key, value) in &self.waiting {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
             }
-            guarded("write", || self.db.apply_batch(batch))?;
+            rows += 1;
+            bytes += bytes_of(key, value.as_ref());
+            if rows == BATCH_ROWS || bytes >= BATCH_BYTES {
+                guarded("write", || self.db.apply_batch(std::mem::take(&mut batch)))?;
+                (rows, bytes) = (0, 0);
+            }
         }
-        guarded("flush", || self.db.flush())?;
-        if let Some(mark) = self.waiting_mark.take() {
-            guarded("mark", || self.db.insert(MARK_KEY, codec::encode(&mark)))?;
-            guarded("flush", || self.db.flush())?;
-        }
+        guarded("write", || self.db.apply_batch(batch))?;
+        guarded("flush", || self.db.flush()).map(|_| ())
+    }
+
+    /// Writes what waits: first the rows, then, when they are durable, the mark.
+    fn write_waiting(&mut self) -> Result<(), StoreError> {
+        let Some(mark) = self.waiting_mark else { return Ok(()) };
+        self.write_rows()?;
+        guarded("mark", || self.marks.insert(MARK, codec::encode(&mark)))?;
+        guarded("flush", || self.marks.flush())?;
+        self.waiting.clear();
+        (self.waiting_bytes, self.waiting_mark) = (0, None);
         Ok(())
     }
 }
@@ -104,6 +123,9 @@ impl Store for SledStore {
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError> {
+        if from >= end {
+            return Ok(None);
+        }
         let mut stored = self.db.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(end)));
         let mut below = guarded("scan", || stored.next().transpose())?;
         let mut waiting =
@@ -128,9 +150,13 @@ impl Store for SledStore {
     }
 
     fn apply(&mut self, writes: &WriteSet, mark: Mark) -> Result<(), StoreError> {
-        self.waiting.extend(writes.rows().iter().cloned());
+        for (key, value) in writes.rows() {
+            self.waiting_bytes += bytes_of(key, value.as_ref());
+            self.waiting.insert(key.clone(), value.clone());
+        }
         self.waiting_mark = Some(mark);
-        if self.waiting.len() > WAITING_ROWS_MAX { self.write_waiting() } else { Ok(()) }
+        let room = self.waiting.len() <= WAITING_ROWS_MAX && self.waiting_bytes <= WAITING_BYTES_MAX;
+        if room { Ok(()) } else { self.write_waiting() }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
@@ -141,7 +167,7 @@ impl Store for SledStore {
         if let Some(mark) = self.waiting_mark {
             return Ok(Some(mark));
         }
-        let stored = guarded("read", || self.db.get(MARK_KEY))?;
+        let stored = guarded("read", || self.marks.get(MARK))?;
         let read = |bytes: sled::IVec| {
             codec::decode_own(&bytes).map_err(|error| StoreError::Damaged(format!("mark: {error}")))
         };
@@ -154,39 +180,137 @@ mod tests {
     use super::super::MemoryStore;
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
     use tenor_abi::id::Hash;
 
-    fn rows(store: &dyn Store) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let (mut rows, mut from) = (vec![], vec![1]);
-        while let Some((key, value)) = store.next(&from, &[255]).unwrap() {
+    fn rows(store: &dyn Store) -> Result<Vec<Row>, StoreError> {
+        let (mut rows, mut from) = (vec![], vec![]);
+        while let Some((key, value)) = store.next(&from, &[255])? {
+            assert_eq!(store.get(&key)?, Some(value.clone()));
             from = [key.as_slice(), &[0]].concat();
             rows.push((key, value));
         }
-        rows
+        Ok(rows)
+    }
+
+    fn mark(height: u64) -> Mark {
+        Mark { height, root: Hash([height as u8; 32]) }
+    }
+
+    /// What happens after a block.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Then {
+        GoOn,
+        Flush,
+        Reopen,
+        /// The process ends with the rows written and the mark not.
+        CrashBeforeMark,
+        /// The process ends with everything since the last flush in memory.
+        CrashBeforeRows,
+    }
+
+    fn then() -> impl Strategy<Value = Then> {
+        use Then::*;
+        prop::sample::select(vec![GoOn, Flush, Reopen, CrashBeforeMark, CrashBeforeRows])
+    }
+
+    fn block() -> impl Strategy<Value = WriteSet> {
+        let key = prop::collection::vec(1u8..6, 1..3);
+        prop::collection::btree_map(key, any::<Option<u8>>(), 0..10)
+            .prop_map(|rows| WriteSet::new(rows.into_iter().map(|(k, v)| (k, v.map(|v| vec![v]))).collect()))
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn sled_reads_like_memory_also_after_reopening(
-            blocks in prop::collection::vec((prop::collection::btree_map(prop::collection::vec(1u8..6, 1..3), any::<Option<u8>>(), 0..10), any::<bool>()), 1..8),
-        ) {
+        fn sled_reads_like_memory_also_after_crashes(steps in prop::collection::vec((block(), then()), 1..8)) {
             let folder = tempfile::tempdir().unwrap();
             let (mut memory, mut disk) = (MemoryStore::default(), SledStore::open(folder.path()).unwrap());
-            for (height, (block, reopen)) in blocks.into_iter().enumerate() {
-                let writes = WriteSet::new(block.into_iter().map(|(k, v)| (k, v.map(|v| vec![v]))).collect());
-                let mark = Mark { height: height as u64, root: Hash([height as u8; 32]) };
-                memory.apply(&writes, mark).unwrap();
-                disk.apply(&writes, mark).unwrap();
-                prop_assert_eq!(rows(&disk), rows(&memory));
-                if reopen {
-                    disk.flush().unwrap();
-                    drop(disk);
-                    disk = SledStore::open(folder.path()).unwrap();
-                    prop_assert_eq!(disk.mark().unwrap(), Some(mark));
-                    prop_assert_eq!(rows(&disk), rows(&memory));
+            let blocks: Vec<WriteSet> = steps.iter().map(|(block, _)| block.clone()).collect();
+            let mut durable = None;
+            for (height, (block, then)) in (0u64..).zip(&steps) {
+                memory.apply(block, mark(height)).unwrap();
+                disk.apply(block, mark(height)).unwrap();
+                prop_assert_eq!(rows(&disk).unwrap(), rows(&memory).unwrap());
+                prop_assert!(rows(&memory).unwrap().iter().all(|(key, _)| memory.next(key, key).unwrap().is_none()));
+                match then {
+                    Then::GoOn => continue,
+                    Then::Flush | Then::Reopen => {
+                        disk.flush().unwrap();
+                        durable = Some(height);
+                    }
+                    Then::CrashBeforeMark => disk.write_rows().unwrap(),
+                    Then::CrashBeforeRows => {}
                 }
+                if *then == Then::Flush {
+                    continue;
+                }
+                drop(disk);
+                disk = SledStore::open(folder.path()).unwrap();
+                prop_assert_eq!(disk.mark().unwrap(), durable.map(mark));
+                // What came after the mark is done again, as from the log.
+                for again in durable.map_or(0, |durable| durable + 1)..=height {
+                    disk.apply(&blocks[again as usize], mark(again)).unwrap();
+                }
+                prop_assert_eq!(rows(&disk).unwrap(), rows(&memory).unwrap());
+                prop_assert_eq!(disk.mark().unwrap(), Some(mark(height)));
             }
         }
+    }
+
+    fn filled(folder: &Path) -> Vec<Row> {
+        let mut store = SledStore::open(folder).unwrap();
+        let rows: Vec<_> = (1..=200u8).map(|key| (vec![key], Some(vec![key; 2_000]))).collect();
+        store.apply(&WriteSet::new(rows.clone()), mark(0)).unwrap();
+        store.flush().unwrap();
+        rows.into_iter().map(|(key, value)| (key, value.unwrap())).collect()
+    }
+
+    #[test]
+    fn a_store_that_was_flushed_holds_batches_of_any_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(folder.path()).unwrap();
+        let large = |key: u8| (vec![key], Some(vec![key; BATCH_BYTES]));
+        let small = |key: u32| ([&[9], &key.to_be_bytes()[..]].concat(), Some(vec![1]));
+        let rows_in: Vec<_> = (1..4).map(large).chain((0..2 * BATCH_ROWS as u32 + 1).map(small)).collect();
+        store.apply(&WriteSet::new(rows_in.clone()), mark(0)).unwrap();
+        store.flush().unwrap();
+        assert!(store.waiting.is_empty());
+        let stored: Vec<_> =
+            rows(&store).unwrap().into_iter().map(|(key, value)| (key, Some(value))).collect();
+        assert_eq!(stored, rows_in);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(folder.path()).unwrap();
+        let block = WriteSet::new(vec![(vec![1], Some(vec![7; WAITING_BYTES_MAX / 2]))]);
+        store.apply(&block, mark(0)).unwrap();
+        assert_eq!(store.waiting.len(), 1);
+        store.apply(&block, mark(1)).unwrap();
+        assert!(store.waiting.is_empty(), "it was written");
+        assert_eq!(store.mark().unwrap(), Some(mark(1)));
+    }
+
+    #[test]
+    fn a_damaged_folder_is_an_answer_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = filled(folder.path());
+        let read = || SledStore::open(folder.path()).and_then(|store| Ok((store.mark()?, rows(&store)?)));
+        assert_eq!(read().unwrap(), (Some(mark(0)), expected.clone()));
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut noticed = 0;
+        for path in files.iter().filter(|path| path.is_file()) {
+            let whole = fs::read(path).unwrap();
+            for part in [whole.len() / 3, whole.len() / 2] {
+                let mut wrong = whole.clone();
+                wrong[part..].iter_mut().for_each(|byte| *byte ^= 0x55);
+                fs::write(path, &wrong).unwrap();
+                noticed += usize::from(!read().is_ok_and(|read| read == (Some(mark(0)), expected.clone())));
+                fs::write(path, &whole).unwrap();
+            }
+        }
+        assert!(noticed > 0, "no damage was done to anything that is read");
     }
 }

@@ -48,3 +48,35 @@ impl WriteSet {
         hash(tag::WRITES, &[&self.to_bytes()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_write_set_is_read_back_from_its_one_form(rows in prop::collection::btree_map(any::<Vec<u8>>(), any::<Option<Vec<u8>>>(), 0..8)) {
+            let writes = WriteSet::new(rows.into_iter().collect());
+            prop_assert_eq!(WriteSet::from_bytes(&writes.to_bytes()), Ok(writes));
+        }
+    }
+
+    #[test]
+    fn rows_that_do_not_ascend_are_no_write_set() {
+        for keys in [[2u8, 1], [1, 1]] {
+            let rows: Vec<Change> = keys.map(|key| (vec![key], None)).to_vec();
+            assert_eq!(WriteSet::from_bytes(&codec::encode(&rows)), Err(CodecError::NotCanonical));
+        }
+    }
+
+    #[test]
+    fn bytes_and_hash_are_golden() {
+        let writes = WriteSet::new(vec![(vec![5, 1], Some(vec![7])), (vec![5, 2], None)]);
+        assert_eq!(writes.to_bytes(), [2, 2, 5, 1, 1, 1, 7, 2, 5, 2, 0]);
+        assert_eq!(
+            writes.hash().to_string(),
+            "hash1zpyl3smk8fqtsculdmq02tuvs4zvk623xh524rmw7pzn5q45whfsaxrw8r"
+        );
+    }
+}

@@ -27,9 +27,29 @@ pub fn root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash 
 ///
 /// One peak stands for each bit of the count that is set. Its root is that of [`root`] over the same leaves.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Mmr {
     count: u64,
     peaks: Vec<Hash>,
+}
+
+/// A list tree's bytes before its peaks were counted.
+#[derive(Deserialize)]
+struct Parts {
+    count: u64,
+    peaks: Vec<Hash>,
+}
+
+impl TryFrom<Parts> for Mmr {
+    type Error = &'static str;
+    fn try_from(Parts { count, peaks }: Parts) -> Result<Mmr, &'static str> {
+        let whole = peaks.len() as u64 == u64::from(count.count_ones());
+        if whole {
+            Ok(Mmr { count, peaks })
+        } else {
+            Err("a list tree has one peak for each bit of its count")
+        }
+    }
 }
 
 impl Mmr {
@@ -43,9 +63,8 @@ impl Mmr {
         let mut node = leaf_hash(tags, leaf);
         // Each trailing one of the count is a full subtree of the new one's size to its left.
         for _ in 0..self.count.trailing_ones() {
-            if let Some(left) = self.peaks.pop() {
-                node = node_hash(tags, &left, &node);
-            }
+            let left = self.peaks.pop().expect("there is one peak for each bit of the count");
+            node = node_hash(tags, &left, &node);
         }
         self.peaks.push(node);
         self.count += 1;
@@ -140,7 +159,10 @@ fn largest_power_below(count: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::plain_hash;
+    use alloc::string::ToString;
     use proptest::prelude::*;
+    use tenor_abi::codec::{self, CodecError};
     use tenor_abi::tag;
 
     fn naive(leaves: &[&[u8]]) -> Hash {
@@ -176,5 +198,58 @@ mod tests {
             }
             prop_assert_eq!(ListProof::of(tag::ITEMS, &list, list.len() as u64), None);
         }
+
+        #[test]
+        fn a_changed_proof_shows_nothing(count in 1u64..40, index: prop::sample::Index, at: prop::sample::Index, mask in 1u8..) {
+            let leaves: Vec<[u8; 8]> = (0..count).map(u64::to_le_bytes).collect();
+            let list: Vec<&[u8]> = leaves.iter().map(<[u8; 8]>::as_slice).collect();
+            let (place, whole) = (index.index(list.len()), naive(&list));
+            let proof = ListProof::of(tag::ITEMS, &list, place as u64).unwrap();
+            let mut bytes = codec::encode(&proof);
+            let byte = at.index(bytes.len());
+            bytes[byte] ^= mask;
+            if let Ok(changed) = codec::decode::<ListProof>(&bytes, 1 << 12) {
+                // The length is not shown by the proof, only used: whoever verifies compares it.
+                let shows = changed.count == count && changed.verify(tag::ITEMS, list[place], &whole);
+                prop_assert!(!shows, "byte {}", byte);
+            }
+        }
+
+        #[test]
+        fn a_tree_goes_on_after_its_bytes(before in 0u64..40, after in 0u64..40) {
+            let mut tree = Mmr::default();
+            (0..before).for_each(|leaf| tree.push(tag::HISTORY, &leaf.to_le_bytes()));
+            let mut read: Mmr = codec::decode(&codec::encode(&tree), 1 << 12).unwrap();
+            (before..before + after).for_each(|leaf| {
+                tree.push(tag::HISTORY, &leaf.to_le_bytes());
+                read.push(tag::HISTORY, &leaf.to_le_bytes());
+            });
+            prop_assert_eq!((read.count(), read.root(tag::HISTORY)), (before + after, tree.root(tag::HISTORY)));
+        }
+    }
+
+    #[test]
+    fn a_tree_with_a_peak_too_few_or_too_many_is_no_tree() {
+        for (count, peaks) in [(0u64, 1), (3, 1), (4, 2), (u64::MAX, 63)] {
+            let bytes = codec::encode(&(count, alloc::vec![Hash([1; 32]); peaks]));
+            assert_eq!(codec::decode::<Mmr>(&bytes, 1 << 12), Err(CodecError::Malformed), "{count}, {peaks}");
+        }
+    }
+
+    #[test]
+    fn roots_and_bytes_are_golden() {
+        let leaves: Vec<[u8; 8]> = (0..7u64).map(u64::to_le_bytes).collect();
+        let list: Vec<&[u8]> = leaves.iter().map(<[u8; 8]>::as_slice).collect();
+        let mut tree = Mmr::default();
+        list.iter().for_each(|leaf| tree.push(tag::HISTORY, leaf));
+        let proof = ListProof::of(tag::ITEMS, &list, 4).unwrap();
+        let bytes = plain_hash(&[&codec::encode(&(tree, proof))]);
+        assert_eq!(
+            [root(tag::ITEMS, list.into_iter()), bytes].map(|hash| hash.to_string()),
+            [
+                "hash1lspuamejv3gcfkyd30vsqyy3qs465qz6h65zftx8x83pqtnkjqms6cmjnh",
+                "hash1t0rcq9re36xpcre0nz5pvyfat3qphhhte3ed4s9chwy804cjsfsqqq58rf"
+            ]
+        );
     }
 }
