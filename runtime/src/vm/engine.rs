@@ -1,79 +1,101 @@
 //! The wasm engine: instrumented modules, compiled once, a fresh instance for each call.
 
-use super::instrument::{GAS, MEMORY, STACK, instrument};
+use super::admit::MEMORY;
+use super::host::{self, Ended};
+use super::instrument::{GAS, GROWTH, GROWTH_DENIED, STACK, instrument};
 use super::limit::LIMITS;
 use super::price;
-use super::session::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
+use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
-use tenor_abi::host::{self, Context, HostFunction};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tenor_abi::host::Context;
 use tenor_abi::id::CodeHash;
-use tenor_abi::limit::{
-    ANSWER_BYTES_MAX, EVENT_BYTES_MAX, REQUEST_BYTES_MAX, STORAGE_KEY_BYTES_MAX, STORAGE_VALUE_BYTES_MAX,
-};
 use tenor_abi::refusal::Failure;
 use wasmtime::{
-    Caller, Config, Global, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, OptLevel,
-    PoolingAllocationConfig, Store, Trap, Val,
+    Config, Extern, Global, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, ModuleExport,
+    OptLevel, PoolingAllocationConfig, Store, Trap, Val,
 };
 
-/// Bytes of native stack that wasm may use: our own depth limit comes first.
+/// Bytes of native stack that wasm may use. A slot of [`LIMITS`]`.stack_slots` stands for 64 bytes of it, so
+/// our own depth limit comes first; a thread that calls contracts needs this much and what the host needs.
 const NATIVE_STACK_BYTES: usize = 1024 * 1024;
 /// Instances at the same time: one executes, some look.
 const INSTANCES: u32 = 64;
-
-scoped_tls_hkt::scoped_thread_local! {
-    /// What the running call can reach. wasmtime's store holds nothing that borrows, so the session is lent
-    /// to the thread for the time of the call.
-    static mut SESSION: for<'a> &'a mut (dyn Session + 'a)
-}
+/// Bytes at the start of an instance's memory that are cleared by writing instead of given back to the system.
+const KEPT_BYTES: usize = 128 * 1024;
+/// Compiled modules that are kept; the one that was used longest ago makes room.
+const MODULES_MAX: usize = 1_024;
 
 /// The wasm engine.
 pub struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<Frame>,
-    loaded: Mutex<BTreeMap<CodeHash, Arc<InstancePre<Frame>>>>,
+    cache: Mutex<Cache>,
 }
 
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Engine")
-    }
+/// Compiled modules by code hash, with the time of their last use on a clock of uses.
+#[derive(Default)]
+struct Cache {
+    uses: u64,
+    modules: BTreeMap<CodeHash, (u64, Arc<Loaded>)>,
+}
+
+/// A compiled module, and where in it everything is that a call needs.
+struct Loaded {
+    pre: InstancePre<Frame>,
+    memory: ModuleExport,
+    gas: ModuleExport,
+    stack: ModuleExport,
+    growth: ModuleExport,
+    calls: BTreeMap<String, ModuleExport>,
 }
 
 /// One call: its argument, what it said, why it ended.
-struct Frame {
-    context: Context,
-    argument: Vec<u8>,
-    answer: Vec<u8>,
-    refusal: Option<(u16, Vec<u8>)>,
-    ended: Option<HostError>,
-    handles: Option<Handles>,
+pub(super) struct Frame {
+    pub(super) context: Context,
+    pub(super) argument: Vec<u8>,
+    pub(super) answer: Vec<u8>,
+    pub(super) refusal: Option<(u16, Vec<u8>)>,
+    pub(super) ended: Option<Ended>,
+    pub(super) handles: Option<Handles>,
 }
 
+/// What the host touches of an instance, found once for each call.
 #[derive(Clone, Copy)]
-struct Handles {
-    memory: Memory,
-    gas: Global,
+pub(super) struct Handles {
+    pub(super) memory: Memory,
+    pub(super) gas: Global,
     stack: Global,
-    full: Global,
+    growth: Global,
 }
 
-/// The one configuration of wasmtime.
-fn config() -> Config {
+/// The one configuration of wasmtime. It is local: whatever it says, an admitted module ends the same.
+fn config(native_stack_bytes: usize) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(INSTANCES)
         .total_memories(INSTANCES)
         .total_tables(INSTANCES)
         .max_memory_size(LIMITS.memory_pages as usize * 65536)
-        .table_elements(LIMITS.table as usize);
+        .table_elements(LIMITS.table as usize)
+        .linear_memory_keep_resident(KEPT_BYTES)
+        .table_keep_resident(KEPT_BYTES)
+        .max_unused_warm_slots(INSTANCES);
     let mut config = Config::new();
     config
+        .wasm_simd(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_value(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_tail_call(false)
+        .wasm_extended_const(false)
         .cranelift_opt_level(OptLevel::Speed)
-        .max_wasm_stack(NATIVE_STACK_BYTES)
+        .max_wasm_stack(native_stack_bytes)
+        .memory_init_cow(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .generate_address_map(false)
         .wasm_backtrace_max_frames(None);
     config
 }
@@ -82,118 +104,196 @@ fn broken(error: impl std::fmt::Display) -> Fault {
     Fault::Engine(format!("{error:#}"))
 }
 
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
 impl Engine {
     /// An engine without modules.
     ///
     /// # Errors
     /// [`Fault::Engine`] when this machine cannot run wasm.
     pub fn new() -> Result<Engine, Fault> {
-        let engine = wasmtime::Engine::new(&config()).map_err(broken)?;
+        Engine::with_native_stack(NATIVE_STACK_BYTES)
+    }
+
+    fn with_native_stack(bytes: usize) -> Result<Engine, Fault> {
+        let engine = wasmtime::Engine::new(&config(bytes)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
-        link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker, loaded: Mutex::new(BTreeMap::new()) })
+        host::link(&mut linker).map_err(broken)?;
+        Ok(Engine { engine, linker, cache: Mutex::new(Cache::default()) })
     }
 
-    fn find(&self, code: &CodeHash) -> Result<Arc<InstancePre<Frame>>, Fault> {
-        let loaded = self.loaded.lock().map_err(broken)?;
-        loaded.get(code).cloned().ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))
+    fn cache(&self) -> Result<MutexGuard<'_, Cache>, Fault> {
+        self.cache.lock().map_err(broken)
     }
 
-    fn run(
-        &self,
-        pre: &InstancePre<Frame>,
-        export: &str,
-        frame: Frame,
-        gas: u64,
-    ) -> Result<CallReport, Fault> {
+    fn find(&self, code: &CodeHash) -> Result<Arc<Loaded>, Fault> {
+        self.cache()?.find(code).ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))
+    }
+
+    fn run(&self, loaded: &Loaded, export: &str, frame: Frame, gas: u64) -> Result<CallReport, Fault> {
+        let failed = |failure, text, gas_used| {
+            Ok(CallReport { outcome: CallOutcome::Failed(failure, text), gas_used })
+        };
+        let Some(start) = gas.checked_sub(price::INSTANCE) else {
+            return failed(Failure::OutOfGas, "no gas for an instance".into(), gas);
+        };
+        let Some(call) = loaded.calls.get(export) else {
+            return failed(Failure::HostRule, format!("the module has no call `{export}`"), price::INSTANCE);
+        };
+        let start = i64::try_from(start).unwrap_or(i64::MAX);
         let mut store = Store::new(&self.engine, frame);
-        let instance = pre.instantiate(&mut store).map_err(broken)?;
-        let global = |store: &mut Store<Frame>, name| {
-            instance.get_global(store, name).ok_or_else(|| Fault::Engine(format!("no {name}")))
-        };
-        let memory =
-            instance.get_memory(&mut store, "memory").ok_or_else(|| Fault::Engine("no memory".into()))?;
-        let handles = Handles {
-            memory,
-            gas: global(&mut store, GAS)?,
-            stack: global(&mut store, STACK)?,
-            full: global(&mut store, MEMORY)?,
-        };
+        let instance = loaded.pre.instantiate(&mut store).map_err(broken)?;
+        let handles = loaded.handles(&instance, &mut store)?;
         store.data_mut().handles = Some(handles);
-        let limit = i64::try_from(gas).unwrap_or(i64::MAX);
-        let start = limit - price::INSTANCE as i64;
-        if start < 0 {
-            return Ok(CallReport {
-                outcome: CallOutcome::Failed(Failure::OutOfGas, "no gas for an instance".into()),
-                gas_used: gas,
-            });
-        }
         handles.gas.set(&mut store, Val::I64(start)).map_err(broken)?;
-        let Ok(function) = instance.get_typed_func::<(), i32>(&mut store, export) else {
-            let text = format!("the module has no call `{export}`");
-            return Ok(CallReport {
-                outcome: CallOutcome::Failed(Failure::HostRule, text),
-                gas_used: price::INSTANCE,
-            });
-        };
+        let function = instance.get_module_export(&mut store, call).and_then(Extern::into_func);
+        let function = function.ok_or_else(|| broken("a call is no function"))?;
+        let function = function.typed::<(), i32>(&store).map_err(broken)?;
         let returned = function.call(&mut store, ());
         let left = handles.gas.get(&mut store).i64().unwrap_or(-1);
         let outcome = outcome(&mut store, handles, returned, left)?;
         let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
-        let gas_used = if out_of_gas { gas } else { (limit - left).clamp(0, limit) as u64 };
+        let gas_used = if out_of_gas { gas } else { price::INSTANCE + start.abs_diff(left) };
         Ok(CallReport { outcome, gas_used })
     }
 }
 
-/// What a call ended with. Gas comes first: whatever a call says when its gas is used up, that is why it ends.
+impl Cache {
+    fn find(&mut self, code: &CodeHash) -> Option<Arc<Loaded>> {
+        self.uses += 1;
+        let (used, loaded) = self.modules.get_mut(code)?;
+        *used = self.uses;
+        Some(Arc::clone(loaded))
+    }
+
+    fn keep(&mut self, code: CodeHash, loaded: Loaded) {
+        if self.modules.len() >= MODULES_MAX {
+            let oldest = self.modules.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
+            oldest.and_then(|code| self.modules.remove(&code));
+        }
+        self.uses += 1;
+        self.modules.insert(code, (self.uses, Arc::new(loaded)));
+    }
+}
+
+impl Loaded {
+    fn compile(engine: &wasmtime::Engine, linker: &Linker<Frame>, wasm: &[u8]) -> Result<Loaded, Fault> {
+        let counted = instrument(wasm, &LIMITS).map_err(broken)?;
+        let module = Module::new(engine, &counted).map_err(broken)?;
+        let pre = linker.instantiate_pre(&module).map_err(broken)?;
+        let export =
+            |name: &str| module.get_export_index(name).ok_or_else(|| Fault::Engine(format!("no `{name}`")));
+        let mut calls = BTreeMap::new();
+        for exported in module.exports() {
+            let ty = exported.ty();
+            let is_call = ty
+                .func()
+                .is_some_and(|ty| ty.params().len() == 0 && ty.results().map(|ty| ty.is_i32()).eq([true]));
+            if is_call {
+                calls.insert(exported.name().to_owned(), export(exported.name())?);
+            }
+        }
+        Ok(Loaded {
+            memory: export(MEMORY)?,
+            gas: export(GAS)?,
+            stack: export(STACK)?,
+            growth: export(GROWTH)?,
+            calls,
+            pre,
+        })
+    }
+
+    fn handles(&self, instance: &wasmtime::Instance, store: &mut Store<Frame>) -> Result<Handles, Fault> {
+        let mut get = |export| {
+            instance.get_module_export(&mut *store, export).ok_or_else(|| broken("an export is missing"))
+        };
+        let global = |export: Extern| export.into_global().ok_or_else(|| broken("a counter is no global"));
+        Ok(Handles {
+            memory: get(&self.memory)?.into_memory().ok_or_else(|| broken("the memory is none"))?,
+            gas: global(get(&self.gas)?)?,
+            stack: global(get(&self.stack)?)?,
+            growth: global(get(&self.growth)?)?,
+        })
+    }
+}
+
+/// What a call ended with. A fault comes first; then gas: whatever a call says when its gas is used up, that is
+/// why it ends.
 fn outcome(
     store: &mut Store<Frame>,
     handles: Handles,
     returned: wasmtime::Result<i32>,
     left: i64,
 ) -> Result<CallOutcome, Fault> {
-    let failed = |failure, text: String| Ok(CallOutcome::Failed(failure, text));
-    if left < 0 {
-        return failed(Failure::OutOfGas, "the gas limit is used up".into());
+    let failed = |failure, text: &str| Ok(CallOutcome::Failed(failure, text.into()));
+    let ended = store.data_mut().ended.take();
+    if let Some(Ended::Host(HostError::Fault(text))) = ended {
+        return Err(Fault::State(text));
     }
-    match (store.data_mut().ended.take(), returned) {
-        (Some(HostError::Refused { code, data }), _) => Ok(CallOutcome::Refused { code, data }),
-        (Some(HostError::Rule(rule, text)), _) => failed(Failure::HostRule, format!("{rule:?}: {text}")),
-        (Some(HostError::Fault(text)), _) => Err(Fault::State(text)),
+    if left < 0 {
+        return failed(Failure::OutOfGas, "the gas limit is used up");
+    }
+    match (ended, returned) {
+        (Some(Ended::Host(HostError::Refused { code, data })), _) => Ok(CallOutcome::Refused { code, data }),
+        (Some(Ended::Host(HostError::Rule(rule, text))), _) => {
+            failed(Failure::HostRule, &format!("{rule:?}: {text}"))
+        }
+        (Some(ended), _) => Err(broken(format!("{ended:?} with {left} gas left"))),
         (None, Ok(0)) => Ok(CallOutcome::Done { data: std::mem::take(&mut store.data_mut().answer) }),
         (None, Ok(1)) => match store.data_mut().refusal.take() {
             Some((code, data)) => Ok(CallOutcome::Refused { code, data }),
-            None => failed(Failure::HostRule, "returned 1 without a refusal".into()),
+            None => failed(Failure::HostRule, "returned 1 without a refusal"),
         },
-        (None, Ok(other)) => failed(Failure::HostRule, format!("returned {other}; 0 is done, 1 refused")),
+        (None, Ok(other)) => failed(Failure::HostRule, &format!("returned {other}; 0 is done, 1 refused")),
         (None, Err(error)) => {
             if handles.stack.get(&mut *store).i32().unwrap_or(0) < 0 {
-                return failed(Failure::StackLimit, "calls nest too deep".into());
+                return failed(Failure::StackLimit, "calls nest too deep");
             }
-            if handles.full.get(&mut *store).i32().unwrap_or(0) != 0 {
-                return failed(
+            match handles.growth.get(&mut *store).i32() {
+                Some(0) => trapped(&error),
+                Some(GROWTH_DENIED) => failed(
                     Failure::MemoryLimit,
-                    format!("memory may grow to {} pages", LIMITS.memory_pages),
-                );
-            }
-            match error.downcast_ref::<Trap>() {
-                Some(Trap::StackOverflow) | None => Err(broken(error)),
-                Some(trap) => failed(Failure::Trapped, trap.to_string()),
+                    "memory may not grow that far: the limit, or the module's own maximum, is reached",
+                ),
+                _ => Err(broken("this machine has no memory left for the call")),
             }
         }
     }
 }
 
+/// A trap that the guest's own code is the cause of; any other is this replica's.
+fn trapped(error: &wasmtime::Error) -> Result<CallOutcome, Fault> {
+    match error.downcast_ref::<Trap>() {
+        Some(
+            trap @ (Trap::UnreachableCodeReached
+            | Trap::MemoryOutOfBounds
+            | Trap::TableOutOfBounds
+            | Trap::IndirectCallToNull
+            | Trap::BadSignature
+            | Trap::IntegerOverflow
+            | Trap::IntegerDivisionByZero),
+        ) => Ok(CallOutcome::Failed(Failure::Trapped, trap.to_string())),
+        _ => Err(broken(error)),
+    }
+}
+
 impl Guest for Engine {
     fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault> {
-        if self.loaded.lock().map_err(broken)?.contains_key(code) {
+        if self.is_loaded(code) {
             return Ok(());
         }
-        let counted = instrument(wasm, LIMITS.stack_slots).map_err(broken)?;
-        let module = Module::new(&self.engine, &counted).map_err(broken)?;
-        let pre = self.linker.instantiate_pre(&module).map_err(broken)?;
-        self.loaded.lock().map_err(broken)?.insert(*code, Arc::new(pre));
+        // Compiled outside the lock: who runs other modules does not wait.
+        let loaded = Loaded::compile(&self.engine, &self.linker, wasm)?;
+        self.cache()?.keep(*code, loaded);
         Ok(())
+    }
+
+    fn is_loaded(&self, code: &CodeHash) -> bool {
+        self.cache().is_ok_and(|mut cache| cache.find(code).is_some())
     }
 
     fn call(
@@ -205,7 +305,7 @@ impl Guest for Engine {
         gas: u64,
         session: &mut dyn Session,
     ) -> Result<CallReport, Fault> {
-        let pre = self.find(code)?;
+        let loaded = self.find(code)?;
         let frame = Frame {
             context,
             argument: argument.to_vec(),
@@ -214,211 +314,9 @@ impl Guest for Engine {
             ended: None,
             handles: None,
         };
-        let run = || SESSION.set(session, || self.run(&pre, export, frame, gas));
+        let run = || host::lend(session, || self.run(&loaded, export, frame, gas));
         // A panic of the host's own code in a call is this replica's fault, and must not take the process along.
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))))
     }
-}
-
-/// A host function at work in a call.
-struct Call<'c, 'f> {
-    caller: &'c mut Caller<'f, Frame>,
-    handles: Handles,
-    function: &'static HostFunction,
-}
-
-type Hosted<T> = Result<T, HostError>;
-
-fn rule(rule: HostRule, text: impl Into<String>) -> HostError {
-    HostError::Rule(rule, text.into())
-}
-
-impl Call<'_, '_> {
-    /// Charges before anything is done.
-    fn charge(&mut self, gas: u64) -> Hosted<()> {
-        let left = self.handles.gas.get(&mut *self.caller).i64().unwrap_or(-1);
-        let left = left.saturating_sub(i64::try_from(gas).unwrap_or(i64::MAX));
-        self.handles
-            .gas
-            .set(&mut *self.caller, Val::I64(left))
-            .map_err(|error| HostError::Fault(error.to_string()))?;
-        if left < 0 { Err(rule(HostRule::Value, "out of gas")) } else { Ok(()) }
-    }
-
-    fn charge_bytes(&mut self, bytes: usize) -> Hosted<()> {
-        self.charge(self.function.gas_per_byte * bytes as u64)
-    }
-
-    /// Bytes of the guest, at most `limit`.
-    fn bytes(&mut self, ptr: i32, len: i32, limit: usize) -> Hosted<Vec<u8>> {
-        let (start, len) = (ptr as u32 as usize, len as u32 as usize);
-        if len > limit {
-            return Err(rule(
-                HostRule::Value,
-                format!("{}: {len} bytes given, at most {limit} allowed", self.function.name),
-            ));
-        }
-        self.charge_bytes(len)?;
-        let memory = self.handles.memory.data(&*self.caller);
-        let found = start.checked_add(len).and_then(|end| memory.get(start..end));
-        found.map(<[u8]>::to_vec).ok_or_else(|| {
-            rule(
-                HostRule::Memory,
-                format!("{}: {len} bytes at {start} lie outside the memory", self.function.name),
-            )
-        })
-    }
-
-    /// Writes into the guest when it fits; returns the full length.
-    fn give(&mut self, out: i32, cap: i32, bytes: &[u8]) -> Hosted<i32> {
-        let (start, cap) = (out as u32 as usize, cap as u32 as usize);
-        if bytes.len() <= cap {
-            self.charge_bytes(bytes.len())?;
-            let memory = self.handles.memory.data_mut(&mut *self.caller);
-            let place = start.checked_add(bytes.len()).and_then(|end| memory.get_mut(start..end));
-            let outside =
-                || rule(HostRule::Memory, format!("{} bytes at {start} lie outside the memory", bytes.len()));
-            place.ok_or_else(outside)?.copy_from_slice(bytes);
-        }
-        Ok(bytes.len() as i32)
-    }
-
-    fn frame(&mut self) -> &mut Frame {
-        self.caller.data_mut()
-    }
-}
-
-fn number(value: i32) -> Hosted<u16> {
-    u16::try_from(value)
-        .map_err(|_| rule(HostRule::Value, format!("{value} is not a number from 0 to 65535")))
-}
-
-/// The session of the running call.
-fn session<T>(work: impl FnOnce(&mut dyn Session) -> Hosted<T>) -> Hosted<T> {
-    SESSION.with(|session| work(session))
-}
-
-/// Runs a host function: is it allowed here, is it paid for, what does it say.
-fn enter<T>(
-    caller: &mut Caller<'_, Frame>,
-    name: &'static str,
-    work: impl FnOnce(&mut Call<'_, '_>) -> Hosted<T>,
-) -> wasmtime::Result<T> {
-    let done = match (host::by_name(name), caller.data().handles) {
-        (Some(function), Some(handles)) if function.may(caller.data().context) => {
-            let mut call = Call { caller, handles, function };
-            call.charge(function.gas).and_then(|()| work(&mut call))
-        }
-        (Some(_), Some(_)) => Err(rule(
-            HostRule::Context,
-            format!("`{name}` may not be called in a {:?}", caller.data().context),
-        )),
-        _ => Err(HostError::Fault(format!("`{name}` was called without an instance"))),
-    };
-    done.map_err(|error| {
-        caller.data_mut().ended = Some(error);
-        wasmtime::Error::msg("ended by the host")
-    })
-}
-
-/// Binds every function of the table.
-fn link(linker: &mut Linker<Frame>) -> wasmtime::Result<()> {
-    macro_rules! bind {
-        ($name:ident($call:ident $(, $param:ident)*) -> $result:ty $body:block) => {
-            linker.func_wrap(host::MODULE, stringify!($name), |mut caller: Caller<'_, Frame> $(, $param: i32)*| -> wasmtime::Result<$result> {
-                enter(&mut caller, stringify!($name), |$call: &mut Call<'_, '_>| -> Hosted<$result> { $body })
-            })?;
-        };
-    }
-    bind!(arg_len(call) -> i32 { Ok(call.frame().argument.len() as i32) });
-    bind!(arg_read(call, out, cap) -> i32 {
-        let argument = std::mem::take(&mut call.frame().argument);
-        let given = call.give(out, cap, &argument);
-        call.frame().argument = argument;
-        given
-    });
-    bind!(ret(call, ptr, len) -> () {
-        call.frame().answer = call.bytes(ptr, len, ANSWER_BYTES_MAX)?;
-        Ok(())
-    });
-    bind!(refuse(call, code, ptr, len) -> () {
-        let data = call.bytes(ptr, len, ANSWER_BYTES_MAX)?;
-        let code = number(code)?;
-        if code < tenor_abi::spec::CODE_OWN {
-            return Err(rule(HostRule::Value, format!("refusal {code} is the host's; a contract's begin at 0x8000")));
-        }
-        call.frame().refusal = Some((code, data));
-        Ok(())
-    });
-    bind!(emit(call, event, ptr, len) -> () {
-        let (event, data) = (number(event)?, call.bytes(ptr, len, EVENT_BYTES_MAX)?);
-        session(|s| s.emit(event, &data))
-    });
-    bind!(storage_get(call, key, key_len, out, cap) -> i32 {
-        let key = call.bytes(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        match session(|s| s.storage_get(&key))? {
-            Some(value) => call.give(out, cap, &value),
-            None => Ok(-1),
-        }
-    });
-    bind!(storage_set(call, key, key_len, ptr, len) -> () {
-        let key = call.bytes(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        let value = call.bytes(ptr, len, STORAGE_VALUE_BYTES_MAX)?;
-        session(|s| s.storage_set(&key, &value))
-    });
-    bind!(storage_remove(call, key, key_len) -> i32 {
-        let key = call.bytes(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        session(|s| s.storage_remove(&key)).map(i32::from)
-    });
-    bind!(storage_next(call, from, from_len, end, end_len, out, cap) -> i32 {
-        let from = call.bytes(from, from_len, STORAGE_KEY_BYTES_MAX)?;
-        let end = call.bytes(end, end_len, STORAGE_KEY_BYTES_MAX)?;
-        match session(|s| s.storage_next(&from, &end))? {
-            Some((key, value)) => call.give(out, cap, &[&(key.len() as u32).to_le_bytes(), key.as_slice(), &value].concat()),
-            None => Ok(-1),
-        }
-    });
-    bind!(post(call, ptr, len) -> i32 {
-        let request = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.post(&request)).map(|index| index as i32)
-    });
-    bind!(try_post(call, ptr, len, out, cap) -> i32 {
-        let request = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        match session(|s| s.try_post(&request))? {
-            Some(shortfall) => call.give(out, cap, &shortfall),
-            None => Ok(0),
-        }
-    });
-    bind!(collect_up_to(call, ptr, len, out, cap) -> i32 {
-        let request = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        let taken = session(|s| s.collect_up_to(&request))?;
-        call.give(out, cap, &taken)
-    });
-    bind!(balance(call, ptr, len, out, cap) -> i32 {
-        let account = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        let balance = session(|s| s.balance(&account))?;
-        call.give(out, cap, &balance)
-    });
-    bind!(schedule_start(call, ptr, len) -> () {
-        let request = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.schedule_start(&request))
-    });
-    bind!(schedule_hold(_call, kind) -> () { let kind = number(kind)?; session(|s| s.schedule_hold(kind)) });
-    bind!(schedule_resume(_call, kind) -> () { let kind = number(kind)?; session(|s| s.schedule_resume(kind)) });
-    bind!(schedule_end(_call, kind) -> () { let kind = number(kind)?; session(|s| s.schedule_end(kind)) });
-    bind!(next_due(call, kind, out, cap) -> i32 {
-        let kind = number(kind)?;
-        match session(|s| s.next_due(kind))? {
-            Some(date) => call.give(out, cap, &date),
-            None => Ok(-1),
-        }
-    });
-    bind!(enter_state(_call, state) -> () { let state = number(state)?; session(|s| s.enter_state(state)) });
-    bind!(business_day(call, ptr, len, out, cap) -> i32 {
-        let request = call.bytes(ptr, len, REQUEST_BYTES_MAX)?;
-        let date = session(|s| s.business_day(&request))?;
-        call.give(out, cap, &date)
-    });
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The limits of a module.
+/// The limits of a module. Counts unless the name says bytes, pages or slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct ModuleLimits {
     /// Version of this table and of the rules around it.
@@ -15,6 +15,8 @@ pub struct ModuleLimits {
     pub types: u32,
     /// Parameters of a function.
     pub params: u32,
+    /// Results of a function.
+    pub results: u32,
     /// Locals of a function, parameters included.
     pub locals: u32,
     /// Bytes of a function's body.
@@ -33,15 +35,19 @@ pub struct ModuleLimits {
     pub calls: u32,
     /// Data segments.
     pub data_segments: u32,
-    /// Elements of the table.
+    /// Element segments.
+    pub element_segments: u32,
+    /// Tables.
+    pub tables: u32,
+    /// Elements of the table, and of all element segments together.
     pub table: u32,
     /// Globals.
     pub globals: u32,
     /// Exports.
     pub exports: u32,
-    /// Pages of memory.
+    /// Pages of memory, of 64 KiB each.
     pub memory_pages: u64,
-    /// Value-stack slots that calls of one item may take together.
+    /// Value-stack slots that the open calls of one instance may take together.
     pub stack_slots: u32,
 }
 
@@ -52,6 +58,7 @@ pub const LIMITS: ModuleLimits = ModuleLimits {
     functions: 5_000,
     types: 512,
     params: 16,
+    results: 1,
     locals: 256,
     body_bytes: 64 * 1024,
     loops: 64,
@@ -61,6 +68,8 @@ pub const LIMITS: ModuleLimits = ModuleLimits {
     branches: 512,
     calls: 4_000,
     data_segments: 1_000,
+    element_segments: 1_000,
+    tables: 1,
     table: 10_000,
     globals: 100,
     exports: 200,

@@ -5,12 +5,13 @@ mod price;
 mod session;
 mod admit;
 mod instrument;
+mod host;
 mod engine;
 
 pub use admit::{Admitted, Finding, admit};
 pub use engine::Engine;
 pub use instrument::{INSTRUMENTER_VERSION, instrument};
-pub use limit::LIMITS;
+pub use limit::{LIMITS, ModuleLimits};
 pub use session::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 pub use tenor_abi::host::Context;
 

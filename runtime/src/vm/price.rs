@@ -13,6 +13,11 @@ pub const BULK_SHIFT: i64 = 3;
 /// Gas of calling a module at all: a clean instance.
 pub const INSTANCE: u64 = 2_000;
 
+/// Gas of entering a function: its locals are set to zero.
+pub fn entry(locals: u32) -> u64 {
+    1 + u64::from(locals) / 8
+}
+
 /// Gas of one operator.
 pub fn operator(op: &Operator<'_>) -> u64 {
     use Operator as O;

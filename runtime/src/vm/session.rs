@@ -97,6 +97,11 @@ pub trait Guest: Send + Sync {
     /// [`Fault`] when an admitted module cannot be compiled.
     fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault>;
 
+    /// Whether a module can be called without loading it: an engine keeps a bounded number of them.
+    fn is_loaded(&self, _code: &CodeHash) -> bool {
+        true
+    }
+
     /// Calls an export of a loaded module.
     ///
     /// # Errors

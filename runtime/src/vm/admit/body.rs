@@ -1,0 +1,139 @@
+//! The rules of function bodies: how large, how nested, and which operators.
+
+use super::{Finding, Pass, at_most, invalid, value_type};
+use crate::vm::limit::LIMITS;
+use wasmparser::{BlockType, FunctionBody, Operator};
+
+/// What is counted over one body.
+#[derive(Default)]
+struct Counts {
+    loops: u32,
+    blocks: u32,
+    calls: u32,
+    depth: u32,
+}
+
+impl Pass {
+    pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Finding> {
+        let function = self.imports + self.bodies;
+        self.bodies += 1;
+        self.body_of(function, body).map_err(|finding| finding.in_function(function))
+    }
+
+    fn body_of(&mut self, function: u32, body: &FunctionBody<'_>) -> Result<(), Finding> {
+        let range = body.range();
+        let at = range.start;
+        at_most("bytes of the body", range.end - range.start, LIMITS.body_bytes.into(), at)?;
+        let ty = self.functions.get(function as usize).and_then(|ty| self.types.get(*ty as usize));
+        let mut locals = ty.map_or(0, |ty| ty.params().len() as u64);
+        for group in body.get_locals_reader().map_err(invalid)? {
+            let (count, ty) = group.map_err(invalid)?;
+            locals += u64::from(count);
+            value_type(ty, "a local", at)?;
+        }
+        at_most("locals", locals, LIMITS.locals.into(), at)?;
+        let mut counts = Counts::default();
+        let mut operators = body.get_operators_reader().map_err(invalid)?;
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
+            if !allowed(&operator) {
+                return Err(refused(&operator, offset));
+            }
+            counts.add(&operator, offset)?;
+        }
+        self.loops += counts.loops;
+        at_most("loops", counts.loops.into(), LIMITS.loops.into(), at)?;
+        at_most("loops of the module up to here", self.loops.into(), LIMITS.loops_all.into(), at)?;
+        at_most("blocks and ifs", counts.blocks.into(), LIMITS.blocks.into(), at)?;
+        at_most("calls", counts.calls.into(), LIMITS.calls.into(), at)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, operator: &Operator<'_>, offset: u64) -> Result<(), Finding> {
+        match operator {
+            Operator::Loop { blockty } => {
+                (self.loops, self.depth) = (self.loops + 1, self.depth + 1);
+                block_type(blockty, offset)?;
+            }
+            Operator::Block { blockty } | Operator::If { blockty } => {
+                (self.blocks, self.depth) = (self.blocks + 1, self.depth + 1);
+                block_type(blockty, offset)?;
+            }
+            Operator::End => self.depth = self.depth.saturating_sub(1),
+            Operator::Call { .. } | Operator::CallIndirect { .. } => self.calls += 1,
+            Operator::BrTable { targets } => {
+                at_most("targets of a branch table", targets.len().into(), LIMITS.branches.into(), offset)?;
+            }
+            _ => {}
+        }
+        at_most("levels of nesting", self.depth.into(), LIMITS.nesting.into(), offset)
+    }
+}
+
+fn block_type(ty: &BlockType, offset: u64) -> Result<(), Finding> {
+    match ty {
+        BlockType::Empty => Ok(()),
+        BlockType::Type(ty) => value_type(*ty, "a block", offset),
+        BlockType::FuncType(_) => Err(Finding::new(
+            "multi_value",
+            offset,
+            "a block with parameters or several results: build without multivalue",
+        )),
+    }
+}
+
+/// Names the rule that an operator breaks; its name in the text format is close to what is shown.
+fn refused(operator: &Operator<'_>, offset: u64) -> Finding {
+    let debug = format!("{operator:?}");
+    let name = debug.split([' ', '{']).next().unwrap_or_default();
+    let any = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    let (rule, change) = if any(&["V128", "x16", "x8", "x4", "x2"]) {
+        ("simd", "build without simd128")
+    } else if any(&["F32", "F64"]) {
+        ("float", "floats are not allowed; use `Rate` and `Money`")
+    } else if any(&["Atomic"]) {
+        ("threads", "build without atomics")
+    } else if any(&["ReturnCall"]) {
+        ("tail_call", "build without tail-call")
+    } else if any(&["Throw", "Try", "Catch", "Rethrow", "Delegate"]) {
+        ("exceptions", "build with `panic = \"abort\"` and without exception-handling")
+    } else if any(&["Ref", "Struct", "Array", "I31", "Extern", "TypedSelect"]) {
+        ("reference", "references and garbage collection are not allowed")
+    } else {
+        ("operator", "this operator is not allowed")
+    };
+    Finding::new(rule, offset, format!("{name}: {change}"))
+}
+
+/// Control, integers, and one memory. A list of what is allowed, so that what wasm may become is refused.
+#[rustfmt::skip]
+fn allowed(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::Unreachable | O::Nop | O::Block { .. } | O::Loop { .. } | O::If { .. } | O::Else | O::End
+        | O::Br { .. } | O::BrIf { .. } | O::BrTable { .. } | O::Return | O::Call { .. } | O::CallIndirect { .. }
+        | O::Drop | O::Select
+        | O::LocalGet { .. } | O::LocalSet { .. } | O::LocalTee { .. } | O::GlobalGet { .. } | O::GlobalSet { .. }
+        | O::I32Load { .. } | O::I64Load { .. } | O::I32Load8S { .. } | O::I32Load8U { .. }
+        | O::I32Load16S { .. } | O::I32Load16U { .. } | O::I64Load8S { .. } | O::I64Load8U { .. }
+        | O::I64Load16S { .. } | O::I64Load16U { .. } | O::I64Load32S { .. } | O::I64Load32U { .. }
+        | O::I32Store { .. } | O::I64Store { .. } | O::I32Store8 { .. } | O::I32Store16 { .. }
+        | O::I64Store8 { .. } | O::I64Store16 { .. } | O::I64Store32 { .. }
+        | O::MemorySize { .. } | O::MemoryGrow { .. } | O::MemoryCopy { .. } | O::MemoryFill { .. }
+        | O::I32Const { .. } | O::I64Const { .. }
+        | O::I32Eqz | O::I32Eq | O::I32Ne | O::I32LtS | O::I32LtU | O::I32GtS | O::I32GtU
+        | O::I32LeS | O::I32LeU | O::I32GeS | O::I32GeU
+        | O::I64Eqz | O::I64Eq | O::I64Ne | O::I64LtS | O::I64LtU | O::I64GtS | O::I64GtU
+        | O::I64LeS | O::I64LeU | O::I64GeS | O::I64GeU
+        | O::I32Clz | O::I32Ctz | O::I32Popcnt | O::I32Add | O::I32Sub | O::I32Mul
+        | O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU | O::I32And | O::I32Or | O::I32Xor
+        | O::I32Shl | O::I32ShrS | O::I32ShrU | O::I32Rotl | O::I32Rotr
+        | O::I64Clz | O::I64Ctz | O::I64Popcnt | O::I64Add | O::I64Sub | O::I64Mul
+        | O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU | O::I64And | O::I64Or | O::I64Xor
+        | O::I64Shl | O::I64ShrS | O::I64ShrU | O::I64Rotl | O::I64Rotr
+        | O::I32WrapI64 | O::I64ExtendI32S | O::I64ExtendI32U
+        | O::I32Extend8S | O::I32Extend16S | O::I64Extend8S | O::I64Extend16S | O::I64Extend32S
+    )
+}

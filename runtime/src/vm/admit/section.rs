@@ -1,0 +1,220 @@
+//! The rules of everything but function bodies: types, imports, tables, memory, globals, exports, segments.
+
+use super::{Finding, MEMORY, Pass, RESERVED, at_most, invalid, value_type};
+use crate::vm::limit::LIMITS;
+use tenor_abi::host;
+use tenor_abi::spec;
+use wasmparser::{
+    ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
+    ExportSectionReader, ExternalKind, FuncType, GlobalSectionReader, ImportSectionReader,
+    MemorySectionReader, Operator, Payload, RefType, TableSectionReader, TypeRef, TypeSectionReader, ValType,
+};
+
+const PAGE_BYTES: u64 = 65536;
+
+impl Pass {
+    pub(super) fn section(&mut self, payload: &Payload<'_>) -> Result<(), Finding> {
+        match payload {
+            Payload::TypeSection(section) => self.types(section),
+            Payload::ImportSection(section) => self.imports(section),
+            Payload::FunctionSection(section) => {
+                let count = u64::from(section.count()) + u64::from(self.imports);
+                at_most("functions", count, LIMITS.functions.into(), section.range().start)?;
+                for ty in section.clone() {
+                    self.functions.push(ty.map_err(invalid)?);
+                }
+                Ok(())
+            }
+            Payload::TableSection(section) => self.tables(section),
+            Payload::MemorySection(section) => self.memories(section),
+            Payload::GlobalSection(section) => globals(section),
+            Payload::ExportSection(section) => self.exports(section),
+            Payload::StartSection { range, .. } => Err(Finding::new(
+                "start",
+                range.start,
+                "a start function is not allowed: work is done in calls",
+            )),
+            Payload::ElementSection(section) => self.elements(section),
+            Payload::DataSection(section) => self.data(section),
+            Payload::CustomSection(section) if section.name() == spec::SECTION => {
+                if !self.admitted.spec.is_empty() {
+                    return Err(Finding::new("spec", section.data_offset(), "the spec stands twice"));
+                }
+                self.admitted.spec = section.data().to_vec();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        at_most("types", section.count().into(), LIMITS.types.into(), at)?;
+        for ty in section.clone().into_iter_err_on_gc_types() {
+            let ty = ty.map_err(invalid)?;
+            at_most("parameters of a function", ty.params().len() as u64, LIMITS.params.into(), at)?;
+            at_most("results of a function", ty.results().len() as u64, LIMITS.results.into(), at)?;
+            for param in ty.params() {
+                value_type(*param, "a parameter", at)?;
+            }
+            for result in ty.results() {
+                value_type(*result, "a result", at)?;
+            }
+            self.types.push(ty);
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, section: &ImportSectionReader<'_>) -> Result<(), Finding> {
+        for import in section.clone().into_imports_with_offsets() {
+            let (at, import) = import.map_err(invalid)?;
+            let refused = |text: String| Err(Finding::new("import", at, text));
+            let name = format!("`{}.{}`", import.module, import.name);
+            let TypeRef::Func(ty) = import.ty else {
+                return refused(format!("{name}: only functions of the host may be imported"));
+            };
+            let Some(function) = host::by_name(import.name).filter(|_| import.module == host::MODULE) else {
+                return refused(format!("{name} is no function of the host; see `{}`", host::MODULE));
+            };
+            let wanted = host_type(function);
+            if self.types.get(ty as usize) != Some(&wanted) {
+                return refused(format!(
+                    "{name} has {} parameters of i32 and {} results of i32",
+                    wanted.params().len(),
+                    wanted.results().len()
+                ));
+            }
+            self.imports += 1;
+            at_most("functions", self.imports.into(), LIMITS.functions.into(), at)?;
+            self.functions.push(ty);
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, section: &TableSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        at_most("tables", section.count().into(), LIMITS.tables.into(), at)?;
+        for table in section.clone() {
+            let table = table.map_err(invalid)?;
+            at_most("elements of the table", table.ty.initial, LIMITS.table.into(), at)?;
+            if table.ty.element_type != RefType::FUNCREF {
+                return Err(Finding::new("reference", at, "a table may hold functions only"));
+            }
+            self.table_size = table.ty.initial;
+        }
+        Ok(())
+    }
+
+    fn memories(&mut self, section: &MemorySectionReader<'_>) -> Result<(), Finding> {
+        for memory in section.clone() {
+            let memory = memory.map_err(invalid)?;
+            let at = section.range().start;
+            at_most("pages of memory at the start", memory.initial, LIMITS.memory_pages, at)?;
+            self.memory_pages = memory.initial;
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, section: &ExportSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        at_most("exports", section.count().into(), LIMITS.exports.into(), at)?;
+        for export in section.clone() {
+            let export = export.map_err(invalid)?;
+            if export.name.starts_with(RESERVED) {
+                let text =
+                    format!("export `{}`: names that begin with `{RESERVED}` are the host's", export.name);
+                return Err(Finding::new("export", at, text));
+            }
+            match export.kind {
+                ExternalKind::Memory => self.memory_exported |= export.name == MEMORY,
+                ExternalKind::Func if self.is_call(export.index) => {
+                    self.admitted.exports.push(export.name.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a function is the contract's own, without parameters, and returns an `i32`.
+    fn is_call(&self, function: u32) -> bool {
+        let ty = self.functions.get(function as usize).and_then(|ty| self.types.get(*ty as usize));
+        let fits = |ty: &FuncType| ty.params().is_empty() && ty.results() == [ValType::I32];
+        function >= self.imports && ty.is_some_and(fits)
+    }
+
+    fn elements(&mut self, section: &ElementSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        at_most("element segments", section.count().into(), LIMITS.element_segments.into(), at)?;
+        for element in section.clone() {
+            let element = element.map_err(invalid)?;
+            let at = element.range.start;
+            let ElementItems::Functions(functions) = element.items else {
+                return Err(Finding::new("reference", at, "element segments may list functions only"));
+            };
+            let ElementKind::Active { offset_expr, .. } = element.kind else {
+                return Err(Finding::new(
+                    "element",
+                    at,
+                    "passive and declared element segments are not allowed",
+                ));
+            };
+            let count = u64::from(functions.count());
+            self.elements += count;
+            at_most("elements of all segments", self.elements, LIMITS.table.into(), at)?;
+            let end = constant(&offset_expr, at)? + count;
+            inside("element segment", end, self.table_size, at)?;
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, section: &DataSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        at_most("data segments", section.count().into(), LIMITS.data_segments.into(), at)?;
+        for data in section.clone() {
+            let data = data.map_err(invalid)?;
+            let at = data.range.start;
+            let DataKind::Active { offset_expr, .. } = data.kind else {
+                return Err(Finding::new("data", at, "passive data segments are not allowed"));
+            };
+            let end = constant(&offset_expr, at)? + data.data.len() as u64;
+            inside("data segment", end, self.memory_pages * PAGE_BYTES, at)?;
+        }
+        Ok(())
+    }
+}
+
+/// The type of a host function.
+fn host_type(function: &host::HostFunction) -> FuncType {
+    let params = (0..function.params).map(|_| ValType::I32);
+    FuncType::new(params, function.returns.then_some(ValType::I32))
+}
+
+fn globals(section: &GlobalSectionReader<'_>) -> Result<(), Finding> {
+    let at = section.range().start;
+    at_most("globals", section.count().into(), LIMITS.globals.into(), at)?;
+    for global in section.clone() {
+        value_type(global.map_err(invalid)?.ty.content_type, "a global", at)?;
+    }
+    Ok(())
+}
+
+/// The place of a segment: a constant, so that it can be judged here and not when a call begins.
+fn constant(expression: &ConstExpr<'_>, at: u64) -> Result<u64, Finding> {
+    let mut operators = expression.get_operators_reader();
+    match (operators.read().map_err(invalid)?, operators.read().map_err(invalid)?) {
+        (Operator::I32Const { value }, Operator::End) => Ok(u64::from(value as u32)),
+        _ => Err(Finding::new("segment", at, "the place of a segment must be a constant of type i32")),
+    }
+}
+
+fn inside(what: &str, end: u64, size: u64, at: u64) -> Result<(), Finding> {
+    if end <= size {
+        return Ok(());
+    }
+    Err(Finding {
+        value: Some(end),
+        limit: Some(size),
+        ..Finding::new("segment", at, format!("a {what} ends at {end}, outside its {size} of space"))
+    })
+}
