@@ -60,7 +60,7 @@ pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{string::String, vec};
+    use alloc::string::String;
     use proptest::prelude::*;
 
     proptest! {
