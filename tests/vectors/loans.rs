@@ -149,7 +149,7 @@ pub fn schedule(file: &Value, case: &Value) -> Outcome {
     let free = rate.billionths() == 0;
     let same_period = text(loan, "interest calculation period") == "SAME_AS_REPAYMENT_PERIOD"
         || (text(product, "daysInYearType"), text(product, "daysInMonthType")) == ("DAYS360", "DAYS30");
-    if !free && !(monthly && same_period) {
+    if !(free || monthly && same_period) {
         return Outcome::Beyond("interest by actual days");
     }
     if !free && (tranches.len() > 1 || down > 0) {

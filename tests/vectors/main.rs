@@ -3,6 +3,8 @@
 //! The cases are not part of the project. They are read from the folder in `TENOR_VECTORS`, else from
 //! `../shared/vectors`; without them only own cases run. `docs/vectors.md` says what is claimed.
 
+#![allow(clippy::unwrap_used)] // A test: what is not there fails it.
+
 mod days;
 mod loans;
 mod recurrences;
