@@ -1,14 +1,13 @@
 //! `tenor show`: shows one thing by its id or name.
 
 use super::invoke::agreement as find_agreement;
-use super::{Data, desk, explain, receipt_json};
+use super::{Data, desk, explain, find_account, receipt_json};
 use crate::desk::Desk;
 use crate::output::{Output, Table};
-use crate::{near, reading, words};
+use crate::{reading, words};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
 use tenor_abi::value;
 use tenor_runtime::chain::Replica;
@@ -94,14 +93,7 @@ fn agreement(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
 }
 
 fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let (chain, names) = (&desk.folder().chain, &desk.folder().names);
-    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
-    let id: AccountId = id.parse().with_context(|| {
-        format!(
-            "there is no account `{asked}`{}",
-            near::hint(asked, names.accounts.keys().map(String::as_str))
-        )
-    })?;
+    let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, asked)?);
     let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let lines = reading::statement(chain, &id)?;
