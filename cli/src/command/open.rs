@@ -61,8 +61,7 @@ impl Open {
         let mut desk = desk(&self.data)?;
         let code = contract(&desk.folder().chain, &self.contract)?;
         let spec = reading::spec(&desk.folder().chain, &code)?;
-        let terms =
-            words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| desk.folder().names.lookup(word))?;
+        let terms = words::terms(&spec, &Arguments::parse(&self.terms)?, &desk.folder().names)?;
         let receipt = submit(
             &mut desk,
             &self.by,

@@ -43,9 +43,8 @@ impl Query {
                 near::hint(&self.view, views.by_ref().map(|def| def.name.as_str()))
             );
         };
-        let arguments = words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| {
-            desk.folder().names.lookup(word)
-        })?;
+        let arguments =
+            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &desk.folder().names)?;
         let answer = value::decode(&spec, def.returns, &chain.view(id, &self.view, &arguments)?)?;
         let text = match &answer {
             value::Value::List(values) => values
