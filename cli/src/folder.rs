@@ -181,5 +181,9 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("new");
     write_synced(&beside, bytes)?;
-    fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))
+    fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("syncing {}", folder.display()))
 }

@@ -166,6 +166,18 @@ pub(crate) fn submit(
     }
 }
 
+/// Signs operations and runs them in one block, so that a crash leaves all of them or none.
+pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<Spend>)>) -> Result<()> {
+    let mut transactions = vec![];
+    for (by, operation, spend) in operations {
+        transactions.push(desk.sign(by, operation, spend, random()?)?);
+    }
+    match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
+        Some(receipt) => Err(Refused(explain(receipt, None)).into()),
+        None => Ok(()),
+    }
+}
+
 /// Why a receipt says no.
 pub(crate) fn explain(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
     let code = receipt.receipt.code;
