@@ -12,6 +12,7 @@ pub mod near;
 pub mod output;
 pub mod products;
 pub mod reading;
+pub mod render;
 pub mod words;
 
 use clap::Parser;
