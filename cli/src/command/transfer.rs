@@ -17,6 +17,7 @@ pub struct Transfer {
     /// Account that receives: name or id.
     to: String,
     /// Amount, like "12.50 EUR".
+    #[arg(allow_hyphen_values = true)]
     amount: String,
     #[command(flatten)]
     data: Data,

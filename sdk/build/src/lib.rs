@@ -51,8 +51,18 @@ fn cargo() -> Command {
             command.env_remove(&name);
         }
     }
-    command.env("RUSTFLAGS", RUSTFLAGS);
+    command.env("RUSTFLAGS", format!("{RUSTFLAGS}{}", remapped()));
     command
+}
+
+/// Panics name the file they stand in: where this machine keeps the sources of dependencies must not show in
+/// a contract's bytes, or no two machines would build the same.
+fn remapped() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).unwrap_or_default();
+    let registries = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+    registries.map(|folder| format!(" --remap-path-prefix={}=registry", folder.path().display())).collect()
 }
 
 /// A contract's profile, whatever the outer one is.

@@ -1,0 +1,101 @@
+//! The shape of the house: floors, and what may not stand on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The code of a file: no comments, nothing behind its unit tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The modules of a crate in the order in which its `lib.rs` lists them.
+fn floors(source: &Path) -> Vec<String> {
+    let lib = code(&source.join("lib.rs"));
+    let name = |line: &str| {
+        line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';').map(String::from)
+    };
+    lib.lines().filter_map(name).collect()
+}
+
+fn check_floors(source: &str) {
+    let source = root().join(source);
+    let floors = floors(&source);
+    assert!(floors.len() > 3, "{} lists no floors", source.display());
+    for path in sources(&source) {
+        let inside = path.strip_prefix(&source).unwrap();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_string();
+        let Some(here) = floors.iter().position(|floor| *floor == module) else { continue };
+        for (above, floor) in floors.iter().enumerate().skip(here + 1) {
+            let used = code(&path).contains(&format!("crate::{floor}::"));
+            assert!(!used, "{} (floor {here}) looks up to `{floor}` (floor {above})", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_module_looks_only_down() {
+    for source in ["sdk/abi/src", "sdk/wire/src", "runtime/src"] {
+        check_floors(source);
+    }
+}
+
+#[test]
+fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
+    for folder in ["sdk/abi/src", "sdk/wire/src", "sdk/src", "runtime/src", "contracts"] {
+        for path in sources(&root().join(folder)) {
+            if path.components().any(|part| part.as_os_str() == "tests") {
+                continue;
+            }
+            let code = code(&path);
+            for word in ["f32", "f64", "HashMap", "HashSet", "SystemTime", "Instant::now", "std::net"] {
+                let found = code
+                    .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                    .any(|token| token == word);
+                assert!(!found, "{} uses {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_contract_stands_alone() {
+    for product in ["recurring", "loan", "loyalty"] {
+        let manifest = fs::read_to_string(root().join("contracts").join(product).join("Cargo.toml")).unwrap();
+        let dependencies =
+            manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();
+        let named: Vec<&str> =
+            dependencies.lines().filter(|line| line.contains('=') || line.contains(".workspace")).collect();
+        assert_eq!(named, ["tenor-sdk.workspace = true"], "{product}");
+        assert!(
+            root().join("contracts").join(product).join("TERMS.md").exists(),
+            "{product} has no page of terms"
+        );
+    }
+}

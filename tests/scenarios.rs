@@ -1,0 +1,194 @@
+//! Scenarios: files of steps over real wasm, with golden traces.
+//!
+//! A trace has two parts: the meaning (what was reported, what everybody holds) and the bytes (gas, state
+//! root). `UPDATE_GOLDEN=1 cargo test --test scenarios` writes traces anew; a change in the second part
+//! alone is a change of form and belongs into the changelog.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use tenor_abi::codec;
+use tenor_abi::id::{AgreementId, AssetId, CodeHash};
+use tenor_abi::refusal::Refusal;
+use tenor_abi::spec::{CODE_OWN, Spec};
+use tenor_cli::products;
+use tenor_cli::words::{self, Arguments};
+use tenor_testing::wire::op::{AssetKind, InvokeOp, OpenOp, Operation, Seen, Spend};
+use tenor_testing::wire::receipt::Fate;
+use tenor_testing::{Bank, Outcome, Person};
+
+struct World {
+    bank: Bank,
+    people: BTreeMap<String, Person>,
+    agreements: BTreeMap<String, (AgreementId, String)>,
+    products: BTreeMap<String, (CodeHash, Spec)>,
+    points: Option<AssetId>,
+    trace: String,
+}
+
+impl World {
+    fn new() -> World {
+        let bank = Bank::new();
+        let people = [
+            ("officer", bank.officer.clone()),
+            ("manager", bank.manager.clone()),
+            ("bank", bank.bank.clone()),
+        ];
+        let people = people.map(|(name, person)| (name.to_string(), person)).into();
+        World {
+            bank,
+            people,
+            agreements: BTreeMap::new(),
+            products: BTreeMap::new(),
+            points: None,
+            trace: String::new(),
+        }
+    }
+
+    fn lookup(&self, asked: &str) -> Option<String> {
+        let (kind, name) = asked.split_once(':')?;
+        match kind {
+            "party" => self.people.get(name).map(|person| person.party.to_string()),
+            "account" => self.people.get(name).map(|person| person.account.to_string()),
+            "calendar" => Some(self.bank.calendar.to_string()),
+            "asset" => self.points.map(|points| points.to_string()),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["customer", name, euros] => {
+                let person = self.bank.customer(name, euros);
+                self.people.insert(name.to_string(), person);
+            }
+            ["points"] => self.points = Some(self.bank.asset("PTS", 0, AssetKind::Points)),
+            ["publish", name] => {
+                let product = products::find(name).unwrap_or_else(|| panic!("no product {name}"));
+                let assets: Vec<AssetId> = [self.bank.eur].into_iter().chain(self.points).collect();
+                let code = self.bank.publish_with(product.wasm, &assets);
+                self.products.insert(name.to_string(), (code, words::spec_of(product.wasm).unwrap()));
+            }
+            ["open", name, product, "by", who, terms @ ..] => self.open(name, product, who, terms),
+            ["pay", from, to, euros] => {
+                let (from, to) = (self.people[*from].clone(), self.people[*to].account);
+                let outcome = self.bank.transfer(&from, to, euros);
+                self.note(line, outcome, None);
+            }
+            ["until", date] => self.bank.run_until(date.parse().unwrap()),
+            [who, agreement, call, arguments @ ..] => self.invoke(line, who, agreement, call, arguments),
+            _ => panic!("not a step: {line}"),
+        }
+    }
+
+    fn arguments(given: &[&str]) -> (Arguments, Option<String>) {
+        let spend = given.iter().find_map(|word| word.strip_prefix("spend=")).map(String::from);
+        let pairs: Vec<(&str, String)> = given
+            .iter()
+            .filter(|word| !word.starts_with("spend="))
+            .map(|word| word.split_once('=').unwrap_or_else(|| panic!("not name=value: {word}")))
+            .map(|(name, value)| match value.strip_prefix('#') {
+                Some(word) => (name, words::hash_text(word.as_bytes())),
+                None => (name, value.replace('_', " ")),
+            })
+            .collect();
+        (Arguments::of(&pairs), spend)
+    }
+
+    fn open(&mut self, name: &str, product: &str, who: &str, terms: &[&str]) {
+        let (code, spec) = &self.products[product];
+        let terms = words::terms(spec, &World::arguments(terms).0, &|word| self.lookup(word)).unwrap();
+        let op = OpenOp { code: *code, terms, arguments: vec![0] };
+        let receipt = self.bank.run(&self.people[who].clone(), Operation::Open(op), vec![]).done();
+        let id = codec::decode(&receipt.data, 64).unwrap();
+        self.agreements.insert(name.into(), (id, product.into()));
+    }
+
+    fn invoke(&mut self, line: &str, who: &str, agreement: &str, call: &str, given: &[&str]) {
+        let (id, product) = self.agreements[agreement].clone();
+        let (code, spec) = &self.products[&product];
+        let number =
+            spec.calls.iter().position(|def| def.name == call).unwrap_or_else(|| panic!("no call {call}"));
+        let (given, spend) = World::arguments(given);
+        let arguments =
+            words::arguments(spec, &spec.calls[number], &given, &|word| self.lookup(word)).unwrap();
+        let op = InvokeOp {
+            seen: Seen { agreement: id, code: *code, terms_version: 0 },
+            call: number as u16,
+            arguments,
+        };
+        let signs = spec.calls[number].kind == tenor_abi::spec::CallKind::Sign;
+        let operation = if signs { Operation::Sign(op) } else { Operation::Invoke(op) };
+        let person = self.people[who].clone();
+        let spend = spend.map(|euros| Spend {
+            account: person.account,
+            amount: tenor_testing::money(&euros).minor.unsigned_abs(),
+        });
+        let outcome = self.bank.run(&person, operation, spend.into_iter().collect());
+        self.note(line, outcome, Some(&product));
+    }
+
+    fn note(&mut self, line: &str, outcome: Outcome, product: Option<&str>) {
+        let receipt = outcome.receipt.unwrap_or_else(|rejection| panic!("{line}: {rejection}"));
+        let code = receipt.receipt.code;
+        let own = product.and_then(|product| {
+            self.products[product].1.errors.get(usize::from(code.wrapping_sub(CODE_OWN)))
+        });
+        let what = match receipt.receipt.fate {
+            Fate::Done => "done".into(),
+            Fate::Refused if code >= CODE_OWN => {
+                own.map_or_else(|| code.to_string(), |error| format!("refused {}", error.name))
+            }
+            Fate::Refused => Refusal::from_data(&receipt.data)
+                .map_or_else(|| code.to_string(), |refusal| format!("refused {}", refusal.name())),
+            Fate::Failed => format!("failed {code:#x}"),
+        };
+        let _ = writeln!(self.trace, "{} {line}: {what}", self.bank.today());
+    }
+
+    fn finish(mut self) -> String {
+        for (name, (id, _)) in &self.agreements {
+            let events = self.bank.events(*id).join(" ");
+            let _ = writeln!(self.trace, "{name} is {}; events: {events}", self.bank.state(*id));
+        }
+        for (name, person) in
+            self.people.iter().filter(|(name, _)| !["officer", "manager"].contains(&name.as_str()))
+        {
+            let _ = writeln!(self.trace, "{name} holds {}", self.bank.balance(person.account));
+        }
+        let gas: u64 =
+            self.bank.blocks().iter().flat_map(|block| &block.receipts).map(|full| full.receipt.gas).sum();
+        let _ = writeln!(self.trace, "--- bytes\ngas {gas}\nroot {}", self.bank.root());
+        self.trace
+    }
+}
+
+#[test]
+fn every_scenario_leaves_its_golden_trace() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "txt"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 3, "the scenarios are gone");
+    for file in files {
+        let mut world = World::new();
+        let text = fs::read_to_string(&file).unwrap();
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .for_each(|line| world.step(line));
+        let (trace, golden) = (world.finish(), file.with_extension("trace"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &trace).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        let meaning = |trace: &str| trace.split("--- bytes").next().unwrap_or_default().to_string();
+        assert_eq!(meaning(&trace), meaning(&expected), "{}: another meaning", file.display());
+        assert_eq!(trace, expected, "{}: the same meaning in other bytes", file.display());
+    }
+}
