@@ -1,4 +1,5 @@
 //! What an operator looks at: statements, books, parties, proposals, receipts, and proofs that hold elsewhere.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 use serde_json::Value;
 use std::ffi::OsString;
@@ -203,4 +204,22 @@ fn help_is_a_result() {
     for command in ["statement", "trial-balance", "prove", "check", "verify"] {
         assert!(help.contains(command), "{command}");
     }
+}
+
+#[test]
+fn a_measurement_is_one_document_whose_ratio_has_both_sides() {
+    let mut out = Vec::new();
+    let words = ["tenor", "bench", "verify", "--seconds", "1", "--json"].map(OsString::from);
+    assert_eq!(tenor_cli::run(words, &mut out), 0);
+    let document: Value = serde_json::from_slice(&out).unwrap();
+    let figure = |name: &str| {
+        let figures = document["figures"].as_array().unwrap();
+        let figure = figures.iter().find(|figure| figure["name"] == name).unwrap();
+        assert_eq!(figure["unit"], "/s");
+        figure["value"].as_f64().unwrap()
+    };
+    assert!(figure("verify_per_second_one_core") > 0.0);
+    let ratio = &document["ratios"][0];
+    let sides = [&ratio["of"], &ratio["to"]].map(|side| figure(side.as_str().unwrap()));
+    assert!((ratio["value"].as_f64().unwrap() - sides[0] / sides[1]).abs() < 1e-9);
 }
