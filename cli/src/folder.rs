@@ -4,6 +4,8 @@
 //! there is whole.
 
 use crate::keys::Keys;
+use crate::near;
+use crate::words::Unnamed;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +58,17 @@ impl Names {
         let owner: PartyId = self.parties.get(name)?.parse().ok()?;
         let asset: AssetId = self.assets.get("EUR")?.parse().ok()?;
         Some(account_id(&owner.0, &asset, purpose).to_string())
+    }
+
+    /// An error about words, with a near match where one of them names nothing.
+    pub fn hint(&self, error: anyhow::Error) -> anyhow::Error {
+        let near = error
+            .downcast_ref::<Unnamed>()
+            .map(|unnamed| near::hint(&unnamed.text, self.known(unnamed.kind).into_iter()));
+        match near {
+            Some(near) => anyhow::anyhow!("{error:#}{near}"),
+            None => error,
+        }
     }
 
     /// The names that there are of a kind, as [`Names::lookup`] knows them.

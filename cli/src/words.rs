@@ -1,14 +1,16 @@
 //! Words to values and back: what people type and read, by the spec of a contract.
 
-use crate::folder::Names;
 use crate::near;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, Id, IdError, PREFIXES, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, IdError, PREFIXES, PartyId};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::spec::{Basic, CallDef, FieldDef, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
+
+/// What a name stands for, as the text of an id; nothing for a word that is no name.
+pub type Lookup<'l> = dyn Fn(&str) -> Option<String> + 'l;
 
 /// `name=value` pairs.
 #[derive(Clone, Debug, Default)]
@@ -57,11 +59,11 @@ pub fn spec_of(wasm: &[u8]) -> Result<Spec> {
 ///
 /// # Errors
 /// When a name is unknown, a value is of another kind, or one without a default is missing.
-pub fn terms(spec: &Spec, given: &Arguments, names: &Names) -> Result<Vec<u8>> {
+pub fn terms(spec: &Spec, given: &Arguments, lookup: &Lookup<'_>) -> Result<Vec<u8>> {
     given.check_known(spec.terms.iter().map(|term| term.name.as_str()))?;
     let values = spec.terms.iter().map(|term| {
         let text = given.0.get(&term.name).or(term.default.as_ref());
-        field(spec, &term.name, term.ty, text.map(String::as_str), names)
+        field(spec, &term.name, term.ty, text.map(String::as_str), lookup)
     });
     Ok(value::encode_fields(&values.collect::<Result<Vec<_>>>()?))
 }
@@ -70,19 +72,19 @@ pub fn terms(spec: &Spec, given: &Arguments, names: &Names) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`terms`].
-pub fn arguments(spec: &Spec, call: &CallDef, given: &Arguments, names: &Names) -> Result<Vec<u8>> {
+pub fn arguments(spec: &Spec, call: &CallDef, given: &Arguments, lookup: &Lookup<'_>) -> Result<Vec<u8>> {
     given.check_known(call.arguments.iter().map(|argument| argument.name.as_str()))?;
     let values = call.arguments.iter().map(|argument: &FieldDef| {
-        field(spec, &argument.name, argument.ty, given.0.get(&argument.name).map(String::as_str), names)
+        field(spec, &argument.name, argument.ty, given.0.get(&argument.name).map(String::as_str), lookup)
     });
     Ok(value::encode_fields(&values.collect::<Result<Vec<_>>>()?))
 }
 
-fn field(spec: &Spec, name: &str, ty: TypeNumber, text: Option<&str>, names: &Names) -> Result<Value> {
+fn field(spec: &Spec, name: &str, ty: TypeNumber, text: Option<&str>, lookup: &Lookup<'_>) -> Result<Value> {
     match (text, spec.own_type(ty)) {
         (None, Some(TypeDef::Option(_))) => Ok(Value::Option(None)),
         (None, _) => bail!("`{name}` is missing: {}", type_name(spec, ty)),
-        (Some(text), _) => parse(spec, ty, text, names).with_context(|| format!("`{name}`")),
+        (Some(text), _) => parse(spec, ty, text, lookup).with_context(|| format!("`{name}`")),
     }
 }
 
@@ -102,11 +104,11 @@ pub fn type_name(spec: &Spec, ty: TypeNumber) -> String {
 ///
 /// # Errors
 /// Naming what was expected and what was given.
-pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, names: &Names) -> Result<Value> {
+pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, lookup: &Lookup<'_>) -> Result<Value> {
     let expected = || format!("{} expected, `{text}` given", type_name(spec, ty));
     if let Some(own) = spec.own_type(ty) {
         return match own {
-            TypeDef::Option(of) => Ok(Value::Option(Some(Box::new(parse(spec, *of, text, names)?)))),
+            TypeDef::Option(of) => Ok(Value::Option(Some(Box::new(parse(spec, *of, text, lookup)?)))),
             TypeDef::Enum { variants, .. } => {
                 let place = variants.iter().position(|variant| variant.eq_ignore_ascii_case(text));
                 let hint =
@@ -138,26 +140,36 @@ pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, names: &Names) -> Result<V
         Basic::Weekday => Value::Weekday(number(text, expected)?),
         Basic::DayCount => Value::DayCount(number(text, expected)?),
         Basic::Convention => Value::Convention(number(text, expected)?),
-        Basic::Party => Value::Party(id::<PartyId>(names, "party", text)?),
-        Basic::Account => Value::Account(id::<AccountId>(names, "account", text)?),
-        Basic::Asset => Value::Asset(id::<AssetId>(names, "asset", text)?),
-        Basic::Agreement => Value::Agreement(id::<AgreementId>(names, "agreement", text)?),
-        Basic::Calendar => Value::Calendar(id::<CalendarId>(names, "calendar", text)?),
+        Basic::Party => Value::Party(id::<PartyId>(lookup, "party", text)?),
+        Basic::Account => Value::Account(id::<AccountId>(lookup, "account", text)?),
+        Basic::Asset => Value::Asset(id::<AssetId>(lookup, "asset", text)?),
+        Basic::Agreement => Value::Agreement(id::<AgreementId>(lookup, "agreement", text)?),
+        Basic::Calendar => Value::Calendar(id::<CalendarId>(lookup, "calendar", text)?),
         Basic::Hash => Value::Hash(text.parse::<Hash>().with_context(expected)?),
         Basic::Recurrence => bail!("a recurrence cannot be typed as an argument"),
     })
 }
 
+/// A word that names nothing of the kind that was expected; whoever knows the names can add a near one.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{kind} expected, `{text}` given")]
+pub struct Unnamed {
+    /// `party`, `account`, `asset`, `agreement` or `calendar`.
+    pub kind: &'static str,
+    /// The word.
+    pub text: String,
+}
+
 /// The id that a name of a kind stands for, or that the text is.
-fn id<T: Id + FromStr<Err = IdError>>(names: &Names, kind: &str, text: &str) -> Result<T> {
-    let known = names.lookup(&format!("{kind}:{text}"));
+fn id<T: FromStr<Err = IdError>>(lookup: &Lookup<'_>, kind: &'static str, text: &str) -> Result<T> {
+    let known = lookup(&format!("{kind}:{text}"));
     known.as_deref().unwrap_or(text).parse().map_err(|error| {
-        let expected = format!("{kind} expected, `{text}` given");
+        let unnamed = Unnamed { kind, text: text.into() };
         // A text that begins like an id was meant as one: what is wrong with it helps more than a name.
         if PREFIXES.iter().any(|prefix| text.starts_with(&format!("{prefix}1"))) {
-            anyhow::Error::new(error).context(expected)
+            anyhow::Error::new(error).context(unnamed.to_string())
         } else {
-            anyhow::anyhow!("{expected}{}", near::hint(text, names.known(kind).into_iter()))
+            unnamed.into()
         }
     })
 }
