@@ -4,6 +4,8 @@
 //! there is whole.
 
 use crate::keys::Keys;
+use crate::near;
+use crate::words::Unnamed;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,9 +13,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tenor_abi::id::{AssetId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Opened};
 use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
+use tenor_wire::op::account_id;
 
 const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
@@ -34,17 +38,50 @@ pub struct Names {
 }
 
 impl Names {
-    /// The id that a name stands for, asked as `kind:name`: a party's name for the party or its account.
+    /// The id that a name stands for, asked as `kind:name`: a party's name for the party or its main account,
+    /// `name/purpose` for another of its euro accounts.
     pub fn lookup(&self, asked: &str) -> Option<String> {
         let (kind, name) = asked.split_once(':')?;
         match kind {
             "party" => self.parties.get(name).cloned(),
-            "account" => self.accounts.get(name).cloned(),
+            "account" => self.accounts.get(name).cloned().or_else(|| self.account_for(name)),
             "agreement" => self.agreements.get(name).cloned(),
             "calendar" => self.calendars.get(name).cloned(),
             "asset" => self.assets.get(name).cloned(),
             _ => None,
         }
+    }
+
+    /// The account that `name/purpose` means: its id follows from owner, asset and purpose.
+    fn account_for(&self, asked: &str) -> Option<String> {
+        let (name, purpose) = asked.split_once('/')?;
+        let owner: PartyId = self.parties.get(name)?.parse().ok()?;
+        let asset: AssetId = self.assets.get("EUR")?.parse().ok()?;
+        Some(account_id(&owner.0, &asset, purpose).to_string())
+    }
+
+    /// An error about words, with a near match where one of them names nothing.
+    pub fn hint(&self, error: anyhow::Error) -> anyhow::Error {
+        let near = error
+            .downcast_ref::<Unnamed>()
+            .map(|unnamed| near::hint(&unnamed.text, self.known(unnamed.kind).into_iter()));
+        match near {
+            Some(near) => anyhow::anyhow!("{error:#}{near}"),
+            None => error,
+        }
+    }
+
+    /// The names that there are of a kind, as [`Names::lookup`] knows them.
+    pub fn known(&self, kind: &str) -> Vec<&str> {
+        let of = match kind {
+            "party" => &self.parties,
+            "account" => &self.accounts,
+            "agreement" => &self.agreements,
+            "calendar" => &self.calendars,
+            "asset" => &self.assets,
+            _ => return vec![],
+        };
+        of.keys().map(String::as_str).collect()
     }
 }
 
@@ -157,5 +194,9 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("new");
     write_synced(&beside, bytes)?;
-    fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))
+    fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("syncing {}", folder.display()))
 }

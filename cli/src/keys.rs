@@ -46,7 +46,12 @@ impl Keys {
             .mode(0o600)
             .open(&path)
             .with_context(|| format!("there is a key `{name}` already, or it cannot be written"))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).context("writing a key")
+        // The folder is synced as well: a key whose name is lost in a crash is lost.
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        written.context("writing a key")
     }
 
     /// A key by its name.

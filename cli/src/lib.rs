@@ -12,6 +12,7 @@ pub mod near;
 pub mod output;
 pub mod products;
 pub mod reading;
+pub mod render;
 pub mod words;
 
 use clap::Parser;
@@ -45,8 +46,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { USAGE } else { DONE };
+            if error.use_stderr() {
+                let _ = error.print();
+                return USAGE;
+            }
+            // Help and version are what was asked for: a result.
+            return if write!(out, "{}", error.render()).is_ok() { DONE } else { FAILED };
         }
     };
     let mut output = Output::new(out, arguments.json);

@@ -1,19 +1,23 @@
 //! Near matches: what somebody may have meant.
 
-/// How many single-letter changes make one text the other.
+/// How many slips make one text the other: a letter changed, added, left out, or two neighbours swapped.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let change = corner + usize::from(letter != *other);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // `rows[i][j]`: from the first `i` letters of `a` to the first `j` of `b`.
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 /// `; did you mean …?` for the nearest known word, else the words that there are.
@@ -30,6 +34,15 @@ pub fn hint<'w>(given: &str, known: impl Iterator<Item = &'w str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slips_are_counted() {
+        let cases =
+            [("", "", 0), ("", "ab", 2), ("bbo", "bob", 1), ("ada", "adda", 1), ("kitten", "sitting", 3)];
+        for (a, b, slips) in cases {
+            assert_eq!((distance(a, b), distance(b, a)), (slips, slips), "{a} {b}");
+        }
+    }
 
     #[test]
     fn a_slip_of_the_finger_is_understood() {

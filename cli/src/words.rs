@@ -4,7 +4,7 @@ use crate::near;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, IdError, PREFIXES, PartyId};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::spec::{Basic, CallDef, FieldDef, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
@@ -119,10 +119,6 @@ pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, lookup: &Lookup<'_>) -> Re
         };
     }
     let basic = Basic::of(ty).with_context(expected)?;
-    let id = |kind: &str| match lookup(&format!("{kind}:{text}")) {
-        Some(id) => id,
-        None => text.to_string(),
-    };
     Ok(match basic {
         Basic::Unit => bail!("nothing is expected here"),
         Basic::Bool => Value::Bool(number(text, expected)?),
@@ -144,13 +140,37 @@ pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, lookup: &Lookup<'_>) -> Re
         Basic::Weekday => Value::Weekday(number(text, expected)?),
         Basic::DayCount => Value::DayCount(number(text, expected)?),
         Basic::Convention => Value::Convention(number(text, expected)?),
-        Basic::Party => Value::Party(id("party").parse::<PartyId>().with_context(expected)?),
-        Basic::Account => Value::Account(id("account").parse::<AccountId>().with_context(expected)?),
-        Basic::Asset => Value::Asset(id("asset").parse::<AssetId>().with_context(expected)?),
-        Basic::Agreement => Value::Agreement(id("agreement").parse::<AgreementId>().with_context(expected)?),
-        Basic::Calendar => Value::Calendar(id("calendar").parse::<CalendarId>().with_context(expected)?),
+        Basic::Party => Value::Party(id::<PartyId>(lookup, "party", text)?),
+        Basic::Account => Value::Account(id::<AccountId>(lookup, "account", text)?),
+        Basic::Asset => Value::Asset(id::<AssetId>(lookup, "asset", text)?),
+        Basic::Agreement => Value::Agreement(id::<AgreementId>(lookup, "agreement", text)?),
+        Basic::Calendar => Value::Calendar(id::<CalendarId>(lookup, "calendar", text)?),
         Basic::Hash => Value::Hash(text.parse::<Hash>().with_context(expected)?),
         Basic::Recurrence => bail!("a recurrence cannot be typed as an argument"),
+    })
+}
+
+/// A word that names nothing of the kind that was expected; whoever knows the names can add a near one.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{kind} expected, `{text}` given")]
+pub struct Unnamed {
+    /// `party`, `account`, `asset`, `agreement` or `calendar`.
+    pub kind: &'static str,
+    /// The word.
+    pub text: String,
+}
+
+/// The id that a name of a kind stands for, or that the text is.
+fn id<T: FromStr<Err = IdError>>(lookup: &Lookup<'_>, kind: &'static str, text: &str) -> Result<T> {
+    let known = lookup(&format!("{kind}:{text}"));
+    known.as_deref().unwrap_or(text).parse().map_err(|error| {
+        let unnamed = Unnamed { kind, text: text.into() };
+        // A text that begins like an id was meant as one: what is wrong with it helps more than a name.
+        if PREFIXES.iter().any(|prefix| text.starts_with(&format!("{prefix}1"))) {
+            anyhow::Error::new(error).context(unnamed.to_string())
+        } else {
+            unnamed.into()
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! The real command killed again and again: nothing acknowledged is lost, nothing is done twice, and the
 //! folder goes on to where an uninterrupted run ends.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,5 @@
 //! The operator's way, command by command, as somebody would type it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 use serde_json::Value;
 use std::ffi::OsString;

@@ -1,23 +1,36 @@
-//! Signed, durable transfers per second, beside what the machine can verify.
+//! Signed, durable transfers per second over many accounts, beside what the machine can verify.
 
 use super::{Figure, Measured, Ratio, verify};
 use crate::demo::cast::Cast;
-use crate::desk::Desk;
+use crate::desk::{Desk, GAS_LIMIT};
 use crate::folder::Folder;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::time::{Duration, Instant};
-use tenor_abi::date::Timestamp;
-use tenor_wire::op::{AccountOp, Operation, PartyKind, Spend, TransferOp};
-use tenor_wire::tx::Transaction;
+use tenor_abi::date::{DAY_MS, Timestamp};
+use tenor_abi::id::{AccountId, ChainId, Hash, PartyId};
+use tenor_abi::tag;
+use tenor_wire::crypto::{SecretKey, hash};
+use tenor_wire::op::{
+    AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id,
+};
+use tenor_wire::receipt::Fate;
+use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
 
+/// Accounts that pay each other.
+const ACCOUNTS: usize = 1_000;
 /// Transfers of a block.
-const BLOCK: u64 = 500;
+const BLOCK: usize = 500;
+/// Blocks that are signed ahead, so that signing is not measured.
+const AHEAD: usize = 16;
 
 pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let ceiling = verify::all_cores(seconds)?;
     let scratch = std::env::temp_dir().join(format!("tenor-bench-{}", std::process::id()));
     let measured = payments(&scratch, seconds);
-    std::fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
+    if scratch.exists() {
+        std::fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
+    }
     let rate = measured?;
     Ok(Measured {
         figures: vec![
@@ -33,65 +46,110 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     })
 }
 
-fn payments(scratch: &std::path::Path, seconds: u64) -> Result<f64> {
+/// Somebody with a key in memory and an account.
+struct Payer {
+    party: PartyId,
+    key: SecretKey,
+    account: AccountId,
+}
+
+impl Payer {
+    fn new(cast: &Cast, number: usize) -> Result<Payer> {
+        let derived = |what: u8| hash(tag::SEED, &[&[what], &(number as u64).to_le_bytes()]).0;
+        let party = PartyId(derived(b'p'));
+        let key = SecretKey::from_bytes(&derived(b'k')).context("a hash is a key")?;
+        Ok(Payer { party, key, account: account_id(&party.0, &cast.eur, "main") })
+    }
+
+    fn enrolment(&self, cast: &Cast) -> [Operation; 2] {
+        let key = KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None };
+        let party = PartyOp {
+            party: self.party,
+            home: cast.party("bank"),
+            kind: PartyKind::Person,
+            person: Hash(self.party.0),
+            name: Hash(self.party.0),
+            key,
+        };
+        let (owner, asset) = (self.party, cast.eur);
+        let account = AccountOp { owner, asset, purpose: "main".into(), floor: 0, ceiling: None };
+        [Operation::Party(party), Operation::Account(account)]
+    }
+
+    /// A signed transfer of one cent.
+    fn pay(&self, chain: ChainId, time: Timestamp, to: &Payer, number: u64) -> Transaction {
+        let (from, amount) = (self.account, 1);
+        let op = TransferOp { from, to: to.account, amount, narrative: None, reference: None };
+        let mut choice = [0; 12];
+        choice[..8].copy_from_slice(&number.to_le_bytes());
+        let body = Body {
+            version: BODY_VERSION,
+            chain,
+            authorisers: vec![Authoriser { party: self.party, key: 0 }],
+            key: IdempotencyKey::new((time.0 / DAY_MS) as u32, choice),
+            valid_from: time,
+            valid_until: Timestamp(time.0 + DAY_MS),
+            gas_limit: GAS_LIMIT,
+            spend_max: vec![Spend { account: from, amount }],
+            operation: Operation::Transfer(op),
+        };
+        body.sign(&[&self.key])
+    }
+}
+
+/// Enrols and funds everybody, a block for each hundred.
+fn set_up(desk: &mut Desk, cast: &Cast, payers: &[Payer]) -> Result<()> {
+    let mut number = 0u64;
+    for group in payers.chunks(100) {
+        let mut transactions = vec![];
+        for payer in group {
+            let (from, amount) = (cast.funding(), 1_000_000);
+            let op = TransferOp { from, to: payer.account, amount, narrative: None, reference: None };
+            let funding = ("bank", Operation::Transfer(op), vec![Spend { account: from, amount }]);
+            let enrolment = payer.enrolment(cast).map(|operation| ("officer", operation, vec![]));
+            for (by, operation, spend) in enrolment.into_iter().chain([funding]) {
+                number += 1;
+                let choice = cast.choice(&format!("bench/{number}"));
+                transactions.push(desk.sign(by, operation, spend, choice)?);
+            }
+        }
+        let receipts = desk.submit(transactions)?;
+        if receipts.iter().any(|full| full.receipt.fate != Fate::Done) {
+            bail!("an account could not be set up");
+        }
+    }
+    Ok(())
+}
+
+fn payments(scratch: &Path, seconds: u64) -> Result<f64> {
     let cast = Cast::new(1);
     Folder::create(scratch, &cast.genesis(), &cast.keys(), &cast.names())?;
     let mut desk = Desk::at_tip(Folder::open(scratch)?)?;
-    let customers = cast.customers();
-    let mut number = 0u64;
-    let mut sign = |desk: &mut Desk, by: &str, operation, spend| -> Result<Transaction> {
-        number += 1;
-        desk.sign(by, operation, spend, cast.choice(&number.to_string()))
-    };
-    let mut set_up = vec![];
-    for name in &customers {
-        set_up.push(sign(
-            &mut desk,
-            "officer",
-            Operation::Party(cast.party_op(name, PartyKind::Person)),
-            vec![],
-        )?);
-        let account = AccountOp {
-            owner: cast.party(name),
-            asset: cast.eur,
-            purpose: "main".into(),
-            floor: 0,
-            ceiling: None,
+    let payers = (0..ACCOUNTS).map(|number| Payer::new(&cast, number)).collect::<Result<Vec<_>>>()?;
+    set_up(&mut desk, &cast, &payers)?;
+    let (mut measured, mut done, mut number) = (Duration::ZERO, 0usize, 0usize);
+    while measured < Duration::from_secs(seconds.max(1)) {
+        let (chain, time) = (desk.chain_id(), desk.time());
+        let mut next = || {
+            number += 1;
+            let from = number % ACCOUNTS;
+            // A step of 1 to 13 never comes back to the payer.
+            let to = (from + 1 + number / ACCOUNTS % 13) % ACCOUNTS;
+            payers[from].pay(chain, time, &payers[to], number as u64)
         };
-        set_up.push(sign(&mut desk, "officer", Operation::Account(account), vec![])?);
-        let (from, amount) = (cast.funding(), 10u128.pow(9));
-        let op = TransferOp { from, to: cast.account(name), amount, narrative: None, reference: None };
-        set_up.push(sign(&mut desk, "bank", Operation::Transfer(op), vec![Spend { account: from, amount }])?);
-    }
-    desk.submit(set_up)?;
-    let mut blocks = vec![];
-    let rounds = seconds.max(1) * 4;
-    for _ in 0..rounds {
-        let mut block = vec![];
-        for at in 0..BLOCK as usize {
-            let (from, to) = (&customers[at % customers.len()], &customers[(at * 7 + 1) % customers.len()]);
-            let to = if from == to { &customers[(at + 1) % customers.len()] } else { to };
-            let account = cast.account(from);
-            let op = TransferOp {
-                from: account,
-                to: cast.account(to),
-                amount: 1,
-                narrative: None,
-                reference: None,
-            };
-            block.push(sign(&mut desk, from, Operation::Transfer(op), vec![Spend { account, amount: 1 }])?);
+        let blocks: Vec<Vec<Transaction>> =
+            (0..AHEAD).map(|_| (0..BLOCK).map(|_| next()).collect()).collect();
+        let start = Instant::now();
+        for transactions in blocks {
+            let block = desk.block(Timestamp(desk.time().0 + 1), transactions)?;
+            if block.receipts.iter().any(|full| full.receipt.fate != Fate::Done) {
+                bail!("a payment was not done");
+            }
+            done += block.receipts.len();
         }
-        blocks.push(block);
+        // The clock stops when the store has caught up with the log.
+        desk.folder_mut().chain.flush()?;
+        measured += start.elapsed();
     }
-    let (start, mut done) = (Instant::now(), 0u64);
-    for block in blocks {
-        desk.block(Timestamp(desk.time().0 + 1), block)?;
-        done += BLOCK;
-        if start.elapsed() > Duration::from_secs(seconds * 4) {
-            break;
-        }
-    }
-    // The clock stops when the store has caught up with the log.
-    desk.folder_mut().chain.flush()?;
-    Ok(done as f64 / start.elapsed().as_secs_f64())
+    Ok(done as f64 / measured.as_secs_f64())
 }

@@ -73,9 +73,10 @@ impl Invoke {
             );
         };
         let def = &spec.calls[number];
-        let arguments = words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| {
-            desk.folder().names.lookup(word)
-        })?;
+        let names = &desk.folder().names;
+        let arguments =
+            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| names.lookup(word))
+                .map_err(|error| names.hint(error))?;
         let seen = Seen { agreement: id, code: record.code, terms_version: record.terms_version };
         let op = InvokeOp { seen, call: number as u16, arguments };
         let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };

@@ -1,14 +1,20 @@
 //! `tenor key`: keys and the parties they stand for.
 
 use super::init::{fresh_key, party_op};
-use super::{Data, desk, submit};
+use super::{Data, desk, submit_all};
+use crate::desk::Desk;
+use crate::keys::VALIDATOR;
 use crate::output::Output;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tenor_abi::id::{AccountId, AssetId, PartyId};
-use tenor_wire::op::{AccountOp, Operation, PartyKind, Spend, TransferOp, account_id};
+use tenor_runtime::state::record::PartyRecord;
+use tenor_wire::op::{AccountOp, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id};
+
+/// Purpose of the account that a name stands for.
+const PURPOSE: &str = "main";
 
 /// `tenor key`.
 #[derive(Debug, Subcommand)]
@@ -52,32 +58,54 @@ impl New {
         };
         let (home, eur, funding): (PartyId, AssetId, AccountId) =
             (id("party:bank")?.parse()?, id("asset:EUR")?.parse()?, id("account:funding")?.parse()?);
-        let (bytes, key) = fresh_key()?;
-        let op = party_op(Some(home), PartyKind::Person, &key)?;
-        desk.folder().keys.add(&self.name, &bytes)?;
-        let (party, account) = (op.party, account_id(&op.party.0, &eur, "main"));
-        let names = &mut desk.folder_mut().names;
-        names.parties.insert(self.name.clone(), party.to_string());
-        names.accounts.insert(self.name.clone(), account.to_string());
-        desk.folder().save_names()?;
-        submit(&mut desk, "officer", Operation::Party(op), vec![], None)?;
-        let op = AccountOp { owner: party, asset: eur, purpose: "main".into(), floor: 0, ceiling: None };
-        submit(&mut desk, "officer", Operation::Account(op), vec![], None)?;
+        let op = self.party(&mut desk, home, &eur)?;
+        let (party, account) = (op.party, account_id(&op.party.0, &eur, PURPOSE));
+        let opening =
+            AccountOp { owner: party, asset: eur, purpose: PURPOSE.into(), floor: 0, ceiling: None };
+        let mut operations =
+            vec![("officer", Operation::Party(op), vec![]), ("officer", Operation::Account(opening), vec![])];
         if fund.is_positive() {
             let amount = fund.minor.unsigned_abs();
             let op = TransferOp { from: funding, to: account, amount, narrative: None, reference: None };
-            submit(
-                &mut desk,
-                "bank",
-                Operation::Transfer(op),
-                vec![Spend { account: funding, amount }],
-                None,
-            )?;
+            operations.push(("bank", Operation::Transfer(op), vec![Spend { account: funding, amount }]));
         }
+        submit_all(&mut desk, operations)?;
         let document = json!({ "name": self.name, "party": party.to_string(), "account": account.to_string(), "funded": fund.to_string() });
         output.result(
             &document,
             &format!("key      {}\nparty    {party}\naccount  {account}\nfunded   {fund}", self.name),
         )
+    }
+
+    /// The party to enrol: a new one, or that of an earlier run which ended before its block was written.
+    ///
+    /// The key and the name are on disk before the chain hears of them, so no party is left without its key.
+    fn party(&self, desk: &mut Desk, home: PartyId, eur: &AssetId) -> Result<PartyOp> {
+        let folder = desk.folder_mut();
+        let known: Option<PartyId> = folder.names.parties.get(&self.name).map(|id| id.parse()).transpose()?;
+        let enrolled = match known {
+            Some(party) => folder.chain.record::<PartyRecord>(&party.0)?.is_some(),
+            None => false,
+        };
+        if enrolled || self.name == VALIDATOR {
+            bail!("there is a key `{}` already; choose another name", self.name);
+        }
+        if known.is_none() && folder.names.accounts.contains_key(&self.name) {
+            bail!("`{}` names an account of the bank; choose another name", self.name);
+        }
+        let key = if folder.keys.names()?.contains(&self.name) {
+            folder.keys.get(&self.name)?
+        } else {
+            let (bytes, key) = fresh_key()?;
+            folder.keys.add(&self.name, &bytes)?;
+            key
+        };
+        let mut op = party_op(Some(home), PartyKind::Person, &key)?;
+        op.party = known.unwrap_or(op.party);
+        let account = account_id(&op.party.0, eur, PURPOSE).to_string();
+        folder.names.parties.insert(self.name.clone(), op.party.to_string());
+        folder.names.accounts.insert(self.name.clone(), account);
+        folder.save_names()?;
+        Ok(op)
     }
 }

@@ -2,25 +2,30 @@
 
 mod advance;
 mod approve;
+mod check;
 mod deploy;
 mod init;
 mod invoke;
 mod key;
 mod list;
 mod open;
+mod prove;
 mod query;
 mod show;
+mod statement;
 mod transfer;
+mod trial_balance;
 mod verify;
 
 use crate::desk::Desk;
-use crate::folder::Folder;
+use crate::folder::{Folder, Names};
 use crate::output::Output;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use tenor_abi::id::AccountId;
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::spec::{CODE_OWN, Spec};
 use tenor_abi::value;
@@ -63,8 +68,16 @@ pub enum Command {
     List(list::List),
     /// Moves a sandbox's time on; everything that falls due runs.
     Advance(advance::Advance),
+    /// Shows every posting of an account with the balance after it.
+    Statement(statement::Statement),
+    /// Shows debits and credits of all accounts by asset.
+    TrialBalance(trial_balance::TrialBalance),
     /// Executes the whole chain again and compares.
     Verify(verify::Verify),
+    /// Writes the proof of a receipt.
+    Prove(prove::Prove),
+    /// Checks the proof of a receipt, knowing the genesis document only.
+    Check(check::Check),
     /// Measures.
     Bench(crate::bench::Bench),
 }
@@ -99,7 +112,11 @@ impl Command {
             Command::Show(command) => command.run(output),
             Command::List(command) => command.run(output),
             Command::Advance(command) => command.run(output),
+            Command::Statement(command) => command.run(output),
+            Command::TrialBalance(command) => command.run(output),
             Command::Verify(command) => command.run(output),
+            Command::Prove(command) => command.run(output),
+            Command::Check(command) => command.run(output),
             Command::Bench(command) => command.run(output),
         }
     }
@@ -113,6 +130,15 @@ pub struct Refused(pub String);
 /// A desk over the folder, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {
     Desk::at_tip(Folder::open(&data.data)?)
+}
+
+/// The account of a name, a name and purpose, or an id.
+pub(crate) fn find_account(names: &Names, asked: &str) -> Result<AccountId> {
+    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
+    id.parse().with_context(|| {
+        let known = names.accounts.keys().map(String::as_str);
+        format!("there is no account `{asked}`{}", crate::near::hint(asked, known))
+    })
 }
 
 /// Random bytes of the operating system.
@@ -137,6 +163,18 @@ pub(crate) fn submit(
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
         _ => Err(Refused(explain(&receipt, spec)).into()),
+    }
+}
+
+/// Signs operations and runs them in one block, so that a crash leaves all of them or none.
+pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<Spend>)>) -> Result<()> {
+    let mut transactions = vec![];
+    for (by, operation, spend) in operations {
+        transactions.push(desk.sign(by, operation, spend, random()?)?);
+    }
+    match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
+        Some(receipt) => Err(Refused(explain(receipt, None)).into()),
+        None => Ok(()),
     }
 }
 
@@ -185,14 +223,7 @@ pub(crate) fn spends(desk: &Desk, words_given: &[String]) -> Result<Vec<Spend>> 
     let one = |word: &String| -> Result<Spend> {
         let (account, amount) =
             word.split_once('=').with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
-        let names = &desk.folder().names;
-        let id = names.lookup(&format!("account:{account}")).unwrap_or_else(|| account.to_string());
-        let account = id.parse().with_context(|| {
-            format!(
-                "there is no account `{account}`{}",
-                crate::near::hint(account, names.accounts.keys().map(String::as_str))
-            )
-        })?;
+        let account = find_account(&desk.folder().names, account)?;
         let money = words::money(amount)?;
         if money.minor < 0 {
             bail!("an amount to spend is not negative");

@@ -61,8 +61,9 @@ impl Open {
         let mut desk = desk(&self.data)?;
         let code = contract(&desk.folder().chain, &self.contract)?;
         let spec = reading::spec(&desk.folder().chain, &code)?;
-        let terms =
-            words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| desk.folder().names.lookup(word))?;
+        let names = &desk.folder().names;
+        let terms = words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| names.lookup(word))
+            .map_err(|error| names.hint(error))?;
         let receipt = submit(
             &mut desk,
             &self.by,

@@ -1,14 +1,17 @@
 //! `tenor show`: shows one thing by its id or name.
 
+mod party;
+mod proposal;
+mod receipt;
+
 use super::invoke::agreement as find_agreement;
-use super::{Data, desk, explain, receipt_json};
+use super::{Data, desk, find_account};
 use crate::desk::Desk;
 use crate::output::{Output, Table};
-use crate::{near, reading, words};
-use anyhow::{Context, Result, bail};
+use crate::{reading, words};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
 use tenor_abi::value;
 use tenor_runtime::chain::Replica;
@@ -28,6 +31,10 @@ pub enum What {
     Block,
     /// A receipt by height/index.
     Receipt,
+    /// An open proposal: what would be done.
+    Proposal,
+    /// A party: keys, roles, accounts, agreements.
+    Party,
 }
 
 /// `tenor show`.
@@ -53,7 +60,9 @@ impl Show {
             What::Account => account(&desk, &self.id, output),
             What::Contract => contract(&desk, &self.id, output),
             What::Block => block(&desk, &self.id, output),
-            What::Receipt => receipt(&desk, &self.id, output),
+            What::Receipt => receipt::show(&desk, &self.id, output),
+            What::Proposal => proposal::show(&desk, &self.id, output),
+            What::Party => party::show(&desk, &self.id, output),
         }
     }
 }
@@ -94,14 +103,7 @@ fn agreement(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
 }
 
 fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let (chain, names) = (&desk.folder().chain, &desk.folder().names);
-    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
-    let id: AccountId = id.parse().with_context(|| {
-        format!(
-            "there is no account `{asked}`{}",
-            near::hint(asked, names.accounts.keys().map(String::as_str))
-        )
-    })?;
+    let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, asked)?);
     let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let lines = reading::statement(chain, &id)?;
@@ -186,28 +188,4 @@ fn block(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
             header.state
         ),
     )
-}
-
-fn receipt(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let place = asked
-        .split_once('/')
-        .and_then(|(height, index)| Some((height.parse::<u64>().ok()?, index.parse::<u32>().ok()?)));
-    let Some((height, index)) = place else { bail!("a receipt is named height/index, `{asked}` given") };
-    let full = desk
-        .folder()
-        .chain
-        .receipt(height, index)?
-        .with_context(|| format!("block {height} has no item {index}"))?;
-    let mut document = receipt_json(&full);
-    let why = if full.receipt.code == 0 { String::from("done") } else { explain(&full, None) };
-    document["text"] = json!(why);
-    let mut entries = Table::new(&["account", "side", "minor units"]);
-    for posting in full.entries.iter().flat_map(|entry| &entry.postings) {
-        entries.row(vec![
-            posting.account.to_string(),
-            format!("{:?}", posting.side).to_lowercase(),
-            posting.amount.to_string(),
-        ]);
-    }
-    output.result(&document, &format!("{}\n{why}\ngas {}\n\n{entries}", full.receipt.item, full.receipt.gas))
 }

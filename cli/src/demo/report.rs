@@ -66,7 +66,8 @@ pub fn text(desk: &Desk, lived: &Lived, document: &Value, proof: &str, path: &Pa
     Ok(out)
 }
 
-fn trial_table(document: &Value) -> Table {
+/// The trial balance of a document that holds one, as people read it.
+pub fn trial_table(document: &Value) -> Table {
     let mut table = Table::new(&["asset", "debits", "credits", "difference"]);
     for (code, row) in document["trial_balance"].as_object().into_iter().flatten() {
         let cell = |name: &str| row[name].as_str().unwrap_or_default().to_string();

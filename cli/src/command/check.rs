@@ -1,0 +1,61 @@
+//! `tenor check`: verifies the proof of a receipt against the genesis document alone.
+//!
+//! It opens neither log nor state and takes no lock: what it trusts is the document whose hash is the chain's
+//! id, from which it makes block 0 itself.
+
+use super::{Data, receipt_json};
+use crate::folder::{Folder, engine};
+use crate::output::Output;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use tenor_runtime::chain::{Chain, Genesis};
+use tenor_wire::proof::Bundle;
+
+/// `tenor check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The proof.
+    file: PathBuf,
+    /// Genesis document; the data folder's where none is given.
+    #[arg(long)]
+    genesis: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl Check {
+    /// Checks everything, from the receipt up to the chain's first header.
+    ///
+    /// # Errors
+    /// The first link that does not hold.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let bytes = std::fs::read(&self.file).with_context(|| format!("reading {}", self.file.display()))?;
+        let bundle =
+            Bundle::from_bytes(&bytes).with_context(|| format!("{} shows nothing", self.file.display()))?;
+        let genesis = self.genesis()?;
+        let trusted = Chain::in_memory(genesis, engine()?)?.first_checkpoint()?;
+        let shown =
+            bundle.verify(&trusted).with_context(|| format!("{} shows nothing", self.file.display()))?;
+        let index = bundle.receipt_proof.index;
+        let document = json!({
+            "shown": true, "chain": trusted.header.chain.to_string(), "height": shown.height, "index": index,
+            "time": shown.time.to_string(), "receipt": receipt_json(&bundle.receipt),
+        });
+        let fate = format!("{:?}", bundle.receipt.receipt.fate).to_lowercase();
+        output.result(
+            &document,
+            &format!(
+                "holds: {} is {fate}\nblock  {}, item {index}\ntime   {}\nchain  {}",
+                shown.item, shown.height, shown.time, trusted.header.chain
+            ),
+        )
+    }
+
+    fn genesis(&self) -> Result<Genesis> {
+        let Some(path) = &self.genesis else { return Folder::genesis(&self.data.data) };
+        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        Genesis::from_bytes(&bytes).with_context(|| format!("{} is no genesis document", path.display()))
+    }
+}

@@ -1,0 +1,86 @@
+//! A party: its keys, roles, accounts and agreements.
+
+use crate::desk::Desk;
+use crate::output::{Output, Table};
+use crate::{near, reading};
+use anyhow::{Context, Result};
+use serde_json::json;
+use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_abi::money::Decimal;
+use tenor_abi::role::Role;
+use tenor_runtime::chain::Chain;
+use tenor_runtime::state::record::{
+    AccountOfRow, AccountRecord, AgreementOfRow, KeyRecord, PartyRecord, RoleRecord, key,
+};
+
+/// The second id of a row that pairs an owner with what it owns.
+fn owned(row: &[u8]) -> Result<[u8; 32]> {
+    row.get(32..).and_then(|id| id.try_into().ok()).context("a row does not pair two ids")
+}
+
+fn roles(chain: &Chain, bank: &PartyId, party: &PartyId) -> Result<Vec<&'static str>> {
+    let mut held = vec![];
+    for role in Role::ALL {
+        if chain.record::<RoleRecord>(&key::role(bank, party, role))?.is_some() {
+            held.push(role.name());
+        }
+    }
+    Ok(held)
+}
+
+/// Shows the party of an id or a name.
+pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let (chain, names) = (&desk.folder().chain, &desk.folder().names);
+    let id = names.lookup(&format!("party:{asked}")).unwrap_or_else(|| asked.to_string());
+    let id: PartyId = id.parse().with_context(|| {
+        format!("there is no party `{asked}`{}", near::hint(asked, names.known("party").into_iter()))
+    })?;
+    let record: PartyRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
+    let roles = roles(chain, &record.home, &id)?;
+    let mut keys = Table::new(&["key", "where", "ends"]);
+    let mut key_documents = vec![];
+    for (row, record) in chain.records::<KeyRecord>(&id.0)? {
+        let number = row.get(32..34).and_then(|n| n.try_into().ok()).map_or(0, u16::from_be_bytes);
+        let place = format!("{:?}", record.role).to_lowercase();
+        let ends = record.revoked_at.or(record.expires_at).map(|end| end.to_string());
+        key_documents.push(json!({ "key": number, "where": place, "ends": ends }));
+        keys.row(vec![number.to_string(), place, ends.unwrap_or_else(|| "never".into())]);
+    }
+    let mut accounts = Table::new(&["account", "purpose", "balance", "currency"]);
+    let mut account_documents = vec![];
+    for (row, _) in chain.records::<AccountOfRow>(&id.0)? {
+        let account = AccountId(owned(&row)?);
+        let record: AccountRecord =
+            chain.record(&account.0)?.with_context(|| format!("{account} is missing"))?;
+        let balance = Decimal(record.balance(), record.currency.scale).to_string();
+        let code = record.currency.code.to_string();
+        account_documents.push(json!({
+            "account": account.to_string(), "purpose": record.purpose, "balance": balance, "currency": code,
+        }));
+        accounts.row(vec![account.to_string(), record.purpose, balance, code]);
+    }
+    let mut agreements = Table::new(&["agreement", "contract", "state"]);
+    let mut agreement_documents = vec![];
+    for (row, _) in chain.records::<AgreementOfRow>(&id.0)? {
+        let agreement = AgreementId(owned(&row)?);
+        let (record, spec) = reading::agreement(chain, &agreement)?;
+        let (contract, state) = (format!("{}@{}", spec.name, spec.version), spec.state_name(record.state));
+        agreement_documents.push(json!({
+            "agreement": agreement.to_string(), "contract": contract, "state": state,
+        }));
+        agreements.row(vec![agreement.to_string(), contract, state.to_string()]);
+    }
+    let kind = format!("{:?}", record.kind).to_lowercase();
+    let document = json!({
+        "party": id.to_string(), "kind": kind, "home": record.home.to_string(), "roles": roles,
+        "keys": key_documents, "accounts": account_documents, "agreements": agreement_documents,
+    });
+    let held = if roles.is_empty() { "no role".to_string() } else { roles.join(", ") };
+    let mut text = format!("{id}\n{kind} of {}, {held}\n\n{keys}", record.home);
+    for (table, rows) in [(&accounts, account_documents.len()), (&agreements, agreement_documents.len())] {
+        if rows > 0 {
+            text += &format!("\n{table}");
+        }
+    }
+    output.result(&document, &text)
+}

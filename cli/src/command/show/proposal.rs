@@ -1,0 +1,48 @@
+//! A proposal: what would be done, who proposed it, until when it waits.
+
+use crate::desk::Desk;
+use crate::output::{Output, Table};
+use crate::render;
+use crate::words;
+use anyhow::{Context, Result};
+use serde_json::{Value as Json, json};
+use tenor_abi::id::ProposalId;
+use tenor_abi::value;
+use tenor_runtime::state::record::ProposalRecord;
+use tenor_wire::op::Operation;
+
+/// Shows an open proposal.
+pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let chain = &desk.folder().chain;
+    let id: ProposalId = asked.parse().with_context(|| {
+        format!("a proposal's id is needed, `{asked}` given; `tenor list proposals` shows them")
+    })?;
+    let record: ProposalRecord = chain
+        .record(&id.0)?
+        .with_context(|| format!("there is no open {id}; it was approved, withdrawn or never made"))?;
+    let spec = render::spec_of_operation(chain, &record.operation)?;
+    let what = render::operation(spec.as_ref(), &record.operation);
+    let mut table = Table::new(&["argument", "value"]);
+    let (mut agreement, mut documents) = (None, serde_json::Map::<String, Json>::new());
+    if let (Operation::Invoke(op) | Operation::Sign(op), Some(spec)) = (&record.operation, &spec) {
+        agreement = Some(op.seen.agreement.to_string());
+        if let Some(def) = spec.calls.get(usize::from(op.call)) {
+            let values = value::decode_fields(spec, value::fields_of(&def.arguments), &op.arguments)?;
+            for (field, value) in def.arguments.iter().zip(&values) {
+                table.row(vec![field.name.clone(), words::show(spec, field.ty, value)]);
+                documents.insert(field.name.clone(), words::json(spec, field.ty, value));
+            }
+        }
+    }
+    let arguments = if documents.is_empty() { String::new() } else { format!("\n{table}") };
+    let document = json!({
+        "proposal": id.to_string(), "operation": what, "agreement": agreement, "arguments": documents,
+        "proposer": record.proposer.to_string(), "expires_at": record.expires_at.to_string(),
+    });
+    let about = agreement.map_or_else(String::new, |agreement| format!("agreement  {agreement}\n"));
+    let text = format!(
+        "{id}\noperation  {what}\n{about}proposer   {}\nuntil      {}\n{arguments}",
+        record.proposer, record.expires_at
+    );
+    output.result(&document, &text)
+}
