@@ -4,6 +4,9 @@
 //! root). `UPDATE_GOLDEN=1 cargo test --test scenarios` writes traces anew; a change in the second part
 //! alone is a change of form and belongs into the changelog.
 
+// A test that cannot read its own files has nothing better to do than to stop.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;

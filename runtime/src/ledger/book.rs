@@ -23,7 +23,12 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         if now.as_ref() != Some(&effect.before) {
             return Err(Fault::Books(format!("{account} changed between plan and booking")));
         }
-        let peaks = state.get(&account.0)?.unwrap_or_else(HistoryPeaksRecord::empty);
+        let peaks: HistoryPeaksRecord = state.get(&account.0)?.unwrap_or_else(HistoryPeaksRecord::empty);
+        if peaks.tree.root(tag::HISTORY) != effect.before.history_root {
+            return Err(Fault::State(format!(
+                "the history of {account} is not what the account's leaf says"
+            )));
+        }
         running.insert(*account, (effect.before.clone(), peaks));
     }
     let mut postings = Vec::with_capacity(plan.draft.lines.len());
