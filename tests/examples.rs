@@ -1,9 +1,13 @@
 //! Every example runs.
 
+#[path = "../examples/contract_test.rs"]
+mod contract_test;
 #[path = "../examples/first_agreement.rs"]
 mod first_agreement;
 #[path = "../examples/receipt_offline.rs"]
 mod receipt_offline;
+#[path = "../examples/transaction_by_hand.rs"]
+mod transaction_by_hand;
 
 #[test]
 fn a_first_agreement() -> anyhow::Result<()> {
@@ -13,4 +17,14 @@ fn a_first_agreement() -> anyhow::Result<()> {
 #[test]
 fn a_receipt_offline() -> anyhow::Result<()> {
     receipt_offline::main()
+}
+
+#[test]
+fn a_contract_test() -> anyhow::Result<()> {
+    contract_test::main()
+}
+
+#[test]
+fn a_transaction_by_hand() -> anyhow::Result<()> {
+    transaction_by_hand::main()
 }
