@@ -20,7 +20,7 @@ use wasmtime::{
 
 /// Bytes of native stack that wasm may use. A slot of [`LIMITS`]`.stack_slots` stands for 64 bytes of it, so
 /// our own depth limit comes first; a thread that calls contracts needs this much and what the host needs.
-const NATIVE_STACK_BYTES: usize = 1024 * 1024;
+pub(super) const NATIVE_STACK_BYTES: usize = 1024 * 1024;
 /// Instances at the same time: one executes, some look.
 const INSTANCES: u32 = 64;
 /// Bytes at the start of an instance's memory that are cleared by writing instead of given back to the system.
@@ -36,8 +36,8 @@ pub struct Engine {
 }
 
 /// Compiled modules by code hash, with the time of their last use on a clock of uses.
-#[derive(Default)]
 struct Cache {
+    modules_max: usize,
     uses: u64,
     modules: BTreeMap<CodeHash, (u64, Arc<Loaded>)>,
 }
@@ -116,14 +116,18 @@ impl Engine {
     /// # Errors
     /// [`Fault::Engine`] when this machine cannot run wasm.
     pub fn new() -> Result<Engine, Fault> {
-        Engine::with_native_stack(NATIVE_STACK_BYTES)
+        Engine::with(NATIVE_STACK_BYTES, MODULES_MAX)
     }
 
-    fn with_native_stack(bytes: usize) -> Result<Engine, Fault> {
-        let engine = wasmtime::Engine::new(&config(bytes)).map_err(broken)?;
+    pub(super) fn with(native_stack_bytes: usize, modules_max: usize) -> Result<Engine, Fault> {
+        let engine = wasmtime::Engine::new(&config(native_stack_bytes)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker, cache: Mutex::new(Cache::default()) })
+        Ok(Engine {
+            engine,
+            linker,
+            cache: Mutex::new(Cache { modules_max, uses: 0, modules: BTreeMap::new() }),
+        })
     }
 
     fn cache(&self) -> Result<MutexGuard<'_, Cache>, Fault> {
@@ -171,7 +175,7 @@ impl Cache {
     }
 
     fn keep(&mut self, code: CodeHash, loaded: Loaded) {
-        if self.modules.len() >= MODULES_MAX {
+        if self.modules.len() >= self.modules_max {
             let oldest = self.modules.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
             oldest.and_then(|code| self.modules.remove(&code));
         }

@@ -7,6 +7,8 @@ mod admit;
 mod instrument;
 mod host;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 
 pub use admit::{Admitted, Finding, admit};
 pub use engine::Engine;

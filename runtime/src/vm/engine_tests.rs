@@ -1,0 +1,214 @@
+//! What only the inside of the engine can show: that our depth limit comes before the native stack's end, at
+//! the worst frames that are admitted, and that the cache is bounded.
+
+use super::engine::{Engine, NATIVE_STACK_BYTES};
+use super::session::{CallOutcome, Guest, HostError, HostRule, Session};
+use super::{Context, admit};
+use crate::fault::Fault;
+use crate::store::Row;
+use std::fmt::Write;
+use tenor_abi::id::CodeHash;
+use tenor_abi::refusal::Failure;
+
+const GAS: u64 = 1_000_000_000;
+
+/// A session that nothing may be asked of.
+struct Nobody;
+
+macro_rules! nobody {
+    ($($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)*) => {
+        impl Session for Nobody {
+            $(fn $name(&mut self, $($param: $ty),*) -> Result<$result, HostError> {
+                $(let _ = $param;)*
+                Err(HostError::Rule(HostRule::Context, stringify!($name).into()))
+            })*
+        }
+    };
+}
+nobody! {
+    emit(event: u16, data: &[u8]) -> ();
+    storage_get(key: &[u8]) -> Option<Vec<u8>>;
+    storage_set(key: &[u8], value: &[u8]) -> ();
+    storage_remove(key: &[u8]) -> bool;
+    storage_next(from: &[u8], end: &[u8]) -> Option<Row>;
+    post(request: &[u8]) -> u32;
+    try_post(request: &[u8]) -> Option<Vec<u8>>;
+    collect_up_to(request: &[u8]) -> Vec<u8>;
+    balance(account: &[u8]) -> Vec<u8>;
+    schedule_start(request: &[u8]) -> ();
+    schedule_hold(kind: u16) -> ();
+    schedule_resume(kind: u16) -> ();
+    schedule_end(kind: u16) -> ();
+    next_due(kind: u16) -> Option<Vec<u8>>;
+    enter_state(state: u16) -> ();
+    business_day(request: &[u8]) -> Vec<u8>;
+}
+
+fn module(body: &str) -> Vec<u8> {
+    let text = format!("(module (@custom \"tenor_spec\" \"spec\") {body})");
+    let wasm = wat::parse_str(&text).unwrap_or_else(|error| panic!("{:.300}", error.to_string()));
+    admit(&wasm).unwrap_or_else(|finding| panic!("{finding}"));
+    wasm
+}
+
+fn call(engine: &Engine, wasm: &[u8]) -> Result<CallOutcome, Fault> {
+    let code = CodeHash([1; 32]);
+    engine.load(&code, wasm)?;
+    engine.call(&code, "f", Context::Action, b"", GAS, &mut Nobody).map(|report| report.outcome)
+}
+
+/// A module whose `$r` calls itself without end; `$r` takes an i64 and gives one.
+fn recursion(code: &str) -> Vec<u8> {
+    module(&format!(
+        r#"(memory (export "memory") 1)
+        (func $r (param i64) (result i64) (local i64) {code} (local.get 1))
+        (func (export "f") (result i32) (i32.wrap_i64 (call $r (i64.const 7))))"#
+    ))
+}
+
+/// `count` values that the compiler would rather keep over the recursion than make twice.
+fn kept(count: u32, value: impl Fn(u32) -> String) -> Vec<u8> {
+    let (mut before, mut after) = (String::new(), String::new());
+    for number in 0..count {
+        let value = value(number);
+        write!(before, "(local.set 1 (i64.xor (local.get 1) {value}))").unwrap();
+        write!(after, "(local.set 1 (i64.add (local.get 1) {value}))").unwrap();
+    }
+    recursion(&format!("{before} (local.set 1 (i64.xor (local.get 1) (call $r (local.get 0)))) {after}"))
+}
+
+/// The same value moved out of a loop in which the recursion happens.
+fn hoisted(count: u32, value: impl Fn(u32) -> String) -> Vec<u8> {
+    let mut inside = String::new();
+    for number in 0..count {
+        write!(inside, "(local.set 1 (i64.xor (local.get 1) {}))", value(number)).unwrap();
+    }
+    recursion(&format!(
+        "(loop (local.set 1 (call $r (local.get 1))) {inside} (br_if 0 (i64.ne (local.get 1) (i64.const 9))))"
+    ))
+}
+
+fn shapes() -> Vec<(&'static str, Vec<u8>)> {
+    let mul = |number: u32| format!("(i64.mul (local.get 0) (i64.const {}))", 2 * number + 3);
+    let pushed = |count: usize, what: &str, fold: &str| {
+        format!("{} (call $r (local.get 0)) {}", what.repeat(count), fold.repeat(count))
+    };
+    let params = "(param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)";
+    let gets: String = (0..16).map(|local| format!("(local.get {local})")).collect();
+    let all_locals = |one: &dyn Fn(u32) -> String| (1..256).map(one).collect::<String>();
+    vec![
+        ("tiny", module(r#"(memory (export "memory") 1) (func $f (export "f") (result i32) (call $f))"#)),
+        (
+            "sixteen parameters",
+            module(&format!(
+                r#"(memory (export "memory") 1) (func $r {params} (result i64) {gets} (call $r) (i64.add (local.get 15)))
+                (func (export "f") (result i32) {} (call $r) drop (i32.const 0))"#,
+                "(i64.const 1)".repeat(16)
+            )),
+        ),
+        (
+            "through the table",
+            module(&format!(
+                r#"(type $t (func {params} (result i64))) (memory (export "memory") 1) (table 1 funcref) (elem (i32.const 0) $r)
+                (func $r (type $t) {gets} (call_indirect (type $t) (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 60)))) (i64.add (local.get 15)))
+                (func (export "f") (result i32) {} (call $r) drop (i32.const 0))"#,
+                "(i64.const 1)".repeat(16)
+            )),
+        ),
+        ("operands", recursion(&format!("{} drop", pushed(3_000, "(i64.load (i32.const 8))", "i64.add ")))),
+        (
+            "parameters as operands",
+            recursion(&format!("{} drop", pushed(9_000, "(local.get 0)", "i64.xor "))),
+        ),
+        (
+            "all locals",
+            module(&format!(
+                r#"(memory (export "memory") 1) (func $r (param i64) (result i64) (local {}) {} (call $r (local.get 0)) {})
+                (func (export "f") (result i32) (i32.wrap_i64 (call $r (i64.const 7))))"#,
+                "i64 ".repeat(255),
+                all_locals(&|local| format!("(local.set {local} (i64.load (i32.const {})))", 8 * local)),
+                all_locals(&|local| format!("(i64.mul (local.get {local}))")),
+            )),
+        ),
+        ("kept products", kept(2_500, mul)),
+        ("kept products, few", kept(30, mul)),
+        ("hoisted products", hoisted(4_500, mul)),
+        (
+            "kept squares",
+            kept(1_000, |n| {
+                "(i64.mul (local.get 0) ".repeat(n as usize % 9 + 1)
+                    + &mul(n)
+                    + &")".repeat(n as usize % 9 + 1)
+            }),
+        ),
+        (
+            "kept comparisons",
+            kept(2_000, |n| {
+                format!("(i64.extend_i32_u (i64.eqz (i64.mul (local.get 0) (i64.const {}))))", 2 * n + 3)
+            }),
+        ),
+        (
+            "kept counts",
+            kept(2_000, |n| format!("(i64.popcnt (i64.rotl (local.get 0) (i64.const {})))", n % 64)),
+        ),
+        (
+            "kept addresses",
+            kept(1_800, |n| {
+                format!("(i64.load (i32.mul (i32.wrap_i64 (local.get 0)) (i32.const {})))", 2 * n + 3)
+            }),
+        ),
+        (
+            "hoisted addresses",
+            hoisted(3_000, |n| {
+                format!("(i64.load (i32.mul (i32.wrap_i64 (local.get 0)) (i32.const {})))", 2 * n + 3)
+            }),
+        ),
+        ("kept quotients", kept(1_800, |n| format!("(i64.div_u (local.get 0) (i64.const {}))", 2 * n + 3))),
+        (
+            "kept choices",
+            kept(1_200, |n| {
+                format!(
+                    "(select (local.get 0) (i64.const {n}) (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const {}))))",
+                    n % 64
+                )
+            }),
+        ),
+        (
+            "memory",
+            recursion(
+                "(drop (memory.grow (i32.const 0))) (memory.copy (i32.const 0) (i32.const 8) (i32.wrap_i64 (local.get 0))) (local.set 1 (call $r (local.get 0)))",
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn our_depth_limit_comes_before_the_end_of_the_native_stack() {
+    // Half of the native stack must be enough: the other half is the margin for what no shape here thought of.
+    let engine = || Engine::with(NATIVE_STACK_BYTES / 2, 8).unwrap();
+    for (name, wasm) in shapes() {
+        match call(&engine(), &wasm) {
+            Ok(CallOutcome::Failed(Failure::StackLimit, _)) => {}
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_native_overflow_would_be_a_fault() {
+    let small = Engine::with(16 * 1024, 8).unwrap();
+    let ended = call(&small, &shapes().swap_remove(0).1);
+    assert!(matches!(&ended, Err(Fault::Engine(text)) if text.contains("call stack exhausted")), "{ended:?}");
+}
+
+#[test]
+fn the_module_that_was_used_longest_ago_makes_room() {
+    let engine = Engine::with(NATIVE_STACK_BYTES, 2).unwrap();
+    let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
+    let codes = [1, 2, 3].map(|byte| CodeHash([byte; 32]));
+    engine.load(&codes[0], &wasm).unwrap();
+    engine.load(&codes[1], &wasm).unwrap();
+    engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut Nobody).unwrap();
+    engine.load(&codes[2], &wasm).unwrap();
+    assert_eq!(codes.map(|code| engine.is_loaded(&code)), [true, false, true]);
+}

@@ -1,0 +1,124 @@
+(module
+  (type (;0;) (func (result i32)))
+  (memory (;0;) 1 5)
+  (global (;0;) (mut i64) i64.const 0)
+  (global (;1;) (mut i32) i32.const 16384)
+  (global (;2;) (mut i32) i32.const 0)
+  (export "memory" (memory 0))
+  (export "f" (func 0))
+  (export "tenor:gas" (global 0))
+  (export "tenor:stack" (global 1))
+  (export "tenor:growth" (global 2))
+  (func (;0;) (type 0) (result i32)
+    (local i32)
+    global.get 1
+    i32.const 12
+    i32.sub
+    global.set 1
+    global.get 1
+    i32.const 0
+    i32.lt_s
+    if ;; label = @1
+      unreachable
+    end
+    global.get 0
+    i64.const 248
+    i64.sub
+    global.set 0
+    global.get 0
+    i64.const 0
+    i64.lt_s
+    if ;; label = @1
+      unreachable
+    end
+    block (result i32) ;; label = @1
+      i32.const 0
+      i32.const 1
+      i32.const 64
+      local.set 0
+      global.get 0
+      local.get 0
+      i64.extend_i32_u
+      i64.const 1
+      i64.mul
+      i64.const 3
+      i64.shr_u
+      i64.sub
+      global.set 0
+      global.get 0
+      i64.const 0
+      i64.lt_s
+      if ;; label = @2
+        unreachable
+      end
+      local.get 0
+      memory.fill
+      i32.const 0
+      i32.const 64
+      i32.const 8
+      local.set 0
+      global.get 0
+      local.get 0
+      i64.extend_i32_u
+      i64.const 1
+      i64.mul
+      i64.const 3
+      i64.shr_u
+      i64.sub
+      global.set 0
+      global.get 0
+      i64.const 0
+      i64.lt_s
+      if ;; label = @2
+        unreachable
+      end
+      local.get 0
+      memory.copy
+      i32.const 2
+      local.set 0
+      memory.size
+      i64.extend_i32_u
+      local.get 0
+      i64.extend_i32_u
+      i64.add
+      i64.const 5
+      i64.gt_u
+      if ;; label = @2
+        i32.const 1
+        global.set 2
+        unreachable
+      end
+      global.get 0
+      local.get 0
+      i64.extend_i32_u
+      i64.const 4096
+      i64.mul
+      i64.const 0
+      i64.shr_u
+      i64.sub
+      global.set 0
+      global.get 0
+      i64.const 0
+      i64.lt_s
+      if ;; label = @2
+        unreachable
+      end
+      local.get 0
+      memory.grow
+      local.tee 0
+      i32.const -1
+      i32.eq
+      if ;; label = @2
+        i32.const 2
+        global.set 2
+        unreachable
+      end
+      local.get 0
+    end
+    global.get 1
+    i32.const 12
+    i32.add
+    global.set 1
+  )
+  (data (;0;) (i32.const 16) "tenor")
+)

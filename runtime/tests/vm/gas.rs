@@ -1,0 +1,102 @@
+//! What calls cost: golden figures, the same in every build, and what must hold for all of them.
+
+use crate::desk::{Desk, call};
+use tenor_abi::refusal::Failure;
+use tenor_runtime::vm::{CallOutcome, CallReport, Context};
+
+/// Gas of a clean instance, in version 0 of the price table.
+const INSTANCE: u64 = 2_000;
+
+fn run(body: &str, gas: u64) -> CallReport {
+    let text = format!(
+        r#"(import "tenor_1" "arg_len" (func $arg_len (result i32))) (import "tenor_1" "ret" (func $ret (param i32 i32)))
+        (memory (export "memory") 1) {body}"#
+    );
+    call(&text, Context::Action, b"", gas, &mut Desk::default()).unwrap()
+}
+
+/// The call costs `gas` besides its instance, every time, and with one less it ends for want of gas.
+fn check(body: &str, gas: u64) {
+    let all = INSTANCE + gas;
+    let report = run(body, 1_000_000);
+    assert_eq!(report.gas_used, all, "{body}: {:?}", report.outcome);
+    assert_eq!(run(body, 1_000_000), report, "the second time");
+    assert_eq!(run(body, all), report, "with exactly what it costs");
+    let short = run(body, all - 1);
+    assert_eq!(short.gas_used, all - 1, "all of the limit is charged");
+    assert!(matches!(short.outcome, CallOutcome::Failed(Failure::OutOfGas, _)), "{:?}", short.outcome);
+}
+
+fn f(code: &str) -> String {
+    format!("(func $f (export \"f\") (result i32) {code})")
+}
+
+#[test]
+fn straight_code() {
+    // Entry 1, constant 1.
+    check(&f("(i32.const 0)"), 2);
+    // A multiplication 2, a division 6, a wide one 10.
+    check(&f("(drop (i32.mul (i32.const 3) (i32.const 4))) (i32.const 0)"), 6);
+    check(&f("(drop (i32.div_u (i32.const 3) (i32.const 4))) (i32.const 0)"), 10);
+    check(&f("(drop (i64.rem_s (i64.const 3) (i64.const 4))) (i32.const 0)"), 14);
+    // Locals cost an eighth each.
+    check(&f(&format!("{} (i32.const 0)", "(local i64)".repeat(16))), 4);
+}
+
+#[test]
+fn branches_cost_the_way_that_is_taken() {
+    let either = |condition| {
+        f(&format!(
+            "(if (i32.const {condition}) (then nop (drop (i32.const 1))) (else (drop (i64.div_u (i64.const 1) (i64.const 1))))) (i32.const 0)"
+        ))
+    };
+    // Entry, constant, if, constant, and the constant behind.
+    check(&either(1), 5);
+    check(&either(0), 16);
+    let way = |index| {
+        f(&format!(
+            "(block (block (br_table 0 1 (i32.const {index}))) (drop (i64.div_u (i64.const 1) (i64.const 1)))) (i32.const 0)"
+        ))
+    };
+    check(&way(1), 6);
+    check(&way(0), 18);
+}
+
+#[test]
+fn loops_and_calls() {
+    // Ten rounds of seven operators: get, constant, subtract, tee, branch, and entry and ends around them.
+    check(
+        &f(
+            "(local i32) (local.set 0 (i32.const 10)) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (i32.const 0)",
+        ),
+        54,
+    );
+    // A call costs 6 besides what is called.
+    check(&format!("(func $g) {}", f("(call $g) (i32.const 0)")), 9);
+    // A host call costs 6 and its own price; bytes are extra.
+    check(&f("(call $arg_len)"), 27);
+    check(&f("(call $ret (i32.const 0) (i32.const 100)) (i32.const 0)"), 160);
+}
+
+#[test]
+fn work_by_size() {
+    // 20 and an eighth of the bytes; 200 and 4,096 for a page.
+    check(&f("(memory.fill (i32.const 0) (i32.const 0) (i32.const 8000)) (i32.const 0)"), 1_025);
+    check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 35);
+    check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 8_396);
+}
+
+#[test]
+fn what_fails_is_charged_for_what_it_did() {
+    assert_eq!(run(&f("(unreachable)"), 1_000_000).gas_used, INSTANCE + 1);
+    assert_eq!(
+        run(&f("(drop (memory.grow (i32.const 999))) (i32.const 0)"), 1_000_000).gas_used,
+        INSTANCE + 203
+    );
+    let deep = run(&f("(call $f)"), 1_000_000);
+    assert_eq!(
+        (deep.gas_used, matches!(deep.outcome, CallOutcome::Failed(Failure::StackLimit, _))),
+        (INSTANCE + 12_740, true)
+    );
+    assert_eq!(run(&f("(i32.const 0)"), 10).gas_used, 10, "no gas for an instance");
+}
