@@ -1,7 +1,7 @@
 //! The deterministic machine: given a chain and a list of items it makes the next block, and nothing else.
 //!
 //! It reads no clock, opens no socket, holds no float and no unordered map.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub use tenor_abi as abi;
@@ -10,9 +10,11 @@ pub use tenor_wire as wire;
 // The floors, bottom to top; a module looks only down.
 pub mod fault;
 pub mod params;
+pub mod lanes;
 pub mod log;
 pub mod store;
 pub mod trie;
+pub mod index;
 pub mod state;
 pub mod ledger;
 pub mod schedule;

@@ -1,10 +1,10 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
-use super::{Chain, ChainBase, Stashed};
+use super::{Chain, Stashed};
 use crate::execute::{self, BlockContext, Rejection, door};
 use crate::fault::Fault;
 use crate::schedule;
-use crate::state::Overlay;
+use crate::state::{Committed, Overlay};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
@@ -66,7 +66,7 @@ struct Making<'c, 's> {
 }
 
 impl<'c, 's> Making<'c, 's> {
-    fn new(block: &'c BlockContext<'c>, base: &'s ChainBase) -> Result<Making<'c, 's>, Fault> {
+    fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
         Ok(Making { block, state, items: vec![], receipts: vec![], gas: 0, bytes: 0 })
@@ -213,7 +213,7 @@ impl Chain {
     /// [`Fault`]: the replica is broken.
     pub fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault> {
         assert!(time > self.tip.time, "block time rises: {time} after {}", self.tip.time);
-        self.unstash();
+        self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
         let mut making = Making::new(&block, &self.base)?;
@@ -227,7 +227,7 @@ impl Chain {
         }
         making.run_queue(block.parameters.limits.block_gas)?;
         let done = making.done()?;
-        let header = self.stash(time, done);
+        let header = self.stash(time, done)?;
         Ok(Built { header, rejected, postponed })
     }
 
@@ -255,7 +255,7 @@ impl Chain {
         let built = self.build(header.time, transactions.collect())?;
         let invalid = self.first_difference(&built, header, items);
         if invalid.is_some() {
-            self.unstash();
+            self.unstash()?;
         }
         Ok(invalid.map_or(Ok(()), Err))
     }
@@ -280,9 +280,9 @@ impl Chain {
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
     }
 
-    fn stash(&mut self, time: Timestamp, done: Done) -> Header {
+    fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let receipts: Vec<_> = done.receipts.iter().map(|full| full.receipt).collect();
-        let undo = self.base.trie.update(&ChainBase::leaves(&done.writes));
+        let state = self.base.stash(&done.writes)?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
         ancestry.push(tag::ANCESTRY, &parent.0);
@@ -299,7 +299,7 @@ impl Chain {
             items_count: done.items.len() as u32,
             receipts: list_root(tag::RECEIPTS, &receipts),
             receipts_count: receipts.len() as u32,
-            state: self.base.trie.root(),
+            state,
             outbox: Hash::ZERO,
             validators: genesis.validators.hash(),
             parameters: genesis.parameters.hash(),
@@ -311,14 +311,13 @@ impl Chain {
             receipts: done.receipts,
             writes: done.writes.hash(),
         };
-        self.stash = Some(Stashed { hash: header.hash(), block, writes: done.writes, undo, ancestry });
-        header
+        self.stash = Some(Stashed { hash: header.hash(), block, writes: done.writes, ancestry });
+        Ok(header)
     }
 
     /// Throws away what was built and not committed.
-    pub(super) fn unstash(&mut self) {
-        if let Some(stash) = self.stash.take() {
-            self.base.trie.undo(stash.undo);
-        }
+    fn unstash(&mut self) -> Result<(), Fault> {
+        self.stash = None;
+        self.base.unstash()
     }
 }

@@ -4,7 +4,6 @@
 //! it stashed once a certificate says so; who decides that is a sequencer's matter ([`Solo`] decides alone).
 
 mod genesis;
-mod base;
 mod journal;
 mod build;
 mod replica;
@@ -13,7 +12,6 @@ mod solo;
 mod read;
 mod replay;
 
-pub use base::ChainBase;
 pub use build::{Built, Invalid};
 pub use genesis::{GENESIS_VERSION, Genesis};
 pub use journal::{FileJournal, Journal, MemoryJournal};
@@ -25,7 +23,7 @@ pub use solo::Solo;
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
 use crate::schedule;
-use crate::state::Overlay;
+use crate::state::{Committed, Overlay, StateMemory};
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;
@@ -37,7 +35,7 @@ use tenor_wire::merkle::Mmr;
 pub struct Chain {
     genesis: Genesis,
     id: ChainId,
-    base: ChainBase,
+    base: Committed,
     journal: Box<dyn Journal>,
     /// Hashes of all headers before the tip.
     ancestry: Mmr,
@@ -79,6 +77,11 @@ impl Chain {
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
         schedule::next_wake(&Overlay::new(&self.base))
+    }
+
+    /// What the state takes in memory.
+    pub fn state_memory(&self) -> StateMemory {
+        self.base.memory()
     }
 
     /// State as of the newest block, to read or to try things on; nothing written to it is kept.

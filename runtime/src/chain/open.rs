@@ -1,15 +1,14 @@
 //! Beginning a chain, and opening one again: load the store, redo the log after its mark, compare the root.
 
-use super::base::{ChainBase, leaf};
 use super::journal::{FileJournal, Journal, MemoryJournal};
 use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail};
-use crate::state::{Kind, Overlay};
-use crate::store::{Mark, MemoryStore, SledStore, Store, StoreError, WriteSet};
-use crate::trie::Trie;
+use crate::state::{CACHE_BYTES, Committed, Overlay};
+use crate::store::{Disk, StoreError, WriteSet};
 use crate::vm::Guest;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tenor_abi::id::{ChainId, Hash};
@@ -22,6 +21,9 @@ use tenor_wire::merkle::Mmr;
 pub const LOG_FOLDER: &str = "log";
 /// Name of sled's folder in a data folder.
 pub const STATE_FOLDER: &str = "state";
+
+/// Bytes of writes that opening takes together.
+const REDO_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why a chain cannot be begun or opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -64,7 +66,7 @@ impl Chain {
     /// # Errors
     /// [`OpenError`].
     pub fn in_memory(genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
-        Chain::begin(genesis, guest, Box::new(MemoryStore::default()), Box::new(MemoryJournal::default()))
+        Chain::begin(genesis, guest, Committed::in_memory(), Box::new(MemoryJournal::default()))
     }
 
     /// Begins a chain in a folder that has none; durable when this returns.
@@ -74,29 +76,27 @@ impl Chain {
     pub fn create(folder: &Path, genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
         let log =
             Log::create(&folder.join(LOG_FOLDER), genesis.chain_id()).map_err(|error| storage(&error))?;
-        let store = SledStore::open(&folder.join(STATE_FOLDER)).map_err(|error| storage(&error))?;
-        let mut chain = Chain::begin(genesis, guest, Box::new(store), Box::new(FileJournal::new(log)))?;
-        chain.base.store.flush().map_err(|error| storage(&error))?;
+        let disk = Disk::open(&folder.join(STATE_FOLDER)).map_err(Fault::from)?;
+        let base = Committed::begin(Arc::new(disk), CACHE_BYTES);
+        let mut chain = Chain::begin(genesis, guest, base, Box::new(FileJournal::new(log)))?;
+        chain.flush()?;
         Ok(chain)
     }
 
     fn begin(
         genesis: Genesis,
         guest: Arc<dyn Guest>,
-        store: Box<dyn Store>,
-        journal: Box<dyn Journal>,
+        mut base: Committed,
+        mut journal: Box<dyn Journal>,
     ) -> Result<Chain, OpenError> {
         let id = genesis.chain_id();
-        let mut base = ChainBase { store, trie: Trie::default() };
         let mut overlay = Overlay::new(&base);
         genesis.apply(&mut overlay)?;
         let writes = WriteSet::new(overlay.into_writes()?);
-        let root = base.begin(&writes);
-        let header = first_header(&genesis, id, root);
-        base.apply(&writes, Mark { height: 0, root })?;
+        let header = first_header(&genesis, id, base.stash(&writes)?);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
-        let mut journal = journal;
         journal.append(&block, &writes)?;
+        base.commit(&writes, 0)?;
         let contracts = Contracts::default();
         Ok(Chain {
             genesis,
@@ -122,8 +122,8 @@ impl Chain {
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
         // What the store has seen was synced in the log before: a log that ends below it has lost blocks.
-        let store = SledStore::open(&folder.join(STATE_FOLDER));
-        let mark = store.as_ref().ok().and_then(|store| store.mark().ok().flatten());
+        let disk = Disk::open(&folder.join(STATE_FOLDER));
+        let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
         let (log, torn) = Log::open(&folder.join(LOG_FOLDER), id, mark.map(|mark| mark.height))
             .map_err(|error| Fault::Log(error.to_string()))?;
         let journal = FileJournal::new(log);
@@ -136,7 +136,7 @@ impl Chain {
             ancestry.push(tag::ANCESTRY, &header(height)?.hash().0);
         }
         let tip = header(tip)?;
-        let (base, redone, rebuilt) = open_state(store, &folder.join(STATE_FOLDER), &journal, &tip)?;
+        let (base, redone, rebuilt) = open_state(disk, &folder.join(STATE_FOLDER), &journal, &tip)?;
         let contracts = Contracts::default();
         let chain = Chain {
             genesis,
@@ -157,7 +157,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] when it cannot be written.
     pub fn flush(&mut self) -> Result<(), Fault> {
-        self.base.store.flush().map_err(|error| storage(&error))
+        self.base.flush()
     }
 }
 
@@ -182,70 +182,69 @@ fn first_header(genesis: &Genesis, id: ChainId, state: Hash) -> Header {
     }
 }
 
-/// The state at the log's tip: from the store and the log's tail where that gives the header's root, else
+/// The state at the log's tip: from the disk's mark and the log's tail where that gives the header's root, else
 /// from the whole log.
 fn open_state(
-    store: Result<SledStore, StoreError>,
+    disk: Result<Disk, StoreError>,
     folder: &Path,
     journal: &FileJournal,
     tip: &Header,
-) -> Result<(ChainBase, u64, bool), Fault> {
-    if let Ok(store) = store
-        && let Ok((base, redone)) = redo(store, journal, tip)
-        && base.trie.root() == tip.state
+) -> Result<(Committed, u64, bool), Fault> {
+    if let Ok(disk) = disk
+        && let Ok((base, redone)) = from_mark(Arc::new(disk), journal, tip)
     {
         return Ok((base, redone, false));
     }
-    // Whatever is wrong with the store, the log can make it again.
+    // Whatever is wrong with the disk, the log can make the state again.
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(|error| storage(&error))?;
     }
-    let store = SledStore::open(folder).map_err(|error| storage(&error))?;
-    let (base, redone) = redo(store, journal, tip)?;
-    if base.trie.root() != tip.state {
-        return Err(Fault::State(format!(
-            "the log's writes up to height {} give another root than its header",
-            tip.height
-        )));
-    }
-    Ok((base, redone, true))
+    let mut base = Committed::begin(Arc::new(Disk::open(folder)?), CACHE_BYTES);
+    redo(&mut base, journal, 0, tip)?;
+    base.flush()?;
+    Ok((base, tip.height + 1, true))
 }
 
-fn redo(mut store: SledStore, journal: &FileJournal, tip: &Header) -> Result<(ChainBase, u64), Fault> {
-    let mark = store.mark().map_err(|error| storage(&error))?;
-    if mark.is_some_and(|mark| mark.height > tip.height) {
-        return Err(Fault::State("the store is ahead of the log".into()));
+fn from_mark(disk: Arc<Disk>, journal: &FileJournal, tip: &Header) -> Result<(Committed, u64), Fault> {
+    let mark = disk.mark()?.ok_or_else(|| Fault::State("the state store has no mark".into()))?;
+    if mark.height > tip.height {
+        return Err(Fault::State("the state store is ahead of the log".into()));
     }
-    let first = mark.map_or(0, |mark| mark.height + 1);
-    for height in first..=tip.height {
-        let writes = journal
-            .writes(height)?
-            .ok_or_else(|| Fault::Log(format!("the writes of block {height} are missing")))?;
+    let marked = journal.block(mark.height)?.map(|block| block.header.state);
+    if marked != Some(mark.root) {
+        return Err(Fault::State("the state store's mark is of another block than the log's".into()));
+    }
+    let mut base = Committed::open(disk, &mark, CACHE_BYTES)?;
+    redo(&mut base, journal, mark.height + 1, tip)?;
+    Ok((base, tip.height - mark.height))
+}
+
+/// Applies the write sets of the log from a height to the tip, many blocks at a time: of each key the last
+/// write counts, and each node is hashed once.
+fn redo(base: &mut Committed, journal: &FileJournal, from: u64, tip: &Header) -> Result<(), Fault> {
+    let (mut rows, mut bytes) = (BTreeMap::new(), 0);
+    for height in from..=tip.height {
+        let writes = journal.writes(height)?;
+        let writes = writes.ok_or_else(|| Fault::Log(format!("the writes of block {height} are missing")))?;
         let block = journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))?;
         if writes.hash() != block.writes {
-            return Err(Fault::Log(format!(
-                "the writes of block {height} are not those that the block names"
+            return Err(Fault::Log(format!("the writes of block {height} are not those that the block names")));
+        }
+        for (key, value) in writes.into_rows() {
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            rows.insert(key, value);
+        }
+        if bytes < REDO_BYTES && height < tip.height {
+            continue;
+        }
+        bytes = 0;
+        let writes = WriteSet::new(std::mem::take(&mut rows).into_iter().collect());
+        let root = base.redo(&writes, height)?;
+        if root != block.header.state {
+            return Err(Fault::State(format!(
+                "the log's writes up to height {height} give another root than its header"
             )));
         }
-        store.apply(&writes, Mark { height, root: block.header.state }).map_err(|error| storage(&error))?;
     }
-    store.flush().map_err(|error| storage(&error))?;
-    let trie = load(&store)?;
-    Ok((ChainBase { store: Box::new(store), trie }, tip.height + 1 - first))
-}
-
-/// The trie of a store's leaves; and every occurrence that a schedule waits for must be in the due queue.
-fn load(store: &SledStore) -> Result<Trie, Fault> {
-    let mut leaves = Vec::new();
-    let mut from = vec![1];
-    while let Some((key, value)) =
-        store.next(&from, &[Kind::Idempotency as u8]).map_err(|error| storage(&error))?
-    {
-        leaves.extend(leaf(&key, Some(&value)));
-        from = key;
-        from.push(0);
-    }
-    let mut trie = Trie::default();
-    let _ = trie.update(&leaves);
-    Ok(trie)
+    Ok(())
 }

@@ -3,7 +3,6 @@
 use super::{Chain, Replica};
 use crate::execute::{self, Rejection, ViewError};
 use crate::fault::Fault;
-use crate::state::namespace::owner_of;
 use crate::state::record::{IdempotencyRecord, Record, from_bytes, key};
 use crate::state::{Base, Kind};
 use tenor_abi::codec;
@@ -131,9 +130,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
-        let full = kind.full_key(key);
-        let record = self.base.get(&full)?;
-        Ok(self.base.trie.prove(owner_of(&full), &full, record.as_deref()))
+        self.base.prove(&kind.full_key(key))
     }
 }
 

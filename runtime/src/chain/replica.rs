@@ -1,10 +1,9 @@
 //! All that a sequencer sees of a replica.
 
 use super::build::{Built, Invalid};
-use super::{Chain, ChainBase};
+use super::Chain;
 use crate::fault::Fault;
-use crate::store::{Mark, WriteSet};
-use crate::trie::Undo;
+use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
 use tenor_wire::block::{Block, Certificate, Header, Item};
@@ -17,7 +16,6 @@ pub struct Stashed {
     pub(super) hash: Hash,
     pub(super) block: Block,
     pub(super) writes: WriteSet,
-    pub(super) undo: Undo,
     pub(super) ancestry: Mmr,
 }
 
@@ -77,13 +75,12 @@ impl Replica for Chain {
     }
 
     fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault> {
-        let stash = self.stash.take().filter(|stash| stash.hash == certificate.header);
+        let stash = self.stash.take_if(|stash| stash.hash == certificate.header);
         let stash =
             stash.ok_or_else(|| Fault::Storage(format!("no block {} is stashed", certificate.header)))?;
         let header = &stash.block.header;
-        let mark = Mark { height: header.height, root: header.state };
         self.journal.certify(certificate)?;
-        self.base.apply(&stash.writes, mark)?;
+        self.base.commit(&stash.writes, header.height)?;
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)
@@ -98,14 +95,5 @@ impl Replica for Chain {
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
         self.journal.block(height)
-    }
-}
-
-impl ChainBase {
-    /// Writes the rows of block 0.
-    pub(super) fn begin(&mut self, writes: &WriteSet) -> Hash {
-        // Nothing is undone below genesis.
-        let _ = self.trie.update(&ChainBase::leaves(writes));
-        self.trie.root()
     }
 }

@@ -3,7 +3,9 @@
 pub mod namespace;
 pub mod record;
 mod overlay;
+mod committed;
 
 pub use namespace::Kind;
+pub use committed::{CACHE_BYTES, Committed, StateMemory};
 pub use overlay::{Base, Mark, Overlay};
 pub use record::Record;

@@ -29,6 +29,11 @@ impl WriteSet {
         &self.0
     }
 
+    /// The rows, taken out.
+    pub fn into_rows(self) -> Vec<Change> {
+        self.0
+    }
+
     /// Canonical bytes: the payload of a `writes` record.
     pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self)

@@ -20,9 +20,14 @@ pub struct Path(pub [u8; PATH_BYTES]);
 impl Path {
     /// The path of a full key under its owner.
     pub fn of(owner: &[u8], full_key: &[u8]) -> Path {
+        Path::of_hashes(&plain_hash(&[owner]), &plain_hash(&[full_key]))
+    }
+
+    /// The path from the hashes of an owner and a full key.
+    pub fn of_hashes(owner: &Hash, full_key: &Hash) -> Path {
         let mut path = [0; PATH_BYTES];
-        path[..16].copy_from_slice(&plain_hash(&[owner]).0[..16]);
-        path[16..].copy_from_slice(&plain_hash(&[full_key]).0);
+        path[..16].copy_from_slice(&owner.0[..16]);
+        path[16..].copy_from_slice(&full_key.0);
         Path(path)
     }
 

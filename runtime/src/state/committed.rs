@@ -1,0 +1,374 @@
+//! The state as of the newest block: the trie of leaves, the index, and rows that a leaf's hash covers.
+
+use super::namespace::{Kind, Standing, kind_of, owner_of};
+use super::overlay::Base;
+use super::record::hex;
+use crate::fault::Fault;
+use crate::index::{Index, IndexTop};
+use crate::store::{Behind, Checkpoint, Disk, Mark, PagesMemory, Row, Rows, WriteSet};
+use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tenor_abi::codec;
+use tenor_abi::id::Hash;
+use tenor_wire::trie::{Path, StateProof, value_hash};
+
+/// Bytes of memory that pages may take unless told otherwise.
+pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
+/// What lies above the pages, at most: a defence against a mark that says nonsense.
+const TOP_BYTES_MAX: usize = 4 << 30;
+
+/// What lies above the pages, as a checkpoint keeps it.
+#[derive(Serialize, Deserialize)]
+struct Top {
+    trie: TrieTop,
+    index: IndexTop,
+}
+
+/// A block's leaves in the trie that is not committed yet.
+struct Stashed {
+    /// The rows of the write set that are leaves, by their place in it, and their paths.
+    leaves: Vec<(usize, Path)>,
+    undo: Undo,
+}
+
+struct Parts {
+    trie: Trie,
+    index: Index,
+    rows: Rows,
+    stashed: Option<Stashed>,
+    height: u64,
+    disk: Option<Arc<Disk>>,
+    behind: Option<Behind>,
+    cache_bytes: usize,
+}
+
+/// What the state takes in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StateMemory {
+    /// Leaves there are.
+    pub leaves: u64,
+    /// Of the trie.
+    pub trie: PagesMemory,
+    /// Of the index.
+    pub index: PagesMemory,
+    /// Bytes that changed and are in no checkpoint.
+    pub dirty_bytes: usize,
+    /// Bytes written to the store since opening.
+    pub written_bytes: u64,
+}
+
+/// The state of one replica as of its newest block.
+pub struct Committed {
+    parts: Mutex<Parts>,
+}
+
+impl Committed {
+    /// An empty state that stays in memory.
+    pub fn in_memory() -> Committed {
+        Committed::new(None, usize::MAX)
+    }
+
+    /// An empty state over an empty disk.
+    pub fn begin(disk: Arc<Disk>, cache_bytes: usize) -> Committed {
+        Committed::new(Some(disk), cache_bytes)
+    }
+
+    /// The state at the disk's mark; no leaf is read, the nodes above the buckets are hashed.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when they do not give the mark's root.
+    pub fn open(disk: Arc<Disk>, mark: &Mark, cache_bytes: usize) -> Result<Committed, Fault> {
+        let damaged = || Fault::State("what lies above the pages cannot be read".into());
+        let top: Top = codec::decode(&disk.top(mark)?, TOP_BYTES_MAX).map_err(|_| damaged())?;
+        let mut state = Committed::new(Some(Arc::clone(&disk)), cache_bytes);
+        let parts = state.parts_mut();
+        parts.trie = Trie::restore(top.trie, Some(Arc::clone(&disk)), leaves_share(cache_bytes))?;
+        parts.index = Index::restore(top.index, Some(disk), index_share(cache_bytes))?;
+        parts.height = mark.height;
+        if parts.trie.root() != mark.root {
+            return Err(Fault::State("the nodes above the buckets do not give the mark's root".into()));
+        }
+        Ok(state)
+    }
+
+    fn new(disk: Option<Arc<Disk>>, cache_bytes: usize) -> Committed {
+        let parts = Parts {
+            trie: Trie::new(disk.clone(), leaves_share(cache_bytes)),
+            index: Index::new(disk.clone(), index_share(cache_bytes)),
+            rows: Rows::new(disk.clone()),
+            stashed: None,
+            height: 0,
+            behind: disk.clone().map(Behind::start),
+            disk,
+            cache_bytes,
+        };
+        Committed { parts: Mutex::new(parts) }
+    }
+
+    /// The root, with whatever is stashed.
+    pub fn root(&self) -> Hash {
+        self.parts().trie.root()
+    }
+
+    /// Puts a block's leaves into the trie and returns the root; what is read stays as it was.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when what was read is not what its hash says.
+    pub fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault> {
+        let parts = self.parts_mut();
+        assert!(parts.stashed.is_none(), "one block is stashed at a time");
+        let is_leaf = |row: &(usize, &crate::store::Change)| {
+            kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
+        };
+        let rows: Vec<_> = writes.rows().iter().enumerate().filter(is_leaf).collect();
+        let paths = trie::paths(rows.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
+        let change = |((_, (key, value)), path): (&(usize, &crate::store::Change), &Path)| {
+            (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
+        };
+        let undo = parts.trie.update(rows.iter().zip(&paths).map(change).collect())?;
+        let leaves = rows.iter().map(|(place, _)| *place).zip(paths).collect();
+        parts.stashed = Some(Stashed { leaves, undo });
+        Ok(parts.trie.root())
+    }
+
+    /// Takes the stashed leaves back.
+    ///
+    /// # Errors
+    /// As [`Committed::stash`].
+    pub fn unstash(&mut self) -> Result<(), Fault> {
+        let parts = self.parts_mut();
+        parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
+    }
+
+    /// Makes the stashed block, whose writes these are, the newest one.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when the disk no longer takes checkpoints.
+    pub fn commit(&mut self, writes: &WriteSet, height: u64) -> Result<(), Fault> {
+        let parts = self.parts_mut();
+        let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
+            return Err(Fault::State(format!("block {height} is committed without having been stashed")));
+        };
+        parts.index.begin_batch();
+        let mut leaves = leaves.into_iter().peekable();
+        for (place, (key, value)) in writes.rows().iter().enumerate() {
+            match leaves.next_if(|leaf| leaf.0 == place) {
+                Some((_, path)) => {
+                    let before = undo.before(&path).and_then(Option::as_ref);
+                    parts.commit_leaf(key, value.as_deref(), before)?;
+                }
+                None if lies_in_rows(key) => parts.rows.set(key, value.as_deref()),
+                None => parts.index.set(key, value.as_deref())?,
+            }
+        }
+        parts.height = height;
+        parts.bound_backlog()
+    }
+
+    /// Takes in writes that were committed before, and returns the root.
+    ///
+    /// # Errors
+    /// As [`Committed::stash`] and [`Committed::commit`].
+    pub fn redo(&mut self, writes: &WriteSet, height: u64) -> Result<Hash, Fault> {
+        let root = self.stash(writes)?;
+        self.commit(writes, height)?;
+        Ok(root)
+    }
+
+    /// Begins to write what changed to the disk, unless that is going on already.
+    ///
+    /// # Errors
+    /// As [`Committed::commit`].
+    pub fn checkpoint(&mut self) -> Result<(), Fault> {
+        let parts = self.parts_mut();
+        if parts.is_idle()? { parts.begin_checkpoint() } else { Ok(()) }
+    }
+
+    /// Returns when everything committed is on the disk.
+    ///
+    /// # Errors
+    /// As [`Committed::commit`].
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        let parts = self.parts_mut();
+        let Some(behind) = &parts.behind else { return Ok(()) };
+        behind.wait()?;
+        parts.begin_checkpoint()?;
+        match &parts.behind {
+            Some(behind) => Ok(behind.wait()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The proof of what is at a key under the root; nothing may be stashed.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    pub fn prove(&self, full_key: &[u8]) -> Result<Option<StateProof>, Fault> {
+        let mut parts = self.parts();
+        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
+        let record = parts.get(full_key)?;
+        parts.trie.prove(owner_of(full_key), full_key, record.as_deref())
+    }
+
+    /// What it takes in memory.
+    pub fn memory(&self) -> StateMemory {
+        let parts = self.parts();
+        StateMemory {
+            leaves: parts.trie.len(),
+            trie: parts.trie.memory(),
+            index: parts.index.memory(),
+            dirty_bytes: parts.dirty_bytes(),
+            written_bytes: parts.disk.as_ref().map_or(0, |disk| disk.written_bytes()),
+        }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn parts_mut(&mut self) -> &mut Parts {
+        self.parts.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn leaves_share(cache_bytes: usize) -> usize {
+    cache_bytes / 4 * 3
+}
+
+fn index_share(cache_bytes: usize) -> usize {
+    cache_bytes / 4
+}
+
+/// Kinds of rows that lie in no page: an account's history, which only ever grows and is covered by its leaf.
+fn lies_in_rows(full_key: &[u8]) -> bool {
+    matches!(kind_of(full_key), Some(Kind::History | Kind::HistoryPeaks))
+}
+
+impl Parts {
+    fn commit_leaf(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        before: Option<&OwnContent>,
+    ) -> Result<(), Fault> {
+        // Of a leaf the index holds the key alone; a value that is too long for a bucket lies in the rows.
+        if before.is_some() != value.is_some() {
+            self.index.set(key, value.map(|_| &[][..]))?;
+        }
+        let is_long = value.is_some_and(|value| matches!(OwnContent::of(key, value), Content::Elsewhere(_)));
+        match (is_long, before) {
+            (true, _) => self.rows.set(key, value),
+            (false, Some(Content::Elsewhere(_))) => self.rows.set(key, None),
+            (false, _) => {}
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        match kind_of(full_key).map(Kind::standing) {
+            Some(Standing::Leaf) => self.leaf(full_key),
+            _ if lies_in_rows(full_key) => Ok(self.rows.get(full_key)?),
+            _ => self.index.get(full_key),
+        }
+    }
+
+    fn leaf(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let path = Path::of(owner_of(full_key), full_key);
+        let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(&path));
+        let found = match stashed {
+            Some(before) => before.as_ref().map(Content::as_ref),
+            None => self.trie.get(&path)?,
+        };
+        let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(full_key)));
+        match found {
+            None => Ok(None),
+            Some(Content::Elsewhere(hash)) => {
+                let record = self.rows.get(full_key)?.filter(|record| value_hash(full_key, record) == hash);
+                record.map(Some).ok_or_else(|| self.lost(full_key))
+            }
+            Some(inline) => Ok(Some(inline.record().ok_or_else(unreadable)?.to_vec())),
+        }
+    }
+
+    /// A long value that the disk lost or changed.
+    fn lost(&self, full_key: &[u8]) -> Fault {
+        let forgotten = self.disk.as_ref().map(|disk| disk.forget_mark());
+        let healed = match forgotten {
+            Some(Ok(())) => "; the next start makes the state again from the log",
+            _ => "",
+        };
+        Fault::State(format!("the value of {} is not what its leaf says{healed}", hex(full_key)))
+    }
+
+    fn next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        let mut first = self.index.next(from, end)?;
+        if let Some((key, value)) = &mut first
+            && kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf)
+        {
+            let missing = || Fault::State(format!("the index has {}, the trie does not", hex(key)));
+            *value = self.leaf(key)?.ok_or_else(missing)?;
+        }
+        // History lies between these two keys, and nothing else of the rows does.
+        let (low, high) = ([Kind::History as u8], [Kind::HistoryPeaks as u8 + 1]);
+        let row = self.rows.next(from.max(&low), end.min(&high))?;
+        Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        self.trie.dirty_bytes() + self.index.dirty_bytes() + self.rows.waiting_bytes()
+    }
+
+    fn is_idle(&self) -> Result<bool, Fault> {
+        Ok(self.behind.as_ref().map_or(Ok(false), Behind::is_idle)?)
+    }
+
+    /// Begins a checkpoint when a quarter of the cache has changed, and waits for the one before when half of
+    /// it has: what is not on the disk cannot be put out of memory.
+    fn bound_backlog(&mut self) -> Result<(), Fault> {
+        let dirty_bytes = self.dirty_bytes();
+        if dirty_bytes <= self.cache_bytes / 4 {
+            return Ok(());
+        }
+        if let Some(behind) = &self.behind
+            && dirty_bytes > self.cache_bytes / 2
+        {
+            behind.wait()?;
+        }
+        if self.is_idle()? { self.begin_checkpoint() } else { Ok(()) }
+    }
+
+    fn begin_checkpoint(&mut self) -> Result<(), Fault> {
+        assert!(self.stashed.is_none(), "a checkpoint is of what is committed");
+        let Some(behind) = &mut self.behind else { return Ok(()) };
+        let is_first = behind.next_sequence() == 1;
+        if !is_first && self.trie.dirty_bytes() + self.index.dirty_bytes() + self.rows.waiting_bytes() == 0 {
+            return Ok(());
+        }
+        let sequence = behind.next_sequence();
+        let mut pages = vec![];
+        let top = Top {
+            trie: self.trie.checkpoint(sequence, &mut pages),
+            index: self.index.checkpoint(sequence, &mut pages)?,
+        };
+        let checkpoint = Checkpoint {
+            sequence,
+            height: self.height,
+            root: self.trie.root(),
+            pages,
+            rows: self.rows.checkpoint(),
+            top: Box::new(move || codec::encode(&top)),
+        };
+        Ok(behind.send(checkpoint)?)
+    }
+}
+
+impl Base for Committed {
+    fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.parts().get(full_key)
+    }
+
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        self.parts().next(from, end)
+    }
+}

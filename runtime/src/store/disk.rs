@@ -1,0 +1,266 @@
+//! The disk below the state: sled, written behind the log in checkpoints.
+//!
+//! sled loses acknowledged writes at power loss and may refuse to open afterwards; both are harmless here,
+//! because the log is ahead of it and can make all of it again. A checkpoint is pages and rows, then, when they
+//! are durable, the mark. What the mark says is checked: the top carries its hash, each page its own.
+
+use super::{DirtyPage, Mark, PageNumber, Row, StoreError};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use tenor_abi::codec;
+use tenor_wire::crypto::plain_hash;
+
+/// Bytes of sled's own page cache: it serves only what is not in ours.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of the top that lie under one key.
+const CHUNK_BYTES: usize = 4096;
+/// How often and how long opening waits for a lock that is being given back.
+const LOCK_TRIES: u32 = 400;
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(5);
+/// The key of the mark.
+const MARK: &str = "mark";
+
+/// What a page belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Table {
+    /// Leaves of the trie.
+    Leaves,
+    /// Rows in the order of their keys.
+    Index,
+}
+
+impl Table {
+    /// What it is called in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Leaves => "leaves",
+            Table::Index => "index",
+        }
+    }
+}
+
+/// One of the two places of a page.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Side {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Side {
+    pub(super) const fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
+/// Rows as they wait to be written; none where one is deleted.
+pub type WaitingRows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// sled's trees.
+pub struct Disk {
+    db: sled::Db,
+    pages: [[sled::Tree; 2]; 2],
+    rows: sled::Tree,
+    top: sled::Tree,
+    marks: sled::Tree,
+    /// The newest checkpoint whose mark is on the disk.
+    stored: AtomicU32,
+    written_bytes: AtomicU64,
+}
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disk").field("stored", &self.stored).finish()
+    }
+}
+
+/// sled panics on some damage; at this border a panic is an answer.
+fn guarded<T>(what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error))) => Err(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(error.to_string()),
+            _ => StoreError::Io(format!("{what}: {error}")),
+        }),
+        Ok(Err(error)) => Err(StoreError::Damaged(format!("{what}: {error}"))),
+        Err(_) => Err(StoreError::Damaged(format!("{what}: the database gave up"))),
+    }
+}
+
+impl Disk {
+    /// Opens or makes the database in a folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when sled cannot read what is there.
+    pub fn open(folder: &Path) -> Result<Disk, StoreError> {
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let mut tries = 0;
+        let db = loop {
+            // A sled that was just dropped in this process gives its lock back from a thread of its own.
+            let opened = guarded("open", || Ok(config.open()))?;
+            match opened {
+                Err(sled::Error::Io(error)) if error.kind() == ErrorKind::Other && tries < LOCK_TRIES => {
+                    tries += 1
+                }
+                opened => break guarded("open", || opened)?,
+            }
+            std::thread::sleep(LOCK_WAIT);
+        };
+        let tree = |name: &str| guarded("open", || db.open_tree(name));
+        let disk = Disk {
+            pages: [[tree("leaves-a")?, tree("leaves-b")?], [tree("index-a")?, tree("index-b")?]],
+            rows: tree("rows")?,
+            top: tree("top")?,
+            marks: tree("mark")?,
+            db,
+            stored: AtomicU32::new(0),
+            written_bytes: AtomicU64::new(0),
+        };
+        if let Some(mark) = disk.mark()? {
+            disk.stored.store(mark.sequence, Ordering::Release);
+        }
+        Ok(disk)
+    }
+
+    /// How far it has come; none when nothing is there, or nothing that can be believed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        let Some(bytes) = guarded("mark", || self.marks.get(MARK))? else { return Ok(None) };
+        let damaged = || StoreError::Damaged("the mark is not what its checksum says".into());
+        let (checksum, mark) = bytes.split_first_chunk::<32>().ok_or_else(damaged)?;
+        if plain_hash(&[mark]).0 != *checksum {
+            return Err(damaged());
+        }
+        codec::decode_own(mark).map(Some).map_err(|_| damaged())
+    }
+
+    /// Takes the mark away: what is here is not believed at the next opening.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget_mark(&self) -> Result<(), StoreError> {
+        guarded("mark", || self.marks.remove(MARK))?;
+        guarded("flush", || self.db.flush()).map(|_| ())
+    }
+
+    /// The top that a mark refers to.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is not what the mark says.
+    pub fn top(&self, mark: &Mark) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::with_capacity(mark.top_bytes as usize);
+        for chunk in 0..mark.top_bytes.div_ceil(CHUNK_BYTES as u64) {
+            let key = top_key(mark.sequence, chunk as u32);
+            bytes.extend(guarded("top", || self.top.get(key))?.iter().flat_map(|chunk| chunk.iter()));
+        }
+        bytes.truncate(mark.top_bytes as usize);
+        if plain_hash(&[&bytes]) != mark.top {
+            return Err(StoreError::Damaged("the top of the state is not what the mark says".into()));
+        }
+        Ok(bytes)
+    }
+
+    /// A page.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn page(&self, table: Table, side: Side, number: PageNumber) -> Result<Option<Vec<u8>>, StoreError> {
+        let tree = &self.pages[table as usize][side as usize];
+        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// A row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(guarded("read", || self.rows.get(key))?.map(|value| value.to_vec()))
+    }
+
+    /// The first row at or after `from` and before `end`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn next_row(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, StoreError> {
+        if from >= end {
+            return Ok(None);
+        }
+        let range = (Bound::Included(from), Bound::Excluded(end));
+        let found = guarded("scan", || self.rows.range::<&[u8], _>(range).next().transpose())?;
+        Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
+    }
+
+    /// The newest checkpoint that is on the disk.
+    pub fn stored(&self) -> u32 {
+        self.stored.load(Ordering::Acquire)
+    }
+
+    /// Bytes written since opening.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of sled's files.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        guarded("size", || self.db.size_on_disk())
+    }
+
+    /// Writes pages and rows in key order, so that sled's memory stays flat.
+    pub(crate) fn write_parts(
+        &self,
+        pages: &mut [DirtyPage],
+        rows: &WaitingRows,
+        top: &[u8],
+        sequence: u32,
+    ) -> Result<(), StoreError> {
+        pages.sort_unstable_by_key(|page| (page.table, page.side, page.number));
+        for page in pages {
+            let tree = &self.pages[page.table as usize][page.side as usize];
+            self.put(tree, &page.number.to_be_bytes(), &page.bytes)?;
+        }
+        for (key, value) in rows {
+            match value {
+                Some(value) => self.put(&self.rows, key, value)?,
+                None => guarded("write", || self.rows.remove(key)).map(|_| ())?,
+            }
+        }
+        for (number, chunk) in (0u32..).zip(top.chunks(CHUNK_BYTES)) {
+            self.put(&self.top, &top_key(sequence, number), chunk)?;
+        }
+        guarded("flush", || self.db.flush()).map(|_| ())
+    }
+
+    /// Writes the mark, when everything that it refers to is durable.
+    pub(crate) fn write_mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        let bytes = codec::encode(mark);
+        let sealed = [&plain_hash(&[&bytes]).0[..], &bytes].concat();
+        self.put(&self.marks, MARK.as_bytes(), &sealed)?;
+        guarded("flush", || self.db.flush())?;
+        self.stored.store(mark.sequence, Ordering::Release);
+        Ok(())
+    }
+
+    fn put(&self, tree: &sled::Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.written_bytes.fetch_add((key.len() + value.len()) as u64, Ordering::Relaxed);
+        guarded("write", || tree.insert(key, value)).map(|_| ())
+    }
+}
+
+/// Tops take turns under two prefixes, so that the one of the last mark is never overwritten.
+fn top_key(sequence: u32, chunk: u32) -> [u8; 5] {
+    let [a, b, c, d] = chunk.to_be_bytes();
+    [(sequence & 1) as u8, a, b, c, d]
+}

@@ -1,0 +1,388 @@
+//! Pages: numbered pieces of the state, of which a bounded number lie in memory.
+//!
+//! What is known of each page without reading it is its hash; a page that was read is believed only when it
+//! has that hash. A changed page stays in memory until a checkpoint holds it. Each number has two places on
+//! disk, and a checkpoint writes the one that the last mark does not use, so that whatever a mark refers to
+//! is never overwritten.
+
+use super::disk::{Disk, Side, Table};
+use crate::fault::Fault;
+use std::sync::Arc;
+use tenor_abi::id::Hash;
+
+/// Number of a page within its table.
+pub type PageNumber = u32;
+
+/// No slot of the cache.
+const NOWHERE: u32 = u32::MAX;
+/// Pages that are read, then hashed together.
+const GROUP: usize = 64;
+
+/// What lies in a page.
+pub trait Page: Sized + Clone + Send {
+    /// The page that stored bytes hold; none when they are not of its form.
+    fn read(bytes: Vec<u8>) -> Option<Self>;
+    /// The bytes to store.
+    fn bytes(&self) -> Arc<[u8]>;
+    /// About how many bytes of memory it takes.
+    fn memory_bytes(&self) -> usize;
+    /// The hash of each, made anew where something changed.
+    fn hash_all(pages: &mut [Self]) -> Vec<Hash>;
+}
+
+/// A changed page on its way to the disk.
+#[derive(Clone, Debug)]
+pub struct DirtyPage {
+    pub(crate) table: Table,
+    pub(crate) side: Side,
+    pub(crate) number: PageNumber,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Meta {
+    hash: Hash,
+    slot: u32,
+    side: Side,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<P> {
+    number: PageNumber,
+    /// Taken out only while it is being hashed.
+    page: Option<P>,
+    memory_bytes: usize,
+    dirty: bool,
+    /// Used since the sweep came by.
+    used: bool,
+    /// The batch of reads or changes that used it last; it stays at least until that is over.
+    batch: u32,
+    /// The checkpoint that writes it.
+    checkpoint: u32,
+}
+
+/// How much memory pages take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PagesMemory {
+    /// Pages there are.
+    pub pages: usize,
+    /// Pages in memory.
+    pub cached: usize,
+    /// Their bytes.
+    pub cached_bytes: usize,
+    /// Bytes of what is always in memory.
+    pub known_bytes: usize,
+}
+
+/// The pages of one table.
+#[derive(Clone, Debug)]
+pub struct Pages<P> {
+    table: Table,
+    disk: Option<Arc<Disk>>,
+    metas: Vec<Meta>,
+    free: Vec<PageNumber>,
+    slots: Vec<Slot<P>>,
+    slots_free: Vec<u32>,
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    hand: usize,
+    batch: u32,
+    /// The batch in which a sweep found nothing to put out.
+    swept: u32,
+    dirty: Vec<PageNumber>,
+    dirty_bytes: usize,
+}
+
+impl<P: Page> Pages<P> {
+    /// No pages; without a disk all of them stay in memory.
+    pub fn new(table: Table, disk: Option<Arc<Disk>>, memory_bytes_max: usize) -> Pages<P> {
+        Pages {
+            table,
+            disk,
+            metas: vec![],
+            free: vec![],
+            slots: vec![],
+            slots_free: vec![],
+            memory_bytes: 0,
+            memory_bytes_max,
+            hand: 0,
+            batch: 1,
+            swept: 0,
+            dirty: vec![],
+            dirty_bytes: 0,
+        }
+    }
+
+    /// Pages as a checkpoint left them: hash and place of each number, and which numbers are in use.
+    pub fn restore(&mut self, known: Vec<(Hash, Side)>, is_used: impl Fn(PageNumber) -> bool) {
+        self.metas = known.into_iter().map(|(hash, side)| Meta { hash, slot: NOWHERE, side }).collect();
+        self.free = (0..self.metas.len() as PageNumber).filter(|number| !is_used(*number)).collect();
+    }
+
+    /// Hash and place of every number, for a checkpoint.
+    pub fn known(&self) -> Vec<(Hash, Side)> {
+        self.metas.iter().map(|meta| (meta.hash, meta.side)).collect()
+    }
+
+    /// Begins a batch: pages used from here on stay until the next one.
+    pub fn begin_batch(&mut self) {
+        self.batch += 1;
+    }
+
+    /// The hash of a page.
+    pub fn hash(&self, number: PageNumber) -> Hash {
+        self.metas[number as usize].hash
+    }
+
+    /// A page, read if it is not in memory.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when what was read is not what its hash says.
+    pub fn get(&mut self, number: PageNumber) -> Result<&P, Fault> {
+        let slot = self.resident(number)?;
+        Ok(self.page(slot))
+    }
+
+    /// A page that is to be changed; [`Pages::changed`] is told when that is done.
+    ///
+    /// # Errors
+    /// As [`Pages::get`].
+    pub fn change(&mut self, number: PageNumber) -> Result<&mut P, Fault> {
+        let slot = self.resident(number)?;
+        self.mark_dirty(slot);
+        self.slots[slot].page.as_mut().ok_or_else(|| taken(number))
+    }
+
+    /// Measures a page anew after a change.
+    pub fn changed(&mut self, number: PageNumber) {
+        let slot = self.metas[number as usize].slot as usize;
+        let memory_bytes = self.slots[slot].page.as_ref().map_or(0, P::memory_bytes);
+        let before = std::mem::replace(&mut self.slots[slot].memory_bytes, memory_bytes);
+        self.memory_bytes = self.memory_bytes + memory_bytes - before;
+    }
+
+    /// Adds a page and returns its number.
+    pub fn add(&mut self, page: P) -> PageNumber {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.metas.push(Meta { hash: Hash::ZERO, slot: NOWHERE, side: Side::A });
+            self.metas.len() as PageNumber - 1
+        });
+        let slot = self.place(number, page);
+        self.mark_dirty(slot);
+        number
+    }
+
+    /// Takes a page away; its number may be used again.
+    ///
+    /// # Errors
+    /// As [`Pages::get`].
+    pub fn remove(&mut self, number: PageNumber) -> Result<P, Fault> {
+        let slot = self.resident(number)?;
+        let page = self.slots[slot].page.take().ok_or_else(|| taken(number))?;
+        self.vacate(slot);
+        self.free.push(number);
+        Ok(page)
+    }
+
+    /// Reads and checks in one go whatever of these is not in memory.
+    ///
+    /// # Errors
+    /// As [`Pages::get`].
+    pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
+        let mut missing = vec![];
+        for number in numbers {
+            match self.metas[*number as usize].slot {
+                NOWHERE => missing.push(*number),
+                slot => self.use_slot(slot as usize),
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        missing.chunks(GROUP).try_for_each(|group| self.read(group))
+    }
+
+    /// Makes the hashes of changed pages anew.
+    ///
+    /// # Errors
+    /// A [`Fault`] when one of them is not in memory, as every changed page is.
+    pub fn rehash(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
+        for group in numbers.chunks(GROUP) {
+            let mut pages = Vec::with_capacity(group.len());
+            for number in group {
+                let slot = self.slots.get_mut(self.metas[*number as usize].slot as usize);
+                pages.push(slot.and_then(|slot| slot.page.take()).ok_or_else(|| taken(*number))?);
+            }
+            let hashes = P::hash_all(&mut pages);
+            for ((number, page), hash) in group.iter().zip(pages).zip(hashes) {
+                let meta = &mut self.metas[*number as usize];
+                meta.hash = hash;
+                self.slots[meta.slot as usize].page = Some(page);
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers of the pages that changed since the last checkpoint.
+    pub fn dirty(&self) -> Vec<PageNumber> {
+        let is_dirty = |number: &&PageNumber| {
+            let slot = self.metas[**number as usize].slot;
+            slot != NOWHERE && self.slots[slot as usize].dirty
+        };
+        let mut numbers: Vec<_> = self.dirty.iter().filter(is_dirty).copied().collect();
+        // A number that was given back and used again was entered twice.
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// Whether a page lies in memory.
+    pub fn is_cached(&self, number: PageNumber) -> bool {
+        self.metas[number as usize].slot != NOWHERE
+    }
+
+    /// Bytes of the pages that changed since the last checkpoint.
+    pub fn dirty_bytes(&self) -> usize {
+        self.dirty_bytes
+    }
+
+    /// Takes what changed since the last checkpoint; it stays in memory until that one is on the disk.
+    pub fn checkpoint(&mut self, sequence: u32, into: &mut Vec<DirtyPage>) {
+        for number in self.dirty() {
+            let meta = &mut self.metas[number as usize];
+            let slot = &mut self.slots[meta.slot as usize];
+            let Some(page) = &slot.page else { continue };
+            meta.side = meta.side.other();
+            (slot.dirty, slot.checkpoint) = (false, sequence);
+            into.push(DirtyPage { table: self.table, side: meta.side, number, bytes: page.bytes() });
+        }
+        self.dirty.clear();
+        self.dirty_bytes = 0;
+    }
+
+    /// How much memory it takes.
+    pub fn memory(&self) -> PagesMemory {
+        PagesMemory {
+            pages: self.metas.len() - self.free.len(),
+            cached: self.slots.len() - self.slots_free.len(),
+            cached_bytes: self.memory_bytes,
+            known_bytes: self.metas.capacity() * size_of::<Meta>(),
+        }
+    }
+
+    fn page(&self, slot: usize) -> &P {
+        self.slots[slot].page.as_ref().expect("a page is out of its slot only while it is hashed")
+    }
+
+    fn resident(&mut self, number: PageNumber) -> Result<usize, Fault> {
+        if self.metas[number as usize].slot == NOWHERE {
+            self.read(&[number])?;
+        }
+        let slot = self.metas[number as usize].slot as usize;
+        self.use_slot(slot);
+        Ok(slot)
+    }
+
+    fn use_slot(&mut self, slot: usize) {
+        (self.slots[slot].used, self.slots[slot].batch) = (true, self.batch);
+    }
+
+    fn mark_dirty(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        if !std::mem::replace(&mut slot.dirty, true) {
+            self.dirty.push(slot.number);
+            self.dirty_bytes += slot.memory_bytes;
+        }
+    }
+
+    fn read(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
+        let Some(disk) = self.disk.clone() else {
+            return Err(Fault::State(format!("page {numbers:?} is nowhere")));
+        };
+        let mut pages = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let side = self.metas[*number as usize].side;
+            let bytes = disk.page(self.table, side, *number)?;
+            pages.push(bytes.and_then(P::read).ok_or_else(|| self.damaged(&disk, *number))?);
+        }
+        let hashes = P::hash_all(&mut pages);
+        for ((number, page), hash) in numbers.iter().zip(pages).zip(hashes) {
+            if hash != self.metas[*number as usize].hash {
+                return Err(self.damaged(&disk, *number));
+            }
+            self.place(*number, page);
+        }
+        Ok(())
+    }
+
+    /// What is damaged is not believed again: without a mark the next opening makes the state from the log.
+    fn damaged(&self, disk: &Disk, number: PageNumber) -> Fault {
+        let healed = match disk.forget_mark() {
+            Ok(()) => "the next start makes the state again from the log".into(),
+            Err(error) => format!("and the state store could not be marked as damaged: {error}"),
+        };
+        Fault::State(format!("page {number} of the {} is not what its hash says; {healed}", self.table.name()))
+    }
+
+    fn place(&mut self, number: PageNumber, page: P) -> usize {
+        let memory_bytes = page.memory_bytes();
+        self.memory_bytes += memory_bytes;
+        while self.memory_bytes > self.memory_bytes_max && self.put_one_out() {}
+        let new = Slot {
+            number,
+            page: Some(page),
+            memory_bytes,
+            dirty: false,
+            used: true,
+            batch: self.batch,
+            checkpoint: 0,
+        };
+        let slot = match self.slots_free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = new;
+                slot as usize
+            }
+            None => {
+                self.slots.push(new);
+                self.slots.len() - 1
+            }
+        };
+        self.metas[number as usize].slot = slot as u32;
+        slot
+    }
+
+    fn vacate(&mut self, slot: usize) {
+        let old = &mut self.slots[slot];
+        if std::mem::take(&mut old.dirty) {
+            self.dirty_bytes = self.dirty_bytes.saturating_sub(old.memory_bytes);
+        }
+        old.page = None;
+        self.memory_bytes -= std::mem::take(&mut old.memory_bytes);
+        self.metas[old.number as usize].slot = NOWHERE;
+        self.slots_free.push(slot as u32);
+    }
+
+    /// Puts a page out of memory that is on the disk and was not used lately; false when there is none.
+    fn put_one_out(&mut self) -> bool {
+        let Some(disk) = &self.disk else { return false };
+        if self.swept == self.batch || self.slots.is_empty() {
+            return false;
+        }
+        let stored = disk.stored();
+        for _ in 0..2 * self.slots.len() {
+            self.hand = (self.hand + 1) % self.slots.len();
+            let slot = &mut self.slots[self.hand];
+            let stays =
+                slot.page.is_none() || slot.dirty || slot.checkpoint > stored || slot.batch == self.batch;
+            if !stays && !std::mem::take(&mut slot.used) {
+                self.vacate(self.hand);
+                return true;
+            }
+        }
+        self.swept = self.batch;
+        false
+    }
+}
+
+fn taken(number: PageNumber) -> Fault {
+    Fault::State(format!("page {number} is not in memory while it is changed"))
+}

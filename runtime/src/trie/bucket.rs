@@ -1,0 +1,494 @@
+//! A bucket: a subtree of at most 32 leaves in one page.
+//!
+//! In memory and on disk it has one form: count u8, bits u32 of the leaves whose content is only hashed here,
+//! paths of 48 bytes ascending, ends of the contents u16, contents; integers are little-endian. The hashes
+//! inside are not stored. While a bucket is in memory they lie beside it: place `n` is leaf `n`'s, place
+//! 32 + `n` that of the inner node that parts leaf `n` from leaf `n + 1`.
+
+use crate::lanes::Messages;
+use crate::store::Page;
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
+use tenor_abi::id::Hash;
+use tenor_abi::tag;
+use tenor_wire::trie::{PATH_BYTES, Path, Step, value_hash};
+
+/// Most leaves of a bucket.
+pub(super) const LEAVES_MAX: usize = 32;
+/// Two neighbours become one when together they have no more leaves than this.
+pub(super) const MERGE_AT: usize = 20;
+/// Most bytes of content that lie in a bucket; of longer ones only the hash does.
+pub const INLINE_BYTES_MAX: usize = 1024;
+
+const HEAD: usize = 1 + 4;
+
+/// What a leaf holds: the bytes whose hash is its value hash, or that hash alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content<B> {
+    /// The bytes.
+    Inline(B),
+    /// Their hash; they lie elsewhere, being longer than [`INLINE_BYTES_MAX`].
+    Elsewhere(Hash),
+}
+
+/// Content of somebody who keeps it.
+pub type OwnContent = Content<Vec<u8>>;
+
+impl OwnContent {
+    /// What the leaf of a record holds: length of the full key (u16 little-endian), the full key, the record.
+    pub fn of(full_key: &[u8], record: &[u8]) -> OwnContent {
+        if 2 + full_key.len() + record.len() > INLINE_BYTES_MAX {
+            return Content::Elsewhere(value_hash(full_key, record));
+        }
+        Content::Inline([&(full_key.len() as u16).to_le_bytes(), full_key, record].concat())
+    }
+}
+
+impl<'b> Content<&'b [u8]> {
+    /// The record of content that lies here; none where it lies elsewhere.
+    pub fn record(&self) -> Option<&'b [u8]> {
+        let Content::Inline(bytes) = self else { return None };
+        let (length, rest) = bytes.split_first_chunk::<2>()?;
+        rest.get(usize::from(u16::from_le_bytes(*length))..)
+    }
+}
+
+impl<B: AsRef<[u8]>> Content<B> {
+    /// The same, borrowed.
+    pub fn as_ref(&self) -> Content<&[u8]> {
+        match self {
+            Content::Inline(bytes) => Content::Inline(bytes.as_ref()),
+            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
+        }
+    }
+
+    /// The same, owned.
+    pub fn to_own(&self) -> OwnContent {
+        match self {
+            Content::Inline(bytes) => Content::Inline(bytes.as_ref().to_vec()),
+            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
+        }
+    }
+}
+
+impl Content<&[u8]> {
+    fn stored(&self) -> &[u8] {
+        match self {
+            Content::Inline(bytes) => bytes,
+            Content::Elsewhere(hash) => &hash.0,
+        }
+    }
+}
+
+/// A leaf of a bucket.
+pub(super) type Leaf<'b> = (Path, Content<&'b [u8]>);
+
+/// A bucket in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    bytes: Arc<[u8]>,
+    /// Bit at which each leaf parts from the next.
+    bits: [u16; LEAVES_MAX],
+    hashes: Box<[Hash; 2 * LEAVES_MAX]>,
+    /// Leaves whose hash must be made anew.
+    stale: u32,
+    /// Whether every inner hash must be.
+    stale_inner: bool,
+}
+
+impl Bucket {
+    /// A bucket of leaves that ascend by path.
+    pub fn of<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Bucket {
+        let bytes = encode(leaves);
+        let mut bucket = Bucket {
+            bytes: bytes.into(),
+            bits: [0; LEAVES_MAX],
+            hashes: Box::new([Hash::ZERO; 2 * LEAVES_MAX]),
+            stale: 0,
+            stale_inner: true,
+        };
+        bucket.stale = mask(0..bucket.len());
+        bucket.part();
+        bucket
+    }
+
+    /// Leaves there are.
+    pub fn len(&self) -> usize {
+        self.bytes[0] as usize
+    }
+
+    /// The place of a path, or the one that it would have.
+    pub fn find(&self, path: &Path) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            match self.path_bytes(middle).cmp(&path.0[..]) {
+                Ordering::Equal => return Ok(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    pub fn path(&self, place: usize) -> Path {
+        Path(self.path_bytes(place).try_into().expect("a bucket's paths are whole"))
+    }
+
+    pub fn content(&self, place: usize) -> Content<&[u8]> {
+        let bytes = &self.bytes[self.range(place)];
+        match self.is_elsewhere(place) {
+            false => Content::Inline(bytes),
+            true => Content::Elsewhere(hash_of(bytes)),
+        }
+    }
+
+    pub fn leaves(&self) -> impl DoubleEndedIterator<Item = Leaf<'_>> + Clone {
+        (0..self.len()).map(|place| (self.path(place), self.content(place)))
+    }
+
+    /// Changes what a leaf holds.
+    pub fn set(&mut self, place: usize, content: Content<&[u8]>) {
+        let range = self.range(place);
+        let stored = content.stored();
+        let is_elsewhere = matches!(content, Content::Elsewhere(_));
+        if range.len() == stored.len() && is_elsewhere == self.is_elsewhere(place) {
+            Arc::make_mut(&mut self.bytes)[range].copy_from_slice(stored);
+        } else {
+            let path = self.path(place);
+            let (before, behind) = (self.leaves().take(place), self.leaves().skip(place + 1));
+            self.bytes = encode(before.chain([(path, content)]).chain(behind)).into();
+        }
+        self.stale |= 1 << place;
+    }
+
+    /// Adds a leaf at its place; there must be room.
+    pub fn insert(&mut self, place: usize, path: &Path, content: Content<&[u8]>) {
+        let count = self.len();
+        let before = self.leaves().take(place);
+        self.bytes = encode(before.chain([(*path, content)]).chain(self.leaves().skip(place))).into();
+        // The hashes of what lies behind move up with it.
+        self.hashes.copy_within(place..count, place + 1);
+        if place + 1 < count {
+            self.hashes.copy_within(LEAVES_MAX + place..LEAVES_MAX + count - 1, LEAVES_MAX + place + 1);
+        }
+        let behind = self.stale & !mask(0..place);
+        self.stale = self.stale & mask(0..place) | behind << 1 | 1 << place;
+        self.part();
+    }
+
+    /// Takes a leaf away; another one must be left.
+    pub fn remove(&mut self, place: usize) {
+        let count = self.len();
+        self.bytes = encode(self.leaves().take(place).chain(self.leaves().skip(place + 1))).into();
+        self.hashes.copy_within(place + 1..count, place);
+        self.stale = self.stale & mask(0..place) | self.stale >> 1 & !mask(0..place);
+        self.stale_inner = true;
+        self.part();
+    }
+
+    /// The walk by a path: the inner nodes on the way, from the top, each with the bit that is asked and the
+    /// hash of the other side; and the leaf at which it ends. The hashes must be up to date.
+    pub fn walk(&self, path: &Path) -> (Vec<Step>, usize) {
+        let (mut leaves, mut steps) = (0..self.len(), vec![]);
+        while leaves.len() > 1 {
+            let at = self.top(&leaves);
+            let (zeros, ones) = (leaves.start..at + 1, at + 1..leaves.end);
+            let bit = self.bits[at];
+            let (taken, other) = if path.bit(bit) { (ones, zeros) } else { (zeros, ones) };
+            steps.push(Step { bit, sibling: self.hashes[self.node(&other)] });
+            leaves = taken;
+        }
+        (steps, leaves.start)
+    }
+
+    fn path_bytes(&self, place: usize) -> &[u8] {
+        &self.bytes[HEAD + place * PATH_BYTES..HEAD + (place + 1) * PATH_BYTES]
+    }
+
+    fn is_elsewhere(&self, place: usize) -> bool {
+        elsewhere(&self.bytes) >> place & 1 == 1
+    }
+
+    fn range(&self, place: usize) -> Range<usize> {
+        let base = HEAD + self.len() * (PATH_BYTES + 2);
+        let start = if place == 0 { 0 } else { end(&self.bytes, place - 1) };
+        base + start..base + end(&self.bytes, place)
+    }
+
+    fn part(&mut self) {
+        for place in 1..self.len() {
+            let parts = self.path(place - 1).parts_at(&self.path(place));
+            self.bits[place - 1] = parts.expect("paths in a bucket differ");
+        }
+    }
+
+    /// The node at the top of leaves (at least two): where the lowest bit parts them.
+    fn top(&self, leaves: &Range<usize>) -> usize {
+        let parted = leaves.start..leaves.end - 1;
+        parted.min_by_key(|place| self.bits[*place]).expect("two leaves part somewhere")
+    }
+
+    /// The place of the hash of a run of leaves.
+    fn node(&self, leaves: &Range<usize>) -> usize {
+        if leaves.len() == 1 { leaves.start } else { LEAVES_MAX + self.top(leaves) }
+    }
+
+    /// Enters the inner hashes of leaves that must be made anew, each into the round in which what it stands
+    /// on is ready; returns that round, 0 where nothing is to be done, and the place of the hash.
+    fn plan(&self, leaves: Range<usize>, bucket: usize, rounds: &mut Vec<Vec<Job>>) -> (usize, u8) {
+        let is_stale = self.stale & mask(leaves.clone()) != 0;
+        if leaves.len() == 1 {
+            return (usize::from(is_stale), leaves.start as u8);
+        }
+        let at = self.top(&leaves);
+        let to = (LEAVES_MAX + at) as u8;
+        if !is_stale && !self.stale_inner {
+            return (0, to);
+        }
+        let (before, left) = self.plan(leaves.start..at + 1, bucket, rounds);
+        let (after, right) = self.plan(at + 1..leaves.end, bucket, rounds);
+        let round = before.max(after).max(1) + 1;
+        while rounds.len() < round - 1 {
+            rounds.push(vec![]);
+        }
+        rounds[round - 2].push(Job { bucket, bit: self.bits[at], to, left, right });
+        (round, to)
+    }
+}
+
+/// An inner hash to make.
+struct Job {
+    bucket: usize,
+    bit: u16,
+    to: u8,
+    left: u8,
+    right: u8,
+}
+
+impl Page for Bucket {
+    fn read(bytes: Vec<u8>) -> Option<Bucket> {
+        is_well_formed(&bytes).then(|| {
+            let count = bytes[0] as usize;
+            let mut bucket = Bucket {
+                bytes: bytes.into(),
+                bits: [0; LEAVES_MAX],
+                hashes: Box::new([Hash::ZERO; 2 * LEAVES_MAX]),
+                stale: mask(0..count),
+                stale_inner: true,
+            };
+            bucket.part();
+            bucket
+        })
+    }
+
+    fn bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.bytes)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes.len() + 2 * LEAVES_MAX * 32 + size_of::<Bucket>()
+    }
+
+    fn hash_all(buckets: &mut [Bucket]) -> Vec<Hash> {
+        hash_leaves(buckets);
+        let mut rounds = vec![];
+        let mut tops = Vec::with_capacity(buckets.len());
+        for (number, bucket) in buckets.iter_mut().enumerate() {
+            tops.push(bucket.plan(0..bucket.len(), number, &mut rounds).1);
+            (bucket.stale, bucket.stale_inner) = (0, false);
+        }
+        let mut messages = Messages::default();
+        for jobs in rounds {
+            messages.clear();
+            for job in &jobs {
+                let hashes = &buckets[job.bucket].hashes;
+                let (left, right) = (&hashes[job.left as usize], &hashes[job.right as usize]);
+                push_node(&mut messages, job.bit, left, right);
+            }
+            for (job, hash) in jobs.iter().zip(messages.hashes()) {
+                buckets[job.bucket].hashes[job.to as usize] = hash;
+            }
+        }
+        buckets.iter().zip(tops).map(|(bucket, top)| bucket.hashes[top as usize]).collect()
+    }
+}
+
+/// Makes the stale leaf hashes anew: first of the contents, then of the leaves.
+fn hash_leaves(buckets: &mut [Bucket]) {
+    let mut stale = vec![];
+    for (number, bucket) in buckets.iter().enumerate() {
+        stale.extend((0..bucket.len()).filter(|at| bucket.stale >> at & 1 == 1).map(|at| (number, at)));
+    }
+    let mut messages = Messages::default();
+    for (number, place) in &stale {
+        if let Content::Inline(bytes) = buckets[*number].content(*place) {
+            messages.push(&[bytes]);
+        }
+    }
+    let mut values = messages.hashes().into_iter();
+    messages.clear();
+    for (number, place) in &stale {
+        let bucket = &buckets[*number];
+        let value = match bucket.content(*place) {
+            Content::Inline(_) => values.next().expect("one hash for each message"),
+            Content::Elsewhere(value) => value,
+        };
+        messages.push(&[&[tag::TRIE_LEAF.0], &bucket.path(*place).0, &value.0]);
+    }
+    for ((number, place), hash) in stale.iter().zip(messages.hashes()) {
+        buckets[*number].hashes[*place] = hash;
+    }
+}
+
+/// Adds what is hashed of an inner node.
+pub(super) fn push_node(messages: &mut Messages, bit: u16, left: &Hash, right: &Hash) {
+    messages.push(&[&[tag::TRIE_NODE.0], &bit.to_be_bytes(), &left.0, &right.0]);
+}
+
+fn mask(places: Range<usize>) -> u32 {
+    (((1u64 << places.end) - 1) & !((1u64 << places.start) - 1)) as u32
+}
+
+fn hash_of(bytes: &[u8]) -> Hash {
+    Hash(bytes.try_into().expect("32 bytes stand for content that lies elsewhere"))
+}
+
+fn elsewhere(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]])
+}
+
+fn end(bytes: &[u8], place: usize) -> usize {
+    let at = HEAD + bytes[0] as usize * PATH_BYTES + place * 2;
+    u16::from_le_bytes([bytes[at], bytes[at + 1]]) as usize
+}
+
+/// Whether bytes are of a bucket's form; what the contents say is shown by the hash.
+fn is_well_formed(bytes: &[u8]) -> bool {
+    let Some(count) = bytes.first().map(|count| *count as usize) else { return false };
+    let base = HEAD + count * (PATH_BYTES + 2);
+    if count == 0 || count > LEAVES_MAX || bytes.len() < base {
+        return false;
+    }
+    let path = |place: usize| &bytes[HEAD + place * PATH_BYTES..HEAD + (place + 1) * PATH_BYTES];
+    let is_elsewhere = |place: usize| elsewhere(bytes) >> place & 1 == 1;
+    let length = |place: usize| {
+        end(bytes, place).checked_sub(if place == 0 { 0 } else { end(bytes, place - 1) })
+    };
+    let whole = |place: usize| match length(place) {
+        Some(length) => !is_elsewhere(place) || length == 32,
+        None => false,
+    };
+    (1..count).all(|place| path(place - 1) < path(place))
+        && (0..count).all(whole)
+        && u64::from(elsewhere(bytes)) >> count == 0
+        && base + end(bytes, count - 1) == bytes.len()
+}
+
+fn encode<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Vec<u8> {
+    let count = leaves.clone().count();
+    let contents: usize = leaves.clone().map(|leaf| leaf.1.stored().len()).sum();
+    let mut bytes = Vec::with_capacity(HEAD + count * (PATH_BYTES + 2) + contents);
+    bytes.push(count as u8);
+    let is_elsewhere = leaves.clone().map(|leaf| matches!(leaf.1, Content::Elsewhere(_)));
+    let bits = is_elsewhere.enumerate().fold(0u32, |bits, (place, is)| bits | u32::from(is) << place);
+    bytes.extend(bits.to_le_bytes());
+    leaves.clone().for_each(|(path, _)| bytes.extend(path.0));
+    let mut end = 0;
+    for (_, content) in leaves.clone() {
+        end += content.stored().len();
+        bytes.extend((end as u16).to_le_bytes());
+    }
+    leaves.for_each(|(_, content)| bytes.extend(content.stored()));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tenor_wire::trie::{leaf_hash_of, node_hash};
+
+    fn path(number: u8) -> Path {
+        Path::of(&[number % 3], &[number])
+    }
+
+    fn naive(leaves: &[(Path, Hash)]) -> Hash {
+        match leaves {
+            [] => Hash::ZERO,
+            [(path, value)] => leaf_hash_of(path, value),
+            [first, .., last] => {
+                let bit = first.0.parts_at(&last.0).unwrap();
+                let split = leaves.partition_point(|(path, _)| !path.bit(bit));
+                node_hash(bit, &naive(&leaves[..split]), &naive(&leaves[split..]))
+            }
+        }
+    }
+
+    fn value(content: &OwnContent) -> Hash {
+        match content {
+            Content::Inline(bytes) => tenor_wire::crypto::plain_hash(&[bytes]),
+            Content::Elsewhere(hash) => *hash,
+        }
+    }
+
+    fn content() -> impl Strategy<Value = OwnContent> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200).prop_map(Content::Inline),
+            any::<[u8; 32]>().prop_map(|hash| Content::Elsewhere(Hash(hash))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_is_a_small_trie(steps in prop::collection::vec((any::<u8>(), prop::option::of(content()), any::<bool>()), 1..80)) {
+            let mut model = std::collections::BTreeMap::new();
+            let mut bucket: Option<Bucket> = None;
+            for (number, change, ask) in &steps {
+                let (number, path) = (number % 40, path(number % 40));
+                match (&mut bucket, change) {
+                    (None, Some(content)) => {
+                        bucket = Some(Bucket::of([(path, content.as_ref())].into_iter()));
+                        model.insert(path, content.clone());
+                    }
+                    (None, None) => continue,
+                    (Some(some), Some(content)) => match some.find(&path) {
+                        Ok(place) => {
+                            some.set(place, content.as_ref());
+                            model.insert(path, content.clone());
+                        }
+                        Err(place) if some.len() < LEAVES_MAX => {
+                            some.insert(place, &path, content.as_ref());
+                            model.insert(path, content.clone());
+                        }
+                        Err(_) => {}
+                    },
+                    (Some(some), None) => if let Ok(place) = some.find(&path) && some.len() > 1 {
+                        some.remove(place);
+                        model.remove(&path);
+                    },
+                }
+                let Some(bucket) = &mut bucket else { continue };
+                prop_assert_eq!(bucket.len(), model.len(), "{}", number);
+                if *ask {
+                    let leaves: Vec<_> = model.iter().map(|(path, content)| (*path, value(content))).collect();
+                    let hash = Bucket::hash_all(std::slice::from_mut(bucket))[0];
+                    prop_assert_eq!(hash, naive(&leaves));
+                    let mut read = Bucket::read(bucket.bytes.to_vec()).unwrap();
+                    prop_assert_eq!(Bucket::hash_all(std::slice::from_mut(&mut read))[0], hash);
+                    for ((path, content), leaf) in bucket.leaves().zip(&model) {
+                        prop_assert_eq!((path, content.to_own()), (*leaf.0, leaf.1.clone()));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_bucket_are_not_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Some(bucket) = Bucket::read(bytes.clone()) {
+                prop_assert_eq!(encode(bucket.leaves()), bytes);
+            }
+        }
+    }
+}

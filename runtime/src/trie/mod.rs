@@ -1,0 +1,504 @@
+//! The state trie of a replica: buckets of leaves in pages, and above them all inner nodes in memory.
+//!
+//! Memory holds what lies above the buckets, a few bytes for each leaf, and as many buckets as it may. A
+//! block's changes are made bucket by bucket, then each node on a changed path is hashed once, level by level
+//! and many at a time. The root depends on what is in the trie and on nothing else: not on the order or the
+//! grouping of what was done, nor on where buckets are cut.
+
+mod bucket;
+
+pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent};
+
+use crate::fault::Fault;
+use crate::lanes::Messages;
+use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table};
+use bucket::{Bucket, LEAVES_MAX, MERGE_AT, push_node};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tenor_abi::id::Hash;
+use tenor_wire::crypto::plain_hash;
+use tenor_wire::trie::{End, Path, StateProof, Step, value_hash};
+
+/// What becomes of a path: what its leaf holds, or nothing.
+pub type Change = (Path, Option<OwnContent>);
+
+/// The leaves that an update changed, as they were, ascending by path.
+#[derive(Clone, Debug)]
+pub struct Undo(Vec<Change>);
+
+impl Undo {
+    /// What was at a path before: the outer one is none where the update did not change it.
+    pub fn before(&self, path: &Path) -> Option<&Option<OwnContent>> {
+        let place = self.0.binary_search_by(|change| change.0.cmp(path)).ok()?;
+        self.0.get(place).map(|(_, before)| before)
+    }
+}
+
+/// The paths of full keys under their owners.
+pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> {
+    let mut messages = Messages::default();
+    for (owner, full_key) in keys {
+        messages.push(&[owner]);
+        messages.push(&[full_key]);
+    }
+    messages.hashes().chunks_exact(2).map(|hashes| Path::of_hashes(&hashes[0], &hashes[1])).collect()
+}
+
+/// An inner node by its place, or a bucket by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Ref {
+    Inner(u32),
+    Bucket(PageNumber),
+}
+
+/// An inner node above the buckets.
+#[derive(Clone, Copy, Debug)]
+struct Inner {
+    bit: u16,
+    sides: [Ref; 2],
+    /// The update that hashed it last.
+    hashed_in: u32,
+}
+
+/// What lies above the buckets, as a checkpoint keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrieTop {
+    inner: Vec<(u16, [Ref; 2])>,
+    buckets: Vec<(Hash, Side)>,
+    top: Option<Ref>,
+    leaves: u64,
+}
+
+/// A trie of contents by path.
+#[derive(Clone, Debug)]
+pub struct Trie {
+    inner: Vec<Inner>,
+    inner_hashes: Vec<Hash>,
+    inner_free: Vec<u32>,
+    buckets: Pages<Bucket>,
+    top: Option<Ref>,
+    leaves: u64,
+    update: u32,
+}
+
+impl Trie {
+    /// An empty trie; without a disk all of it stays in memory.
+    pub fn new(disk: Option<Arc<Disk>>, memory_bytes_max: usize) -> Trie {
+        Trie {
+            inner: vec![],
+            inner_hashes: vec![],
+            inner_free: vec![],
+            buckets: Pages::new(Table::Leaves, disk, memory_bytes_max),
+            top: None,
+            leaves: 0,
+            update: 0,
+        }
+    }
+
+    /// The trie of a checkpoint. No leaf is read; whoever opens compares the root.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when the nodes do not hang together.
+    pub fn restore(
+        top: TrieTop,
+        disk: Option<Arc<Disk>>,
+        memory_bytes_max: usize,
+    ) -> Result<Trie, Fault> {
+        let mut trie = Trie::new(disk, memory_bytes_max);
+        trie.inner = top.inner.iter().map(|(bit, sides)| Inner { bit: *bit, sides: *sides, hashed_in: 0 }).collect();
+        trie.inner_hashes = vec![Hash::ZERO; trie.inner.len()];
+        (trie.top, trie.leaves) = (top.top, top.leaves);
+        let (mut levels, mut at): (Vec<Vec<u32>>, Vec<Ref>) = (vec![], top.top.into_iter().collect());
+        let (mut inner_used, mut bucket_used) = (vec![false; trie.inner.len()], vec![false; top.buckets.len()]);
+        while !at.is_empty() {
+            let mut level = vec![];
+            for node in at {
+                let seen = match node {
+                    Ref::Inner(node) => {
+                        level.push(node);
+                        inner_used.get_mut(node as usize)
+                    }
+                    Ref::Bucket(number) => bucket_used.get_mut(number as usize),
+                };
+                match seen {
+                    Some(seen) if !*seen => *seen = true,
+                    _ => return Err(Fault::State("the nodes above the buckets are no tree".into())),
+                }
+            }
+            at = level.iter().flat_map(|node| trie.inner[*node as usize].sides).collect();
+            levels.push(level);
+        }
+        trie.inner_free = (0..trie.inner.len() as u32).filter(|node| !inner_used[*node as usize]).collect();
+        trie.buckets.restore(top.buckets, |number| bucket_used[number as usize]);
+        trie.hash_levels(&levels);
+        Ok(trie)
+    }
+
+    /// The root; [`Hash::ZERO`] when empty.
+    pub fn root(&self) -> Hash {
+        self.top.map_or(Hash::ZERO, |top| self.hash_of(top))
+    }
+
+    /// How many leaves it has.
+    pub fn len(&self) -> u64 {
+        self.leaves
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.leaves == 0
+    }
+
+    /// What the leaf at a path holds.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when what was read is not what the root says.
+    pub fn get(&mut self, path: &Path) -> Result<Option<Content<&[u8]>>, Fault> {
+        let Some(number) = self.find(path) else { return Ok(None) };
+        let bucket = self.buckets.get(number)?;
+        Ok(bucket.find(path).ok().map(|place| bucket.content(place)))
+    }
+
+    /// Reads whatever buckets these paths need, in one go.
+    ///
+    /// # Errors
+    /// As [`Trie::get`].
+    pub fn load<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) -> Result<(), Fault> {
+        let numbers: Vec<_> = paths.filter_map(|path| self.find(path)).collect();
+        self.buckets.begin_batch();
+        self.buckets.load(&numbers)
+    }
+
+    /// Sets or removes leaves and returns what undoes it.
+    ///
+    /// # Errors
+    /// As [`Trie::get`]; the trie is not to be used any more then.
+    ///
+    /// # Panics
+    /// When a path is given twice: what it then becomes would depend on their order.
+    pub fn update(&mut self, mut changes: Vec<Change>) -> Result<Undo, Fault> {
+        changes.sort_unstable_by_key(|change| change.0);
+        assert!(changes.is_sorted_by(|a, b| a.0 < b.0), "an update changes each path once");
+        self.update += 1;
+        self.load(changes.iter().map(|change| &change.0))?;
+        let mut touched = vec![];
+        for (path, content) in &mut changes {
+            *content = self.apply(path, content.as_ref(), &mut touched)?;
+        }
+        self.rehash(&changes, touched)?;
+        Ok(Undo(changes))
+    }
+
+    /// Takes back the newest update that was not taken back.
+    ///
+    /// # Errors
+    /// As [`Trie::update`].
+    pub fn undo(&mut self, undo: Undo) -> Result<(), Fault> {
+        self.update(undo.0).map(|_| ())
+    }
+
+    /// The proof of what is at a key, given the record there if there is one; none when the trie says
+    /// otherwise, for then the record is not to be believed.
+    ///
+    /// # Errors
+    /// As [`Trie::get`].
+    pub fn prove(
+        &mut self,
+        owner: &[u8],
+        full_key: &[u8],
+        record: Option<&[u8]>,
+    ) -> Result<Option<StateProof>, Fault> {
+        let path = Path::of(owner, full_key);
+        let (mut steps, mut node) = (vec![], self.top);
+        while let Some(Ref::Inner(inner)) = node {
+            let Inner { bit, sides, .. } = self.inner[inner as usize];
+            let side = usize::from(path.bit(bit));
+            steps.push(Step { bit, sibling: self.hash_of(sides[1 - side]) });
+            node = Some(sides[side]);
+        }
+        let Some(Ref::Bucket(number)) = node else {
+            return Ok(record.is_none().then_some(StateProof { steps, end: End::Nothing }));
+        };
+        let bucket = self.buckets.get(number)?;
+        let (inside, place) = bucket.walk(&path);
+        steps.extend(inside);
+        let found = bucket.path(place);
+        let value = match bucket.content(place) {
+            Content::Inline(bytes) => plain_hash(&[bytes]),
+            Content::Elsewhere(hash) => hash,
+        };
+        let end = match record {
+            Some(record) if found == path && value == value_hash(full_key, record) => {
+                End::Found(record.to_vec())
+            }
+            None if found != path => End::other(&found, value),
+            _ => return Ok(None),
+        };
+        Ok(Some(StateProof { steps, end }))
+    }
+
+    /// Bytes of the buckets that changed since the last checkpoint.
+    pub fn dirty_bytes(&self) -> usize {
+        self.buckets.dirty_bytes()
+    }
+
+    /// Takes what changed since the last checkpoint, and what lies above the buckets.
+    pub fn checkpoint(&mut self, sequence: u32, into: &mut Vec<DirtyPage>) -> TrieTop {
+        self.buckets.checkpoint(sequence, into);
+        TrieTop {
+            inner: self.inner.iter().map(|inner| (inner.bit, inner.sides)).collect(),
+            buckets: self.buckets.known(),
+            top: self.top,
+            leaves: self.leaves,
+        }
+    }
+
+    /// How much memory it takes.
+    pub fn memory(&self) -> PagesMemory {
+        let mut memory = self.buckets.memory();
+        memory.known_bytes += self.inner.capacity() * size_of::<Inner>() + self.inner_hashes.capacity() * 32;
+        memory
+    }
+
+    fn hash_of(&self, node: Ref) -> Hash {
+        match node {
+            Ref::Inner(node) => self.inner_hashes[node as usize],
+            Ref::Bucket(number) => self.buckets.hash(number),
+        }
+    }
+
+    /// The only bucket that can hold a path.
+    fn find(&self, path: &Path) -> Option<PageNumber> {
+        let mut node = self.top?;
+        loop {
+            match node {
+                Ref::Bucket(number) => return Some(number),
+                Ref::Inner(inner) => {
+                    let inner = &self.inner[inner as usize];
+                    node = inner.sides[usize::from(path.bit(inner.bit))];
+                }
+            }
+        }
+    }
+
+    /// Changes one leaf and returns what it held.
+    fn apply(
+        &mut self,
+        path: &Path,
+        content: Option<&OwnContent>,
+        touched: &mut Vec<PageNumber>,
+    ) -> Result<Option<OwnContent>, Fault> {
+        let Some(number) = self.find(path) else {
+            if let Some(content) = content {
+                let first = self.buckets.add(Bucket::of([(*path, content.as_ref())].into_iter()));
+                touched.push(first);
+                self.top = Some(Ref::Bucket(first));
+                self.leaves += 1;
+            }
+            return Ok(None);
+        };
+        let bucket = self.buckets.get(number)?;
+        let place = bucket.find(path);
+        let before = place.ok().map(|place| bucket.content(place).to_own());
+        match (place, content) {
+            (Ok(place), Some(content)) => {
+                self.buckets.change(number)?.set(place, content.as_ref());
+                self.buckets.changed(number);
+                touched.push(number);
+            }
+            (Err(place), Some(content)) => {
+                self.leaves += 1;
+                self.insert(number, place, path, content.as_ref(), touched)?;
+            }
+            (Ok(place), None) => {
+                self.leaves -= 1;
+                self.remove(number, place, path, touched)?;
+            }
+            (Err(_), None) => {}
+        }
+        Ok(before)
+    }
+
+    fn insert(
+        &mut self,
+        number: PageNumber,
+        place: usize,
+        path: &Path,
+        content: Content<&[u8]>,
+        touched: &mut Vec<PageNumber>,
+    ) -> Result<(), Fault> {
+        let bucket = self.buckets.get(number)?;
+        let (count, first) = (bucket.len(), bucket.path(0));
+        let parts_at = path.parts_at(&first).expect("a leaf that is not there differs");
+        let above = self.ancestors(path).last().map(|parent| self.inner[*parent as usize].bit);
+        if above.is_some_and(|bit| bit > parts_at) {
+            // It leaves the way to this bucket further up, and begins a bucket of its own there.
+            let new = self.buckets.add(Bucket::of([(*path, content)].into_iter()));
+            touched.push(new);
+            self.part_above(path, parts_at, Ref::Bucket(new));
+            return Ok(());
+        }
+        touched.push(number);
+        if count < LEAVES_MAX {
+            self.buckets.change(number)?.insert(place, path, content);
+            self.buckets.changed(number);
+            return Ok(());
+        }
+        // Full: cut where its leaves part first.
+        let old = self.buckets.get(number)?.clone();
+        let leaves: Vec<_> =
+            old.leaves().take(place).chain([(*path, content)]).chain(old.leaves().skip(place)).collect();
+        let part = |cut: usize| leaves[cut - 1].0.parts_at(&leaves[cut].0);
+        let cut = (1..leaves.len()).min_by_key(|cut| part(*cut)).expect("more than one leaf");
+        let bit = part(cut).expect("leaves differ");
+        *self.buckets.change(number)? = Bucket::of(leaves[..cut].iter().copied());
+        self.buckets.changed(number);
+        let right = self.buckets.add(Bucket::of(leaves[cut..].iter().copied()));
+        touched.push(right);
+        let node = self.add_inner(bit, [Ref::Bucket(number), Ref::Bucket(right)]);
+        self.put_in_place_of(path, Ref::Bucket(number), Ref::Inner(node));
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        number: PageNumber,
+        place: usize,
+        path: &Path,
+        touched: &mut Vec<PageNumber>,
+    ) -> Result<(), Fault> {
+        let count = self.buckets.get(number)?.len();
+        let parent = self.ancestors(path).last().copied();
+        let sibling = parent.map(|parent| {
+            let Inner { bit, sides, .. } = self.inner[parent as usize];
+            sides[1 - usize::from(path.bit(bit))]
+        });
+        if count == 1 {
+            self.buckets.remove(number)?;
+            match (parent, sibling) {
+                (Some(parent), Some(sibling)) => self.dissolve(path, parent, sibling),
+                _ => self.top = None,
+            }
+            return Ok(());
+        }
+        if let (Some(parent), Some(Ref::Bucket(other))) = (parent, sibling)
+            && self.buckets.get(other)?.len() + count - 1 <= MERGE_AT
+        {
+            let (own, theirs) = (self.buckets.get(number)?.clone(), self.buckets.remove(other)?);
+            let rest = own.leaves().enumerate().filter(|(at, _)| *at != place).map(|(_, leaf)| leaf);
+            let mut leaves: Vec<_> = rest.chain(theirs.leaves()).collect();
+            leaves.sort_unstable_by_key(|leaf| leaf.0);
+            *self.buckets.change(number)? = Bucket::of(leaves.into_iter());
+            self.dissolve(path, parent, Ref::Bucket(number));
+        } else {
+            self.buckets.change(number)?.remove(place);
+        }
+        self.buckets.changed(number);
+        touched.push(number);
+        Ok(())
+    }
+
+    /// The inner nodes on the way of a path, from the top.
+    fn ancestors(&self, path: &Path) -> Vec<u32> {
+        let (mut nodes, mut at) = (vec![], self.top);
+        while let Some(Ref::Inner(node)) = at {
+            nodes.push(node);
+            let inner = &self.inner[node as usize];
+            at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+        }
+        nodes
+    }
+
+    fn add_inner(&mut self, bit: u16, sides: [Ref; 2]) -> u32 {
+        let inner = Inner { bit, sides, hashed_in: 0 };
+        match self.inner_free.pop() {
+            Some(free) => {
+                self.inner[free as usize] = inner;
+                free
+            }
+            None => {
+                self.inner.push(inner);
+                self.inner_hashes.push(Hash::ZERO);
+                self.inner.len() as u32 - 1
+            }
+        }
+    }
+
+    /// Puts a node in above the first one on a path's way that parts later than a bit.
+    fn part_above(&mut self, path: &Path, bit: u16, new: Ref) {
+        let ancestors = self.ancestors(path);
+        let below = ancestors.iter().position(|node| self.inner[*node as usize].bit > bit);
+        let old = Ref::Inner(ancestors[below.expect("the last one parts later")]);
+        let sides = if path.bit(bit) { [old, new] } else { [new, old] };
+        let node = self.add_inner(bit, sides);
+        self.put_in_place_of(path, old, Ref::Inner(node));
+    }
+
+    /// Takes away a node of which one side is left.
+    fn dissolve(&mut self, path: &Path, node: u32, left: Ref) {
+        self.put_in_place_of(path, Ref::Inner(node), left);
+        self.inner_free.push(node);
+    }
+
+    /// Puts a node in the place of another one on a path's way.
+    fn put_in_place_of(&mut self, path: &Path, old: Ref, new: Ref) {
+        let (mut parent, mut at) = (None, self.top);
+        while let Some(Ref::Inner(node)) = at
+            && at != Some(old)
+        {
+            parent = Some(node);
+            let inner = &self.inner[node as usize];
+            at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+        }
+        match parent {
+            None => self.top = Some(new),
+            Some(parent) => {
+                let inner = &mut self.inner[parent as usize];
+                inner.sides[usize::from(path.bit(inner.bit))] = new;
+            }
+        }
+    }
+
+    /// Hashes the buckets that were touched, then what lies above the changed paths, from below.
+    fn rehash(&mut self, changes: &[Change], mut touched: Vec<PageNumber>) -> Result<(), Fault> {
+        touched.sort_unstable();
+        touched.dedup();
+        touched.retain(|number| self.buckets.is_cached(*number));
+        self.buckets.rehash(&touched)?;
+        let mut levels: Vec<Vec<u32>> = vec![];
+        for (path, _) in changes {
+            let (mut at, mut depth) = (self.top, 0);
+            while let Some(Ref::Inner(node)) = at {
+                let inner = &mut self.inner[node as usize];
+                if inner.hashed_in != self.update {
+                    inner.hashed_in = self.update;
+                    if levels.len() == depth {
+                        levels.push(vec![]);
+                    }
+                    levels[depth].push(node);
+                }
+                at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+                depth += 1;
+            }
+        }
+        self.hash_levels(&levels);
+        Ok(())
+    }
+
+    fn hash_levels(&mut self, levels: &[Vec<u32>]) {
+        let mut messages = Messages::default();
+        for level in levels.iter().rev() {
+            messages.clear();
+            for node in level {
+                let Inner { bit, sides, .. } = self.inner[*node as usize];
+                push_node(&mut messages, bit, &self.hash_of(sides[0]), &self.hash_of(sides[1]));
+            }
+            for (node, hash) in level.iter().zip(messages.hashes()) {
+                self.inner_hashes[*node as usize] = hash;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use super::*;
+use crate::store::Mark;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tenor_wire::trie::{leaf_hash_of, node_hash};
+
+/// The root by definition: split by the first bit at which any two paths part.
+fn naive(leaves: &[(Path, Hash)]) -> Hash {
+    match leaves {
+        [] => Hash::ZERO,
+        [(path, value)] => leaf_hash_of(path, value),
+        [first, .., last] => {
+            let bit = first.0.parts_at(&last.0).unwrap();
+            let split = leaves.partition_point(|(path, _)| !path.bit(bit));
+            node_hash(bit, &naive(&leaves[..split]), &naive(&leaves[split..]))
+        }
+    }
+}
+
+fn owner(key: u16) -> [u8; 1] {
+    [(key % 7) as u8]
+}
+
+fn path(key: u16) -> Path {
+    Path::of(&owner(key), &key.to_be_bytes())
+}
+
+/// Records of several lengths, one of them too long for a bucket.
+fn record(value: u8) -> Vec<u8> {
+    let length = if value == 200 { 2 * INLINE_BYTES_MAX } else { usize::from(value % 5) * 40 };
+    vec![value; length + 1]
+}
+
+fn change(key: u16, value: Option<u8>) -> Change {
+    (path(key), value.map(|value| OwnContent::of(&key.to_be_bytes(), &record(value))))
+}
+
+fn root_of(model: &BTreeMap<u16, u8>) -> Hash {
+    let leaf = |(key, value): (&u16, &u8)| (path(*key), value_hash(&key.to_be_bytes(), &record(*value)));
+    let mut leaves: Vec<_> = model.iter().map(leaf).collect();
+    leaves.sort();
+    naive(&leaves)
+}
+
+fn check_proof(trie: &mut Trie, model: &BTreeMap<u16, u8>, key: u16) {
+    let (owner, full_key) = (owner(key), key.to_be_bytes());
+    let record = model.get(&key).map(|value| record(*value));
+    let proof = trie.prove(&owner, &full_key, record.as_deref()).unwrap().unwrap();
+    assert_eq!(proof.verify(&trie.root(), &owner, &full_key).unwrap(), record.as_deref());
+    assert!(proof.verify(&Hash([1; 32]), &owner, &full_key).is_err());
+}
+
+type Batch = BTreeMap<u16, Option<u8>>;
+
+fn take_in(model: &mut BTreeMap<u16, u8>, batch: &Batch) {
+    for (key, value) in batch {
+        match value {
+            Some(value) => model.insert(*key, *value),
+            None => model.remove(key),
+        };
+    }
+}
+
+fn batches() -> impl Strategy<Value = Vec<Batch>> {
+    // Mostly growth at first and shrinking later, so that buckets are cut and joined again.
+    let grow = prop::collection::btree_map(0u16..400, (0u8..255).prop_map(Some), 0..120);
+    let shrink = prop::collection::btree_map(0u16..400, prop::option::weighted(0.2, 0u8..255), 0..150);
+    (prop::collection::vec(grow, 1..4), prop::collection::vec(shrink, 0..8))
+        .prop_map(|(grow, shrink)| grow.into_iter().chain(shrink).collect())
+}
+
+fn changes(batch: &Batch) -> Vec<Change> {
+    batch.iter().map(|(key, value)| change(*key, *value)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_trie_is_a_map_with_a_root(batches in batches()) {
+        let (mut trie, mut model) = (Trie::new(None, 0), BTreeMap::new());
+        for batch in &batches {
+            let before = (trie.root(), trie.len());
+            let undo = trie.update(changes(batch)).unwrap();
+            for key in batch.keys() {
+                let was = undo.before(&path(*key)).unwrap().clone();
+                prop_assert_eq!(was, change(*key, model.get(key).copied()).1);
+            }
+            let after = trie.root();
+            trie.undo(undo).unwrap();
+            prop_assert_eq!((trie.root(), trie.len()), before);
+            let _ = trie.update(changes(batch)).unwrap();
+            prop_assert_eq!(trie.root(), after);
+            take_in(&mut model, batch);
+            prop_assert_eq!(trie.root(), root_of(&model));
+            prop_assert_eq!(trie.len(), model.len() as u64);
+            for key in (0u16..420).step_by(13) {
+                check_proof(&mut trie, &model, key);
+                let found = trie.get(&path(key)).unwrap().map(|content| content.to_own());
+                prop_assert_eq!(found, change(key, model.get(&key).copied()).1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_trie_on_disk_with_little_memory_is_the_same(batches in batches(), reopen in prop::collection::vec(any::<bool>(), 12)) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = Arc::new(Disk::open(folder.path()).unwrap());
+        // Room for two or three buckets.
+        let room = 10_000;
+        let (mut trie, mut model) = (Trie::new(Some(Arc::clone(&disk)), room), BTreeMap::new());
+        for (sequence, (batch, reopen)) in (1u32..).zip(batches.iter().zip(reopen)) {
+            let _ = trie.update(changes(batch)).unwrap();
+            take_in(&mut model, batch);
+            prop_assert_eq!(trie.root(), root_of(&model));
+            let mut pages = vec![];
+            let top = trie.checkpoint(sequence, &mut pages);
+            let bytes = tenor_abi::codec::encode(&top);
+            disk.write_parts(&mut pages, &BTreeMap::new(), &bytes, sequence).unwrap();
+            let mark = Mark { sequence, height: 0, root: trie.root(), top_bytes: bytes.len() as u64, top: plain_hash(&[&bytes]) };
+            disk.write_mark(&mark).unwrap();
+            if reopen {
+                drop((trie, std::mem::replace(&mut disk, Arc::new(Disk::open(tempfile::tempdir().unwrap().path()).unwrap()))));
+                disk = Arc::new(Disk::open(folder.path()).unwrap());
+                let mark = disk.mark().unwrap().unwrap();
+                let top: TrieTop = tenor_abi::codec::decode_own(&disk.top(&mark).unwrap()).unwrap();
+                trie = Trie::restore(top, Some(Arc::clone(&disk)), room).unwrap();
+                prop_assert_eq!(trie.root(), mark.root);
+            }
+            prop_assert!(trie.memory().cached_bytes <= room + 400 * 400);
+            for key in (0u16..420).step_by(29) {
+                check_proof(&mut trie, &model, key);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_the_trie_does_not_know_is_not_proved() {
+    let mut trie = Trie::new(None, 0);
+    let _ = trie.update(vec![change(7, Some(7))]).unwrap();
+    let mut prove = |key: u16, record: Option<&[u8]>| trie.prove(&owner(key), &key.to_be_bytes(), record).unwrap();
+    assert_eq!(prove(7, Some(&[8])), None, "another record");
+    assert_eq!(prove(7, None), None, "said to be missing");
+    assert_eq!(prove(8, Some(&[8])), None, "said to be there");
+}
+
+#[test]
+#[should_panic(expected = "changes each path once")]
+fn a_path_is_changed_once_in_an_update() {
+    let _ = Trie::new(None, 0).update(vec![change(7, Some(1)), change(7, None)]);
+}
+
+#[test]
+fn every_changed_byte_of_a_proof_is_noticed() {
+    let mut trie = Trie::new(None, 0);
+    let _ = trie.update((0..200).map(|key| change(key, Some(key as u8))).collect()).unwrap();
+    let (owner, key) = (owner(7), 7u16.to_be_bytes());
+    let proof = trie.prove(&owner, &key, Some(&record(7))).unwrap().unwrap();
+    let bytes = tenor_abi::codec::encode(&proof);
+    for at in 0..bytes.len() {
+        for flip in [1, 0x80] {
+            let mut wrong = bytes.clone();
+            wrong[at] ^= flip;
+            let read = tenor_abi::codec::decode::<StateProof>(&wrong, 1 << 16);
+            let shown = read.as_ref().ok().and_then(|p| p.verify(&trie.root(), &owner, &key).ok());
+            assert_eq!(shown, None, "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_was_changed_on_disk_is_a_fault_and_the_mark_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Disk::open(folder.path()).unwrap());
+    let mut trie = Trie::new(Some(Arc::clone(&disk)), 0);
+    let _ = trie.update((0..200).map(|key| change(key, Some(1))).collect()).unwrap();
+    let mut pages = vec![];
+    let top = trie.checkpoint(1, &mut pages);
+    let number = pages.len() / 2;
+    let mut wrong = pages[number].bytes.to_vec();
+    let last = wrong.len() - 1;
+    wrong[last] ^= 1;
+    pages[number].bytes = wrong.into();
+    let bytes = tenor_abi::codec::encode(&top);
+    disk.write_parts(&mut pages, &BTreeMap::new(), &bytes, 1).unwrap();
+    let mark = Mark { sequence: 1, height: 0, root: trie.root(), top_bytes: bytes.len() as u64, top: plain_hash(&[&bytes]) };
+    disk.write_mark(&mark).unwrap();
+    let mut trie = Trie::restore(top, Some(Arc::clone(&disk)), 0).unwrap();
+    assert_eq!(trie.root(), mark.root);
+    let faults: Vec<_> = (0..200).filter_map(|key| trie.get(&path(key)).err()).collect();
+    assert!(!faults.is_empty());
+    assert!(faults.iter().all(|fault| fault.to_string().contains("is not what its hash says")), "{faults:?}");
+    assert_eq!(disk.mark().unwrap(), None, "the next opening makes the state again");
+}
