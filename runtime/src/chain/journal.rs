@@ -1,7 +1,7 @@
 //! Where committed blocks are kept: the block log on disk, or a list in memory.
 
 use crate::fault::Fault;
-use crate::log::{Kind, Log, LogError, Record};
+use crate::log::{Kind, Log, LogError, Position, Record};
 use crate::store::WriteSet;
 use tenor_abi::codec;
 use tenor_wire::block::{Block, Certificate};
@@ -38,6 +38,11 @@ pub trait Journal: Send {
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault>;
     /// Height of the newest block.
     fn tip(&self) -> Option<u64>;
+    /// The place behind a block, from which opening can go on; none in memory.
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault>;
 }
 
 /// Blocks in the block log.
@@ -118,6 +123,10 @@ impl Journal for FileJournal {
     fn tip(&self) -> Option<u64> {
         self.log.tip()
     }
+
+    fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault> {
+        self.log.position_behind(height).map_err(fault)
+    }
 }
 
 /// Blocks in memory: for tests, simulation and replay.
@@ -152,5 +161,9 @@ impl Journal for MemoryJournal {
 
     fn tip(&self) -> Option<u64> {
         self.blocks.len().checked_sub(1).map(|tip| tip as u64)
+    }
+
+    fn position_behind(&self, _: u64) -> Result<Option<Position>, Fault> {
+        Ok(None)
     }
 }

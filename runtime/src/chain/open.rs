@@ -4,9 +4,9 @@ use super::journal::{FileJournal, Journal, MemoryJournal};
 use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, TornTail};
-use crate::state::{CACHE_BYTES, Committed, Overlay};
-use crate::store::{Disk, StoreError, WriteSet};
+use crate::log::{Log, LogError, TornTail};
+use crate::state::{CACHE_BYTES, Committed, Overlay, Resume};
+use crate::store::{Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -96,7 +96,8 @@ impl Chain {
         let header = first_header(&genesis, id, base.stash(&writes)?);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
         journal.append(&block, &writes)?;
-        base.commit(&writes, 0)?;
+        let resume = journal.position_behind(0)?.map(|log| Resume { log, ancestry: Mmr::default() });
+        base.commit(&writes, 0, resume)?;
         let contracts = Contracts::default();
         Ok(Chain {
             genesis,
@@ -121,35 +122,11 @@ impl Chain {
         guest: Arc<dyn Guest>,
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
-        // What the store has seen was synced in the log before: a log that ends below it has lost blocks.
-        let disk = Disk::open(&folder.join(STATE_FOLDER));
-        let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
-        let (log, torn) = Log::open(&folder.join(LOG_FOLDER), id, mark.map(|mark| mark.height))
-            .map_err(|error| Fault::Log(error.to_string()))?;
-        let journal = FileJournal::new(log);
-        let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
-        let header = |height| -> Result<Header, Fault> {
-            Ok(journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))?.header)
-        };
-        let mut ancestry = Mmr::default();
-        for height in 0..tip {
-            ancestry.push(tag::ANCESTRY, &header(height)?.hash().0);
-        }
-        let tip = header(tip)?;
-        let (base, redone, rebuilt) = open_state(disk, &folder.join(STATE_FOLDER), &journal, &tip)?;
-        let contracts = Contracts::default();
-        let chain = Chain {
-            genesis,
-            id,
-            base,
-            journal: Box::new(journal),
-            ancestry,
-            tip,
-            guest,
-            contracts,
-            stash: None,
-        };
-        Ok((chain, Opened { torn, redone, rebuilt }))
+        let resumed = open_state(&folder.join(LOG_FOLDER), &folder.join(STATE_FOLDER), id)?;
+        let Resumed { base, journal, ancestry, tip, opened } = resumed;
+        let (journal, contracts) = (Box::new(journal), Contracts::default());
+        let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
+        Ok((chain, opened))
     }
 
     /// Makes everything that was committed durable in the store as well, before a clean stop.
@@ -182,69 +159,104 @@ fn first_header(genesis: &Genesis, id: ChainId, state: Hash) -> Header {
     }
 }
 
-/// The state at the log's tip: from the disk's mark and the log's tail where that gives the header's root, else
-/// from the whole log.
-fn open_state(
-    disk: Result<Disk, StoreError>,
-    folder: &Path,
-    journal: &FileJournal,
-    tip: &Header,
-) -> Result<(Committed, u64, bool), Fault> {
-    if let Ok(disk) = disk
-        && let Ok((base, redone)) = from_mark(Arc::new(disk), journal, tip)
-    {
-        return Ok((base, redone, false));
-    }
-    // Whatever is wrong with the disk, the log can make the state again.
-    if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(|error| storage(&error))?;
-    }
-    let mut base = Committed::begin(Arc::new(Disk::open(folder)?), CACHE_BYTES);
-    redo(&mut base, journal, 0, tip)?;
-    base.flush()?;
-    Ok((base, tip.height + 1, true))
+/// A chain's state and log, found again.
+struct Resumed {
+    base: Committed,
+    journal: FileJournal,
+    ancestry: Mmr,
+    tip: Header,
+    opened: Opened,
 }
 
-fn from_mark(disk: Arc<Disk>, journal: &FileJournal, tip: &Header) -> Result<(Committed, u64), Fault> {
-    let mark = disk.mark()?.ok_or_else(|| Fault::State("the state store has no mark".into()))?;
-    if mark.height > tip.height {
-        return Err(Fault::State("the state store is ahead of the log".into()));
+/// The state at the log's tip: from the disk's mark and the log behind it where that gives the header's root,
+/// else from the whole log.
+fn open_state(log_folder: &Path, state_folder: &Path, chain: ChainId) -> Result<Resumed, Fault> {
+    let disk = match Disk::open(state_folder) {
+        Err(full @ StoreError::Full(_)) => return Err(full.into()),
+        opened => opened,
+    };
+    let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
+    if let (Ok(disk), Some(mark)) = (disk, &mark) {
+        let (log, torn) = Log::open_at(log_folder, chain, &mark.log).map_err(log_fault)?;
+        if let Ok(resumed) = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn) {
+            return Ok(resumed);
+        }
     }
-    let marked = journal.block(mark.height)?.map(|block| block.header.state);
-    if marked != Some(mark.root) {
+    // Whatever is wrong with the disk, the log can make the state again. What the store has seen was synced in
+    // the log before: a log that ends below it has lost blocks.
+    let keep = mark.map(|mark| mark.height);
+    let (log, torn) = Log::open(log_folder, chain, keep).map_err(log_fault)?;
+    if state_folder.exists() {
+        std::fs::remove_dir_all(state_folder).map_err(|error| storage(&error))?;
+    }
+    let base = Committed::begin(Arc::new(Disk::open(state_folder)?), CACHE_BYTES);
+    let mut resumed = redo(base, FileJournal::new(log), None, Mmr::default())?;
+    resumed.base.flush()?;
+    resumed.opened = Opened { torn, rebuilt: true, ..resumed.opened };
+    Ok(resumed)
+}
+
+fn log_fault(error: LogError) -> Fault {
+    Fault::Log(error.to_string())
+}
+
+fn from_mark(disk: Arc<Disk>, mark: &Mark, journal: FileJournal, torn: TornTail) -> Result<Resumed, Fault> {
+    let (base, ancestry) = Committed::open(disk, mark, CACHE_BYTES)?;
+    let marked = block(&journal, mark.height)?.header;
+    if marked.state != mark.root {
         return Err(Fault::State("the state store's mark is of another block than the log's".into()));
     }
-    let mut base = Committed::open(disk, &mark, CACHE_BYTES)?;
-    redo(&mut base, journal, mark.height + 1, tip)?;
-    Ok((base, tip.height - mark.height))
+    let mut resumed = redo(base, journal, Some(marked), ancestry)?;
+    resumed.opened.torn = torn;
+    Ok(resumed)
 }
 
-/// Applies the write sets of the log from a height to the tip, many blocks at a time: of each key the last
-/// write counts, and each node is hashed once.
-fn redo(base: &mut Committed, journal: &FileJournal, from: u64, tip: &Header) -> Result<(), Fault> {
-    let (mut rows, mut bytes) = (BTreeMap::new(), 0);
-    for height in from..=tip.height {
+fn block(journal: &FileJournal, height: u64) -> Result<Block, Fault> {
+    journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))
+}
+
+/// Applies the write sets of the log behind a block to the tip, many blocks at a time: of each key the last
+/// write counts, and each node is hashed once. `ancestry` has the headers before that block.
+fn redo(
+    mut base: Committed,
+    journal: FileJournal,
+    from: Option<Header>,
+    mut ancestry: Mmr,
+) -> Result<Resumed, Fault> {
+    let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
+    let first = from.as_ref().map_or(0, |header| header.height + 1);
+    let (mut rows, mut bytes, mut newest) = (BTreeMap::new(), 0, from);
+    for height in first..=tip {
+        let block = block(&journal, height)?;
         let writes = journal.writes(height)?;
         let writes = writes.ok_or_else(|| Fault::Log(format!("the writes of block {height} are missing")))?;
-        let block = journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))?;
         if writes.hash() != block.writes {
-            return Err(Fault::Log(format!("the writes of block {height} are not those that the block names")));
+            return Err(Fault::Log(format!(
+                "the writes of block {height} are not those that the block names"
+            )));
+        }
+        if let Some(parent) = newest.replace(block.header) {
+            ancestry.push(tag::ANCESTRY, &parent.hash().0);
         }
         for (key, value) in writes.into_rows() {
             bytes += key.len() + value.as_ref().map_or(0, Vec::len);
             rows.insert(key, value);
         }
-        if bytes < REDO_BYTES && height < tip.height {
+        if bytes < REDO_BYTES && height < tip {
             continue;
         }
         bytes = 0;
         let writes = WriteSet::new(std::mem::take(&mut rows).into_iter().collect());
-        let root = base.redo(&writes, height)?;
-        if root != block.header.state {
+        let log = journal.position_behind(height)?;
+        let resume = log.map(|log| Resume { log, ancestry: ancestry.clone() });
+        let root = base.redo(&writes, height, resume)?;
+        if newest.as_ref().is_some_and(|header| header.state != root) {
             return Err(Fault::State(format!(
                 "the log's writes up to height {height} give another root than its header"
             )));
         }
     }
-    Ok(())
+    let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
+    let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
+    Ok(Resumed { base, journal, ancestry, tip, opened })
 }

@@ -1,8 +1,9 @@
 //! All that a sequencer sees of a replica.
 
-use super::build::{Built, Invalid};
 use super::Chain;
+use super::build::{Built, Invalid};
 use crate::fault::Fault;
+use crate::state::Resume;
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
@@ -80,7 +81,9 @@ impl Replica for Chain {
             stash.ok_or_else(|| Fault::Storage(format!("no block {} is stashed", certificate.header)))?;
         let header = &stash.block.header;
         self.journal.certify(certificate)?;
-        self.base.commit(&stash.writes, header.height)?;
+        let log = self.journal.position_behind(header.height)?;
+        let resume = log.map(|log| Resume { log, ancestry: stash.ancestry.clone() });
+        self.base.commit(&stash.writes, header.height, resume)?;
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)

@@ -10,11 +10,13 @@ mod segment;
 pub use record::{Kind, Record};
 
 use record::{Checksum, PAYLOAD_MAX, decode, encode};
-use segment::{Scanned, Segment, Span};
+use segment::{From, Scanned, Segment, Span};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::ChainId;
 
 /// Version of the segments' form.
@@ -70,6 +72,28 @@ pub enum LogError {
     Poisoned,
 }
 
+/// A place behind a block's records. What is synced up to it need not be read again at the next opening.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Default))]
+pub struct Position {
+    /// First height of its segment.
+    segment: u64,
+    /// The first byte behind it.
+    offset: u64,
+    /// End of the checksum that the next record goes on from, and that checksum.
+    after: u64,
+    checksum: Checksum,
+    /// Height of the block.
+    height: u64,
+}
+
+impl Position {
+    /// Height of the newest block before it.
+    pub fn height(&self) -> u64 {
+        self.height
+    }
+}
+
 /// What opening found at the end of the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TornTail {
@@ -83,6 +107,14 @@ struct Place {
     segment: usize,
     span: Span,
 }
+
+/// Where the records of each height stand.
+type Heights = BTreeMap<u64, Places>;
+/// Segments whose places were looked up last, and the places.
+type Looked = Vec<(usize, Arc<Heights>)>;
+
+/// Older segments whose places are kept in memory.
+const LOOKED_MAX: usize = 4;
 
 /// The records of one height.
 #[derive(Clone, Copy, Default, Debug)]
@@ -118,7 +150,11 @@ pub struct Log {
     /// What the next record goes on from, and where in the newest segment that ends.
     previous: Checksum,
     after: u64,
-    heights: BTreeMap<u64, Places>,
+    tip: Option<u64>,
+    /// Of what was read at opening and written since, in the newest two segments.
+    heights: Heights,
+    /// Of older segments.
+    looked: Mutex<Looked>,
     segment_bytes: u64,
     poisoned: bool,
 }
@@ -158,13 +194,16 @@ impl Log {
             sealed: false,
             previous: first.checksum,
             after: first.length,
-            heights: BTreeMap::new(),
+            tip: None,
+            heights: Heights::new(),
+            looked: Mutex::default(),
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         })
     }
 
-    /// Opens the log of a folder; a torn tail is cut and what is whole is synced before it is believed.
+    /// Opens the log of a folder and reads all of it; a torn tail is cut and what is whole is synced before it is
+    /// believed.
     ///
     /// `keep` is a height that is known to have been synced, where one is known (the state store's mark): a
     /// log that ends below it is damaged, and is left as it is.
@@ -172,18 +211,51 @@ impl Log {
     /// # Errors
     /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Foreign`] for another chain.
     pub fn open(folder: &Path, chain: ChainId, keep: Option<u64>) -> Result<(Log, TornTail), LogError> {
+        Log::read_from(folder, chain, None, keep)
+    }
+
+    /// Opens the log of a folder and reads only what lies behind a position.
+    ///
+    /// # Errors
+    /// As [`Log::open`]; also [`LogError::Damaged`] when the log is not what it was when the position was taken.
+    pub fn open_at(folder: &Path, chain: ChainId, position: &Position) -> Result<(Log, TornTail), LogError> {
+        Log::read_from(folder, chain, Some(position), Some(position.height))
+    }
+
+    fn read_from(
+        folder: &Path,
+        chain: ChainId,
+        position: Option<&Position>,
+        keep: Option<u64>,
+    ) -> Result<(Log, TornTail), LogError> {
         let segments = segment::list(folder)?;
         let Some(last) = segments.last().cloned() else {
             return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
         };
-        let mut heights = BTreeMap::new();
+        let first = match position {
+            None => 0,
+            Some(position) => {
+                let name = segment::file_name(position.segment);
+                let found = segments.iter().position(|path| segment::name(path) == name);
+                found.ok_or(LogError::Damaged {
+                    segment: name,
+                    offset: 0,
+                    height: position.height,
+                    what: "it is missing, and the state store has seen it",
+                })?
+            }
+        };
+        let mut heights = Heights::new();
+        let mut tip = position.map(|position| position.height);
         let mut end = Scanned::default();
-        for (number, path) in segments.iter().enumerate() {
-            let before = (number > 0).then_some(end.previous);
-            end = segment::scan(path, chain, before, *path == last)?;
-            note(&mut heights, number, path, &end)?;
+        for (number, path) in segments.iter().enumerate().skip(first) {
+            let from = match position.filter(|_| number == first) {
+                Some(position) => From::Behind(position),
+                None => From::Header((number > 0).then_some(end.previous)),
+            };
+            end = segment::scan(path, chain, &from, *path == last)?;
+            note(&mut heights, &mut tip, number, path, &end)?;
         }
-        let tip = tip(&heights);
         if keep.is_some_and(|keep| tip.is_none_or(|tip| tip < keep)) {
             return Err(LogError::Damaged {
                 segment: segment::name(&last),
@@ -192,7 +264,8 @@ impl Log {
                 what: "it ends before a block that the state store has seen",
             });
         }
-        let file = segment::rewrite(&last, end.whole)?;
+        let synced = position.filter(|_| first + 1 == segments.len()).map_or(0, |position| position.offset);
+        let file = segment::rewrite(&last, synced, end.whole)?;
         sync_folder(folder)?;
         let log = Log {
             folder: folder.into(),
@@ -203,7 +276,9 @@ impl Log {
             sealed: end.records.last().is_some_and(|record| record.kind == Kind::Seal),
             previous: end.previous,
             after: end.after,
+            tip,
             heights,
+            looked: Mutex::default(),
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         };
@@ -212,7 +287,28 @@ impl Log {
 
     /// Height of the newest block.
     pub fn tip(&self) -> Option<u64> {
-        tip(&self.heights)
+        self.tip
+    }
+
+    /// The place behind a block and its writes; none when there is no such block.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub fn position_behind(&self, height: u64) -> Result<Option<Position>, LogError> {
+        if self.tip == Some(height) && self.ends_with_writes(height) {
+            let segment = self.segments.last().map_or(0, |path| segment::first_of(path));
+            let (offset, after, checksum) = (self.length, self.after, self.previous);
+            return Ok(Some(Position { segment, offset, after, checksum, height }));
+        }
+        let (Some(block), Some(writes)) = (self.find(Kind::Block, height)?, self.find(Kind::Writes, height)?)
+        else {
+            return Ok(None);
+        };
+        let path = &self.segments[block.segment];
+        let after = Span { after: block.span.end, offset: block.span.end, end: block.span.end };
+        let (checksum, _) = segment::read(path, after).map_err(io(path.display().to_string()))?;
+        let segment = segment::first_of(path);
+        Ok(Some(Position { segment, offset: writes.span.end, after: block.span.end, checksum, height }))
     }
 
     /// Appends records; they are not durable before [`Log::sync`].
@@ -262,8 +358,7 @@ impl Log {
     /// # Errors
     /// [`LogError::Damaged`] when it is no longer what its checksum says, [`LogError::Io`].
     pub fn read(&self, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
-        let place = self.heights.get(&height).and_then(|places| *places.clone().of(kind)?);
-        let Some(Place { segment, span }) = place else { return Ok(None) };
+        let Some(Place { segment, span }) = self.find(kind, height)? else { return Ok(None) };
         let path = &self.segments[segment];
         let (previous, bytes) = segment::read(path, span).map_err(io(path.display().to_string()))?;
         match decode(&bytes, 0, &previous) {
@@ -279,6 +374,54 @@ impl Log {
         }
     }
 
+    /// Whether the newest record is the writes of a block.
+    fn ends_with_writes(&self, height: u64) -> bool {
+        let places = self.heights.get(&height);
+        places.and_then(|places| places.writes).is_some_and(|place| place.span.end == self.length)
+    }
+
+    /// Where a record stands: known, or found by reading the segment that it must be in.
+    fn find(&self, kind: Kind, height: u64) -> Result<Option<Place>, LogError> {
+        if let Some(place) = self.heights.get(&height).and_then(|places| *places.clone().of(kind)?) {
+            return Ok(Some(place));
+        }
+        if self.tip.is_none_or(|tip| height > tip) {
+            return Ok(None);
+        }
+        let behind = self.segments.partition_point(|path| segment::first_of(path) <= height);
+        // The certificate of a segment's last block stands in the next one.
+        let last = if kind == Kind::Certificate { behind + 1 } else { behind };
+        for number in behind.saturating_sub(1)..last.min(self.segments.len()) {
+            let places = self.places_of(number)?;
+            if let Some(place) = places.get(&height).and_then(|places| *places.clone().of(kind)?) {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The places of a segment, read through unless that was done lately.
+    fn places_of(&self, number: usize) -> Result<Arc<Heights>, LogError> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = looked.iter().position(|(known, _)| *known == number) {
+            let known = looked.remove(at);
+            looked.push(known.clone());
+            return Ok(known.1);
+        }
+        let path = &self.segments[number];
+        let is_last = number + 1 == self.segments.len();
+        let scanned = segment::scan(path, self.chain, &From::Header(None), is_last)?;
+        let mut heights = Heights::new();
+        note(&mut heights, &mut None, number, path, &scanned)?;
+        let heights = Arc::new(heights);
+        if looked.len() == LOOKED_MAX {
+            looked.remove(0);
+        }
+        // The newest one still grows, but what is looked up here is what was in it at opening.
+        looked.push((number, Arc::clone(&heights)));
+        Ok(heights)
+    }
+
     fn refuse_poisoned(&self) -> Result<(), LogError> {
         if self.poisoned { Err(LogError::Poisoned) } else { Ok(()) }
     }
@@ -290,6 +433,9 @@ impl Log {
         let span = Span { after: self.after, offset: self.length, end };
         let place = Place { segment: self.segments.len() - 1, span };
         put(&mut self.heights, record.kind, record.height, place);
+        if record.kind == Kind::Block {
+            self.tip = Some(record.height);
+        }
         self.length = end;
         self.sealed = record.kind == Kind::Seal;
         if record.kind != Kind::Writes {
@@ -305,6 +451,10 @@ impl Log {
         self.file.sync_data().map_err(io("seal of a segment"))?;
         let next = Segment::begin(&self.folder, self.chain, first_height, &self.previous)?;
         (self.previous, self.after, self.length) = (next.checksum, next.length, next.length);
+        // What stands before the segment that was full now is looked up from here on.
+        if let Some(full) = self.segments.last() {
+            self.heights = self.heights.split_off(&segment::first_of(full));
+        }
         self.segments.push(next.path);
         self.file = next.file;
         self.sealed = false;
@@ -312,34 +462,32 @@ impl Log {
     }
 }
 
-fn tip(heights: &BTreeMap<u64, Places>) -> Option<u64> {
-    heights.iter().rev().find(|(_, places)| places.block.is_some()).map(|(height, _)| *height)
-}
-
 /// Enters a segment's records; blocks follow one another without a gap.
 fn note(
-    heights: &mut BTreeMap<u64, Places>,
+    heights: &mut Heights,
+    tip: &mut Option<u64>,
     number: usize,
     path: &Path,
     scanned: &Scanned,
 ) -> Result<(), LogError> {
     for record in &scanned.records {
-        if let (Kind::Block, Some(tip)) = (record.kind, tip(heights))
-            && record.height != tip + 1
-        {
-            return Err(LogError::Damaged {
-                segment: segment::name(path),
-                offset: record.span.offset,
-                height: tip,
-                what: "a block does not follow the one before it",
-            });
+        if record.kind == Kind::Block {
+            if let Some(before) = tip.filter(|tip| record.height != tip + 1) {
+                return Err(LogError::Damaged {
+                    segment: segment::name(path),
+                    offset: record.span.offset,
+                    height: before,
+                    what: "a block does not follow the one before it",
+                });
+            }
+            *tip = Some(record.height);
         }
         put(heights, record.kind, record.height, Place { segment: number, span: record.span });
     }
     Ok(())
 }
 
-fn put(heights: &mut BTreeMap<u64, Places>, kind: Kind, height: u64, place: Place) {
+fn put(heights: &mut Heights, kind: Kind, height: u64, place: Place) {
     if let Some(at) = heights.entry(height).or_default().of(kind) {
         *at = Some(place);
     }

@@ -1,9 +1,10 @@
 //! Segments: a header, then records. Reading one back, and telling a torn tail from damage.
 
 use super::record::{Checksum, HEAD, Kind, TAIL, decode, recompute, seems};
-use super::{FORMAT, LogError, io, sync_folder};
+use super::{FORMAT, LogError, Position, io, sync_folder};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use tenor_abi::id::ChainId;
 use tenor_wire::crypto::plain_hash;
@@ -80,7 +81,8 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
     Ok(file)
 }
 
-fn file_name(first_height: u64) -> String {
+/// The name of the segment that begins at a height.
+pub(super) fn file_name(first_height: u64) -> String {
     format!("{first_height:020}.log")
 }
 
@@ -113,21 +115,32 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
     Ok(found)
 }
 
+/// The height that a segment's name says it begins at.
+pub(super) fn first_of(path: &Path) -> u64 {
+    path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(0)
+}
+
 /// A segment's name, for messages.
 pub(super) fn name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
+/// Where in a segment reading begins.
+pub(super) enum From<'p> {
+    /// At its header, which goes on from this checksum where it is known.
+    Header(Option<Checksum>),
+    /// Behind a record that was whole and synced.
+    Behind(&'p Position),
+}
+
 /// Reads a segment through. Only the last one may end in something that is no record.
-pub(super) fn scan(
-    path: &Path,
-    chain: ChainId,
-    before: Option<Checksum>,
-    is_last: bool,
-) -> Result<Scanned, LogError> {
+pub(super) fn scan(path: &Path, chain: ChainId, from: &From<'_>, is_last: bool) -> Result<Scanned, LogError> {
     let name = name(path);
     let bytes = fs::read(path).map_err(io(path.display().to_string()))?;
+    let before = if let From::Header(before) = from { *before } else { None };
     check_header(&bytes, chain, before, &name)?;
+    // A certificate may come with the block after its own, also across two segments.
+    let mut first = first_height(&bytes).saturating_sub(1);
     let mut scanned = Scanned {
         records: vec![],
         previous: header_checksum(&bytes[..HEADER]),
@@ -135,11 +148,22 @@ pub(super) fn scan(
         whole: HEADER as u64,
         length: bytes.len() as u64,
     };
+    if let From::Behind(position) = from {
+        let is_there = position.offset <= scanned.length && position.after <= position.offset;
+        if !is_there || checksum_at(&bytes, position.after) != position.checksum {
+            return Err(LogError::Damaged {
+                segment: name,
+                offset: position.after.min(scanned.length),
+                height: position.height,
+                what: "it is not what it was when the state store saw it",
+            });
+        }
+        (scanned.previous, scanned.after) = (position.checksum, position.after);
+        (scanned.whole, first) = (position.offset, position.height);
+    }
     while scanned.whole < scanned.length {
         let at = scanned.whole as usize;
         let Some(found) = decode(&bytes, at, &scanned.previous) else {
-            // A certificate may come with the block after its own, also across two segments.
-            let first = first_height(&bytes).saturating_sub(1);
             let height = scanned.records.last().map_or(first, |record| record.height);
             let damaged = |what| LogError::Damaged { segment: name.clone(), offset: at as u64, height, what };
             if !is_last {
@@ -246,10 +270,19 @@ fn is_followed(bytes: &[u8], bad: usize, last_good: &Checksum, height: u64) -> b
     })
 }
 
-/// Writes the whole part of a segment anew and syncs it: what was only in the page cache when the process
-/// before died may not be on the disk, and a sync that failed then is not told again.
-pub(super) fn rewrite(path: &Path, whole: u64) -> Result<File, LogError> {
-    let mut bytes = fs::read(path).map_err(io(path.display().to_string()))?;
-    bytes.truncate(whole as usize);
-    replace(path, &bytes)
+/// Writes the whole part of a segment anew from an offset on, over the same bytes, cuts what lies behind, and
+/// syncs: what was only in the page cache when the process before died may not be on the disk, and a sync that
+/// failed then is not told again. Open for appending.
+pub(super) fn rewrite(path: &Path, from: u64, whole: u64) -> Result<File, LogError> {
+    let shown = || path.display().to_string();
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(io(shown()))?;
+    let mut bytes = vec![0; (whole - from) as usize];
+    let mut again = || -> std::io::Result<()> {
+        file.read_exact_at(&mut bytes, from)?;
+        file.set_len(whole)?;
+        file.write_all_at(&bytes, from)?;
+        file.sync_all()
+    };
+    again().map_err(io(shown()))?;
+    OpenOptions::new().append(true).open(path).map_err(io(shown()))
 }

@@ -75,6 +75,52 @@ fn what_is_synced_is_read_back() {
 }
 
 #[test]
+fn a_log_is_gone_on_from_any_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(folder.path(), CHAIN).unwrap();
+    log.segment_bytes = 300;
+    let mut taken = vec![];
+    for height in 0..9 {
+        go_on(&mut log, height..height + 1);
+        taken.push(log.position_behind(height).unwrap().unwrap());
+    }
+    for (height, position) in (0u64..).zip(&taken) {
+        assert_eq!(log.position_behind(height).unwrap().as_ref(), Some(position), "also when blocks follow");
+    }
+    assert!(log.heights.len() < 6, "older places are not kept");
+    drop(log);
+    for position in &taken {
+        let (mut log, torn) = Log::open_at(folder.path(), CHAIN, position).unwrap();
+        assert_eq!((log.tip(), torn.bytes), (Some(8), 0));
+        assert!(log.heights.keys().all(|height| *height >= position.height()), "nothing before it was read");
+        check_reads(&log, 9);
+        assert_eq!(log.position_behind(8).unwrap().as_ref(), taken.last());
+        log.segment_bytes = 300;
+        assert!(matches!(log.append(&records(8, b"again")), Err(LogError::Order { given: 8, next: 9 })));
+    }
+}
+
+#[test]
+fn a_log_that_is_not_what_the_position_says_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(folder.path(), CHAIN).unwrap();
+    let ends = go_on(&mut log, 0..4);
+    let position = log.position_behind(3).unwrap().unwrap();
+    drop(log);
+    let path = only_segment(folder.path());
+    let bytes = fs::read(&path).unwrap();
+    for length in [ends[2] as usize, bytes.len() - 1] {
+        let other = copy_with(std::slice::from_ref(&path), 0, &bytes[..length]);
+        let error = Log::open_at(other.path(), CHAIN, &position).unwrap_err().to_string();
+        assert!(error.contains("not what it was when the state store saw it"), "{error}");
+        assert_eq!(fs::read(only_segment(other.path())).unwrap(), &bytes[..length], "it is left as it is");
+    }
+    fs::rename(&path, path.with_file_name(segment::file_name(7))).unwrap();
+    let error = Log::open_at(folder.path(), CHAIN, &position).unwrap_err().to_string();
+    assert!(error.contains("it is missing"), "{error}");
+}
+
+#[test]
 fn the_bytes_are_golden() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 3);

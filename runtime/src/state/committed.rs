@@ -5,12 +5,14 @@ use super::overlay::Base;
 use super::record::hex;
 use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
+use crate::log::Position;
 use crate::store::{Behind, Checkpoint, Disk, Mark, PagesMemory, Row, Rows, WriteSet};
 use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
+use tenor_wire::merkle::Mmr;
 use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
@@ -23,6 +25,16 @@ const TOP_BYTES_MAX: usize = 4 << 30;
 struct Top {
     trie: TrieTop,
     index: IndexTop,
+    ancestry: Mmr,
+}
+
+/// What opening goes on from besides the state.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// Where the log goes on behind the newest block.
+    pub log: Position,
+    /// Hashes of all headers before the newest one.
+    pub ancestry: Mmr,
 }
 
 /// A block's leaves in the trie that is not committed yet.
@@ -38,6 +50,7 @@ struct Parts {
     rows: Rows,
     stashed: Option<Stashed>,
     height: u64,
+    resume: Option<Resume>,
     disk: Option<Arc<Disk>>,
     behind: Option<Behind>,
     cache_bytes: usize,
@@ -74,11 +87,12 @@ impl Committed {
         Committed::new(Some(disk), cache_bytes)
     }
 
-    /// The state at the disk's mark; no leaf is read, the nodes above the buckets are hashed.
+    /// The state at the disk's mark, and the hashes of all headers before the mark's; no leaf is read, the nodes
+    /// above the buckets are hashed.
     ///
     /// # Errors
     /// [`Fault::State`] when they do not give the mark's root.
-    pub fn open(disk: Arc<Disk>, mark: &Mark, cache_bytes: usize) -> Result<Committed, Fault> {
+    pub fn open(disk: Arc<Disk>, mark: &Mark, cache_bytes: usize) -> Result<(Committed, Mmr), Fault> {
         let damaged = || Fault::State("what lies above the pages cannot be read".into());
         let top: Top = codec::decode(&disk.top(mark)?, TOP_BYTES_MAX).map_err(|_| damaged())?;
         let mut state = Committed::new(Some(Arc::clone(&disk)), cache_bytes);
@@ -86,10 +100,11 @@ impl Committed {
         parts.trie = Trie::restore(top.trie, Some(Arc::clone(&disk)), leaves_share(cache_bytes))?;
         parts.index = Index::restore(top.index, Some(disk), index_share(cache_bytes))?;
         parts.height = mark.height;
+        parts.resume = Some(Resume { log: mark.log, ancestry: top.ancestry.clone() });
         if parts.trie.root() != mark.root {
             return Err(Fault::State("the nodes above the buckets do not give the mark's root".into()));
         }
-        Ok(state)
+        Ok((state, top.ancestry))
     }
 
     fn new(disk: Option<Arc<Disk>>, cache_bytes: usize) -> Committed {
@@ -99,6 +114,7 @@ impl Committed {
             rows: Rows::new(disk.clone()),
             stashed: None,
             height: 0,
+            resume: None,
             behind: disk.clone().map(Behind::start),
             disk,
             cache_bytes,
@@ -141,11 +157,11 @@ impl Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    /// Makes the stashed block, whose writes these are, the newest one.
+    /// Makes the stashed block, whose writes these are, the newest one; `resume` is none in memory.
     ///
     /// # Errors
     /// [`Fault::Storage`] when the disk no longer takes checkpoints.
-    pub fn commit(&mut self, writes: &WriteSet, height: u64) -> Result<(), Fault> {
+    pub fn commit(&mut self, writes: &WriteSet, height: u64, resume: Option<Resume>) -> Result<(), Fault> {
         let parts = self.parts_mut();
         let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
@@ -162,7 +178,7 @@ impl Committed {
                 None => parts.index.set(key, value.as_deref())?,
             }
         }
-        parts.height = height;
+        (parts.height, parts.resume) = (height, resume);
         parts.bound_backlog()
     }
 
@@ -170,9 +186,9 @@ impl Committed {
     ///
     /// # Errors
     /// As [`Committed::stash`] and [`Committed::commit`].
-    pub fn redo(&mut self, writes: &WriteSet, height: u64) -> Result<Hash, Fault> {
+    pub fn redo(&mut self, writes: &WriteSet, height: u64, resume: Option<Resume>) -> Result<Hash, Fault> {
         let root = self.stash(writes)?;
-        self.commit(writes, height)?;
+        self.commit(writes, height, resume)?;
         Ok(root)
     }
 
@@ -340,9 +356,11 @@ impl Parts {
 
     fn begin_checkpoint(&mut self) -> Result<(), Fault> {
         assert!(self.stashed.is_none(), "a checkpoint is of what is committed");
-        let Some(behind) = &mut self.behind else { return Ok(()) };
-        let is_first = behind.next_sequence() == 1;
-        if !is_first && self.trie.dirty_bytes() + self.index.dirty_bytes() + self.rows.waiting_bytes() == 0 {
+        let dirty_bytes = self.dirty_bytes();
+        let (Some(behind), Some(Resume { log, ancestry })) = (&mut self.behind, self.resume.clone()) else {
+            return Ok(());
+        };
+        if dirty_bytes == 0 {
             return Ok(());
         }
         let sequence = behind.next_sequence();
@@ -350,11 +368,13 @@ impl Parts {
         let top = Top {
             trie: self.trie.checkpoint(sequence, &mut pages),
             index: self.index.checkpoint(sequence, &mut pages)?,
+            ancestry,
         };
         let checkpoint = Checkpoint {
             sequence,
             height: self.height,
             root: self.trie.root(),
+            log,
             pages,
             rows: self.rows.checkpoint(),
             top: Box::new(move || codec::encode(&top)),

@@ -5,7 +5,7 @@ pub mod record;
 mod overlay;
 mod committed;
 
+pub use committed::{CACHE_BYTES, Committed, Resume, StateMemory};
 pub use namespace::Kind;
-pub use committed::{CACHE_BYTES, Committed, StateMemory};
 pub use overlay::{Base, Mark, Overlay};
 pub use record::Record;

@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, WaitingRows};
 use super::{DirtyPage, Mark, StoreError};
+use crate::log::Position;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,6 +17,8 @@ pub struct Checkpoint {
     pub height: u64,
     /// State root after that block.
     pub root: Hash,
+    /// Where the log goes on behind it.
+    pub log: Position,
     /// Changed pages.
     pub pages: Vec<DirtyPage>,
     /// Rows that lie in no page.
@@ -34,6 +37,7 @@ impl Checkpoint {
             root: self.root,
             top_bytes: top.len() as u64,
             top: plain_hash(&[&top]),
+            log: self.log,
         };
         disk.write_mark(&mark)
     }

@@ -12,6 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tenor_abi::codec;
+#[cfg(test)]
+use tenor_abi::id::Hash;
 use tenor_wire::crypto::plain_hash;
 
 /// Bytes of sled's own page cache: it serves only what is not in ours.
@@ -251,6 +253,28 @@ impl Disk {
         guarded("flush", || self.db.flush())?;
         self.stored.store(mark.sequence, Ordering::Release);
         Ok(())
+    }
+
+    /// Writes a whole checkpoint of a trie.
+    #[cfg(test)]
+    pub(crate) fn write_trie(
+        &self,
+        sequence: u32,
+        root: Hash,
+        mut pages: Vec<DirtyPage>,
+        top: &[u8],
+    ) -> Mark {
+        let mark = Mark {
+            sequence,
+            height: 0,
+            root,
+            top_bytes: top.len() as u64,
+            top: plain_hash(&[top]),
+            log: Default::default(),
+        };
+        self.write_parts(&mut pages, &BTreeMap::new(), top, sequence).unwrap();
+        self.write_mark(&mark).unwrap();
+        mark
     }
 
     fn put(&self, tree: &sled::Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {

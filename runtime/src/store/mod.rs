@@ -18,6 +18,7 @@ pub use rows::Rows;
 pub use writes::WriteSet;
 
 use crate::fault::Fault;
+use crate::log::Position;
 use serde::{Deserialize, Serialize};
 use tenor_abi::id::Hash;
 
@@ -34,6 +35,8 @@ pub struct Mark {
     pub top_bytes: u64,
     /// Hash of it.
     pub top: Hash,
+    /// Where the log goes on behind that block.
+    pub log: Position,
 }
 
 /// Why a store cannot serve.

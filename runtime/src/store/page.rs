@@ -320,7 +320,10 @@ impl<P: Page> Pages<P> {
             Ok(()) => "the next start makes the state again from the log".into(),
             Err(error) => format!("and the state store could not be marked as damaged: {error}"),
         };
-        Fault::State(format!("page {number} of the {} is not what its hash says; {healed}", self.table.name()))
+        Fault::State(format!(
+            "page {number} of the {} is not what its hash says; {healed}",
+            self.table.name()
+        ))
     }
 
     fn place(&mut self, number: PageNumber, page: P) -> usize {

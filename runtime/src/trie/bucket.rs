@@ -373,9 +373,8 @@ fn is_well_formed(bytes: &[u8]) -> bool {
     }
     let path = |place: usize| &bytes[HEAD + place * PATH_BYTES..HEAD + (place + 1) * PATH_BYTES];
     let is_elsewhere = |place: usize| elsewhere(bytes) >> place & 1 == 1;
-    let length = |place: usize| {
-        end(bytes, place).checked_sub(if place == 0 { 0 } else { end(bytes, place - 1) })
-    };
+    let length =
+        |place: usize| end(bytes, place).checked_sub(if place == 0 { 0 } else { end(bytes, place - 1) });
     let whole = |place: usize| match length(place) {
         Some(length) => !is_elsewhere(place) || length == 32,
         None => false,

@@ -99,17 +99,15 @@ impl Trie {
     ///
     /// # Errors
     /// [`Fault::State`] when the nodes do not hang together.
-    pub fn restore(
-        top: TrieTop,
-        disk: Option<Arc<Disk>>,
-        memory_bytes_max: usize,
-    ) -> Result<Trie, Fault> {
+    pub fn restore(top: TrieTop, disk: Option<Arc<Disk>>, memory_bytes_max: usize) -> Result<Trie, Fault> {
         let mut trie = Trie::new(disk, memory_bytes_max);
-        trie.inner = top.inner.iter().map(|(bit, sides)| Inner { bit: *bit, sides: *sides, hashed_in: 0 }).collect();
+        trie.inner =
+            top.inner.iter().map(|(bit, sides)| Inner { bit: *bit, sides: *sides, hashed_in: 0 }).collect();
         trie.inner_hashes = vec![Hash::ZERO; trie.inner.len()];
         (trie.top, trie.leaves) = (top.top, top.leaves);
         let (mut levels, mut at): (Vec<Vec<u32>>, Vec<Ref>) = (vec![], top.top.into_iter().collect());
-        let (mut inner_used, mut bucket_used) = (vec![false; trie.inner.len()], vec![false; top.buckets.len()]);
+        let (mut inner_used, mut bucket_used) =
+            (vec![false; trie.inner.len()], vec![false; top.buckets.len()]);
         while !at.is_empty() {
             let mut level = vec![];
             for node in at {

@@ -1,5 +1,4 @@
 use super::*;
-use crate::store::Mark;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tenor_wire::trie::{leaf_hash_of, node_hash};
@@ -115,11 +114,10 @@ proptest! {
             let mut pages = vec![];
             let top = trie.checkpoint(sequence, &mut pages);
             let bytes = tenor_abi::codec::encode(&top);
-            disk.write_parts(&mut pages, &BTreeMap::new(), &bytes, sequence).unwrap();
-            let mark = Mark { sequence, height: 0, root: trie.root(), top_bytes: bytes.len() as u64, top: plain_hash(&[&bytes]) };
-            disk.write_mark(&mark).unwrap();
+            disk.write_trie(sequence, trie.root(), pages, &bytes);
             if reopen {
-                drop((trie, std::mem::replace(&mut disk, Arc::new(Disk::open(tempfile::tempdir().unwrap().path()).unwrap()))));
+                drop(trie);
+                drop(disk);
                 disk = Arc::new(Disk::open(folder.path()).unwrap());
                 let mark = disk.mark().unwrap().unwrap();
                 let top: TrieTop = tenor_abi::codec::decode_own(&disk.top(&mark).unwrap()).unwrap();
@@ -138,7 +136,8 @@ proptest! {
 fn a_record_that_the_trie_does_not_know_is_not_proved() {
     let mut trie = Trie::new(None, 0);
     let _ = trie.update(vec![change(7, Some(7))]).unwrap();
-    let mut prove = |key: u16, record: Option<&[u8]>| trie.prove(&owner(key), &key.to_be_bytes(), record).unwrap();
+    let mut prove =
+        |key: u16, record: Option<&[u8]>| trie.prove(&owner(key), &key.to_be_bytes(), record).unwrap();
     assert_eq!(prove(7, Some(&[8])), None, "another record");
     assert_eq!(prove(7, None), None, "said to be missing");
     assert_eq!(prove(8, Some(&[8])), None, "said to be there");
@@ -182,9 +181,7 @@ fn a_page_that_was_changed_on_disk_is_a_fault_and_the_mark_is_gone() {
     wrong[last] ^= 1;
     pages[number].bytes = wrong.into();
     let bytes = tenor_abi::codec::encode(&top);
-    disk.write_parts(&mut pages, &BTreeMap::new(), &bytes, 1).unwrap();
-    let mark = Mark { sequence: 1, height: 0, root: trie.root(), top_bytes: bytes.len() as u64, top: plain_hash(&[&bytes]) };
-    disk.write_mark(&mark).unwrap();
+    let mark = disk.write_trie(1, trie.root(), pages, &bytes);
     let mut trie = Trie::restore(top, Some(Arc::clone(&disk)), 0).unwrap();
     assert_eq!(trie.root(), mark.root);
     let faults: Vec<_> = (0..200).filter_map(|key| trie.get(&path(key)).err()).collect();
