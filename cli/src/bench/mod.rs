@@ -1,13 +1,15 @@
 //! `tenor bench`: measures, each ratio's two sides in the same run.
 
+mod commit;
 mod invoke;
 mod payments;
 mod verify;
 
 use crate::output::Output;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -18,6 +20,8 @@ pub enum Name {
     Invoke,
     /// Signed transfers, durable.
     Payments,
+    /// Blocks of 1,000 random updates of the state, durable.
+    Commit,
 }
 
 /// `tenor bench`.
@@ -28,6 +32,9 @@ pub struct Bench {
     /// Seconds for each figure.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Keys in the state, for `commit`.
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u64,
 }
 
 /// A measured figure.
@@ -60,6 +67,7 @@ impl Bench {
         let (name, measured) = match self.name {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
+            Name::Commit => ("commit", commit::measure(self.seconds, self.keys)?),
             Name::Payments => ("payments", payments::measure(self.seconds)?),
         };
         let figures: Vec<Value> = measured
@@ -80,5 +88,27 @@ impl Bench {
             text += &format!("{:<32} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);
         }
         output.result(&json!({ "bench": name, "figures": figures, "ratios": ratios }), &text)
+    }
+}
+
+/// A folder of its own, gone when this is dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("tenor-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Scratch(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be cleared away is the system's to clear: it lies in its folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -15,7 +15,7 @@ mod replay;
 pub use build::{Built, Invalid};
 pub use genesis::{GENESIS_VERSION, Genesis};
 pub use journal::{FileJournal, Journal, MemoryJournal};
-pub use open::{OpenError, Opened};
+pub use open::{LOG_FOLDER, OpenError, Opened, STATE_FOLDER, Stored};
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};
 pub use solo::Solo;

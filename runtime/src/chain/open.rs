@@ -122,8 +122,7 @@ impl Chain {
         guest: Arc<dyn Guest>,
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
-        let resumed = open_state(&folder.join(LOG_FOLDER), &folder.join(STATE_FOLDER), id)?;
-        let Resumed { base, journal, ancestry, tip, opened } = resumed;
+        let Stored { base, journal, ancestry, tip, opened } = Stored::open(folder, id, CACHE_BYTES)?;
         let (journal, contracts) = (Box::new(journal), Contracts::default());
         let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
@@ -159,56 +158,74 @@ fn first_header(genesis: &Genesis, id: ChainId, state: Hash) -> Header {
     }
 }
 
-/// A chain's state and log, found again.
-struct Resumed {
-    base: Committed,
-    journal: FileJournal,
-    ancestry: Mmr,
-    tip: Header,
-    opened: Opened,
+/// A chain as it is stored: log and state, without what executes.
+pub struct Stored {
+    /// The state at the tip.
+    pub base: Committed,
+    /// The log.
+    pub journal: FileJournal,
+    /// Hashes of all headers before the tip's.
+    pub ancestry: Mmr,
+    /// Header of the newest block.
+    pub tip: Header,
+    /// What opening did.
+    pub opened: Opened,
 }
 
-/// The state at the log's tip: from the disk's mark and the log behind it where that gives the header's root,
-/// else from the whole log.
-fn open_state(log_folder: &Path, state_folder: &Path, chain: ChainId) -> Result<Resumed, Fault> {
-    let disk = match Disk::open(state_folder) {
-        Err(full @ StoreError::Full(_)) => return Err(full.into()),
-        opened => opened,
-    };
-    let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
-    if let (Ok(disk), Some(mark)) = (disk, &mark) {
-        let (log, torn) = Log::open_at(log_folder, chain, &mark.log).map_err(log_fault)?;
-        if let Ok(resumed) = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn) {
-            return Ok(resumed);
+impl Stored {
+    /// Opens log and state of a folder: from the disk's mark and the log behind it where that gives the header's
+    /// root, else from the whole log. `cache_bytes` bounds the memory that pages take.
+    ///
+    /// # Errors
+    /// [`Fault`]: what is broken and the log cannot heal.
+    pub fn open(folder: &Path, chain: ChainId, cache_bytes: usize) -> Result<Stored, Fault> {
+        let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
+        let disk = match Disk::open(&state_folder) {
+            Err(full @ StoreError::Full(_)) => return Err(full.into()),
+            opened => opened,
+        };
+        let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
+        if let (Ok(disk), Some(mark)) = (disk, &mark) {
+            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log).map_err(log_fault)?;
+            let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, cache_bytes);
+            if let Ok(stored) = resumed {
+                return Ok(stored);
+            }
         }
+        // Whatever is wrong with the disk, the log can make the state again. What the store has seen was synced
+        // in the log before: a log that ends below it has lost blocks.
+        let keep = mark.map(|mark| mark.height);
+        let (log, torn) = Log::open(&log_folder, chain, keep).map_err(log_fault)?;
+        if state_folder.exists() {
+            std::fs::remove_dir_all(&state_folder).map_err(|error| storage(&error))?;
+        }
+        let base = Committed::begin(Arc::new(Disk::open(&state_folder)?), cache_bytes);
+        let mut stored = redo(base, FileJournal::new(log), None, Mmr::default())?;
+        stored.base.flush()?;
+        stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
+        Ok(stored)
     }
-    // Whatever is wrong with the disk, the log can make the state again. What the store has seen was synced in
-    // the log before: a log that ends below it has lost blocks.
-    let keep = mark.map(|mark| mark.height);
-    let (log, torn) = Log::open(log_folder, chain, keep).map_err(log_fault)?;
-    if state_folder.exists() {
-        std::fs::remove_dir_all(state_folder).map_err(|error| storage(&error))?;
-    }
-    let base = Committed::begin(Arc::new(Disk::open(state_folder)?), CACHE_BYTES);
-    let mut resumed = redo(base, FileJournal::new(log), None, Mmr::default())?;
-    resumed.base.flush()?;
-    resumed.opened = Opened { torn, rebuilt: true, ..resumed.opened };
-    Ok(resumed)
 }
 
 fn log_fault(error: LogError) -> Fault {
     Fault::Log(error.to_string())
 }
 
-fn from_mark(disk: Arc<Disk>, mark: &Mark, journal: FileJournal, torn: TornTail) -> Result<Resumed, Fault> {
-    let (base, ancestry) = Committed::open(disk, mark, CACHE_BYTES)?;
+fn from_mark(
+    disk: Arc<Disk>,
+    mark: &Mark,
+    journal: FileJournal,
+    torn: TornTail,
+    cache_bytes: usize,
+) -> Result<Stored, Fault> {
+    let (base, ancestry) = Committed::open(disk, mark, cache_bytes)?;
     let marked = block(&journal, mark.height)?.header;
     if marked.state != mark.root {
         return Err(Fault::State("the state store's mark is of another block than the log's".into()));
     }
-    let mut resumed = redo(base, journal, Some(marked), ancestry)?;
-    resumed.opened.torn = torn;
-    Ok(resumed)
+    let mut stored = redo(base, journal, Some(marked), ancestry)?;
+    stored.opened.torn = torn;
+    Ok(stored)
 }
 
 fn block(journal: &FileJournal, height: u64) -> Result<Block, Fault> {
@@ -222,7 +239,7 @@ fn redo(
     journal: FileJournal,
     from: Option<Header>,
     mut ancestry: Mmr,
-) -> Result<Resumed, Fault> {
+) -> Result<Stored, Fault> {
     let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let first = from.as_ref().map_or(0, |header| header.height + 1);
     let (mut rows, mut bytes, mut newest) = (BTreeMap::new(), 0, from);
@@ -258,5 +275,5 @@ fn redo(
     }
     let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
-    Ok(Resumed { base, journal, ancestry, tip, opened })
+    Ok(Stored { base, journal, ancestry, tip, opened })
 }

@@ -1,0 +1,261 @@
+//! Durable blocks of 1,000 random updates over many keys: what the state costs, and what opening it again does.
+
+use super::{Figure, Measured, Ratio, Scratch};
+use anyhow::{Context, Result};
+use rustix::time::{ClockId, clock_gettime};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{ChainId, Hash, PartyId};
+use tenor_abi::tag;
+use tenor_runtime::chain::{FileJournal, Journal, LOG_FOLDER, STATE_FOLDER, Stored};
+use tenor_runtime::log::Log;
+use tenor_runtime::state::{Base, Committed, Kind, Resume};
+use tenor_runtime::store::{Disk, WriteSet};
+use tenor_wire::block::{Block, HEADER_VERSION, Header};
+use tenor_wire::crypto::hash;
+use tenor_wire::merkle::Mmr;
+
+const CHAIN: ChainId = ChainId([7; 32]);
+/// Updates of a block.
+const BLOCK: u64 = 1_000;
+/// Bytes of a record: about an account's.
+const RECORD_BYTES: usize = 128;
+/// Keys that are loaded together.
+const LOAD: u64 = 50_000;
+/// Room for every page of ten million keys.
+const CACHE_BYTES: usize = 8 << 30;
+/// Seconds between checkpoints under load.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
+/// Blocks behind the mark when it is opened again.
+const TAIL: u64 = 300;
+/// Proofs that are made.
+const PROOFS: u64 = 1_000;
+
+pub(super) fn measure(seconds: u64, keys: u64) -> Result<Measured> {
+    let scratch = Scratch::new()?;
+    let mut run = Run::load(scratch.path(), keys)?;
+    let bare_sync_ms = bare_sync(scratch.path())?;
+    let without = run.blocks(Duration::from_secs(seconds), false)?;
+    run.stored.flush()?;
+    let with = run.blocks(CHECKPOINT_AFTER + Duration::from_secs(seconds), true)?;
+    let proofs = run.proofs()?;
+    let memory = run.stored.memory();
+    let on_disk = folder_bytes(&scratch.path().join(STATE_FOLDER))?;
+    for _ in 0..TAIL {
+        run.block()?;
+    }
+    let root = run.stored.root();
+    drop(run);
+    let (wall, cpu) = (Instant::now(), process_cpu());
+    let stored = Stored::open(scratch.path(), CHAIN, CACHE_BYTES)?;
+    let (open_ms, open_cpu_ms) = (ms(wall.elapsed()), ms(process_cpu() - cpu));
+    anyhow::ensure!(stored.base.root() == root, "opened again it has another root");
+    anyhow::ensure!(stored.opened.redone == TAIL && !stored.opened.rebuilt, "{:?}", stored.opened);
+    let known = memory.trie.known_bytes + memory.index.known_bytes;
+    let cached = memory.trie.cached_bytes + memory.index.cached_bytes;
+    let figures = [
+        ("cpu_ms_per_1000", without.cpu_ms, "ms"),
+        ("cpu_ms_per_1000_with_write_behind", with.cpu_ms, "ms"),
+        ("blocks_per_second", without.blocks_per_second, "/s"),
+        ("blocks_per_second_with_write_behind", with.blocks_per_second, "/s"),
+        ("block_wall_ms", without.wall_ms, "ms"),
+        ("bare_sync_ms", bare_sync_ms, "ms"),
+        ("open_ms", open_ms, "ms"),
+        ("open_cpu_ms", open_cpu_ms, "ms"),
+        ("proof_make_us", proofs.make_us, "us"),
+        ("proof_verify_us", proofs.verify_us, "us"),
+        ("proof_bytes", proofs.bytes, "bytes"),
+        ("memory_per_key_known", known as f64 / keys as f64, "bytes"),
+        ("memory_per_key_cached", cached as f64 / keys as f64, "bytes"),
+        ("state_on_disk_per_key", on_disk as f64 / keys as f64, "bytes"),
+        ("keys", keys as f64, "1"),
+    ];
+    Ok(Measured {
+        figures: figures.into_iter().map(|(name, value, unit)| Figure { name, value, unit }).collect(),
+        ratios: vec![Ratio {
+            name: "block_wall_of_cpu_and_sync",
+            value: without.wall_ms / (without.cpu_ms + bare_sync_ms),
+            of: "block_wall_ms",
+            to: "cpu_ms_per_1000 + bare_sync_ms",
+        }],
+    })
+}
+
+struct Run {
+    stored: Committed,
+    journal: FileJournal,
+    keys: u64,
+    height: u64,
+    chance: u64,
+}
+
+/// What blocks came to, each.
+struct Blocks {
+    cpu_ms: f64,
+    wall_ms: f64,
+    blocks_per_second: f64,
+}
+
+struct Proofs {
+    make_us: f64,
+    verify_us: f64,
+    bytes: f64,
+}
+
+impl Run {
+    fn load(folder: &Path, keys: u64) -> Result<Run> {
+        let disk = Disk::open(&folder.join(STATE_FOLDER))?;
+        let journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), CHAIN)?);
+        let stored = Committed::begin(Arc::new(disk), CACHE_BYTES);
+        let mut run = Run { stored, journal, keys, height: 0, chance: 1 };
+        for from in (0..keys).step_by(LOAD as usize) {
+            run.commit((from..keys.min(from + LOAD)).map(|key| (key, 0)).collect())?;
+        }
+        run.stored.flush()?;
+        Ok(run)
+    }
+
+    /// Blocks of random updates until the time is over; with the write-behind, until the mark is at the tip.
+    fn blocks(&mut self, time: Duration, write_behind: bool) -> Result<Blocks> {
+        let (begun, cpu, first) = (Instant::now(), process_cpu(), self.height);
+        let mut checkpoint = Instant::now();
+        while begun.elapsed() < time {
+            self.block()?;
+            if write_behind && checkpoint.elapsed() >= CHECKPOINT_AFTER {
+                self.stored.checkpoint()?;
+                checkpoint = Instant::now();
+            }
+        }
+        if write_behind {
+            self.stored.flush()?;
+        }
+        let blocks = (self.height - first) as f64;
+        let (wall, cpu) = (begun.elapsed(), process_cpu() - cpu);
+        Ok(Blocks {
+            cpu_ms: ms(cpu) / blocks,
+            wall_ms: ms(wall) / blocks,
+            blocks_per_second: blocks / wall.as_secs_f64(),
+        })
+    }
+
+    fn block(&mut self) -> Result<()> {
+        let round = self.height;
+        let mut updates: Vec<(u64, u64)> = (0..BLOCK).map(|_| (self.random() % self.keys, round)).collect();
+        updates.sort_unstable();
+        updates.dedup_by_key(|update| update.0);
+        self.commit(updates)
+    }
+
+    fn commit(&mut self, updates: Vec<(u64, u64)>) -> Result<()> {
+        let mut rows: Vec<_> =
+            updates.into_iter().map(|(key, round)| (full_key(key), Some(record(key, round)))).collect();
+        rows.sort_unstable();
+        let writes = WriteSet::new(rows);
+        let state = self.stored.stash(&writes)?;
+        let block = Block {
+            header: header(self.height, state),
+            items: vec![],
+            receipts: vec![],
+            writes: writes.hash(),
+        };
+        self.journal.append(&block, &writes)?;
+        let log = self.journal.position_behind(self.height)?;
+        let resume = log.map(|log| Resume { log, ancestry: Mmr::default() });
+        self.stored.commit(&writes, self.height, resume)?;
+        self.height += 1;
+        Ok(())
+    }
+
+    fn proofs(&mut self) -> Result<Proofs> {
+        let root = self.stored.root();
+        let (mut make, mut verify, mut bytes) = (Duration::ZERO, Duration::ZERO, 0);
+        for _ in 0..PROOFS {
+            let key = full_key(self.random() % self.keys);
+            let begun = Instant::now();
+            let proof = self.stored.prove(&key)?.context("it is there")?;
+            make += begun.elapsed();
+            let begun = Instant::now();
+            let found = proof.verify(&root, &key[1..33], &key)?.map(<[u8]>::to_vec);
+            verify += begun.elapsed();
+            anyhow::ensure!(found == self.stored.get(&key)?, "the proof shows another record");
+            bytes += tenor_abi::codec::encode(&proof).len();
+        }
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / PROOFS as f64;
+        Ok(Proofs { make_us: each(make), verify_us: each(verify), bytes: bytes as f64 / PROOFS as f64 })
+    }
+
+    /// xorshift64*: the same keys in every run.
+    fn random(&mut self) -> u64 {
+        self.chance ^= self.chance >> 12;
+        self.chance ^= self.chance << 25;
+        self.chance ^= self.chance >> 27;
+        self.chance.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+fn full_key(key: u64) -> Vec<u8> {
+    Kind::Account.full_key(&hash(tag::SEED, &[&key.to_le_bytes()]).0)
+}
+
+fn record(key: u64, round: u64) -> Vec<u8> {
+    let mut record = vec![0; RECORD_BYTES];
+    record[..8].copy_from_slice(&key.to_le_bytes());
+    record[8..16].copy_from_slice(&round.to_le_bytes());
+    record
+}
+
+fn header(height: u64, state: Hash) -> Header {
+    Header {
+        version: HEADER_VERSION,
+        protocol: 0,
+        chain: CHAIN,
+        height,
+        time: Timestamp(height),
+        parent: Hash::ZERO,
+        ancestry: Hash::ZERO,
+        items: Hash::ZERO,
+        items_count: 0,
+        receipts: Hash::ZERO,
+        receipts_count: 0,
+        state,
+        outbox: Hash::ZERO,
+        validators: Hash::ZERO,
+        parameters: Hash::ZERO,
+        proposer: PartyId([0; 32]),
+    }
+}
+
+/// Milliseconds of one write and sync of as many bytes as a block has, on the same file system.
+fn bare_sync(folder: &Path) -> Result<f64> {
+    use std::io::Write;
+    let bytes = vec![1; BLOCK as usize * (RECORD_BYTES + 40)];
+    let mut file = std::fs::File::create(folder.join("bare"))?;
+    let begun = Instant::now();
+    for _ in 0..50 {
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+    }
+    Ok(ms(begun.elapsed()) / 50.0)
+}
+
+/// Processor time of all threads so far.
+fn process_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn folder_bytes(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        bytes += if about.is_dir() { folder_bytes(&entry.path())? } else { about.len() };
+    }
+    Ok(bytes)
+}
