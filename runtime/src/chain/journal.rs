@@ -83,13 +83,13 @@ impl Journal for FileJournal {
         let height = block.header.height;
         let certificate =
             self.waiting.take().map(|certificate| (certificate.height, codec::encode(&certificate)));
-        let (block, writes) = (codec::encode(block), writes.to_bytes());
+        let block = codec::encode(block);
         let mut records = Vec::with_capacity(3);
         if let Some((height, payload)) = &certificate {
             records.push(Record { kind: Kind::Certificate, height: *height, payload });
         }
         records.push(Record { kind: Kind::Block, height, payload: &block });
-        records.push(Record { kind: Kind::Writes, height, payload: &writes });
+        records.push(Record { kind: Kind::Writes, height, payload: writes.bytes() });
         self.log.append(&records).and_then(|()| self.log.sync()).map_err(fault)
     }
 

@@ -13,6 +13,7 @@ mod behind;
 pub use behind::{Behind, Checkpoint};
 pub use disk::{Disk, Side, Table, WaitingRows};
 pub use lock::FolderLock;
+pub(crate) use page::push;
 pub use page::{DirtyPage, Page, PageNumber, Pages, PagesMemory};
 pub use rows::Rows;
 pub use writes::WriteSet;

@@ -164,7 +164,7 @@ impl<P: Page> Pages<P> {
     /// Adds a page and returns its number.
     pub fn add(&mut self, page: P) -> PageNumber {
         let number = self.free.pop().unwrap_or_else(|| {
-            self.metas.push(Meta { hash: Hash::ZERO, slot: NOWHERE, side: Side::A });
+            push(&mut self.metas, Meta { hash: Hash::ZERO, slot: NOWHERE, side: Side::A });
             self.metas.len() as PageNumber - 1
         });
         let slot = self.place(number, page);
@@ -384,6 +384,15 @@ impl<P: Page> Pages<P> {
         self.swept = self.batch;
         false
     }
+}
+
+/// Adds to a list that grows by an eighth when it is full: what is known of every page should not take twice
+/// the memory that it needs.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 64);
+    }
+    list.push(item);
 }
 
 fn taken(number: PageNumber) -> Fault {

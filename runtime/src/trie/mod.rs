@@ -11,7 +11,7 @@ pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent};
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
-use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table};
+use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table, push};
 use bucket::{Bucket, LEAVES_MAX, MERGE_AT, push_node};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -44,11 +44,32 @@ pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> 
     messages.hashes().chunks_exact(2).map(|hashes| Path::of_hashes(&hashes[0], &hashes[1])).collect()
 }
 
-/// An inner node by its place, or a bucket by its number.
+/// An inner node by its place, or a bucket by its number: the top bit tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-enum Ref {
+struct Ref(u32);
+
+const IS_BUCKET: u32 = 1 << 31;
+
+/// What a [`Ref`] refers to.
+enum Node {
     Inner(u32),
     Bucket(PageNumber),
+}
+
+impl Ref {
+    fn inner(place: u32) -> Ref {
+        assert!(place < IS_BUCKET, "two thousand million nodes");
+        Ref(place)
+    }
+
+    fn bucket(number: PageNumber) -> Ref {
+        assert!(number < IS_BUCKET, "two thousand million buckets");
+        Ref(number | IS_BUCKET)
+    }
+
+    fn node(self) -> Node {
+        if self.0 & IS_BUCKET == 0 { Node::Inner(self.0) } else { Node::Bucket(self.0 & !IS_BUCKET) }
+    }
 }
 
 /// An inner node above the buckets.
@@ -58,6 +79,13 @@ struct Inner {
     sides: [Ref; 2],
     /// The update that hashed it last.
     hashed_in: u32,
+}
+
+impl Inner {
+    /// The side that a path takes.
+    fn towards(&self, path: &Path) -> Ref {
+        self.sides[usize::from(path.bit(self.bit))]
+    }
 }
 
 /// What lies above the buckets, as a checkpoint keeps it.
@@ -111,12 +139,12 @@ impl Trie {
         while !at.is_empty() {
             let mut level = vec![];
             for node in at {
-                let seen = match node {
-                    Ref::Inner(node) => {
+                let seen = match node.node() {
+                    Node::Inner(node) => {
                         level.push(node);
                         inner_used.get_mut(node as usize)
                     }
-                    Ref::Bucket(number) => bucket_used.get_mut(number as usize),
+                    Node::Bucket(number) => bucket_used.get_mut(number as usize),
                 };
                 match seen {
                     Some(seen) if !*seen => *seen = true,
@@ -207,16 +235,14 @@ impl Trie {
         record: Option<&[u8]>,
     ) -> Result<Option<StateProof>, Fault> {
         let path = Path::of(owner, full_key);
-        let (mut steps, mut node) = (vec![], self.top);
-        while let Some(Ref::Inner(inner)) = node {
-            let Inner { bit, sides, .. } = self.inner[inner as usize];
-            let side = usize::from(path.bit(bit));
-            steps.push(Step { bit, sibling: self.hash_of(sides[1 - side]) });
-            node = Some(sides[side]);
-        }
-        let Some(Ref::Bucket(number)) = node else {
-            return Ok(record.is_none().then_some(StateProof { steps, end: End::Nothing }));
+        let Some(number) = self.find(&path) else {
+            return Ok(record.is_none().then_some(StateProof { steps: vec![], end: End::Nothing }));
         };
+        let step = |node: &u32| {
+            let Inner { bit, sides, .. } = self.inner[*node as usize];
+            Step { bit, sibling: self.hash_of(sides[usize::from(!path.bit(bit))]) }
+        };
+        let mut steps: Vec<_> = self.ancestors(&path).iter().map(step).collect();
         let bucket = self.buckets.get(number)?;
         let (inside, place) = bucket.walk(&path);
         steps.extend(inside);
@@ -259,22 +285,19 @@ impl Trie {
     }
 
     fn hash_of(&self, node: Ref) -> Hash {
-        match node {
-            Ref::Inner(node) => self.inner_hashes[node as usize],
-            Ref::Bucket(number) => self.buckets.hash(number),
+        match node.node() {
+            Node::Inner(node) => self.inner_hashes[node as usize],
+            Node::Bucket(number) => self.buckets.hash(number),
         }
     }
 
     /// The only bucket that can hold a path.
     fn find(&self, path: &Path) -> Option<PageNumber> {
-        let mut node = self.top?;
+        let mut at = self.top?;
         loop {
-            match node {
-                Ref::Bucket(number) => return Some(number),
-                Ref::Inner(inner) => {
-                    let inner = &self.inner[inner as usize];
-                    node = inner.sides[usize::from(path.bit(inner.bit))];
-                }
+            match at.node() {
+                Node::Bucket(number) => return Some(number),
+                Node::Inner(node) => at = self.inner[node as usize].towards(path),
             }
         }
     }
@@ -290,7 +313,7 @@ impl Trie {
             if let Some(content) = content {
                 let first = self.buckets.add(Bucket::of([(*path, content.as_ref())].into_iter()));
                 touched.push(first);
-                self.top = Some(Ref::Bucket(first));
+                self.top = Some(Ref::bucket(first));
                 self.leaves += 1;
             }
             return Ok(None);
@@ -333,7 +356,7 @@ impl Trie {
             // It leaves the way to this bucket further up, and begins a bucket of its own there.
             let new = self.buckets.add(Bucket::of([(*path, content)].into_iter()));
             touched.push(new);
-            self.part_above(path, parts_at, Ref::Bucket(new));
+            self.part_above(path, parts_at, Ref::bucket(new));
             return Ok(());
         }
         touched.push(number);
@@ -353,8 +376,8 @@ impl Trie {
         self.buckets.changed(number);
         let right = self.buckets.add(Bucket::of(leaves[cut..].iter().copied()));
         touched.push(right);
-        let node = self.add_inner(bit, [Ref::Bucket(number), Ref::Bucket(right)]);
-        self.put_in_place_of(path, Ref::Bucket(number), Ref::Inner(node));
+        let node = self.add_inner(bit, [Ref::bucket(number), Ref::bucket(right)]);
+        self.put_in_place_of(path, Ref::bucket(number), Ref::inner(node));
         Ok(())
     }
 
@@ -379,7 +402,7 @@ impl Trie {
             }
             return Ok(());
         }
-        if let (Some(parent), Some(Ref::Bucket(other))) = (parent, sibling)
+        if let (Some(parent), Some(Node::Bucket(other))) = (parent, sibling.map(Ref::node))
             && self.buckets.get(other)?.len() + count - 1 <= MERGE_AT
         {
             let (own, theirs) = (self.buckets.get(number)?.clone(), self.buckets.remove(other)?);
@@ -387,7 +410,7 @@ impl Trie {
             let mut leaves: Vec<_> = rest.chain(theirs.leaves()).collect();
             leaves.sort_unstable_by_key(|leaf| leaf.0);
             *self.buckets.change(number)? = Bucket::of(leaves.into_iter());
-            self.dissolve(path, parent, Ref::Bucket(number));
+            self.dissolve(path, parent, Ref::bucket(number));
         } else {
             self.buckets.change(number)?.remove(place);
         }
@@ -399,10 +422,9 @@ impl Trie {
     /// The inner nodes on the way of a path, from the top.
     fn ancestors(&self, path: &Path) -> Vec<u32> {
         let (mut nodes, mut at) = (vec![], self.top);
-        while let Some(Ref::Inner(node)) = at {
+        while let Some(Node::Inner(node)) = at.map(Ref::node) {
             nodes.push(node);
-            let inner = &self.inner[node as usize];
-            at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+            at = Some(self.inner[node as usize].towards(path));
         }
         nodes
     }
@@ -415,8 +437,8 @@ impl Trie {
                 free
             }
             None => {
-                self.inner.push(inner);
-                self.inner_hashes.push(Hash::ZERO);
+                push(&mut self.inner, inner);
+                push(&mut self.inner_hashes, Hash::ZERO);
                 self.inner.len() as u32 - 1
             }
         }
@@ -426,27 +448,24 @@ impl Trie {
     fn part_above(&mut self, path: &Path, bit: u16, new: Ref) {
         let ancestors = self.ancestors(path);
         let below = ancestors.iter().position(|node| self.inner[*node as usize].bit > bit);
-        let old = Ref::Inner(ancestors[below.expect("the last one parts later")]);
+        let old = Ref::inner(ancestors[below.expect("the last one parts later")]);
         let sides = if path.bit(bit) { [old, new] } else { [new, old] };
         let node = self.add_inner(bit, sides);
-        self.put_in_place_of(path, old, Ref::Inner(node));
+        self.put_in_place_of(path, old, Ref::inner(node));
     }
 
     /// Takes away a node of which one side is left.
     fn dissolve(&mut self, path: &Path, node: u32, left: Ref) {
-        self.put_in_place_of(path, Ref::Inner(node), left);
+        self.put_in_place_of(path, Ref::inner(node), left);
         self.inner_free.push(node);
     }
 
     /// Puts a node in the place of another one on a path's way.
     fn put_in_place_of(&mut self, path: &Path, old: Ref, new: Ref) {
         let (mut parent, mut at) = (None, self.top);
-        while let Some(Ref::Inner(node)) = at
-            && at != Some(old)
-        {
+        while let Some(Node::Inner(node)) = at.filter(|at| *at != old).map(Ref::node) {
             parent = Some(node);
-            let inner = &self.inner[node as usize];
-            at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+            at = Some(self.inner[node as usize].towards(path));
         }
         match parent {
             None => self.top = Some(new),
@@ -466,7 +485,7 @@ impl Trie {
         let mut levels: Vec<Vec<u32>> = vec![];
         for (path, _) in changes {
             let (mut at, mut depth) = (self.top, 0);
-            while let Some(Ref::Inner(node)) = at {
+            while let Some(Node::Inner(node)) = at.map(Ref::node) {
                 let inner = &mut self.inner[node as usize];
                 if inner.hashed_in != self.update {
                     inner.hashed_in = self.update;
@@ -475,7 +494,7 @@ impl Trie {
                     }
                     levels[depth].push(node);
                 }
-                at = Some(inner.sides[usize::from(path.bit(inner.bit))]);
+                at = Some(inner.towards(path));
                 depth += 1;
             }
         }
