@@ -1,6 +1,6 @@
 //! `tenor invoke`: invokes a call of an agreement.
 
-use super::{Data, desk, explain, random, receipt_json, spends, submit};
+use super::{Data, desk, random, receipt_json, spends, submit, submit_signed};
 use crate::desk::{Desk, GAS_LIMIT};
 use crate::output::Output;
 use crate::words::{self, Arguments};
@@ -73,10 +73,10 @@ impl Invoke {
             );
         };
         let def = &spec.calls[number];
-        let names = &desk.folder().names;
+        let folder = desk.folder();
         let arguments =
-            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| names.lookup(word))
-                .map_err(|error| names.hint(error))?;
+            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| folder.lookup(word))
+                .map_err(|error| folder.names.hint(error))?;
         let seen = Seen { agreement: id, code: record.code, terms_version: record.terms_version };
         let op = InvokeOp { seen, call: number as u16, arguments };
         let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };
@@ -89,10 +89,7 @@ impl Invoke {
         {
             return propose(&mut desk, &self.by, operation, spend, &spec, output);
         }
-        let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
-        if receipt.receipt.fate != Fate::Done {
-            return Err(super::Refused(explain(&receipt, Some(&spec))).into());
-        }
+        let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
         report(&receipt, spec.state_name(record.state), output)
     }

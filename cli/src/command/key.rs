@@ -31,7 +31,7 @@ pub struct New {
     #[command(flatten)]
     data: Data,
     /// What the account is funded with.
-    #[arg(long, default_value = "1000.00 EUR")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1000.00 EUR")]
     fund: String,
 }
 
@@ -48,11 +48,11 @@ impl Key {
 
 impl New {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let fund = words::money(&self.fund)?;
+        let mut desk = desk(&self.data)?;
+        let fund = words::money(&self.fund, &|word| desk.folder().lookup(word))?;
         if fund.minor < 0 {
             bail!("an account is funded with nothing or more, {fund} given");
         }
-        let mut desk = desk(&self.data)?;
         let id = |kind: &str| {
             desk.folder().names.lookup(kind).with_context(|| format!("this folder has no {kind}"))
         };

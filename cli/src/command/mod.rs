@@ -2,6 +2,7 @@
 
 mod advance;
 mod approve;
+mod build;
 mod check;
 mod deploy;
 mod init;
@@ -20,17 +21,17 @@ mod verify;
 use crate::desk::Desk;
 use crate::folder::{Folder, Names};
 use crate::output::Output;
+use crate::refusal::explain;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::id::AccountId;
-use tenor_abi::refusal::{Failure, Refusal};
-use tenor_abi::spec::{CODE_OWN, Spec};
-use tenor_abi::value;
+use tenor_abi::spec::Spec;
 use tenor_wire::op::{Operation, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::tx::Transaction;
 
 /// The data folder.
 #[derive(Clone, Debug, Args)]
@@ -50,6 +51,8 @@ pub enum Command {
     /// Keys and the parties they stand for.
     #[command(subcommand)]
     Key(key::Key),
+    /// Builds a contract to wasm and holds its numbers against what was released.
+    Build(build::Build),
     /// Publishes a contract.
     Deploy(deploy::Deploy),
     /// Opens an agreement under a contract.
@@ -103,6 +106,7 @@ impl Command {
             Command::Demo(demo) => crate::demo::run(&demo.data, demo.seed, output),
             Command::Init(command) => command.run(output),
             Command::Key(command) => command.run(output),
+            Command::Build(command) => command.run(output),
             Command::Deploy(command) => command.run(output),
             Command::Open(command) => command.run(output),
             Command::Approve(command) => command.run(output),
@@ -157,12 +161,16 @@ pub(crate) fn submit(
     spend: Vec<Spend>,
     spec: Option<&Spec>,
 ) -> Result<FullReceipt> {
-    let choice = random()?;
-    let tx = desk.sign(by, operation, spend, choice)?;
+    let tx = desk.sign(by, operation, spend, random()?)?;
+    submit_signed(desk, tx, spec)
+}
+
+/// Runs a signed transaction; a refusal is an error that explains itself.
+pub(crate) fn submit_signed(desk: &mut Desk, tx: Transaction, spec: Option<&Spec>) -> Result<FullReceipt> {
     let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
-        _ => Err(Refused(explain(&receipt, spec)).into()),
+        _ => Err(Refused(explain(desk.folder(), &receipt, spec)).into()),
     }
 }
 
@@ -173,37 +181,9 @@ pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<
         transactions.push(desk.sign(by, operation, spend, random()?)?);
     }
     match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
-        Some(receipt) => Err(Refused(explain(receipt, None)).into()),
+        Some(receipt) => Err(Refused(explain(desk.folder(), receipt, None)).into()),
         None => Ok(()),
     }
-}
-
-/// Why a receipt says no.
-pub(crate) fn explain(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
-    let code = receipt.receipt.code;
-    if receipt.receipt.fate == Fate::Failed {
-        return format!("failed: {}", Failure::of(code).map_or("unknown", Failure::name));
-    }
-    if code < CODE_OWN {
-        return match Refusal::from_data(&receipt.data) {
-            Some(refusal) => {
-                format!("refused: {refusal} ({}, ISO 20022 {})", refusal.name(), refusal.iso20022())
-            }
-            None => format!("refused with code {code}"),
-        };
-    }
-    let own = spec.and_then(|spec| Some((spec, spec.errors.get(usize::from(code - CODE_OWN))?)));
-    let Some((spec, error)) = own else { return format!("refused by the contract with code {code:#06x}") };
-    let values =
-        value::decode_fields(spec, value::fields_of(&error.fields), &receipt.data).unwrap_or_default();
-    let shown = error
-        .fields
-        .iter()
-        .zip(&values)
-        .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
-    format!("refused: {} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "))
-        .trim_end()
-        .to_string()
 }
 
 /// A receipt as a document.
@@ -224,9 +204,9 @@ pub(crate) fn spends(desk: &Desk, words_given: &[String]) -> Result<Vec<Spend>> 
         let (account, amount) =
             word.split_once('=').with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
         let account = find_account(&desk.folder().names, account)?;
-        let money = words::money(amount)?;
+        let money = words::money(amount, &|word| desk.folder().lookup(word))?;
         if money.minor < 0 {
-            bail!("an amount to spend is not negative");
+            bail!("an amount to spend is not negative, {money} given");
         }
         Ok(Spend { account, amount: money.minor.unsigned_abs() })
     };

@@ -1,6 +1,6 @@
 //! `tenor open`: opens an agreement.
 
-use super::{Data, desk, submit};
+use super::{Data, desk, random, submit_signed};
 use crate::output::Output;
 use crate::words::{self, Arguments};
 use crate::{near, reading};
@@ -25,6 +25,9 @@ pub struct Open {
     /// Key of who opens it.
     #[arg(long = "as")]
     by: String,
+    /// Key of somebody who signs it as well; may be given several times.
+    #[arg(long)]
+    with: Vec<String>,
     /// Name for the agreement at this bank.
     #[arg(long)]
     name: Option<String>,
@@ -61,16 +64,12 @@ impl Open {
         let mut desk = desk(&self.data)?;
         let code = contract(&desk.folder().chain, &self.contract)?;
         let spec = reading::spec(&desk.folder().chain, &code)?;
-        let names = &desk.folder().names;
-        let terms = words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| names.lookup(word))
-            .map_err(|error| names.hint(error))?;
-        let receipt = submit(
-            &mut desk,
-            &self.by,
-            Operation::Open(OpenOp { code, terms, arguments: vec![0] }),
-            vec![],
-            Some(&spec),
-        )?;
+        let folder = desk.folder();
+        let terms = words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| folder.lookup(word))
+            .map_err(|error| folder.names.hint(error))?;
+        let operation = Operation::Open(OpenOp { code, terms, arguments: vec![0] });
+        let tx = desk.sign_together(&self.by, &self.with, operation, vec![], random()?)?;
+        let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let id: AgreementId = codec::decode(&receipt.data, 64)?;
         let state = spec.state_name(reading::agreement(&desk.folder().chain, &id)?.0.state).to_string();
         if let Some(name) = &self.name {

@@ -32,11 +32,11 @@ impl Transfer {
     /// # Errors
     /// When the amount does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let money = words::money(&self.amount)?;
+        let mut desk = desk(&self.data)?;
+        let money = words::money(&self.amount, &|word| desk.folder().lookup(word))?;
         if !money.is_positive() {
             bail!("an amount above zero is needed, {money} given");
         }
-        let mut desk = desk(&self.data)?;
         let names = desk.folder().names.clone();
         let account = |asked: &str| -> Result<AccountId> {
             let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
