@@ -9,6 +9,7 @@ pub mod desk;
 pub mod folder;
 pub mod keys;
 pub mod near;
+pub mod once;
 pub mod output;
 pub mod products;
 pub mod reading;

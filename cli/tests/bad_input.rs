@@ -210,7 +210,8 @@ fn damage_is_named_or_healed() {
     assert_eq!(done(&data, &["verify"])["state_root"], root, "the state is made again from the log");
     let none = data.join("none");
     assert!(complaint(&none, 1, &["verify"]).contains("holds no chain; `tenor init"));
-    let cases: [(&str, fn(&mut Vec<u8>), &str); 5] = [
+    type Damage = fn(&mut Vec<u8>);
+    let cases: [(&str, Damage, &str); 5] = [
         ("genesis", |bytes| bytes.truncate(100), "genesis is damaged"),
         ("names.json", |bytes| bytes.truncate(10), "names.json is damaged"),
         ("keys/validator.key", |bytes| bytes[3] = b'x', "the key `validator` is damaged"),

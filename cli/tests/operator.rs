@@ -137,3 +137,51 @@ fn a_contract_is_built_and_held_against_what_was_released() {
     assert!(said(&root.join("docs")).contains("holds no Cargo.toml"));
     assert!(said(&root.join("nowhere")).contains("there is no "));
 }
+
+#[test]
+fn what_is_typed_twice_is_done_once() {
+    let (_folder, data) = sandbox();
+    done(&data, &["key", "new", "ada"]);
+    done(&data, &["key", "new", "landlord", "--fund", "0.00 EUR"]);
+    done(&data, &["deploy", "recurring"]);
+    let holds = |who: &str| done(&data, &["show", "account", who])["balance"].as_str().unwrap().to_string();
+    let pay = ["transfer", "ada", "landlord", "5.00 EUR", "--once", "invoice-17"];
+    let first = done(&data, &pay);
+    assert_eq!(done(&data, &pay), first, "the same receipt");
+    // Days later the chain still knows.
+    done(&data, &["advance", "--to", "2026-01-20"]);
+    assert_eq!(done(&data, &pay), first);
+    assert_eq!(holds("landlord"), "5.00");
+    let other = ["transfer", "ada", "landlord", "6.00 EUR", "--once", "invoice-17"];
+    assert!(complaint(&data, 1, &other).contains("`invoice-17` was another act, in block "));
+    done(&data, &["transfer", "ada", "landlord", "5.00 EUR", "--once", "invoice-18"]);
+    assert_eq!(holds("landlord"), "10.00");
+    // What was refused stays refused under its name, and can be tried under another.
+    let much = ["transfer", "landlord", "ada", "11.00 EUR", "--once", "rest"];
+    complaint(&data, 3, &much);
+    done(&data, &["transfer", "ada", "landlord", "1.00 EUR"]);
+    assert!(complaint(&data, 3, &much).contains("choose another name to try anew"));
+    assert_eq!(holds("landlord"), "11.00");
+
+    // A name stands for one agreement.
+    let rent = RENT.map(|word| if word == "first=2026-01-10" { "first=2026-01-25" } else { word });
+    let rent = [&rent[..], &["day=31"]].concat();
+    let count = || done(&data, &["list", "agreements"])["list"].as_array().unwrap().len();
+    assert!(complaint(&data, 3, &[&rent[..], &["count=10001"]].concat()).contains("10001 occurrences"));
+    done(&data, &rent);
+    assert!(complaint(&data, 1, &rent).contains("`rent` names agr1"));
+    assert_eq!(count(), 1);
+    // What a crash leaves between name and block: a name without an agreement.
+    let names = data.join("names.json");
+    let mut known: Value = serde_json::from_slice(&std::fs::read(&names).unwrap()).unwrap();
+    let stray = tenor_abi::id::AgreementId([7; 32]).to_string();
+    known["agreements"]["gym"] = stray.clone().into();
+    std::fs::write(&names, known.to_string()).unwrap();
+    let gym = rent.iter().map(|word| if *word == "--name=rent" { "--name=gym" } else { *word });
+    let opened = done(&data, &gym.collect::<Vec<_>>());
+    assert_ne!(opened["agreement"], stray);
+    let pause = ["invoke", "gym", "pause", "--as", "ada", "--once", "holiday"];
+    assert_eq!(done(&data, &pause)["state"], "Paused");
+    assert_eq!(done(&data, &pause)["state"], "Paused", "told again, not refused");
+    assert_eq!(count(), 2);
+}

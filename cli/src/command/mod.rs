@@ -20,6 +20,7 @@ mod verify;
 
 use crate::desk::Desk;
 use crate::folder::{Folder, Names};
+use crate::once::Once;
 use crate::output::Output;
 use crate::refusal::explain;
 use crate::words;
@@ -171,6 +172,19 @@ pub(crate) fn submit_signed(desk: &mut Desk, tx: Transaction, spec: Option<&Spec
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
         _ => Err(Refused(explain(desk.folder(), &receipt, spec)).into()),
+    }
+}
+
+/// As [`submit_signed`], unless it was done before under the name that the act has.
+pub(crate) fn submit_once(
+    desk: &mut Desk,
+    once: &Once,
+    tx: Transaction,
+    spec: Option<&Spec>,
+) -> Result<FullReceipt> {
+    match once.earlier(desk, &tx, spec)? {
+        Some(receipt) => Ok(receipt),
+        None => submit_signed(desk, tx, spec),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tenor open`: opens an agreement.
 
 use super::{Data, desk, random, submit_signed};
+use crate::folder::Folder;
 use crate::output::Output;
 use crate::words::{self, Arguments};
 use crate::{near, reading};
@@ -9,8 +10,10 @@ use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
 use tenor_abi::id::{AgreementId, CodeHash};
+use tenor_abi::tag;
 use tenor_runtime::chain::Chain;
-use tenor_runtime::state::record::ContractRecord;
+use tenor_runtime::state::record::{AgreementRecord, ContractRecord};
+use tenor_wire::crypto::hash;
 use tenor_wire::op::{OpenOp, Operation};
 
 /// `tenor open`.
@@ -55,6 +58,19 @@ pub(super) fn contract(chain: &Chain, asked: &str) -> Result<CodeHash> {
     }
 }
 
+/// Writes down what a name will stand for, before the chain hears of it: typed again after a crash, the command
+/// finds the agreement and opens no second one.
+fn take_name(folder: &mut Folder, name: &str, id: AgreementId) -> Result<()> {
+    if let Some(taken) = folder.names.agreements.get(name) {
+        let known: AgreementId = taken.parse()?;
+        if folder.chain.record::<AgreementRecord>(&known.0)?.is_some() {
+            bail!("`{name}` names {taken} already; choose another name");
+        }
+    }
+    folder.names.agreements.insert(name.into(), id.to_string());
+    folder.save_names()
+}
+
 impl Open {
     /// Opens the agreement.
     ///
@@ -69,13 +85,18 @@ impl Open {
             .map_err(|error| folder.names.hint(error))?;
         let operation = Operation::Open(OpenOp { code, terms, arguments: vec![0] });
         let tx = desk.sign_together(&self.by, &self.with, operation, vec![], random()?)?;
-        let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
-        let id: AgreementId = codec::decode(&receipt.data, 64)?;
-        let state = spec.state_name(reading::agreement(&desk.folder().chain, &id)?.0.state).to_string();
+        let id = AgreementId(hash(tag::AGREEMENT, &[&tx.id().0, &codec::encode(&0u32)]).0);
         if let Some(name) = &self.name {
-            desk.folder_mut().names.agreements.insert(name.clone(), id.to_string());
-            desk.folder().save_names()?;
+            take_name(desk.folder_mut(), name, id)?;
         }
+        if let Err(error) = submit_signed(&mut desk, tx, Some(&spec)) {
+            if let Some(name) = &self.name {
+                desk.folder_mut().names.agreements.remove(name);
+                desk.folder().save_names()?;
+            }
+            return Err(error);
+        }
+        let state = spec.state_name(reading::agreement(&desk.folder().chain, &id)?.0.state).to_string();
         let document = json!({ "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "state": state });
         output.result(
             &document,

@@ -1,6 +1,7 @@
 //! `tenor transfer`: moves money.
 
-use super::{Data, desk, receipt_json, submit};
+use super::{Data, desk, receipt_json, submit_once};
+use crate::once::Once;
 use crate::output::Output;
 use crate::{near, words};
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,8 @@ pub struct Transfer {
     /// Key of the payer; the account's name where it is not given.
     #[arg(long = "as")]
     by: Option<String>,
+    #[command(flatten)]
+    once: Once,
 }
 
 impl Transfer {
@@ -56,8 +59,9 @@ impl Transfer {
         let amount = money.minor.unsigned_abs();
         let op = TransferOp { from, to, amount, narrative: None, reference: None };
         let by = self.by.as_deref().unwrap_or(&self.from);
-        let receipt =
-            submit(&mut desk, by, Operation::Transfer(op), vec![Spend { account: from, amount }], None)?;
+        let spend = vec![Spend { account: from, amount }];
+        let tx = desk.sign(by, Operation::Transfer(op), spend, self.once.choice()?)?;
+        let receipt = submit_once(&mut desk, &self.once, tx, None)?;
         output.result(&receipt_json(&receipt), &format!("paid {money}\n{}", receipt.receipt.item))
     }
 }
