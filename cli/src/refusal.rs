@@ -57,7 +57,10 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
             format!("{account} has {} available, {} needed", amount(*available), amount(*needed))
         }),
         Refusal::SpendMax { account, bound, asked } => held(chain, account).map(|amount| {
-            format!("{account}: the signer allowed {}, {} asked", amount(*bound), amount(*asked))
+            let (bound, asked) = (amount(*bound), amount(*asked));
+            format!(
+                "{account}: the signer allowed {bound}, {asked} asked; --spend 'account={asked}' allows it"
+            )
         }),
         Refusal::GrantExceeded { account, max, used, asked } => held(chain, account).map(|amount| {
             let (max, used, asked) = (amount(*max), amount(*used), amount(*asked));
