@@ -52,13 +52,13 @@ fn split(line: &str) -> Vec<&str> {
         .collect()
 }
 
-const RENT: &str = "open standing-order --as ada --name rent payer=ada payee=landlord rhythm=monthly";
+const RENT: &str = "open standing-order --as ada payer=ada payee=landlord rhythm=monthly";
 const LOAN: &str = "open loan --as officer borrower=ada rate=4% 'collection_max=500.00 EUR'";
 
 #[test]
 fn what_is_wrong_is_said_with_what_would_be_right() {
     let (_folder, data) = town();
-    done(&data, &split(&format!("{RENT} 'amount=100.00 EUR' first=2026-01-10 day=31")));
+    done(&data, &split(&format!("{RENT} --name rent 'amount=100.00 EUR' first=2026-01-10 day=31")));
     done(
         &data,
         &split(&format!("{LOAN} --name car 'principal=900.00 EUR' instalments=9 first_due=2026-02-01")),
@@ -141,6 +141,9 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
         (1, rent("'amount=5.001 EUR' first=2026-01-10 day=1"), "EUR has 2"),
         (3, loan("'principal=0.00 EUR' instalments=9 first_due=2026-02-01"), "must be above zero"),
         (1, "key new eve --fund '-1.00 EUR'".into(), "nothing or more, -1.00 EUR given"),
+        (1, "key new eve --fund '5 USD'".into(), "funding holds EUR, 5 USD given"),
+        (1, "invoke car repay --as ada --spend 'ada=5.00 USD'".into(), "ada holds EUR, 5.00 USD given"),
+        (1, "invoke car repay --as ada --spend 'ada=-5.00 EUR'".into(), "is not negative, -5.00 EUR given"),
         (1, "deploy loyalty --exposure '5.00 USD'".into(), "there is no asset USD here"),
         (1, "deploy loyalty --exposure '-5.00 EUR'".into(), "a limit is not negative, -5.00 EUR given"),
         // Dates and numbers.

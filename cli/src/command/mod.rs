@@ -29,7 +29,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::id::AccountId;
+use tenor_abi::money::Money;
 use tenor_abi::spec::Spec;
+use tenor_runtime::state::record::AccountRecord;
 use tenor_wire::op::{Operation, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::Transaction;
@@ -212,13 +214,24 @@ pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
     })
 }
 
-/// `EUR=12.50` or an account's name with an amount, as what a signer allows.
+/// An amount in the currency of an account.
+pub(crate) fn amount_on(folder: &Folder, shown: &str, account: &AccountId, text: &str) -> Result<Money> {
+    let money = words::money(text, &|word| folder.lookup(word))?;
+    let record: AccountRecord =
+        folder.chain.record(&account.0)?.with_context(|| format!("there is no {account}"))?;
+    if record.currency != money.currency {
+        bail!("{shown} holds {}, {money} given", record.currency.code);
+    }
+    Ok(money)
+}
+
+/// An account's name with an amount, as what a signer allows.
 pub(crate) fn spends(desk: &Desk, words_given: &[String]) -> Result<Vec<Spend>> {
     let one = |word: &String| -> Result<Spend> {
         let (account, amount) =
             word.split_once('=').with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
-        let account = find_account(&desk.folder().names, account)?;
-        let money = words::money(amount, &|word| desk.folder().lookup(word))?;
+        let (shown, account) = (account, find_account(&desk.folder().names, account)?);
+        let money = amount_on(desk.folder(), shown, &account, amount)?;
         if money.minor < 0 {
             bail!("an amount to spend is not negative, {money} given");
         }

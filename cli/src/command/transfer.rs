@@ -1,13 +1,10 @@
 //! `tenor transfer`: moves money.
 
-use super::{Data, desk, receipt_json, submit_once};
+use super::{Data, amount_on, desk, find_account, receipt_json, submit_once};
 use crate::once::Once;
 use crate::output::Output;
-use crate::{near, words};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use tenor_abi::id::AccountId;
-use tenor_runtime::state::record::AccountRecord;
 use tenor_wire::op::{Operation, Spend, TransferOp};
 
 /// `tenor transfer`.
@@ -36,25 +33,11 @@ impl Transfer {
     /// When the amount does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let mut desk = desk(&self.data)?;
-        let money = words::money(&self.amount, &|word| desk.folder().lookup(word))?;
+        let names = &desk.folder().names;
+        let (from, to) = (find_account(names, &self.from)?, find_account(names, &self.to)?);
+        let money = amount_on(desk.folder(), &self.from, &from, &self.amount)?;
         if !money.is_positive() {
             bail!("an amount above zero is needed, {money} given");
-        }
-        let names = desk.folder().names.clone();
-        let account = |asked: &str| -> Result<AccountId> {
-            let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
-            id.parse().with_context(|| {
-                format!(
-                    "there is no account `{asked}`{}",
-                    near::hint(asked, names.accounts.keys().map(String::as_str))
-                )
-            })
-        };
-        let (from, to) = (account(&self.from)?, account(&self.to)?);
-        let record: AccountRecord =
-            desk.folder().chain.record(&from.0)?.with_context(|| format!("there is no {from}"))?;
-        if record.currency.code != money.currency.code {
-            bail!("{} holds {}, {money} given", self.from, record.currency.code);
         }
         let amount = money.minor.unsigned_abs();
         let op = TransferOp { from, to, amount, narrative: None, reference: None };
