@@ -22,8 +22,8 @@ use tenor_wire::tx::{IdempotencyKey, Transaction};
 #[derive(Clone, Debug, Args)]
 pub struct Once {
     /// Name of this act: typed again with the same name, it is done once only.
-    #[arg(long = "once", value_name = "NAME")]
-    name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    once: Option<String>,
 }
 
 impl Once {
@@ -32,7 +32,7 @@ impl Once {
     /// # Errors
     /// When there is no name and the system gives no random bytes.
     pub fn choice(&self) -> Result<[u8; 12]> {
-        let Some(name) = &self.name else { return random() };
+        let Some(name) = &self.once else { return random() };
         let mut choice = [0; 12];
         choice.copy_from_slice(&hash(tag::SEED, &[b"once", name.as_bytes()]).0[..12]);
         Ok(choice)
@@ -43,7 +43,7 @@ impl Once {
     /// # Errors
     /// When the name stands for another act, or what was done was refused.
     pub fn earlier(&self, desk: &Desk, tx: &Transaction, spec: Option<&Spec>) -> Result<Option<FullReceipt>> {
-        let Some(name) = &self.name else { return Ok(None) };
+        let Some(name) = &self.once else { return Ok(None) };
         let chain = &desk.folder().chain;
         let (choice, actor) = (self.choice()?, tx.body.actor());
         let today = (desk.time().0 / DAY_MS) as u32;

@@ -184,4 +184,8 @@ fn what_is_typed_twice_is_done_once() {
     assert_eq!(done(&data, &pause)["state"], "Paused");
     assert_eq!(done(&data, &pause)["state"], "Paused", "told again, not refused");
     assert_eq!(count(), 2);
+    let club = [&rent[..], &["--once", "club"]].concat();
+    let club: Vec<&str> = club.into_iter().filter(|word| *word != "--name=rent").collect();
+    assert_eq!(done(&data, &club), done(&data, &club), "without a name for it");
+    assert_eq!(count(), 3);
 }
