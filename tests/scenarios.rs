@@ -56,6 +56,10 @@ impl World {
             "account" => self.people.get(name).map(|person| person.account.to_string()),
             "calendar" => Some(self.bank.calendar.to_string()),
             "asset" => self.points.map(|points| points.to_string()),
+            "decimals" => [("EUR", "2"), ("PTS", "0")]
+                .into_iter()
+                .find(|(code, _)| *code == name)
+                .map(|(_, decimals)| decimals.into()),
             _ => None,
         }
     }
@@ -74,7 +78,10 @@ impl World {
                 let code = self.bank.publish_with(product.wasm, &assets);
                 self.products.insert(name.to_string(), (code, words::spec_of(product.wasm).unwrap()));
             }
-            ["open", name, product, "by", who, terms @ ..] => self.open(name, product, who, terms),
+            ["open", name, product, "by", who, "with", other, terms @ ..] => {
+                self.open(name, product, who, &[other], terms)
+            }
+            ["open", name, product, "by", who, terms @ ..] => self.open(name, product, who, &[], terms),
             ["pay", from, to, euros] => {
                 let (from, to) = (self.people[*from].clone(), self.people[*to].account);
                 let outcome = self.bank.transfer(&from, to, euros);
@@ -100,11 +107,13 @@ impl World {
         (Arguments::of(&pairs), spend)
     }
 
-    fn open(&mut self, name: &str, product: &str, who: &str, terms: &[&str]) {
+    fn open(&mut self, name: &str, product: &str, who: &str, with: &[&str], terms: &[&str]) {
         let (code, spec) = &self.products[product];
         let terms = words::terms(spec, &World::arguments(terms).0, &|word| self.lookup(word)).unwrap();
         let op = OpenOp { code: *code, terms, arguments: vec![0] };
-        let receipt = self.bank.run(&self.people[who].clone(), Operation::Open(op), vec![]).done();
+        let with: Vec<&Person> = with.iter().map(|name| &self.people[*name]).collect();
+        let tx = self.bank.signed_together(&self.people[who], &with, Operation::Open(op), vec![]);
+        let receipt = self.bank.submit(tx).done();
         let id = codec::decode(&receipt.data, 64).unwrap();
         self.agreements.insert(name.into(), (id, product.into()));
     }

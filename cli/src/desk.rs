@@ -114,15 +114,38 @@ impl Desk {
         &mut self,
         name: &str,
         operation: Operation,
+        spend_max: Vec<Spend>,
+        choice: [u8; 12],
+    ) -> Result<Transaction> {
+        self.sign_together(name, &[], operation, spend_max, choice)
+    }
+
+    /// As [`Desk::sign`], with others who sign the same: the first acts, all of them agree.
+    ///
+    /// # Errors
+    /// When there is no such key, or one signs twice.
+    pub fn sign_together(
+        &mut self,
+        name: &str,
+        with: &[String],
+        operation: Operation,
         mut spend_max: Vec<Spend>,
         choice: [u8; 12],
     ) -> Result<Transaction> {
-        let (party, key) = self.signer(name)?;
+        let first = self.signer(name)?;
+        let mut others = with.iter().map(|other| self.signer(other)).collect::<Result<Vec<_>>>()?;
+        others.sort_by_key(|(party, _)| *party);
+        let signers: Vec<_> = [first].into_iter().chain(others).collect();
+        for (place, (party, _)) in signers.iter().enumerate() {
+            if signers[..place].iter().any(|(earlier, _)| earlier == party) {
+                bail!("{party} would sign twice; one signature is enough");
+            }
+        }
         spend_max.sort();
         let body = Body {
             version: BODY_VERSION,
             chain: self.chain_id(),
-            authorisers: vec![Authoriser { party, key: 0 }],
+            authorisers: signers.iter().map(|(party, _)| Authoriser { party: *party, key: 0 }).collect(),
             key: IdempotencyKey::new((self.time.0 / DAY_MS) as u32, choice),
             valid_from: self.time,
             valid_until: Timestamp(self.time.0 + DAY_MS),
@@ -130,7 +153,7 @@ impl Desk {
             spend_max,
             operation,
         };
-        Ok(body.sign(&[&key]))
+        Ok(body.sign(&signers.iter().map(|(_, key)| key.as_ref()).collect::<Vec<_>>()))
     }
 
     /// Makes the next block at a time, or reads it where it is there already.

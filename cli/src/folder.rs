@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{AssetId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_runtime::state::record::AssetRecord;
 use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
 use tenor_wire::op::account_id;
@@ -69,6 +70,20 @@ impl Names {
             Some(near) => anyhow::anyhow!("{error:#}{near}"),
             None => error,
         }
+    }
+
+    /// A text in which known ids are replaced by `kind name`.
+    pub fn named(&self, text: String) -> String {
+        let kinds = [
+            ("party", &self.parties),
+            ("account", &self.accounts),
+            ("agreement", &self.agreements),
+            ("asset", &self.assets),
+            ("calendar", &self.calendars),
+        ];
+        let known =
+            kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |(name, id)| (kind, name, id)));
+        known.fold(text, |text, (kind, name, id)| text.replace(id.as_str(), &format!("{kind} {name}")))
     }
 
     /// The names that there are of a kind, as [`Names::lookup`] knows them.
@@ -154,6 +169,15 @@ impl Folder {
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
         Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, _lock: lock })
+    }
+
+    /// What a word stands for, as [`crate::words::Lookup`] asks: names from this bank, decimals from the
+    /// chain's own record of the asset.
+    pub fn lookup(&self, asked: &str) -> Option<String> {
+        let Some(code) = asked.strip_prefix("decimals:") else { return self.names.lookup(asked) };
+        let asset: AssetId = self.names.assets.get(code)?.parse().ok()?;
+        let record: Option<AssetRecord> = self.chain.record(&asset.0).ok()?;
+        record.map(|record| record.scale.to_string())
     }
 
     /// The genesis document of a folder.

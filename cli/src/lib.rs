@@ -9,9 +9,11 @@ pub mod desk;
 pub mod folder;
 pub mod keys;
 pub mod near;
+pub mod once;
 pub mod output;
 pub mod products;
 pub mod reading;
+pub mod refusal;
 pub mod render;
 pub mod words;
 
@@ -57,9 +59,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
     let mut output = Output::new(out, arguments.json);
     match arguments.command.run(&mut output) {
         Ok(()) => DONE,
+        // Whoever reads the result has stopped reading: nothing is left to say.
+        Err(error) if is_broken_pipe(&error) => FAILED,
         Err(error) => {
             say(&format!("error: {error:#}"));
             if error.downcast_ref::<command::Refused>().is_some() { REFUSED } else { FAILED }
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

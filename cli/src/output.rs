@@ -112,7 +112,7 @@ impl Progress {
         let percent = (done * 100).checked_div(of).unwrap_or(100);
         if self.shown && percent != self.last {
             let bar = "#".repeat((percent / 4) as usize);
-            eprint!("\r{step:<24} [{bar:<25}] {percent:>3} %");
+            let _ = write!(std::io::stderr(), "\r{step:<24} [{bar:<25}] {percent:>3} %");
             self.last = percent;
         }
     }
@@ -120,7 +120,7 @@ impl Progress {
     /// Clears the line.
     pub fn end(&mut self) {
         if self.shown && self.last != u64::MAX {
-            eprint!("\r{:<60}\r", "");
+            let _ = write!(std::io::stderr(), "\r{:<60}\r", "");
         }
     }
 }
@@ -131,7 +131,7 @@ impl Default for Progress {
     }
 }
 
-/// Says something that is no result: on standard error.
+/// Says something that is no result: on standard error. Where that cannot be written, nobody listens.
 pub fn say(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

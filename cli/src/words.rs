@@ -5,11 +5,16 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, IdError, PREFIXES, PartyId};
-use tenor_abi::money::{Code, Currency};
-use tenor_abi::spec::{Basic, CallDef, FieldDef, Spec, TypeDef, TypeNumber};
+use tenor_abi::money::{Code, Currency, Money};
+use tenor_abi::spec::{Basic, CallDef, FieldDef, Spec, TermDef, TypeDef, TypeNumber};
+use tenor_abi::text::{self, type_name};
 use tenor_abi::value::{self, Value};
+use tenor_runtime::execute;
+use tenor_runtime::params::Limits;
 
-/// What a name stands for, as the text of an id; nothing for a word that is no name.
+/// What a word stands for, asked as `kind:word`: the text of an id for the name of a party, account, asset,
+/// agreement or calendar; for `decimals:EUR` the number of decimals that the asset of this code has. Nothing
+/// for a word that is not known.
 pub type Lookup<'l> = dyn Fn(&str) -> Option<String> + 'l;
 
 /// `name=value` pairs.
@@ -49,10 +54,9 @@ impl Arguments {
 /// The spec in a module.
 ///
 /// # Errors
-/// When the module is not admitted or its spec cannot be read.
+/// When the module would not be admitted.
 pub fn spec_of(wasm: &[u8]) -> Result<Spec> {
-    let admitted = tenor_runtime::vm::admit(wasm)?;
-    Ok(Spec::from_section(&admitted.spec)?)
+    Ok(execute::admit(wasm, &Limits::sandbox())?)
 }
 
 /// Terms in the encoding of a spec; what is not given takes its default.
@@ -61,11 +65,11 @@ pub fn spec_of(wasm: &[u8]) -> Result<Spec> {
 /// When a name is unknown, a value is of another kind, or one without a default is missing.
 pub fn terms(spec: &Spec, given: &Arguments, lookup: &Lookup<'_>) -> Result<Vec<u8>> {
     given.check_known(spec.terms.iter().map(|term| term.name.as_str()))?;
-    let values = spec.terms.iter().map(|term| {
-        let text = given.0.get(&term.name).or(term.default.as_ref());
-        field(spec, &term.name, term.ty, text.map(String::as_str), lookup)
-    });
-    Ok(value::encode_fields(&values.collect::<Result<Vec<_>>>()?))
+    let value = |term: &TermDef| match (given.0.get(&term.name), text::default_of(spec, term)) {
+        (None, Some(default)) => Ok(default),
+        (text, _) => field(spec, &term.name, term.ty, text.map(String::as_str), lookup),
+    };
+    Ok(value::encode_fields(&spec.terms.iter().map(value).collect::<Result<Vec<_>>>()?))
 }
 
 /// Arguments of a call in the encoding of a spec.
@@ -88,66 +92,32 @@ fn field(spec: &Spec, name: &str, ty: TypeNumber, text: Option<&str>, lookup: &L
     }
 }
 
-/// What a type is called.
-pub fn type_name(spec: &Spec, ty: TypeNumber) -> String {
-    match (Basic::of(ty), spec.own_type(ty)) {
-        (Some(basic), _) => basic.name().into(),
-        (None, Some(TypeDef::Option(of))) => format!("{}, or nothing", type_name(spec, *of)),
-        (None, Some(TypeDef::List(of))) => format!("list of {}", type_name(spec, *of)),
-        (None, Some(TypeDef::Record { name, .. })) => name.clone(),
-        (None, Some(TypeDef::Enum { variants, .. })) => format!("one of {}", variants.join(", ")),
-        (None, None) => "an unknown type".into(),
-    }
-}
-
 /// The value that a text means as a type.
 ///
 /// # Errors
 /// Naming what was expected and what was given.
 pub fn parse(spec: &Spec, ty: TypeNumber, text: &str, lookup: &Lookup<'_>) -> Result<Value> {
     let expected = || format!("{} expected, `{text}` given", type_name(spec, ty));
-    if let Some(own) = spec.own_type(ty) {
-        return match own {
-            TypeDef::Option(of) => Ok(Value::Option(Some(Box::new(parse(spec, *of, text, lookup)?)))),
-            TypeDef::Enum { variants, .. } => {
-                let place = variants.iter().position(|variant| variant.eq_ignore_ascii_case(text));
-                let hint =
-                    || format!("{}{}", expected(), near::hint(text, variants.iter().map(String::as_str)));
-                Ok(Value::Enum(place.with_context(hint)? as u32))
-            }
-            _ => bail!("a {} cannot be typed as an argument", type_name(spec, ty)),
-        };
+    match (Basic::of(ty), spec.own_type(ty)) {
+        (None, Some(TypeDef::Option(of))) => {
+            Ok(Value::Option(Some(Box::new(parse(spec, *of, text, lookup)?))))
+        }
+        (None, Some(TypeDef::Enum { variants, .. })) => text::parse(spec, ty, text).map_err(|error| {
+            anyhow::anyhow!("{error}{}", near::hint(text, variants.iter().map(String::as_str)))
+        }),
+        (Some(Basic::Money), _) => Ok(Value::Money(money(text, lookup).with_context(expected)?)),
+        (Some(Basic::Currency), _) => {
+            let found = currency(text, lookup).with_context(expected)?;
+            let unknown = || format!("{}: there is no such asset", expected());
+            Ok(Value::Currency(found.with_context(unknown)?))
+        }
+        (Some(Basic::Party), _) => Ok(Value::Party(id::<PartyId>(lookup, "party", text)?)),
+        (Some(Basic::Account), _) => Ok(Value::Account(id::<AccountId>(lookup, "account", text)?)),
+        (Some(Basic::Asset), _) => Ok(Value::Asset(id::<AssetId>(lookup, "asset", text)?)),
+        (Some(Basic::Agreement), _) => Ok(Value::Agreement(id::<AgreementId>(lookup, "agreement", text)?)),
+        (Some(Basic::Calendar), _) => Ok(Value::Calendar(id::<CalendarId>(lookup, "calendar", text)?)),
+        _ => Ok(text::parse(spec, ty, text)?),
     }
-    let basic = Basic::of(ty).with_context(expected)?;
-    Ok(match basic {
-        Basic::Unit => bail!("nothing is expected here"),
-        Basic::Bool => Value::Bool(number(text, expected)?),
-        Basic::U8 => Value::Byte(number(text, expected)?),
-        Basic::U16 => Value::Unsigned(number::<u16, _>(text, expected)?.into()),
-        Basic::U32 => Value::Unsigned(number::<u32, _>(text, expected)?.into()),
-        Basic::U64 => Value::Unsigned(number::<u64, _>(text, expected)?.into()),
-        Basic::U128 => Value::Unsigned(number(text, expected)?),
-        Basic::I64 => Value::Signed(number::<i64, _>(text, expected)?.into()),
-        Basic::I128 => Value::Signed(number(text, expected)?),
-        Basic::Text => Value::Text(text.into()),
-        Basic::Bytes => Value::Bytes(hex(text).with_context(expected)?),
-        Basic::Money => Value::Money(money(text).with_context(expected)?),
-        Basic::Currency => Value::Currency(currency(text).with_context(expected)?),
-        Basic::Rate => Value::Rate(number(text, expected)?),
-        Basic::Date => Value::Date(text.parse().with_context(expected)?),
-        Basic::Timestamp => Value::Timestamp(text.parse().with_context(expected)?),
-        Basic::DayOfMonth => Value::DayOfMonth(text.parse().with_context(expected)?),
-        Basic::Weekday => Value::Weekday(number(text, expected)?),
-        Basic::DayCount => Value::DayCount(number(text, expected)?),
-        Basic::Convention => Value::Convention(number(text, expected)?),
-        Basic::Party => Value::Party(id::<PartyId>(lookup, "party", text)?),
-        Basic::Account => Value::Account(id::<AccountId>(lookup, "account", text)?),
-        Basic::Asset => Value::Asset(id::<AssetId>(lookup, "asset", text)?),
-        Basic::Agreement => Value::Agreement(id::<AgreementId>(lookup, "agreement", text)?),
-        Basic::Calendar => Value::Calendar(id::<CalendarId>(lookup, "calendar", text)?),
-        Basic::Hash => Value::Hash(text.parse::<Hash>().with_context(expected)?),
-        Basic::Recurrence => bail!("a recurrence cannot be typed as an argument"),
-    })
 }
 
 /// A word that names nothing of the kind that was expected; whoever knows the names can add a near one.
@@ -174,36 +144,24 @@ fn id<T: FromStr<Err = IdError>>(lookup: &Lookup<'_>, kind: &'static str, text: 
     })
 }
 
-fn number<T: FromStr, M: Fn() -> String>(text: &str, expected: M) -> Result<T> {
-    text.parse().ok().with_context(expected)
+/// A currency by its code, with the decimals that its asset has; nothing where there is no such asset.
+fn currency(code: &str, lookup: &Lookup<'_>) -> Result<Option<Currency>> {
+    let code: Code = code.parse()?;
+    let decimals = lookup(&format!("decimals:{code}"));
+    Ok(decimals.map(|scale| scale.parse()).transpose()?.map(|scale| Currency { code, scale }))
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let even = text.len().is_multiple_of(2) && text.is_ascii();
-    even.then(|| {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
-    })?
-}
-
-/// Currencies that the command knows the decimals of besides those with two.
-fn currency(text: &str) -> Result<Currency> {
-    let code: Code = text.parse()?;
-    let scale = match text {
-        "JPY" | "KRW" | "PTS" => 0,
-        "BHD" | "KWD" | "TND" => 3,
-        _ => 2,
-    };
-    Ok(Currency { code, scale })
-}
-
-/// An amount like `12.50 EUR`.
+/// An amount like `12.50 EUR`. Where there is no such asset it has the decimals that are written; no account
+/// holds it.
 ///
 /// # Errors
 /// When it is none: no currency, too many decimals, too large.
-pub fn money(text: &str) -> Result<tenor_abi::money::Money> {
-    let (amount, code) =
-        text.trim().split_once(' ').with_context(|| format!("`{text}` has no currency; write 12.50 EUR"))?;
-    Ok(currency(code.trim())?.parse(amount)?)
+pub fn money(text: &str, lookup: &Lookup<'_>) -> Result<Money> {
+    let (amount, code) = text::amount_and_code(text).map_err(anyhow::Error::msg)?;
+    match currency(code, lookup)? {
+        Some(currency) => Ok(currency.parse(amount)?),
+        None => text::money(text).map_err(anyhow::Error::msg),
+    }
 }
 
 /// The text of a hash that begins with these bytes.

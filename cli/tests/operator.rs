@@ -111,66 +111,81 @@ fn a_large_loan_takes_two_people() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_what_would_be_right() {
+fn a_contract_is_built_and_held_against_what_was_released() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let build = |folder: &Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tenor"));
+        command.args(["build", "--json"]).arg(folder).output().unwrap()
+    };
+    let output = build(&root.join("contracts/recurring"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let built: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (built["name"].as_str(), built["released"].as_bool()),
+        (Some("standing-order@1.0.0"), Some(true))
+    );
+    let wasm = std::fs::read(built["wasm"].as_str().unwrap()).unwrap();
+    assert_eq!(built["wasm_bytes"].as_u64(), Some(wasm.len() as u64));
+    assert!(
+        wasm == tenor_cli::products::find("recurring").unwrap().wasm,
+        "the command carries what it builds"
+    );
+    assert_eq!(built["calls"][0], "open");
+    assert!(built["functions"].as_u64() > Some(20));
+    let said = |folder: &Path| String::from_utf8(build(folder).stderr).unwrap();
+    assert!(said(&root.join("sdk/abi")).contains("needs crate-type"), "{}", said(&root.join("sdk/abi")));
+    assert!(said(&root.join("docs")).contains("holds no Cargo.toml"));
+    assert!(said(&root.join("nowhere")).contains("there is no "));
+}
+
+#[test]
+fn what_is_typed_twice_is_done_once() {
     let (_folder, data) = sandbox();
     done(&data, &["key", "new", "ada"]);
     done(&data, &["key", "new", "landlord", "--fund", "0.00 EUR"]);
     done(&data, &["deploy", "recurring"]);
-    let says = |expected: i32, words: &[&str], text: &str| {
-        let said = complaint(&data, expected, words);
-        assert!(said.contains(text), "{words:?} said: {said}");
-    };
-    says(1, &["init"], "exists already");
-    says(1, &["key", "new", "ada"], "there is a key `ada` already");
-    says(1, &["key", "new", "../eve"], "is no name for a key");
-    says(1, &["transfer", "ada", "landlrd", "1.00 EUR"], "did you mean `landlord`?");
-    says(1, &["transfer", "ada", "landlord", "1.00 EUR", "--as", "adda"], "did you mean `ada`?");
-    says(1, &["transfer", "ada", "landlord", "1.005 EUR"], "has 3 decimals, EUR has 2");
-    says(1, &["transfer", "ada", "landlord", "0.00 EUR"], "above zero");
-    says(1, &["transfer", "ada", "landlord", "-1.00 EUR"], "above zero");
-    says(1, &["transfer", "ada", "landlord", "1.00 USD"], "ada holds EUR");
-    says(1, &["transfer", "ada", "landlord", "999999999999999999999999999999999.00 EUR"], "largest amount");
-    says(3, &["transfer", "ada", "landlord", "1000.01 EUR"], "InsufficientFunds, ISO 20022 AM04");
-    says(3, &["transfer", "ada", "landlord", "1.00 EUR", "--as", "landlord"], "may not be debited");
-    says(1, &["deploy", "lone"], "did you mean `loan`?");
-    says(3, &["deploy", "loan", "--as", "ada"], "product_manager");
-    says(3, &["deploy", "recurring"], "exists already");
-    says(1, &["open", "standing-ordr", "--as", "ada"], "did you mean `standing-order`?");
-    says(1, &[&RENT[..], &["dya=31"]].concat(), "did you mean `day`?");
-    says(1, &["open", "standing-order", "--as", "ada", "payer=ada"], "`payee` is missing");
-    says(1, &[&RENT[..9], &["first=2026-02-30"]].concat(), "2026-02 has 28 days");
-    says(3, &[&RENT[..], &["day=31", "until=2026-01-11"]].concat(), "before its first day");
-    says(3, &[&RENT[..], &["day=31", "count=10001"]].concat(), "10001 occurrences given");
-    says(1, &["show", "block", "999"], "there is no block 999");
-    says(1, &["advance", "--to", "2025-01-01"], "time does not go back");
-    says(2, &["open"], "required");
-}
+    let holds = |who: &str| done(&data, &["show", "account", who])["balance"].as_str().unwrap().to_string();
+    let pay = ["transfer", "ada", "landlord", "5.00 EUR", "--once", "invoice-17"];
+    let first = done(&data, &pay);
+    assert_eq!(done(&data, &pay), first, "the same receipt");
+    // Days later the chain still knows.
+    done(&data, &["advance", "--to", "2026-01-20"]);
+    assert_eq!(done(&data, &pay), first);
+    assert_eq!(holds("landlord"), "5.00");
+    let other = ["transfer", "ada", "landlord", "6.00 EUR", "--once", "invoice-17"];
+    assert!(complaint(&data, 1, &other).contains("`invoice-17` was another act, in block "));
+    done(&data, &["transfer", "ada", "landlord", "5.00 EUR", "--once", "invoice-18"]);
+    assert_eq!(holds("landlord"), "10.00");
+    // What was refused stays refused under its name, and can be tried under another.
+    let much = ["transfer", "landlord", "ada", "11.00 EUR", "--once", "rest"];
+    complaint(&data, 3, &much);
+    done(&data, &["transfer", "ada", "landlord", "1.00 EUR"]);
+    assert!(complaint(&data, 3, &much).contains("choose another name to try anew"));
+    assert_eq!(holds("landlord"), "11.00");
 
-#[test]
-fn a_folder_in_use_is_named_with_its_holder() {
-    let (_folder, data) = sandbox();
-    let held = tenor_cli::folder::Folder::open(&data).unwrap();
-    assert!(
-        complaint(&data, 1, &["list", "accounts"])
-            .contains(&format!("in use by process {}", std::process::id()))
-    );
-    drop(held);
-    done(&data, &["list", "accounts"]);
-}
-
-#[test]
-fn damage_is_named_or_healed() {
-    let (_folder, data) = sandbox();
-    done(&data, &["key", "new", "ada"]);
-    let root = done(&data, &["verify"])["state_root"].clone();
-    std::fs::remove_dir_all(data.join("state")).unwrap();
-    let verified = done(&data, &["verify"]);
-    assert_eq!(verified["state_root"], root, "the state is made again from the log");
-    let log = data.join("log/00000000000000000000.log");
-    let mut bytes = std::fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&log, bytes).unwrap();
-    assert!(complaint(&data, 1, &["verify"]).contains("is damaged at offset"));
-    assert!(complaint(&data.join("none"), 1, &["verify"]).contains("holds no chain"));
+    // A name stands for one agreement.
+    let rent = RENT.map(|word| if word == "first=2026-01-10" { "first=2026-01-25" } else { word });
+    let rent = [&rent[..], &["day=31"]].concat();
+    let count = || done(&data, &["list", "agreements"])["list"].as_array().unwrap().len();
+    assert!(complaint(&data, 3, &[&rent[..], &["count=10001"]].concat()).contains("10001 occurrences"));
+    done(&data, &rent);
+    assert!(complaint(&data, 1, &rent).contains("`rent` names agr1"));
+    assert_eq!(count(), 1);
+    // What a crash leaves between name and block: a name without an agreement.
+    let names = data.join("names.json");
+    let mut known: Value = serde_json::from_slice(&std::fs::read(&names).unwrap()).unwrap();
+    let stray = tenor_abi::id::AgreementId([7; 32]).to_string();
+    known["agreements"]["gym"] = stray.clone().into();
+    std::fs::write(&names, known.to_string()).unwrap();
+    let gym = rent.iter().map(|word| if *word == "--name=rent" { "--name=gym" } else { *word });
+    let opened = done(&data, &gym.collect::<Vec<_>>());
+    assert_ne!(opened["agreement"], stray);
+    let pause = ["invoke", "gym", "pause", "--as", "ada", "--once", "holiday"];
+    assert_eq!(done(&data, &pause)["state"], "Paused");
+    assert_eq!(done(&data, &pause)["state"], "Paused", "told again, not refused");
+    assert_eq!(count(), 2);
+    let club = [&rent[..], &["--once", "club"]].concat();
+    let club: Vec<&str> = club.into_iter().filter(|word| *word != "--name=rent").collect();
+    assert_eq!(done(&data, &club), done(&data, &club), "without a name for it");
+    assert_eq!(count(), 3);
 }

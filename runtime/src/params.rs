@@ -54,6 +54,33 @@ pub struct Limits {
     pub proposal_days_max: u16,
 }
 
+impl Limits {
+    /// The limits of a sandbox chain of this build.
+    pub fn sandbox() -> Limits {
+        Limits {
+            block_gas: 4_000_000_000,
+            block_items: 20_000,
+            block_bytes: 8 * 1024 * 1024,
+            item_gas_max: 1_000_000_000,
+            due_gas: 50_000_000,
+            tx_gas_base: 50_000,
+            tx_gas_per_byte: 16,
+            item_events: 1_000,
+            item_event_bytes: 256 * 1024,
+            item_entries: 1_000,
+            keys_max: 10_000,
+            schedules_max: 16,
+            idempotency_days: 35,
+            value_date_ahead_days: 366,
+            hold_days_max: 60,
+            terms_notice_ms: 25 * 60 * 60 * 1000,
+            time_step_ms_max: None,
+            due_ahead_ms: 1_000,
+            proposal_days_max: 30,
+        }
+    }
+}
+
 /// Chain parameters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Parameters {
@@ -86,27 +113,7 @@ impl Parameters {
             prices,
             operations: vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 20],
             sandbox: true,
-            limits: Limits {
-                block_gas: 4_000_000_000,
-                block_items: 20_000,
-                block_bytes: 8 * 1024 * 1024,
-                item_gas_max: 1_000_000_000,
-                due_gas: 50_000_000,
-                tx_gas_base: 50_000,
-                tx_gas_per_byte: 16,
-                item_events: 1_000,
-                item_event_bytes: 256 * 1024,
-                item_entries: 1_000,
-                keys_max: 10_000,
-                schedules_max: 16,
-                idempotency_days: 35,
-                value_date_ahead_days: 366,
-                hold_days_max: 60,
-                terms_notice_ms: 25 * 60 * 60 * 1000,
-                time_step_ms_max: None,
-                due_ahead_ms: 1_000,
-                proposal_days_max: 30,
-            },
+            limits: Limits::sandbox(),
         }
     }
 

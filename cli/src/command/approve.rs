@@ -3,7 +3,7 @@
 use super::{Data, desk, receipt_json, submit};
 use crate::output::Output;
 use crate::reading;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use tenor_abi::id::ProposalId;
 use tenor_runtime::state::record::ProposalRecord;
@@ -27,7 +27,9 @@ impl Approve {
     /// # Errors
     /// When the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let id: ProposalId = self.proposal.parse()?;
+        let id: ProposalId = self.proposal.parse().with_context(|| {
+            format!("a proposal's id expected, `{}` given; `tenor list proposals` shows them", self.proposal)
+        })?;
         let mut desk = desk(&self.data)?;
         let proposed: Option<ProposalRecord> = desk.folder().chain.record(&id.0)?;
         let spec = match proposed.map(|record| record.operation) {

@@ -3,7 +3,7 @@
 use super::{Data, desk, submit};
 use crate::output::Output;
 use crate::{products, words};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
@@ -21,7 +21,7 @@ pub struct Deploy {
     #[arg(long = "as", default_value = "officer")]
     by: String,
     /// The most that the product may have outstanding in an asset of the bank.
-    #[arg(long, default_value = "1000000.00 EUR")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1000000.00 EUR")]
     exposure: Vec<String>,
 }
 
@@ -45,7 +45,10 @@ impl Deploy {
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
         let limit = |text: &String| -> Result<ExposureLimit> {
-            let money = words::money(text)?;
+            let money = words::money(text, &|word| desk.folder().lookup(word))?;
+            if money.minor < 0 {
+                bail!("a limit is not negative, {money} given");
+            }
             let code = money.currency.code.to_string();
             let asset: AssetId =
                 names.assets.get(&code).with_context(|| format!("there is no asset {code} here"))?.parse()?;

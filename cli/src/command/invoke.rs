@@ -1,7 +1,8 @@
 //! `tenor invoke`: invokes a call of an agreement.
 
-use super::{Data, desk, explain, random, receipt_json, spends, submit};
+use super::{Data, desk, receipt_json, spends, submit, submit_signed};
 use crate::desk::{Desk, GAS_LIMIT};
+use crate::once::Once;
 use crate::output::Output;
 use crate::words::{self, Arguments};
 use crate::{near, reading};
@@ -36,6 +37,8 @@ pub struct Invoke {
     /// The most that an account of the signer may lose, as account=amount; may be given several times.
     #[arg(long)]
     spend: Vec<String>,
+    #[command(flatten)]
+    once: Once,
 }
 
 /// The agreement of an id or a name.
@@ -73,15 +76,18 @@ impl Invoke {
             );
         };
         let def = &spec.calls[number];
-        let names = &desk.folder().names;
+        let folder = desk.folder();
         let arguments =
-            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| names.lookup(word))
-                .map_err(|error| names.hint(error))?;
+            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| folder.lookup(word))
+                .map_err(|error| folder.names.hint(error))?;
         let seen = Seen { agreement: id, code: record.code, terms_version: record.terms_version };
         let op = InvokeOp { seen, call: number as u16, arguments };
         let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };
         let spend = spends(&desk, &self.spend)?;
-        let tx = desk.sign(&self.by, operation.clone(), spend.clone(), random()?)?;
+        let tx = desk.sign(&self.by, operation.clone(), spend.clone(), self.once.choice()?)?;
+        if let Some(receipt) = self.once.earlier(&desk, &tx, Some(&spec))? {
+            return report(&receipt, spec.state_name(record.state), output);
+        }
         // Whether a second person is needed is the host's to say; asking costs nothing.
         let trial = desk.folder().chain.prepare(Timestamp(desk.time().0 + 1), tx.clone())??;
         if matches!(Refusal::from_data(&trial.data), Some(Refusal::FourEyes { .. }))
@@ -89,10 +95,7 @@ impl Invoke {
         {
             return propose(&mut desk, &self.by, operation, spend, &spec, output);
         }
-        let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
-        if receipt.receipt.fate != Fate::Done {
-            return Err(super::Refused(explain(&receipt, Some(&spec))).into());
-        }
+        let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
         report(&receipt, spec.state_name(record.state), output)
     }

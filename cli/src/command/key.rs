@@ -1,11 +1,10 @@
 //! `tenor key`: keys and the parties they stand for.
 
 use super::init::{fresh_key, party_op};
-use super::{Data, desk, submit_all};
+use super::{Data, amount_on, desk, submit_all};
 use crate::desk::Desk;
 use crate::keys::VALIDATOR;
 use crate::output::Output;
-use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -31,7 +30,7 @@ pub struct New {
     #[command(flatten)]
     data: Data,
     /// What the account is funded with.
-    #[arg(long, default_value = "1000.00 EUR")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1000.00 EUR")]
     fund: String,
 }
 
@@ -48,16 +47,16 @@ impl Key {
 
 impl New {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let fund = words::money(&self.fund)?;
-        if fund.minor < 0 {
-            bail!("an account is funded with nothing or more, {fund} given");
-        }
         let mut desk = desk(&self.data)?;
         let id = |kind: &str| {
             desk.folder().names.lookup(kind).with_context(|| format!("this folder has no {kind}"))
         };
         let (home, eur, funding): (PartyId, AssetId, AccountId) =
             (id("party:bank")?.parse()?, id("asset:EUR")?.parse()?, id("account:funding")?.parse()?);
+        let fund = amount_on(desk.folder(), "funding", &funding, &self.fund)?;
+        if fund.minor < 0 {
+            bail!("an account is funded with nothing or more, {fund} given");
+        }
         let op = self.party(&mut desk, home, &eur)?;
         let (party, account) = (op.party, account_id(&op.party.0, &eur, PURPOSE));
         let opening =

@@ -2,6 +2,7 @@
 
 mod advance;
 mod approve;
+mod build;
 mod check;
 mod deploy;
 mod init;
@@ -19,18 +20,21 @@ mod verify;
 
 use crate::desk::Desk;
 use crate::folder::{Folder, Names};
+use crate::once::Once;
 use crate::output::Output;
+use crate::refusal::explain;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::id::AccountId;
-use tenor_abi::refusal::{Failure, Refusal};
-use tenor_abi::spec::{CODE_OWN, Spec};
-use tenor_abi::value;
+use tenor_abi::money::Money;
+use tenor_abi::spec::Spec;
+use tenor_runtime::state::record::AccountRecord;
 use tenor_wire::op::{Operation, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::tx::Transaction;
 
 /// The data folder.
 #[derive(Clone, Debug, Args)]
@@ -50,6 +54,8 @@ pub enum Command {
     /// Keys and the parties they stand for.
     #[command(subcommand)]
     Key(key::Key),
+    /// Builds a contract to wasm and holds its numbers against what was released.
+    Build(build::Build),
     /// Publishes a contract.
     Deploy(deploy::Deploy),
     /// Opens an agreement under a contract.
@@ -103,6 +109,7 @@ impl Command {
             Command::Demo(demo) => crate::demo::run(&demo.data, demo.seed, output),
             Command::Init(command) => command.run(output),
             Command::Key(command) => command.run(output),
+            Command::Build(command) => command.run(output),
             Command::Deploy(command) => command.run(output),
             Command::Open(command) => command.run(output),
             Command::Approve(command) => command.run(output),
@@ -157,12 +164,29 @@ pub(crate) fn submit(
     spend: Vec<Spend>,
     spec: Option<&Spec>,
 ) -> Result<FullReceipt> {
-    let choice = random()?;
-    let tx = desk.sign(by, operation, spend, choice)?;
+    let tx = desk.sign(by, operation, spend, random()?)?;
+    submit_signed(desk, tx, spec)
+}
+
+/// Runs a signed transaction; a refusal is an error that explains itself.
+pub(crate) fn submit_signed(desk: &mut Desk, tx: Transaction, spec: Option<&Spec>) -> Result<FullReceipt> {
     let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
-        _ => Err(Refused(explain(&receipt, spec)).into()),
+        _ => Err(Refused(explain(desk.folder(), &receipt, spec)).into()),
+    }
+}
+
+/// As [`submit_signed`], unless it was done before under the name that the act has.
+pub(crate) fn submit_once(
+    desk: &mut Desk,
+    once: &Once,
+    tx: Transaction,
+    spec: Option<&Spec>,
+) -> Result<FullReceipt> {
+    match once.earlier(desk, &tx, spec)? {
+        Some(receipt) => Ok(receipt),
+        None => submit_signed(desk, tx, spec),
     }
 }
 
@@ -173,37 +197,9 @@ pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<
         transactions.push(desk.sign(by, operation, spend, random()?)?);
     }
     match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
-        Some(receipt) => Err(Refused(explain(receipt, None)).into()),
+        Some(receipt) => Err(Refused(explain(desk.folder(), receipt, None)).into()),
         None => Ok(()),
     }
-}
-
-/// Why a receipt says no.
-pub(crate) fn explain(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
-    let code = receipt.receipt.code;
-    if receipt.receipt.fate == Fate::Failed {
-        return format!("failed: {}", Failure::of(code).map_or("unknown", Failure::name));
-    }
-    if code < CODE_OWN {
-        return match Refusal::from_data(&receipt.data) {
-            Some(refusal) => {
-                format!("refused: {refusal} ({}, ISO 20022 {})", refusal.name(), refusal.iso20022())
-            }
-            None => format!("refused with code {code}"),
-        };
-    }
-    let own = spec.and_then(|spec| Some((spec, spec.errors.get(usize::from(code - CODE_OWN))?)));
-    let Some((spec, error)) = own else { return format!("refused by the contract with code {code:#06x}") };
-    let values =
-        value::decode_fields(spec, value::fields_of(&error.fields), &receipt.data).unwrap_or_default();
-    let shown = error
-        .fields
-        .iter()
-        .zip(&values)
-        .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
-    format!("refused: {} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "))
-        .trim_end()
-        .to_string()
 }
 
 /// A receipt as a document.
@@ -218,15 +214,26 @@ pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
     })
 }
 
-/// `EUR=12.50` or an account's name with an amount, as what a signer allows.
+/// An amount in the currency of an account.
+pub(crate) fn amount_on(folder: &Folder, shown: &str, account: &AccountId, text: &str) -> Result<Money> {
+    let money = words::money(text, &|word| folder.lookup(word))?;
+    let record: AccountRecord =
+        folder.chain.record(&account.0)?.with_context(|| format!("there is no {account}"))?;
+    if record.currency != money.currency {
+        bail!("{shown} holds {}, {money} given", record.currency.code);
+    }
+    Ok(money)
+}
+
+/// An account's name with an amount, as what a signer allows.
 pub(crate) fn spends(desk: &Desk, words_given: &[String]) -> Result<Vec<Spend>> {
     let one = |word: &String| -> Result<Spend> {
         let (account, amount) =
             word.split_once('=').with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
-        let account = find_account(&desk.folder().names, account)?;
-        let money = words::money(amount)?;
+        let (shown, account) = (account, find_account(&desk.folder().names, account)?);
+        let money = amount_on(desk.folder(), shown, &account, amount)?;
         if money.minor < 0 {
-            bail!("an amount to spend is not negative");
+            bail!("an amount to spend is not negative, {money} given");
         }
         Ok(Spend { account, amount: money.minor.unsigned_abs() })
     };

@@ -43,10 +43,10 @@ impl Query {
                 near::hint(&self.view, views.by_ref().map(|def| def.name.as_str()))
             );
         };
-        let names = &desk.folder().names;
+        let folder = desk.folder();
         let arguments =
-            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| names.lookup(word))
-                .map_err(|error| names.hint(error))?;
+            words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| folder.lookup(word))
+                .map_err(|error| folder.names.hint(error))?;
         let answer = value::decode(&spec, def.returns, &chain.view(id, &self.view, &arguments)?)?;
         let text = match &answer {
             value::Value::List(values) => values

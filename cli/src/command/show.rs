@@ -13,6 +13,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use tenor_abi::money::Decimal;
+use tenor_abi::spec::TermDef;
+use tenor_abi::text::type_name;
 use tenor_abi::value;
 use tenor_runtime::chain::Replica;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
@@ -127,11 +129,13 @@ fn contract(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
     let chain = &desk.folder().chain;
     let code = super::open::contract(chain, asked)?;
     let spec = reading::spec(chain, &code)?;
-    let mut terms = Table::new(&["term", "type", "default", "what"]);
+    let setter = |term: &TermDef| format!("{:?}", term.setter).to_lowercase();
+    let mut terms = Table::new(&["term", "type", "set by", "default", "what"]);
     for term in &spec.terms {
         terms.row(vec![
             term.name.clone(),
-            words::type_name(&spec, term.ty),
+            type_name(&spec, term.ty),
+            setter(term),
             term.default.clone().unwrap_or_default(),
             term.doc.clone(),
         ]);
@@ -144,7 +148,7 @@ fn contract(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
     }
     let document = json!({
         "code": code.to_string(), "name": spec.name, "version": spec.version.to_string(), "doc": spec.doc,
-        "terms": spec.terms.iter().map(|term| json!({ "name": term.name, "type": words::type_name(&spec, term.ty), "default": term.default, "doc": term.doc })).collect::<Vec<_>>(),
+        "terms": spec.terms.iter().map(|term| json!({ "name": term.name, "type": type_name(&spec, term.ty), "set_by": setter(term), "default": term.default, "doc": term.doc })).collect::<Vec<_>>(),
         "calls": spec.calls.iter().map(|call| json!({ "name": call.name, "doc": call.doc })).collect::<Vec<_>>(),
     });
     output.result(

@@ -35,7 +35,7 @@ impl Verify {
         let chain = &folder.chain;
         let tip = chain.tip().clone();
         let validators = &chain.genesis().validators;
-        let key = folder.keys.get(VALIDATOR).ok();
+        let key = folder.keys.get(VALIDATOR);
         let mut parent = chain.block(0)?.context("block 0 is missing")?.header;
         for height in 1..=tip.height {
             let block = chain.block(height)?.with_context(|| format!("block {height} is missing"))?;
@@ -44,10 +44,14 @@ impl Verify {
                 bail!("block {height} does not follow block {}", height - 1);
             }
             // The newest block's certificate is made again where the process ended before it was written.
-            let newest = key.as_ref().filter(|_| height == tip.height);
-            let certificate = chain
-                .certificate(&header, newest)?
-                .with_context(|| format!("block {height} has no certificate"))?;
+            let newest = key.as_ref().ok().filter(|_| height == tip.height);
+            let none = || match &key {
+                Err(error) if height == tip.height => {
+                    format!("block {height} has no certificate yet, and none can be made: {error:#}")
+                }
+                _ => format!("block {height} has no certificate"),
+            };
+            let certificate = chain.certificate(&header, newest)?.with_context(none)?;
             certificate
                 .verify(&header, validators)
                 .with_context(|| format!("certificate of block {height}"))?;

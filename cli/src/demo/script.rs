@@ -209,9 +209,8 @@ impl Script<'_> {
 
     fn open(&mut self, name: &str, product: &str, by: &str, terms: &[(&str, String)]) -> Result<AgreementId> {
         let product = self.product(product)?;
-        let terms = words::terms(&product.spec, &Arguments::of(terms), &|word| {
-            self.desk.folder().names.lookup(word)
-        })?;
+        let terms =
+            words::terms(&product.spec, &Arguments::of(terms), &|word| self.desk.folder().lookup(word))?;
         let op = OpenOp { code: product.code, terms, arguments: vec![0] };
         let receipts = self.run(vec![(by, Operation::Open(op), vec![])])?;
         let id: AgreementId = codec::decode(&receipts[0].data, 64)?;
@@ -237,7 +236,7 @@ impl Script<'_> {
             &product.spec,
             &product.spec.calls[number],
             &Arguments::of(arguments),
-            &|word| self.desk.folder().names.lookup(word),
+            &|word| self.desk.folder().lookup(word),
         )?;
         Ok(InvokeOp {
             seen: Seen { agreement, code: product.code, terms_version: 0 },

@@ -7,6 +7,9 @@ use tenor_testing::abi::daycount::DayCount;
 use tenor_testing::abi::id::{AgreementId, CodeHash};
 use tenor_testing::abi::money::Money;
 use tenor_testing::abi::rate::Rate;
+use tenor_testing::abi::refusal::Refusal;
+use tenor_testing::abi::role::Role;
+use tenor_testing::wire::op::{Operation, RoleOp};
 use tenor_testing::{Bank, Person, both, money};
 
 fn terms(borrower: &Person) -> Terms {
@@ -160,6 +163,28 @@ fn a_write_off_takes_two_and_balances() {
         assert_eq!(bank.book(loan, bank.eur, "losses"), format!("-{}", owed.total).replace(" EUR", ""));
         bank.run_until(Date::of(2026, 6, 1));
         assert_eq!(bank.state(loan), "WrittenOff");
+    });
+}
+
+#[test]
+fn a_loan_officer_does_not_loosen_the_product() {
+    check(|bank, code| {
+        let (ada, clerk) = (bank.customer("ada", "0.00"), bank.customer("clerk", "0.00"));
+        let (officer, at) = (bank.officer.clone(), bank.bank.party);
+        let hired = RoleOp { bank: at, party: clerk.party, role: Role::LoanOfficer, granted: true };
+        bank.run(&officer, Operation::Role(hired), vec![]).done();
+        bank.open(&clerk, code, &terms(&ada)).done();
+        let loose = [
+            ("four_eyes_above", Terms { four_eyes_above: money("90000.00"), ..terms(&ada) }),
+            ("late_fee", Terms { late_fee: money("0.00"), ..terms(&ada) }),
+            ("calendar", Terms { calendar: Some(bank.calendar), ..terms(&ada) }),
+        ];
+        for (name, terms) in loose {
+            let refused = bank.open(&clerk, code, &terms).refusal();
+            let named = matches!(&refused, Refusal::NotYourTerm { term, .. } if term == name);
+            assert!(named, "{name}: {refused}");
+            bank.open_together(&clerk, &[&officer], code, &terms).done();
+        }
     });
 }
 

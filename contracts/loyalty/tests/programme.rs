@@ -3,10 +3,11 @@
 use loyalty::{EXPIRY_MAX, Lot, TWIN, Terms};
 use proptest::prelude::*;
 use std::sync::OnceLock;
-use tenor_testing::abi::codec::encode;
+use tenor_testing::abi::codec::{decode, encode};
 use tenor_testing::abi::date::Date;
 use tenor_testing::abi::id::{AgreementId, AssetId, CodeHash, Hash};
 use tenor_testing::abi::money::{Currency, Decimal, Money};
+use tenor_testing::abi::refusal::Refusal;
 use tenor_testing::runtime::state::record::AgreementRecord;
 use tenor_testing::wire::op::AssetKind;
 use tenor_testing::wire::receipt::Fate;
@@ -75,7 +76,11 @@ fn check_with(change: impl Fn(Terms) -> Terms, scenario: impl Fn(Programme<'_>))
     prepared(|bank, code, asset| {
         let (shop, sponsor) = (bank.customer("shop", "0.00"), bank.customer("sponsor", "100.00"));
         let (ada, bob) = (bank.customer("ada", "0.00"), bank.customer("bob", "0.00"));
-        let id = bank.opened(&sponsor, code, &change(terms(&shop, &sponsor, asset)));
+        // The worth of a point is the product's to set: sponsor and product manager sign it together.
+        let officer = bank.officer.clone();
+        let agreed = change(terms(&shop, &sponsor, asset));
+        let opened = bank.open_together(&sponsor, &[&officer], code, &agreed).done();
+        let id = decode(&opened.data, 64).unwrap_or_else(|error| panic!("{error}"));
         let mut programme = Programme { bank, id, asset, shop, sponsor, ada, bob, purchases: 0 };
         for member in [programme.ada.clone(), programme.bob.clone()] {
             programme.call(&member, "join", &[]).done();
@@ -454,7 +459,7 @@ fn terms_that_make_no_sense_are_refused() {
     prepared(|bank, code, points| {
         let (shop, sponsor) = (bank.customer("shop", "0.00"), bank.customer("sponsor", "100.00"));
         let base = terms(&shop, &sponsor, points);
-        let francs = Currency::of("CHF", 2);
+        let (francs, eur) = (Currency::of("CHF", 2), bank.eur);
         let wrong = [
             (Terms { points_per_unit: 0, ..base.clone() }, TERM_NOT_POSITIVE),
             (Terms { redeem_min: 0, ..base.clone() }, TERM_NOT_POSITIVE),
@@ -463,13 +468,26 @@ fn terms_that_make_no_sense_are_refused() {
             (Terms { point_value: Money::new(1, francs), ..base.clone() }, WRONG_CURRENCY),
             (Terms { merchant: sponsor.account, ..base.clone() }, SAME_ACCOUNT),
         ];
+        let officer = bank.officer.clone();
+        let mut open = |terms: &Terms| bank.open_together(&sponsor, &[&officer], code, terms);
         for (terms, refusal) in wrong {
-            assert_eq!(bank.open(&sponsor, code, &terms).contract_refusal(), refusal);
+            assert_eq!(open(&terms).contract_refusal(), refusal);
         }
         let other = Terms { points_unit: Currency::of("MILES", 0), ..base.clone() };
-        assert_eq!(bank.open(&sponsor, code, &other).refusal().name(), "WrongCurrency");
-        let euros = Terms { points: bank.eur, ..base.clone() };
-        assert_eq!(bank.open(&sponsor, code, &euros).refusal().name(), "ExposureExceeded");
+        assert_eq!(open(&other).refusal().name(), "WrongCurrency");
+        let euros = Terms { points: eur, ..base.clone() };
+        assert_eq!(open(&euros).refusal().name(), "ExposureExceeded");
+        let alone = bank.open(&sponsor, code, &base).refusal();
+        assert!(
+            matches!(alone, Refusal::NotYourTerm { ref term, .. } if term == "points_per_unit"),
+            "{alone}"
+        );
+        let at_defaults = Terms { points_per_unit: 1, lot_days: 365, redeem_min: 1, ..base.clone() };
+        let alone = bank.open(&sponsor, code, &at_defaults).refusal();
+        assert!(
+            matches!(alone, Refusal::NotYourTerm { ref term, .. } if term == "point_value"),
+            "no default: {alone}"
+        );
         assert_eq!(bank.open(&shop, code, &base).refusal().name(), "NotAuthorised");
     });
 }

@@ -48,8 +48,8 @@ pub struct Terms {
     /// How a day that is no business day is moved.
     #[product(default = "following")]
     pub convention: BusinessDayConvention,
-    /// Which days are business days.
-    #[product]
+    /// Which days are business days; every day where no calendar is named.
+    #[customer]
     pub calendar: Option<CalendarId>,
     /// How often a payment is tried again on the following business days.
     #[product(default = 3)]

@@ -4,6 +4,8 @@ use recurring::{Collection, Rhythm, TWIN, Terms};
 use tenor_testing::abi::calendar::BusinessDayConvention;
 use tenor_testing::abi::date::{Date, DayOfMonth};
 use tenor_testing::abi::id::CodeHash;
+use tenor_testing::abi::refusal::Refusal;
+use tenor_testing::abi::role::Role;
 use tenor_testing::{Bank, Person, both, money};
 
 fn terms(payer: &Person, payee: &Person, amount: &str) -> Terms {
@@ -17,7 +19,7 @@ fn terms(payer: &Person, payee: &Person, amount: &str) -> Terms {
         day: Some(DayOfMonth::of(31)),
         until: None,
         count: None,
-        convention: BusinessDayConvention::Unadjusted,
+        convention: BusinessDayConvention::Following,
         calendar: None,
         retries_max: 3,
     }
@@ -53,7 +55,6 @@ fn a_holiday_moves_the_payment() {
         let terms = Terms {
             first: Date::of(2026, 4, 1),
             day: Some(DayOfMonth::of(3)),
-            convention: BusinessDayConvention::Following,
             calendar: Some(bank.calendar),
             ..terms(&ada, &landlord, "100.00")
         };
@@ -134,6 +135,26 @@ fn only_the_payer_acts_and_only_in_the_right_state() {
             bank.open(&landlord, code, &terms(&ada, &landlord, "1.00")).refusal().name(),
             "NotAuthorised"
         );
+    });
+}
+
+#[test]
+fn the_products_terms_are_the_banks_to_set() {
+    check(|bank, code| {
+        let (ada, landlord) = (bank.customer("ada", "1000.00"), bank.customer("landlord", "0.00"));
+        let (officer, manager) = (bank.officer.clone(), bank.manager.clone());
+        let tenacious = Terms { retries_max: 200, ..terms(&ada, &landlord, "10.00") };
+        let role = Role::ProductManager;
+        let refusal = Refusal::NotYourTerm { term: "retries_max".into(), role, bank: bank.bank.party };
+        assert_eq!(bank.open(&ada, code, &tenacious).refusal(), refusal);
+        // A credit manager is staff, but not who answers for the product.
+        assert_eq!(bank.open_together(&ada, &[&manager], code, &tenacious).refusal(), refusal);
+        assert_eq!(bank.open_together(&ada, &[&landlord], code, &tenacious).refusal(), refusal);
+        bank.open_together(&ada, &[&officer], code, &tenacious).done();
+        let itself = bank.bank.clone();
+        bank.open_together(&ada, &[&manager, &itself], code, &tenacious).done();
+        // The bank alone opens nothing in the payer's name.
+        assert_eq!(bank.open(&officer, code, &tenacious).refusal().name(), "NotAuthorised");
     });
 }
 

@@ -3,6 +3,7 @@
 use super::contract::Contract;
 use super::run::{Run, Trouble};
 use super::session::Frame;
+use super::setter;
 use crate::fault::Stop;
 use crate::ledger::open_account;
 use crate::schedule;
@@ -68,6 +69,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     let def =
         number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
     authorise(state, run, contract.bank, &terms, &def)?;
+    setter::check(state, run, &contract, &terms)?;
     let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
     four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
     let actor = run.actor.ok_or(Refusal::NotAuthorised)?;

@@ -9,6 +9,7 @@ pub mod door;
 mod run;
 mod native;
 mod publish;
+mod setter;
 mod agreement;
 mod propose;
 mod session;
@@ -17,6 +18,7 @@ mod view;
 
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
+pub use publish::admit;
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};

@@ -1,6 +1,7 @@
 //! Publishing a contract: the module is admitted, its spec checked, its exposure limited.
 
 use super::run::{Run, Trouble};
+use crate::params::Limits;
 use crate::state::Overlay;
 use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
 use crate::vm;
@@ -19,6 +20,23 @@ pub fn code_hash(bank: &PartyId, wasm: &[u8]) -> CodeHash {
     CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
 }
 
+/// The spec of a module that may be published: admitted, in agreement with itself and with its exports.
+///
+/// # Errors
+/// [`Refusal::NotAdmitted`]: the first rule that is broken.
+pub fn admit(wasm: &[u8], limits: &Limits) -> Result<Spec, Refusal> {
+    let admitted = vm::admit(wasm)
+        .map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
+    let rule = |error: &dyn std::fmt::Display| Refusal::NotAdmitted { rule: error.to_string(), offset: 0 };
+    let spec = Spec::from_section(&admitted.spec).map_err(|error| rule(&error))?;
+    spec.validate(&admitted.exports).map_err(|error| rule(&error))?;
+    let (schedules, most) = (spec.schedules.len(), limits.schedules_max);
+    if schedules > usize::from(most) {
+        return Err(rule(&format!("{schedules} schedules, at most {most} allowed")));
+    }
+    Ok(spec)
+}
+
 /// Publishes a contract. By product managers of the bank.
 pub(super) fn publish(
     state: &mut Overlay<'_>,
@@ -27,19 +45,7 @@ pub(super) fn publish(
 ) -> Result<Vec<u8>, Trouble> {
     run.staff(state, &op.bank, Role::ProductManager)?;
     let code = code_hash(&op.bank, &op.wasm);
-    let admitted = vm::admit(&op.wasm)
-        .map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
-    let rule = |error: &dyn std::fmt::Display| Refusal::NotAdmitted { rule: error.to_string(), offset: 0 };
-    let spec = Spec::from_section(&admitted.spec).map_err(|error| rule(&error))?;
-    spec.validate(&admitted.exports).map_err(|error| rule(&error))?;
-    if spec.schedules.len() > usize::from(run.block.parameters.limits.schedules_max) {
-        let text = format!(
-            "{} schedules, at most {} allowed",
-            spec.schedules.len(),
-            run.block.parameters.limits.schedules_max
-        );
-        return Err(rule(&text).into());
-    }
+    let spec = admit(&op.wasm, &run.block.parameters.limits)?;
     let name = key::name(&op.bank, &spec.name, &spec.version);
     if state.get::<ContractRecord>(&code.0)?.is_some() || state.get::<NameRow>(&name)?.is_some() {
         return Err(Refusal::Exists { what: Hash(code.0) }.into());

@@ -122,6 +122,9 @@ refusals! {
     CalendarShort { rule: String } = "DT01" "{rule}";
     /// Occurrences of the agreement must run first and do not fit.
     BehindSchedule { agreement: AgreementId } = "TM01" "{agreement} has occurrences that must run first";
+    /// A term of the product has another value than its default, and nobody who may set it signed.
+    NotYourTerm { term: String, role: Role, bank: PartyId } = "AG01"
+        "the term `{term}` is the product's: leave it out, or have {bank} or a {role} there sign as well";
 }
 
 impl Refusal {
@@ -194,7 +197,8 @@ mod tests {
     fn codes_are_places() {
         assert_eq!(Refusal::Stale { terms_given: 0, terms_now: 1, code_now: CodeHash([0; 32]) }.code(), 1);
         assert_eq!(Refusal::NotAuthorised.code(), 2);
-        let last = Refusal::BehindSchedule { agreement: AgreementId([0; 32]) };
+        let last =
+            Refusal::NotYourTerm { term: String::new(), role: Role::ProductManager, bank: PartyId([0; 32]) };
         assert_eq!(last.code() as usize, Refusal::NAMES.len());
         assert!(Refusal::NAMES.len() < 128, "one byte of discriminant");
     }

@@ -1,9 +1,10 @@
 //! Whether a spec holds together: what the host relies on before it lets a contract in.
 
 use crate::spec::{
-    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Spec, SpecError, StateKind,
+    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Setter, Spec, SpecError, StateKind,
     TYPES_OWN, TypeDef, TypeNumber,
 };
+use crate::text;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -105,6 +106,22 @@ impl Spec {
     }
 
     fn check_terms(&self) -> Checked {
+        for term in &self.terms {
+            if let Some(default) = &term.default {
+                text::parse(self, term.ty, default).map_err(|error| {
+                    broken(format!("default of term `{}`", term.name), format!("{error}"))
+                })?;
+            }
+        }
+        // What staff open without the customer binds the customer only once the customer has signed it.
+        let customers = self.terms.iter().find(|term| term.setter == Setter::Customer);
+        let by_staff =
+            self.opening().is_some_and(|call| call.by.iter().any(|by| matches!(by, Authority::Role(_))));
+        let signs = self.calls.iter().any(|call| call.kind == CallKind::Sign);
+        if let Some(term) = customers.filter(|_| by_staff && !signs) {
+            let rule = "is the customer's to set, but staff may open and no call lets the customer sign";
+            return Err(broken(format!("term `{}`", term.name), rule));
+        }
         for term in &self.terms {
             let Some(debit) = &term.debit else { continue };
             ensure(

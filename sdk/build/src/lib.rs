@@ -1,4 +1,4 @@
-//! Builds a contract crate to wasm, from a build script or from a test.
+//! Builds a contract crate to wasm, from a build script, a test or the command.
 //!
 //! The inner cargo has a target folder and flags of its own: it never waits for the lock of the outer build,
 //! and nothing of the outer build's flags leaks into a contract.
@@ -12,13 +12,28 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// What changes a contract's bytes besides its source: kept here, so that everybody builds the same.
 const RUSTFLAGS: &str = "-Clink-arg=-zstack-size=16384 -Clink-arg=--strip-all -Ctarget-cpu=mvp -Ctarget-feature=+bulk-memory,+sign-ext,+mutable-globals";
 
-/// Builds the contract crate in a folder and returns its wasm.
+/// Builds the contract crate in a folder and returns its wasm, as [`module`] does.
+///
+/// # Errors
+/// As [`module`].
+pub fn wasm(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
+    let path = module(crate_folder, target)?;
+    std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Where the builds of a contract crate keep their files: one folder for all contracts of a workspace.
+pub fn target_folder(crate_folder: &Path) -> PathBuf {
+    let workspace = crate_folder.ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    workspace.unwrap_or(crate_folder).join("target/contracts")
+}
+
+/// Builds the contract crate in a folder and returns where its module lies.
 ///
 /// `target` is the folder for the build's own files; it may be shared by several contracts.
 ///
 /// # Errors
 /// What cargo or rustup said, and the one command that helps.
-pub fn wasm(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
+pub fn module(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
     add_target()?;
     let output = cargo()
         .arg("build")
@@ -37,7 +52,14 @@ pub fn wasm(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
         ));
     }
     let path = artefact(crate_folder, target)?;
-    std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    if !path.exists() {
+        let manifest = crate_folder.join("Cargo.toml");
+        return Err(format!(
+            "{} makes no module: `[lib]` needs crate-type = [\"cdylib\", \"rlib\"]",
+            manifest.display()
+        ));
+    }
+    Ok(path)
 }
 
 fn cargo() -> Command {

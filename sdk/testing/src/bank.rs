@@ -47,6 +47,13 @@ pub struct Person {
     key: Arc<SecretKey>,
 }
 
+impl Person {
+    /// A body signed by this person alone, as it stands.
+    pub fn sign(&self, body: Body) -> Transaction {
+        body.sign(&[&self.key])
+    }
+}
+
 /// What became of a step.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -311,6 +318,19 @@ impl Bank {
         self.run(by, Operation::Open(op), vec![])
     }
 
+    /// As [`Bank::open`], signed by others as well.
+    pub fn open_together(
+        &mut self,
+        by: &Person,
+        with: &[&Person],
+        code: CodeHash,
+        terms: &impl serde::Serialize,
+    ) -> Outcome {
+        let op = OpenOp { code, terms: codec::encode(terms), arguments: vec![0] };
+        let tx = self.signed_together(by, with, Operation::Open(op), vec![]);
+        self.submit(tx)
+    }
+
     /// Opens an agreement that is not refused.
     #[track_caller]
     pub fn opened(&mut self, by: &Person, code: CodeHash, terms: &impl serde::Serialize) -> AgreementId {
@@ -380,6 +400,20 @@ impl Bank {
 
     /// An operation signed by a person, with a fresh key.
     pub fn signed(&mut self, by: &Person, operation: Operation, spend_max: Vec<Spend>) -> Transaction {
+        self.signed_together(by, &[], operation, spend_max)
+    }
+
+    /// As [`Bank::signed`], by others as well: the first acts.
+    pub fn signed_together(
+        &mut self,
+        by: &Person,
+        with: &[&Person],
+        operation: Operation,
+        spend_max: Vec<Spend>,
+    ) -> Transaction {
+        let mut others = with.to_vec();
+        others.sort_by_key(|person| person.party);
+        let signers: Vec<&Person> = [by].into_iter().chain(others).collect();
         self.keys += 1;
         let mut choice = [0; 12];
         choice[4..].copy_from_slice(&self.keys.to_be_bytes());
@@ -387,7 +421,7 @@ impl Bank {
         let body = Body {
             version: BODY_VERSION,
             chain: self.chain.id(),
-            authorisers: vec![Authoriser { party: by.party, key: 0 }],
+            authorisers: signers.iter().map(|person| Authoriser { party: person.party, key: 0 }).collect(),
             key: IdempotencyKey::new((now.0 / DAY_MS) as u32, choice),
             valid_from: now,
             valid_until: Timestamp(now.0 + DAY_MS),
@@ -395,7 +429,7 @@ impl Bank {
             spend_max,
             operation,
         };
-        body.sign(&[&by.key])
+        body.sign(&signers.iter().map(|person| person.key.as_ref()).collect::<Vec<_>>())
     }
 
     /// Runs a transaction in a block of its own, a millisecond after the last one.

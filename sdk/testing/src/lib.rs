@@ -31,8 +31,7 @@ use tenor_sdk::native::Contract;
 /// When it does not build, with what the compiler said.
 pub fn wasm(crate_folder: &str) -> Vec<u8> {
     let folder = Path::new(crate_folder);
-    let workspace = folder.ancestors().find(|folder| folder.join("Cargo.lock").exists()).unwrap_or(folder);
-    tenor_build::wasm(folder, &workspace.join("target/contracts")).unwrap_or_else(|error| panic!("{error}"))
+    tenor_build::wasm(folder, &tenor_build::target_folder(folder)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The wasm engine.

@@ -1,8 +1,9 @@
 //! A receipt: what became of an item, why, what it booked and what it reported.
 
-use crate::command::{explain, receipt_json};
+use crate::command::receipt_json;
 use crate::desk::Desk;
 use crate::output::Output;
+use crate::refusal::explain;
 use crate::render;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -21,7 +22,11 @@ pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<
         format!("block {height} has {} items, counted from 0; there is no {index}", block.items.len())
     })?;
     let spec = render::spec_of(chain, item)?;
-    let why = if full.receipt.code == 0 { String::from("done") } else { explain(full, spec.as_ref()) };
+    let why = if full.receipt.code == 0 {
+        String::from("done")
+    } else {
+        explain(desk.folder(), full, spec.as_ref())
+    };
     let (postings, entries) = render::postings(chain, &full.entries)?;
     let events = full.events.iter().map(|event| render::event(chain, event)).collect::<Result<Vec<_>>>()?;
     let mut document = receipt_json(full);

@@ -1,0 +1,92 @@
+//! Refusals as a bank's people read them: accounts by their names, amounts with their decimals, states by name.
+
+use crate::folder::Folder;
+use crate::words;
+use tenor_abi::id::{AccountId, AssetId};
+use tenor_abi::money::Decimal;
+use tenor_abi::refusal::{Failure, Refusal};
+use tenor_abi::spec::{CODE_OWN, Spec};
+use tenor_abi::value;
+use tenor_runtime::chain::Chain;
+use tenor_runtime::state::record::{AccountRecord, AssetRecord};
+use tenor_wire::receipt::{Fate, FullReceipt};
+
+/// Why a receipt says no.
+pub fn explain(folder: &Folder, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
+    let code = receipt.receipt.code;
+    if receipt.receipt.fate == Fate::Failed {
+        return format!("failed: {}", Failure::of(code).map_or("unknown", Failure::name));
+    }
+    let text = match (code < CODE_OWN, Refusal::from_data(&receipt.data)) {
+        (false, _) => by_contract(receipt, spec),
+        (true, None) => format!("refused with code {code}"),
+        (true, Some(refusal)) => {
+            let text = by_host(&folder.chain, spec, &refusal);
+            format!("refused: {text} ({}, ISO 20022 {})", refusal.name(), refusal.iso20022())
+        }
+    };
+    folder.names.named(text)
+}
+
+fn by_contract(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
+    let code = receipt.receipt.code;
+    let own = spec.and_then(|spec| Some((spec, spec.errors.get(usize::from(code - CODE_OWN))?)));
+    let Some((spec, error)) = own else { return format!("refused by the contract with code {code:#06x}") };
+    let values =
+        value::decode_fields(spec, value::fields_of(&error.fields), &receipt.data).unwrap_or_default();
+    let shown = error
+        .fields
+        .iter()
+        .zip(&values)
+        .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
+    format!("refused: {} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "))
+        .trim_end()
+        .to_string()
+}
+
+/// A refusal of the host; what it says in numbers is said in the words of chain and contract where they are known.
+fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
+    let said = match refusal {
+        Refusal::WrongState { state, possible } => spec.map(|spec| {
+            let all = (0..spec.states.len() as u16).filter(|state| !spec.is_terminal(*state));
+            let states: Vec<u16> = if possible.is_empty() { all.collect() } else { possible.clone() };
+            let names: Vec<&str> = states.iter().map(|state| spec.state_name(*state)).collect();
+            format!("not possible in state {}; possible in {}", spec.state_name(*state), names.join(", "))
+        }),
+        Refusal::InsufficientFunds { account, available, needed } => held(chain, account).map(|amount| {
+            format!("{account} has {} available, {} needed", amount(*available), amount(*needed))
+        }),
+        Refusal::SpendMax { account, bound, asked } => held(chain, account).map(|amount| {
+            let (bound, asked) = (amount(*bound), amount(*asked));
+            format!(
+                "{account}: the signer allowed {bound}, {asked} asked; --spend 'account={asked}' allows it"
+            )
+        }),
+        Refusal::GrantExceeded { account, max, used, asked } => held(chain, account).map(|amount| {
+            let (max, used, asked) = (amount(*max), amount(*used), amount(*asked));
+            format!("the grant on {account} allows {max} per period, {used} used, {asked} asked")
+        }),
+        Refusal::ExposureExceeded { asset, limit, would_be } => issued(chain, asset).map(|amount| {
+            let (limit, would_be) = (amount(*limit), amount(*would_be));
+            format!("the product's exposure would be {would_be}, the bank allowed {limit}")
+        }),
+        _ => None,
+    };
+    said.unwrap_or_else(|| refusal.to_string())
+}
+
+/// How amounts on an account are written.
+fn held(chain: &Chain, account: &AccountId) -> Option<impl Fn(u128) -> String> {
+    let currency = chain.record::<AccountRecord>(&account.0).ok()??.currency;
+    Some(move |minor: u128| format!("{} {}", decimal(minor, currency.scale), currency.code))
+}
+
+/// How amounts of an asset are written.
+fn issued(chain: &Chain, asset: &AssetId) -> Option<impl Fn(u128) -> String> {
+    let asset: AssetRecord = chain.record(&asset.0).ok()??;
+    Some(move |minor: u128| format!("{} {}", decimal(minor, asset.scale), asset.code))
+}
+
+fn decimal(minor: u128, scale: u8) -> String {
+    i128::try_from(minor).map_or_else(|_| minor.to_string(), |minor| Decimal(minor, scale).to_string())
+}
