@@ -18,10 +18,13 @@ const PAGE_BYTES_MAX: usize = 4096;
 /// A page with fewer joins the next one when both fit.
 const PAGE_BYTES_LOW: usize = 1024;
 
+/// Key and value.
+type Kept = (Box<[u8]>, Box<[u8]>);
+
 /// Rows of a page, ascending by key.
 #[derive(Clone, Debug, Default)]
 struct Run {
-    rows: Vec<(Box<[u8]>, Box<[u8]>)>,
+    rows: Vec<Kept>,
     stored_bytes: usize,
 }
 
@@ -30,7 +33,7 @@ fn stored_bytes(key: &[u8], value: &[u8]) -> usize {
 }
 
 impl Run {
-    fn of(rows: Vec<(Box<[u8]>, Box<[u8]>)>) -> Run {
+    fn of(rows: Vec<Kept>) -> Run {
         let stored_bytes = rows.iter().map(|(key, value)| stored_bytes(key, value)).sum();
         Run { rows, stored_bytes }
     }
@@ -63,7 +66,7 @@ impl Run {
         let mut place = self.rows.len() - 1;
         if !at_end {
             let mut bytes = 0;
-            let half = |(key, value): &(Box<[u8]>, Box<[u8]>)| {
+            let half = |(key, value): &Kept| {
                 bytes += stored_bytes(key, value);
                 bytes * 2 > self.stored_bytes
             };
@@ -77,7 +80,7 @@ impl Run {
 
 impl Page for Run {
     fn read(bytes: Vec<u8>) -> Option<Run> {
-        let (mut rows, mut rest): (Vec<(Box<[u8]>, Box<[u8]>)>, _) = (vec![], &bytes[..]);
+        let (mut rows, mut rest): (Vec<Kept>, _) = (vec![], &bytes[..]);
         while !rest.is_empty() {
             let mut part = || {
                 let (length, behind) = rest.split_first_chunk::<2>()?;

@@ -1,7 +1,7 @@
 //! Where committed blocks are kept: the block log on disk, or a list in memory.
 
 use crate::fault::Fault;
-use crate::log::{Kind, Log, LogError, Position, Record};
+use crate::log::{Kind, Log, Position, Record};
 use crate::store::WriteSet;
 use tenor_abi::codec;
 use tenor_wire::block::{Block, Certificate};
@@ -53,15 +53,6 @@ pub struct FileJournal {
     waiting: Option<Certificate>,
 }
 
-fn fault(error: LogError) -> Fault {
-    match error {
-        LogError::Damaged { .. } | LogError::Foreign(_) | LogError::Order { .. } => {
-            Fault::Log(error.to_string())
-        }
-        _ => Fault::Storage(error.to_string()),
-    }
-}
-
 fn decoded<T: serde::Serialize + serde::de::DeserializeOwned>(
     bytes: &[u8],
     what: &str,
@@ -90,7 +81,8 @@ impl Journal for FileJournal {
         }
         records.push(Record { kind: Kind::Block, height, payload: &block });
         records.push(Record { kind: Kind::Writes, height, payload: writes.bytes() });
-        self.log.append(&records).and_then(|()| self.log.sync()).map_err(fault)
+        self.log.append(&records)?;
+        Ok(self.log.sync()?)
     }
 
     fn certify(&mut self, certificate: Certificate) -> Result<(), Fault> {
@@ -99,12 +91,12 @@ impl Journal for FileJournal {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
-        let bytes = self.log.read(Kind::Block, height).map_err(fault)?;
+        let bytes = self.log.read(Kind::Block, height)?;
         bytes.map(|bytes| decoded(&bytes, "block", height)).transpose()
     }
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
-        let bytes = self.log.read(Kind::Writes, height).map_err(fault)?;
+        let bytes = self.log.read(Kind::Writes, height)?;
         let read = |bytes: Vec<u8>| {
             WriteSet::from_bytes(&bytes)
                 .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
@@ -116,7 +108,7 @@ impl Journal for FileJournal {
         if let Some(waiting) = self.waiting.as_ref().filter(|certificate| certificate.height == height) {
             return Ok(Some(waiting.clone()));
         }
-        let bytes = self.log.read(Kind::Certificate, height).map_err(fault)?;
+        let bytes = self.log.read(Kind::Certificate, height)?;
         bytes.map(|bytes| decoded(&bytes, "certificate", height)).transpose()
     }
 
@@ -125,7 +117,7 @@ impl Journal for FileJournal {
     }
 
     fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault> {
-        self.log.position_behind(height).map_err(fault)
+        Ok(self.log.position_behind(height)?)
     }
 }
 

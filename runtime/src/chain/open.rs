@@ -4,7 +4,7 @@ use super::journal::{FileJournal, Journal, MemoryJournal};
 use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, LogError, TornTail};
+use crate::log::{Log, TornTail};
 use crate::state::{CACHE_BYTES, Committed, Overlay, Resume};
 use crate::store::{Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
@@ -74,8 +74,7 @@ impl Chain {
     /// # Errors
     /// [`OpenError`].
     pub fn create(folder: &Path, genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
-        let log =
-            Log::create(&folder.join(LOG_FOLDER), genesis.chain_id()).map_err(|error| storage(&error))?;
+        let log = Log::create(&folder.join(LOG_FOLDER), genesis.chain_id()).map_err(Fault::from)?;
         let disk = Disk::open(&folder.join(STATE_FOLDER)).map_err(Fault::from)?;
         let base = Committed::begin(Arc::new(disk), CACHE_BYTES);
         let mut chain = Chain::begin(genesis, guest, base, Box::new(FileJournal::new(log)))?;
@@ -186,7 +185,7 @@ impl Stored {
         };
         let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
         if let (Ok(disk), Some(mark)) = (disk, &mark) {
-            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log).map_err(log_fault)?;
+            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log)?;
             let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, cache_bytes);
             if let Ok(stored) = resumed {
                 return Ok(stored);
@@ -195,7 +194,7 @@ impl Stored {
         // Whatever is wrong with the disk, the log can make the state again. What the store has seen was synced
         // in the log before: a log that ends below it has lost blocks.
         let keep = mark.map(|mark| mark.height);
-        let (log, torn) = Log::open(&log_folder, chain, keep).map_err(log_fault)?;
+        let (log, torn) = Log::open(&log_folder, chain, keep)?;
         if state_folder.exists() {
             std::fs::remove_dir_all(&state_folder).map_err(|error| storage(&error))?;
         }
@@ -205,10 +204,6 @@ impl Stored {
         stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
         Ok(stored)
     }
-}
-
-fn log_fault(error: LogError) -> Fault {
-    Fault::Log(error.to_string())
 }
 
 fn from_mark(

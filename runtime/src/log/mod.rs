@@ -9,6 +9,7 @@ mod segment;
 
 pub use record::{Kind, Record};
 
+use crate::fault::Fault;
 use record::{Checksum, PAYLOAD_MAX, decode, encode};
 use segment::{From, Scanned, Segment, Span};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,17 @@ pub enum LogError {
     /// An earlier write failed; what came of it is unknown until the folder is opened again.
     #[error("an earlier write to the log failed; restart to go on")]
     Poisoned,
+}
+
+impl std::convert::From<LogError> for Fault {
+    fn from(error: LogError) -> Fault {
+        match error {
+            LogError::Damaged { .. } | LogError::Foreign(_) | LogError::Order { .. } => {
+                Fault::Log(error.to_string())
+            }
+            _ => Fault::Storage(error.to_string()),
+        }
+    }
 }
 
 /// A place behind a block's records. What is synced up to it need not be read again at the next opening.
@@ -162,9 +174,9 @@ pub struct Log {
 fn io(place: impl Into<String>) -> impl FnOnce(std::io::Error) -> LogError {
     let place = place.into();
     move |error| match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            LogError::Full(format!("{place}: {error}"))
-        }
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => LogError::Full(format!("{place}: {error}")),
         _ => LogError::Io { place, error },
     }
 }

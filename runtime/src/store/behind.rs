@@ -59,7 +59,7 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_all(&self, disk: &Disk, from: Receiver<Checkpoint>) {
+    fn take_all(&self, disk: &Disk, from: Receiver<Box<Checkpoint>>) {
         for checkpoint in from {
             let sequence = checkpoint.sequence;
             let written = checkpoint.write(disk);
@@ -78,7 +78,7 @@ impl Shared {
 
 /// The writing thread; it ends when this is dropped, after what it was given.
 pub struct Behind {
-    to: Option<SyncSender<Checkpoint>>,
+    to: Option<SyncSender<Box<Checkpoint>>>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
     sent: u32,
@@ -121,7 +121,7 @@ impl Behind {
     /// As [`Behind::is_idle`].
     pub fn send(&mut self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         let sequence = checkpoint.sequence;
-        match self.to.as_ref().map(|to| to.send(checkpoint)) {
+        match self.to.as_ref().map(|to| to.send(Box::new(checkpoint))) {
             Some(Ok(())) => {
                 self.sent = sequence;
                 Ok(())

@@ -13,7 +13,14 @@ const FILE: &str = "lock";
 /// A lock on a data folder; given back when dropped or when the process ends.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing the file would not do while a child that was just forked still has it open.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl FolderLock {
@@ -38,7 +45,7 @@ impl FolderLock {
         }
         file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(io)?;
         write!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { file })
     }
 }
 
