@@ -243,6 +243,11 @@ impl Index {
         Ok(IndexTop { directory, pages: self.pages.known() })
     }
 
+    /// Reads every page against its hash.
+    pub fn check_pages(&mut self) -> Vec<Fault> {
+        self.pages.check()
+    }
+
     /// How much memory it takes.
     pub fn memory(&self) -> PagesMemory {
         let mut memory = self.pages.memory();

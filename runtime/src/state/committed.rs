@@ -227,6 +227,35 @@ impl Committed {
         parts.trie.prove(owner_of(full_key), full_key, record.as_deref())
     }
 
+    /// Rows from a key on and before another, in key order, until they take so many bytes; at least one where
+    /// there is one. What was read before them may leave memory.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    pub fn scan(&self, from: &[u8], end: &[u8], bytes_max: usize) -> Result<Vec<Row>, Fault> {
+        let mut parts = self.parts();
+        parts.index.begin_batch();
+        parts.trie.load(std::iter::empty())?;
+        let (mut rows, mut bytes, mut from) = (vec![], 0, from.to_vec());
+        while bytes < bytes_max
+            && let Some((key, value)) = parts.next(&from, end)?
+        {
+            bytes += key.len() + value.len();
+            from.clone_from(&key);
+            from.push(0);
+            rows.push((key, value));
+        }
+        Ok(rows)
+    }
+
+    /// Reads every page against its hash and says which are not what it says.
+    pub fn check_pages(&self) -> Vec<Fault> {
+        let mut parts = self.parts();
+        let mut found = parts.trie.check_pages();
+        found.extend(parts.index.check_pages());
+        found
+    }
+
     /// What it takes in memory.
     pub fn memory(&self) -> StateMemory {
         let parts = self.parts();

@@ -201,6 +201,22 @@ impl<P: Page> Pages<P> {
         missing.chunks(GROUP).try_for_each(|group| self.read(group))
     }
 
+    /// Reads every page that is not in memory against its hash, and says what is wrong with those that are not
+    /// what it says.
+    pub fn check(&mut self) -> Vec<Fault> {
+        let mut is_free = vec![false; self.metas.len()];
+        self.free.iter().for_each(|number| is_free[*number as usize] = true);
+        let used = (0..self.metas.len() as PageNumber).filter(|number| !is_free[*number as usize]);
+        let mut found = vec![];
+        for number in used.collect::<Vec<_>>() {
+            if (number as usize).is_multiple_of(GROUP) {
+                self.begin_batch();
+            }
+            found.extend(self.load(&[number]).err());
+        }
+        found
+    }
+
     /// Makes the hashes of changed pages anew.
     ///
     /// # Errors

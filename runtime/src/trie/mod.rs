@@ -277,6 +277,11 @@ impl Trie {
         }
     }
 
+    /// Reads every bucket against its hash.
+    pub fn check_pages(&mut self) -> Vec<Fault> {
+        self.buckets.check()
+    }
+
     /// How much memory it takes.
     pub fn memory(&self) -> PagesMemory {
         let mut memory = self.buckets.memory();
