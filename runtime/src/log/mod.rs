@@ -51,6 +51,14 @@ pub enum LogError {
         /// What is wrong.
         what: &'static str,
     },
+    /// No segment holds these blocks.
+    #[error("the segment {segment}, which begins at block {from}, is missing")]
+    Missing {
+        /// File name of a segment that would hold the first one.
+        segment: String,
+        /// The first block that is missing.
+        from: u64,
+    },
     /// The folder holds another chain, a newer form, or no log.
     #[error("{0}")]
     Foreign(String),
@@ -76,9 +84,10 @@ pub enum LogError {
 impl std::convert::From<LogError> for Fault {
     fn from(error: LogError) -> Fault {
         match error {
-            LogError::Damaged { .. } | LogError::Foreign(_) | LogError::Order { .. } => {
-                Fault::Log(error.to_string())
-            }
+            LogError::Damaged { .. }
+            | LogError::Missing { .. }
+            | LogError::Foreign(_)
+            | LogError::Order { .. } => Fault::Log(error.to_string()),
             _ => Fault::Storage(error.to_string()),
         }
     }
@@ -111,6 +120,40 @@ impl Position {
 pub struct TornTail {
     /// Bytes that were cut; none of them was acknowledged.
     pub bytes: u64,
+}
+
+/// Where opening begins to read.
+enum Start<'p> {
+    /// With the first segment.
+    First,
+    /// Behind a position.
+    Behind(&'p Position),
+    /// With the segment that holds the block of a height.
+    At(u64),
+}
+
+/// A segment as a survey saw it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Surveyed {
+    /// File name.
+    pub name: String,
+    /// Height of its first block.
+    pub first: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// What reading every segment through found; nothing was changed.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The segments in order.
+    pub segments: Vec<Surveyed>,
+    /// Height of the newest block that is whole.
+    pub tip: Option<u64>,
+    /// What the next opening cuts off the end.
+    pub torn: TornTail,
+    /// What is wrong, segment by segment.
+    pub damage: Vec<LogError>,
 }
 
 /// Where a record stands.
@@ -223,7 +266,7 @@ impl Log {
     /// # Errors
     /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Foreign`] for another chain.
     pub fn open(folder: &Path, chain: ChainId, keep: Option<u64>) -> Result<(Log, TornTail), LogError> {
-        Log::read_from(folder, chain, None, keep)
+        Log::read_from(folder, chain, &Start::First, keep)
     }
 
     /// Opens the log of a folder and reads only what lies behind a position.
@@ -231,22 +274,87 @@ impl Log {
     /// # Errors
     /// As [`Log::open`]; also [`LogError::Damaged`] when the log is not what it was when the position was taken.
     pub fn open_at(folder: &Path, chain: ChainId, position: &Position) -> Result<(Log, TornTail), LogError> {
-        Log::read_from(folder, chain, Some(position), Some(position.height))
+        Log::read_from(folder, chain, &Start::Behind(position), Some(position.height))
+    }
+
+    /// Opens the log of a folder and reads it from the segment on that holds the block of a height; what lies
+    /// before may be missing. `keep` as in [`Log::open`].
+    ///
+    /// # Errors
+    /// As [`Log::open`]; [`LogError::Missing`] when the log begins behind that block.
+    pub fn open_from(
+        folder: &Path,
+        chain: ChainId,
+        height: u64,
+        keep: Option<u64>,
+    ) -> Result<(Log, TornTail), LogError> {
+        Log::read_from(folder, chain, &Start::At(height), keep)
+    }
+
+    /// Reads every segment of a folder through and changes nothing; `progress` is told how many of them.
+    ///
+    /// # Errors
+    /// [`LogError::Io`], and [`LogError::Foreign`] when there is none; damage is in the result.
+    pub fn survey(
+        folder: &Path,
+        chain: ChainId,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Survey, LogError> {
+        let paths = segment::list(folder)?;
+        let (mut survey, mut previous, mut sealed) = (Survey::default(), None, false);
+        for (number, path) in paths.iter().enumerate() {
+            let (name, first) = (segment::name(path), segment::first_of(path));
+            let bytes = fs::metadata(path).map_err(io(path.display().to_string()))?.len();
+            survey.segments.push(Surveyed { name, first, bytes });
+            if let Err(missing) = follows(sealed, survey.tip, path) {
+                survey.damage.push(missing);
+                (previous, survey.tip) = (None, None);
+            }
+            sealed = false;
+            let is_last = number + 1 == paths.len();
+            let scanned = segment::scan(path, chain, &From::Header(previous.take()), is_last);
+            let noted = scanned.and_then(|scanned| {
+                note(&mut Heights::new(), &mut survey.tip, number, path, &scanned)?;
+                survey.torn.bytes = scanned.length - scanned.whole;
+                (previous, sealed) = (Some(scanned.previous), scanned.is_sealed());
+                Ok(())
+            });
+            match noted {
+                Err(error @ LogError::Io { .. }) => return Err(error),
+                Err(damage) => {
+                    survey.damage.push(damage);
+                    survey.tip =
+                        paths.get(number + 1).and_then(|next| segment::first_of(next).checked_sub(1));
+                }
+                Ok(()) => {}
+            }
+            progress(number as u64 + 1, paths.len() as u64);
+        }
+        if paths.is_empty() {
+            return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
+        }
+        Ok(survey)
     }
 
     fn read_from(
         folder: &Path,
         chain: ChainId,
-        position: Option<&Position>,
+        start: &Start<'_>,
         keep: Option<u64>,
     ) -> Result<(Log, TornTail), LogError> {
+        let position = if let Start::Behind(position) = start { Some(*position) } else { None };
         let segments = segment::list(folder)?;
         let Some(last) = segments.last().cloned() else {
             return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
         };
-        let first = match position {
-            None => 0,
-            Some(position) => {
+        let first = match start {
+            Start::First => 0,
+            Start::At(height) => {
+                let behind = segments.partition_point(|path| segment::first_of(path) <= *height);
+                let missing = LogError::Missing { segment: segment::file_name(*height), from: *height };
+                behind.checked_sub(1).ok_or(missing)?
+            }
+            Start::Behind(position) => {
                 let name = segment::file_name(position.segment);
                 let found = segments.iter().position(|path| segment::name(path) == name);
                 found.ok_or(LogError::Damaged {
@@ -263,8 +371,9 @@ impl Log {
         for (number, path) in segments.iter().enumerate().skip(first) {
             let from = match position.filter(|_| number == first) {
                 Some(position) => From::Behind(position),
-                None => From::Header((number > 0).then_some(end.previous)),
+                None => From::Header((number > first).then_some(end.previous)),
             };
+            follows(end.is_sealed(), tip, path)?;
             end = segment::scan(path, chain, &from, *path == last)?;
             note(&mut heights, &mut tip, number, path, &end)?;
         }
@@ -285,7 +394,7 @@ impl Log {
             segments,
             file,
             length: end.whole,
-            sealed: end.records.last().is_some_and(|record| record.kind == Kind::Seal),
+            sealed: end.is_sealed(),
             previous: end.previous,
             after: end.after,
             tip,
@@ -471,6 +580,16 @@ impl Log {
         self.file = next.file;
         self.sealed = false;
         Ok(())
+    }
+}
+
+/// Whether a segment begins with the block behind the newest one before it, where the segment before is whole.
+fn follows(sealed: bool, tip: Option<u64>, path: &Path) -> Result<(), LogError> {
+    match tip {
+        Some(tip) if sealed && segment::first_of(path) > tip + 1 => {
+            Err(LogError::Missing { segment: segment::file_name(tip + 1), from: tip + 1 })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -45,6 +45,13 @@ pub(super) struct Scanned {
     pub length: u64,
 }
 
+impl Scanned {
+    /// Whether the last record is a seal: nothing more goes into the segment.
+    pub fn is_sealed(&self) -> bool {
+        self.records.last().is_some_and(|record| record.kind == Kind::Seal)
+    }
+}
+
 /// A segment that was just begun.
 pub(super) struct Segment {
     pub path: PathBuf,

@@ -260,7 +260,66 @@ fn damage_in_an_older_segment_names_segment_offset_and_height() {
         fs::write(&segments[number], &bytes).unwrap();
     }
     fs::remove_file(&segments[1]).unwrap();
-    assert!(matches!(Log::open(folder.path(), CHAIN, None), Err(LogError::Damaged { .. })), "one is missing");
+    let error = Log::open(folder.path(), CHAIN, None).unwrap_err();
+    assert!(matches!(error, LogError::Missing { from: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_log_is_opened_from_a_segment_on_whatever_lies_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = write_segments(folder.path());
+    fs::remove_file(&segments[0]).unwrap();
+    for from in [2, 3, 4, 5] {
+        let (log, _) = Log::open_from(folder.path(), CHAIN, from, Some(5)).unwrap();
+        assert_eq!(log.tip(), Some(5));
+        assert_eq!(log.read(Kind::Block, from).unwrap(), Some(vec![from as u8; 20]));
+        assert_eq!(log.read(Kind::Block, 1).unwrap(), None);
+    }
+    let error = Log::open_from(folder.path(), CHAIN, 1, None).unwrap_err();
+    assert!(matches!(error, LogError::Missing { from: 1, .. }), "{error}");
+    let error = Log::open_from(folder.path(), CHAIN, 2, Some(6)).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { height: 5, .. }), "{error}");
+    fs::remove_file(&segments[1]).unwrap();
+    assert_eq!(Log::open_from(folder.path(), CHAIN, 4, None).unwrap().0.tip(), Some(5));
+}
+
+#[test]
+fn a_survey_names_everything_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = write_segments(folder.path());
+    let survey = || Log::survey(folder.path(), CHAIN, |_, _| {}).unwrap();
+    let firsts = || survey().segments.iter().map(|segment| segment.first).collect::<Vec<_>>();
+    assert_eq!((survey().tip, survey().torn.bytes, firsts()), (Some(5), 0, vec![0, 2, 4]));
+    assert!(survey().damage.is_empty());
+    // A torn tail is told and left; damage of two segments is told of both.
+    let whole: Vec<_> = segments.iter().map(|path| fs::read(path).unwrap()).collect();
+    let torn = [&whole[2][..], b"half a record"].concat();
+    fs::write(&segments[2], &torn).unwrap();
+    assert_eq!((survey().tip, survey().torn.bytes), (Some(5), 13));
+    assert_eq!(fs::read(&segments[2]).unwrap(), torn);
+    let flipped = |number: usize, at: usize| {
+        let mut bytes = whole[number].clone();
+        bytes[at] ^= 1;
+        fs::write(&segments[number], bytes).unwrap();
+    };
+    flipped(0, 150);
+    flipped(2, 100);
+    let named: Vec<String> = survey().damage.iter().map(ToString::to_string).collect();
+    assert_eq!(named.len(), 2, "{named:?}");
+    assert!(
+        named[0].contains(&segment::name(&segments[0])) && named[1].contains(&segment::name(&segments[2]))
+    );
+    for (path, bytes) in segments.iter().zip(&whole) {
+        fs::write(path, bytes).unwrap();
+    }
+    fs::remove_file(&segments[1]).unwrap();
+    let damage = survey().damage;
+    assert!(matches!(&damage[..], [LogError::Missing { from: 2, .. }]), "{damage:?}");
+    assert_eq!(survey().tip, Some(5));
+    assert!(matches!(
+        Log::survey(tempfile::tempdir().unwrap().path(), CHAIN, |_, _| {}),
+        Err(LogError::Foreign(_))
+    ));
 }
 
 #[test]
