@@ -16,6 +16,7 @@ pub mod store;
 pub mod trie;
 pub mod index;
 pub mod state;
+pub mod snapshot;
 pub mod ledger;
 pub mod schedule;
 pub mod vm;

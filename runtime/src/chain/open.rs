@@ -5,11 +5,12 @@ use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail};
+use crate::snapshot::Snapshot;
 use crate::state::{CACHE_BYTES, Committed, Overlay, Resume};
 use crate::store::{Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{ChainId, Hash};
 use tenor_abi::refusal::Refusal;
@@ -21,6 +22,8 @@ use tenor_wire::merkle::Mmr;
 pub const LOG_FOLDER: &str = "log";
 /// Name of sled's folder in a data folder.
 pub const STATE_FOLDER: &str = "state";
+/// Name of the folder of snapshots in a data folder; each lies there under its height.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
 
 /// Bytes of writes that opening takes together.
 const REDO_BYTES: usize = 64 * 1024 * 1024;
@@ -52,9 +55,14 @@ pub struct Opened {
     pub torn: TornTail,
     /// Blocks whose writes were redone into the store.
     pub redone: u64,
-    /// Whether the store had to be made again from the log.
+    /// Whether the store had to be made again.
     pub rebuilt: bool,
+    /// Height of the snapshot that it was made again from; none where the log alone gave it.
+    pub snapshot: Option<u64>,
 }
+
+/// Is told how much of how much is done.
+pub type Told<'p> = &'p mut dyn FnMut(u64, u64);
 
 fn storage(error: &dyn std::fmt::Display) -> Fault {
     Fault::Storage(error.to_string())
@@ -173,10 +181,10 @@ pub struct Stored {
 
 impl Stored {
     /// Opens log and state of a folder: from the disk's mark and the log behind it where that gives the header's
-    /// root, else from the whole log. `cache_bytes` bounds the memory that pages take.
+    /// root, else as [`Stored::rebuild`] does. `cache_bytes` bounds the memory that pages take.
     ///
     /// # Errors
-    /// [`Fault`]: what is broken and the log cannot heal.
+    /// [`Fault`]: what is broken and neither the log nor a snapshot can heal.
     pub fn open(folder: &Path, chain: ChainId, cache_bytes: usize) -> Result<Stored, Fault> {
         let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
         let disk = match Disk::open(&state_folder) {
@@ -191,19 +199,118 @@ impl Stored {
                 return Ok(stored);
             }
         }
-        // Whatever is wrong with the disk, the log can make the state again. What the store has seen was synced
-        // in the log before: a log that ends below it has lost blocks.
-        let keep = mark.map(|mark| mark.height);
-        let (log, torn) = Log::open(&log_folder, chain, keep)?;
-        if state_folder.exists() {
-            std::fs::remove_dir_all(&state_folder).map_err(|error| storage(&error))?;
+        // Whatever is wrong with the disk, the state can be made again. What the store has seen was synced in
+        // the log before: a log that ends below it has lost blocks.
+        make_again(folder, chain, cache_bytes, mark.map(|mark| mark.height), &mut |_, _| {})
+    }
+
+    /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
+    /// block 0 or is damaged there, from the newest snapshot in the folder and the log behind it.
+    ///
+    /// # Errors
+    /// As [`Stored::open`].
+    pub fn rebuild(
+        folder: &Path,
+        chain: ChainId,
+        cache_bytes: usize,
+        progress: Told<'_>,
+    ) -> Result<Stored, Fault> {
+        let disk = Disk::open(&folder.join(STATE_FOLDER));
+        let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
+        make_again(folder, chain, cache_bytes, mark.map(|mark| mark.height), progress)
+    }
+
+    /// Makes the state of a folder from a snapshot and the log behind it.
+    ///
+    /// # Errors
+    /// [`Fault`] when the snapshot is damaged or is not of a block of this log.
+    pub fn from_snapshot(
+        folder: &Path,
+        chain: ChainId,
+        snapshot: &Snapshot,
+        cache_bytes: usize,
+        progress: Told<'_>,
+    ) -> Result<Stored, Fault> {
+        let header = snapshot.header();
+        let (log, torn) = Log::open_from(&folder.join(LOG_FOLDER), chain, header.height, None)?;
+        let journal = FileJournal::new(log);
+        if block(&journal, header.height)?.header != *header {
+            let text = format!("the snapshot is of another block {} than the log's", header.height);
+            return Err(Fault::State(text));
         }
-        let base = Committed::begin(Arc::new(Disk::open(&state_folder)?), cache_bytes);
-        let mut stored = redo(base, FileJournal::new(log), None, Mmr::default())?;
+        let mut base = empty(folder, cache_bytes)?;
+        snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
+        let ancestry = snapshot.manifest().ancestry.clone();
+        let mut stored = redo(base, journal, Some(header.clone()), ancestry, progress)?;
         stored.base.flush()?;
-        stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
+        stored.opened = Opened { torn, rebuilt: true, snapshot: Some(header.height), ..stored.opened };
         Ok(stored)
     }
+}
+
+/// An empty state in the place of whatever is there.
+fn empty(folder: &Path, cache_bytes: usize) -> Result<Committed, Fault> {
+    let folder = folder.join(STATE_FOLDER);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|error| storage(&error))?;
+    }
+    Ok(Committed::begin(Arc::new(Disk::open(&folder)?), cache_bytes))
+}
+
+/// `keep` is a height that the log must reach, where one is known.
+fn make_again(
+    folder: &Path,
+    chain: ChainId,
+    cache_bytes: usize,
+    keep: Option<u64>,
+    progress: Told<'_>,
+) -> Result<Stored, Fault> {
+    let mut why = match from_log(folder, chain, cache_bytes, keep, progress) {
+        Err(Fault::Log(why)) => why,
+        made => return made,
+    };
+    for path in snapshots(folder)? {
+        let made = Snapshot::open(&path)
+            .map_err(Fault::from)
+            .and_then(|snapshot| Stored::from_snapshot(folder, chain, &snapshot, cache_bytes, progress));
+        match made {
+            Ok(stored) if keep.is_none_or(|keep| stored.tip.height >= keep) => return Ok(stored),
+            Ok(stored) => why = format!("{why}; it ends at block {}", stored.tip.height),
+            Err(error) => why = format!("{why}; {}: {error}", path.display()),
+        }
+    }
+    Err(Fault::Log(why))
+}
+
+fn from_log(
+    folder: &Path,
+    chain: ChainId,
+    cache_bytes: usize,
+    keep: Option<u64>,
+    progress: Told<'_>,
+) -> Result<Stored, Fault> {
+    let (log, torn) = Log::open(&folder.join(LOG_FOLDER), chain, keep)?;
+    let mut stored =
+        redo(empty(folder, cache_bytes)?, FileJournal::new(log), None, Mmr::default(), progress)?;
+    stored.base.flush()?;
+    stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
+    Ok(stored)
+}
+
+/// The folders of a data folder's snapshots, the newest first.
+fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let folder = folder.join(SNAPSHOT_FOLDER);
+    if !folder.exists() {
+        return Ok(vec![]);
+    }
+    let mut found = vec![];
+    for entry in std::fs::read_dir(&folder).map_err(|error| storage(&error))? {
+        let path = entry.map_err(|error| storage(&error))?.path();
+        let height = path.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
+        found.extend(height.map(|height| (height, path)));
+    }
+    found.sort();
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
 }
 
 fn from_mark(
@@ -218,7 +325,7 @@ fn from_mark(
     if marked.state != mark.root {
         return Err(Fault::State("the state store's mark is of another block than the log's".into()));
     }
-    let mut stored = redo(base, journal, Some(marked), ancestry)?;
+    let mut stored = redo(base, journal, Some(marked), ancestry, &mut |_, _| {})?;
     stored.opened.torn = torn;
     Ok(stored)
 }
@@ -234,6 +341,7 @@ fn redo(
     journal: FileJournal,
     from: Option<Header>,
     mut ancestry: Mmr,
+    progress: Told<'_>,
 ) -> Result<Stored, Fault> {
     let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let first = from.as_ref().map_or(0, |header| header.height + 1);
@@ -267,6 +375,7 @@ fn redo(
                 "the log's writes up to height {height} give another root than its header"
             )));
         }
+        progress(height + 1 - first, tip + 1 - first);
     }
     let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
