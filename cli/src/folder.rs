@@ -20,7 +20,8 @@ use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
 use tenor_wire::op::account_id;
 
-const GENESIS: &str = "genesis";
+/// Name of the genesis document in a data folder.
+pub const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
 
 /// Names that stand for ids at this bank; they belong to its vault and never enter the chain.
@@ -134,24 +135,24 @@ impl Folder {
     /// # Errors
     /// When something is there already, or the disk says no.
     pub fn create(path: &Path, genesis: &Genesis, keys: &[(String, [u8; 32])], names: &Names) -> Result<()> {
-        if path.exists() {
-            bail!("{} exists already; name another folder with --data, or remove it first", path.display());
+        make_whole(path, |making| {
+            write_synced(&making.join(GENESIS), &genesis.to_bytes())?;
+            write_synced(&making.join(NAMES), serde_json::to_string_pretty(names)?.as_bytes())?;
+            Keys::write(making, keys)?;
+            drop(Chain::create(making, genesis.clone(), engine()?)?);
+            Ok(())
+        })
+    }
+
+    /// Locks a folder for this process alone and reads its genesis document; the chain in it is not opened.
+    ///
+    /// # Errors
+    /// When there is no chain in it, or another process has it.
+    pub fn lock(path: &Path) -> Result<(FolderLock, Genesis)> {
+        if !Folder::exists(path) {
+            bail!("{} holds no chain; `tenor init --data {}` makes one", path.display(), path.display());
         }
-        let name = path.file_name().with_context(|| format!("{} names no folder", path.display()))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let making = parent.join(format!(".{}.making", name.to_string_lossy()));
-        if making.exists() {
-            fs::remove_dir_all(&making).with_context(|| format!("clearing {}", making.display()))?;
-        }
-        fs::create_dir_all(&making).with_context(|| format!("making {}", making.display()))?;
-        write_synced(&making.join(GENESIS), &genesis.to_bytes())?;
-        write_synced(&making.join(NAMES), serde_json::to_string_pretty(names)?.as_bytes())?;
-        Keys::write(&making, keys)?;
-        drop(Chain::create(&making, genesis.clone(), engine()?)?);
-        File::open(&making).and_then(|folder| folder.sync_all()).context("syncing the new folder")?;
-        fs::rename(&making, path).with_context(|| format!("naming {}", path.display()))?;
-        File::open(parent).and_then(|folder| folder.sync_all()).context("syncing the folder above")?;
-        Ok(())
+        Ok((FolderLock::take(path)?, Folder::genesis(path)?))
     }
 
     /// Opens a folder for this process alone.
@@ -159,11 +160,7 @@ impl Folder {
     /// # Errors
     /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
     pub fn open(path: &Path) -> Result<Folder> {
-        if !Folder::exists(path) {
-            bail!("{} holds no chain; `tenor init --data {}` makes one", path.display(), path.display());
-        }
-        let lock = FolderLock::take(path)?;
-        let genesis = Folder::genesis(path)?;
+        let (lock, genesis) = Folder::lock(path)?;
         let (chain, opened) = Chain::open(path, genesis, engine()?)?;
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
@@ -198,6 +195,46 @@ impl Folder {
     }
 }
 
+/// Makes a folder whole or not at all: under a temporary name beside it, renamed when `make` is done and has synced
+/// what it made.
+///
+/// # Errors
+/// When something is there already, `make` says no, or the disk does.
+pub fn make_whole<T>(path: &Path, make: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    if path.exists() {
+        bail!("{} exists already; name another folder, or remove it first", path.display());
+    }
+    let name = path.file_name().with_context(|| format!("{} names no folder", path.display()))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let making = parent.join(format!(".{}.making", name.to_string_lossy()));
+    if making.exists() {
+        fs::remove_dir_all(&making).with_context(|| format!("clearing {}", making.display()))?;
+    }
+    fs::create_dir_all(&making).with_context(|| format!("making {}", making.display()))?;
+    let made = match make(&making) {
+        Ok(made) => made,
+        Err(error) => {
+            // What is left over does no harm: the next try clears it.
+            let _ = fs::remove_dir_all(&making);
+            return Err(error);
+        }
+    };
+    sync(&making)?;
+    fs::rename(&making, path).with_context(|| format!("naming {}", path.display()))?;
+    sync(parent)?;
+    Ok(made)
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// When the disk says no.
+pub fn sync(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("syncing {}", folder.display()))
+}
+
 /// Writes a file and syncs it.
 ///
 /// # Errors
@@ -219,8 +256,5 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("new");
     write_synced(&beside, bytes)?;
     fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("syncing {}", folder.display()))
+    sync(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }

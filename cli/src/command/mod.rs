@@ -2,6 +2,7 @@
 
 mod advance;
 mod approve;
+mod backup;
 mod build;
 mod check;
 mod deploy;
@@ -84,6 +85,9 @@ pub enum Command {
     Prove(prove::Prove),
     /// Checks the proof of a receipt, knowing the genesis document only.
     Check(check::Check),
+    /// Backups: made, checked, restored.
+    #[command(subcommand)]
+    Backup(backup::Backup),
     /// Measures.
     Bench(crate::bench::Bench),
 }
@@ -124,6 +128,7 @@ impl Command {
             Command::Verify(command) => command.run(output),
             Command::Prove(command) => command.run(output),
             Command::Check(command) => command.run(output),
+            Command::Backup(command) => command.run(output),
             Command::Bench(command) => command.run(output),
         }
     }

@@ -3,7 +3,9 @@
 use crate::fault::Fault;
 use crate::log::{Kind, Log, Position, Record};
 use crate::store::WriteSet;
+use std::path::Path;
 use tenor_abi::codec;
+use tenor_abi::id::ChainId;
 use tenor_wire::block::{Block, Certificate};
 
 /// Most bytes of an encoded block.
@@ -60,6 +62,15 @@ fn decoded<T: serde::Serialize + serde::de::DeserializeOwned>(
 ) -> Result<T, Fault> {
     codec::decode(bytes, BLOCK_BYTES_MAX)
         .map_err(|error| Fault::Log(format!("{what} of height {height}: {error}")))
+}
+
+/// A block of the log in a folder that nobody has open; nothing is changed.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub fn peek_block(folder: &Path, chain: ChainId, height: u64) -> Result<Option<Block>, Fault> {
+    let bytes = Log::peek(folder, chain, Kind::Block, height)?;
+    bytes.map(|bytes| decoded(&bytes, "block", height)).transpose()
 }
 
 impl FileJournal {

@@ -14,7 +14,7 @@ mod replay;
 
 pub use build::{Built, Invalid};
 pub use genesis::{GENESIS_VERSION, Genesis};
-pub use journal::{FileJournal, Journal, MemoryJournal};
+pub use journal::{FileJournal, Journal, MemoryJournal, peek_block};
 pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, Told};
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};

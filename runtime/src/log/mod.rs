@@ -336,6 +336,22 @@ impl Log {
         Ok(survey)
     }
 
+    /// The payload of a kind at a height, from a folder that nobody has open; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Log::open_from`].
+    pub fn peek(folder: &Path, chain: ChainId, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
+        let segments = segment::list(folder)?;
+        let behind = segments.partition_point(|path| segment::first_of(path) <= height);
+        let Some(number) = behind.checked_sub(1) else { return Ok(None) };
+        let (path, is_last) = (&segments[number], behind == segments.len());
+        let scanned = segment::scan(path, chain, &From::Header(None), is_last)?;
+        let found = scanned.records.iter().find(|record| (record.kind, record.height) == (kind, height));
+        let Some(found) = found else { return Ok(None) };
+        let (_, bytes) = segment::read(path, found.span).map_err(io(path.display().to_string()))?;
+        Ok(Some(record::payload(&bytes).to_vec()))
+    }
+
     fn read_from(
         folder: &Path,
         chain: ChainId,

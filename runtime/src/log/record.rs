@@ -76,6 +76,11 @@ impl Found {
     }
 }
 
+/// The payload in the bytes of a record that was checked.
+pub(super) fn payload(bytes: &[u8]) -> &[u8] {
+    &bytes[HEAD..bytes.len() - TAIL]
+}
+
 /// The record at an offset, if one is there whole and under the right checksum.
 pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
     let found = recompute(bytes, offset, previous)?;

@@ -290,6 +290,11 @@ fn a_survey_names_everything_and_changes_nothing() {
     let survey = || Log::survey(folder.path(), CHAIN, |_, _| {}).unwrap();
     let firsts = || survey().segments.iter().map(|segment| segment.first).collect::<Vec<_>>();
     assert_eq!((survey().tip, survey().torn.bytes, firsts()), (Some(5), 0, vec![0, 2, 4]));
+    for height in 0..6 {
+        let block = Log::peek(folder.path(), CHAIN, Kind::Block, height).unwrap();
+        assert_eq!(block, Some(vec![height as u8; 20]));
+    }
+    assert_eq!(Log::peek(folder.path(), CHAIN, Kind::Block, 6).unwrap(), None);
     assert!(survey().damage.is_empty());
     // A torn tail is told and left; damage of two segments is told of both.
     let whole: Vec<_> = segments.iter().map(|path| fs::read(path).unwrap()).collect();

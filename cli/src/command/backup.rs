@@ -1,0 +1,94 @@
+//! `tenor backup`: makes, checks and restores backups.
+
+use super::Data;
+use crate::backup;
+use crate::output::Output;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// `tenor backup`.
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Backs a data folder up into a new folder.
+    Create(Create),
+    /// Reads a backup through and builds its state root.
+    Check(Check),
+    /// Makes a data folder from a backup.
+    Restore(Restore),
+}
+
+/// `tenor backup create`.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Folder to make.
+    to: PathBuf,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// `tenor backup check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Folder of the backup.
+    from: PathBuf,
+}
+
+/// `tenor backup restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Folder of the backup.
+    from: PathBuf,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl Backup {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What is wrong with the backup, and what to do about it.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        match self {
+            Backup::Create(Create { to, data }) => {
+                let made = backup::Backup::create(&data.data, &to)?;
+                let keys = match made.has_keys() {
+                    true => "\nthe keys of this sandbox are in it, unencrypted: keep it as you keep them",
+                    false => "",
+                };
+                let text = format!("backed up to {}\n{}{keys}", to.display(), text(&made));
+                output.result(&document(&made), &text)
+            }
+            Backup::Check(Check { from }) => {
+                let found = backup::Backup::open(&from)?;
+                found.check()?;
+                output.result(&document(&found), &format!("{} is whole\n{}", from.display(), text(&found)))
+            }
+            Backup::Restore(Restore { from, data }) => {
+                let found = backup::Backup::open(&from)?;
+                found.restore(&data.data)?;
+                let text = format!("restored to {}\n{}", data.data.display(), text(&found));
+                output.result(&document(&found), &text)
+            }
+        }
+    }
+}
+
+fn document(backup: &backup::Backup) -> Value {
+    let (files, bytes) = backup.size();
+    json!({
+        "chain": backup.chain().to_string(), "height": backup.height(), "state_root": backup.root().to_string(),
+        "files": files, "bytes": bytes, "keys": backup.has_keys(),
+    })
+}
+
+fn text(backup: &backup::Backup) -> String {
+    let (files, bytes) = backup.size();
+    format!(
+        "chain       {}\nheight      {}\nstate root  {}\nfiles       {files}, {bytes} bytes",
+        backup.chain(),
+        backup.height(),
+        backup.root()
+    )
+}

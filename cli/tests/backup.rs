@@ -1,0 +1,172 @@
+//! Backups: made, checked, restored to the same state, and every bad one named.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
+
+use serde_json::Value;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tenor_cli::backup::{Backup, BackupError};
+
+#[track_caller]
+fn done(words: &[&str]) -> Value {
+    let words: Vec<OsString> = ["tenor"].iter().chain(words).chain(&["--json"]).map(OsString::from).collect();
+    let mut out = Vec::new();
+    let code = tenor_cli::run(words.clone(), &mut out);
+    assert_eq!(code, 0, "{words:?}");
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A sandbox in which money has moved, its backup, and the folder that both are in.
+fn backed_up() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let (data, to) = (scratch.path().join("data"), scratch.path().join("backup"));
+    done(&["init", "--data", text(&data)]);
+    done(&["key", "new", "ada", "--data", text(&data)]);
+    done(&["key", "new", "shop", "--fund", "0.00 EUR", "--data", text(&data)]);
+    done(&["transfer", "ada", "shop", "12.50 EUR", "--data", text(&data)]);
+    let made = done(&["backup", "create", text(&to), "--data", text(&data)]);
+    assert_eq!((made["height"].as_u64(), made["keys"].as_bool()), (Some(3), Some(true)));
+    (scratch, data, to)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(|_| ()).unwrap() }
+    }
+}
+
+/// Why a backup is refused: by `check` and, for the same reason, by `restore`, which leaves nothing behind.
+#[track_caller]
+fn refused(from: &Path) -> BackupError {
+    let open = || Backup::open(from).map_err(anyhow::Error::from);
+    let checked = open().and_then(|backup| backup.check()).unwrap_err();
+    let to = from.with_extension("restored");
+    let restored = open().and_then(|backup| backup.restore(&to)).unwrap_err();
+    assert!(!to.exists());
+    let (checked, restored) = (format!("{checked:#}"), restored);
+    assert!(format!("{restored:#}").contains(checked.split("; ").next().unwrap()), "{checked}, {restored:#}");
+    open().and_then(|backup| backup.check()).unwrap_err().downcast().unwrap()
+}
+
+const SEGMENT: &str = "log/00000000000000000000.log";
+
+#[test]
+fn a_restored_folder_is_the_one_that_was_backed_up() {
+    let (scratch, data, to) = backed_up();
+    assert_eq!(done(&["backup", "check", text(&to)])["height"], 3);
+    let again = scratch.path().join("again");
+    let restored = done(&["backup", "restore", text(&to), "--data", text(&again)]);
+    let (ours, theirs) =
+        (done(&["verify", "--data", text(&data)]), done(&["verify", "--data", text(&again)]));
+    assert_eq!((&ours["state_root"], &ours["items"]), (&theirs["state_root"], &theirs["items"]));
+    assert_eq!(restored["state_root"], ours["state_root"]);
+    assert_eq!(theirs["state_rebuilt"], false);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&again.join("keys/ada.key")), 0o600, "keys stay their owner's alone");
+    // It goes on, by the same keys and names.
+    done(&["transfer", "ada", "shop", "1.00 EUR", "--data", text(&again)]);
+    assert_eq!(done(&["show", "account", "shop", "--data", text(&again)])["balance"], "13.50");
+    assert_eq!(done(&["show", "account", "shop", "--data", text(&data)])["balance"], "12.50");
+    // A folder is never written over.
+    for words in [["create", text(&to)], ["restore", text(&to)]] {
+        let words = [&["tenor", "backup"][..], &words, &["--data", text(&data)]].concat();
+        assert_eq!(tenor_cli::run(words.iter().map(OsString::from), &mut vec![]), 1);
+    }
+    assert_eq!(done(&["backup", "check", text(&to)])["height"], 3);
+    // Nothing half made is left beside.
+    let left = fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("making")));
+}
+
+#[test]
+fn every_bad_backup_is_named() {
+    let (scratch, data, to) = backed_up();
+    let fresh = |name: &str| {
+        let copied = scratch.path().join(name);
+        copy(&to, &copied);
+        copied
+    };
+    let change = |path: &Path, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = fs::read(path).unwrap();
+        change(&mut bytes);
+        fs::write(path, bytes).unwrap();
+    };
+    let flip = |path: &Path, at: usize| change(path, &|bytes| bytes[at] ^= 1);
+
+    assert!(matches!(Backup::open(scratch.path()), Err(BackupError::Nothing(_))));
+
+    let bad = fresh("chunk");
+    flip(&bad.join("snapshot/000000.rows"), 500);
+    let error = refused(&bad).to_string();
+    assert!(
+        error.contains("chunk 000000.rows is damaged") && error.contains("copy the snapshot again"),
+        "{error}"
+    );
+
+    let bad = fresh("segment");
+    fs::remove_file(bad.join(SEGMENT)).unwrap();
+    assert!(matches!(refused(&bad), BackupError::MissingSegment(name) if name == SEGMENT));
+
+    let bad = fresh("newer");
+    change(&bad.join("backup.json"), &|bytes| {
+        *bytes = String::from_utf8_lossy(bytes).replace("\"format\": 1", "\"format\": 2").into_bytes();
+    });
+    assert!(matches!(Backup::open(&bad), Err(BackupError::Newer { given: 2 })));
+    let bad = fresh("newer-snapshot");
+    change(&bad.join("snapshot/manifest"), &|bytes| bytes[8] = 7);
+    let error = Backup::open(&bad).unwrap_err().to_string();
+    assert!(error.contains("the snapshot has format 7, this build reads 1"), "{error}");
+
+    let bad = fresh("half");
+    change(&bad.join(SEGMENT), &|bytes| bytes.truncate(bytes.len() - 100));
+    assert!(matches!(refused(&bad), BackupError::HalfCopied { file, .. } if file == SEGMENT));
+    for gone in ["names.json", "genesis", "keys/ada.key", "snapshot/manifest", "snapshot/000000.rows"] {
+        let bad = fresh(&format!("half-{}", gone.replace('/', "-")));
+        fs::remove_file(bad.join(gone)).unwrap();
+        let error = Backup::open(&bad).map_or_else(|error| error, |_| refused(&bad));
+        assert!(matches!(&error, BackupError::HalfCopied { file, given: 0, .. } if file == gone), "{error}");
+    }
+
+    let bad = fresh("damaged");
+    flip(&bad.join("names.json"), 10);
+    assert!(matches!(refused(&bad), BackupError::Damaged(name) if name == "names.json"));
+    let bad = fresh("log");
+    flip(&bad.join(SEGMENT), 300);
+    assert!(matches!(refused(&bad), BackupError::Log(_)));
+    let bad = fresh("list");
+    flip(&bad.join("backup.json"), 0);
+    assert!(matches!(Backup::open(&bad), Err(BackupError::List(_))));
+
+    // A later backup's snapshot beside an earlier one's log.
+    done(&["transfer", "ada", "shop", "1.00 EUR", "--data", text(&data)]);
+    let later = scratch.path().join("later");
+    done(&["backup", "create", text(&later), "--data", text(&data)]);
+    fs::copy(to.join(SEGMENT), later.join(SEGMENT)).unwrap();
+    assert!(matches!(refused(&later), BackupError::Future { tip: 3, height: 4 }));
+
+    // Another bank's genesis, snapshot, log.
+    let (_other_scratch, _, other) = backed_up();
+    for part in ["genesis", "snapshot"] {
+        let bad = fresh(&format!("other-{part}"));
+        let (from, into) = (other.join(part), bad.join(part));
+        if from.is_dir() {
+            copy(&from, &into)
+        } else {
+            fs::copy(from, into).map(|_| ()).unwrap()
+        }
+        let error = refused(&bad);
+        assert!(matches!(&error, BackupError::OtherChain { .. }), "{part}: {error}");
+    }
+    let bad = fresh("other-log");
+    fs::copy(other.join(SEGMENT), bad.join(SEGMENT)).unwrap();
+    let error = refused(&bad).to_string();
+    assert!(error.contains("is of another chain"), "{error}");
+}
