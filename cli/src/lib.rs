@@ -32,6 +32,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// What the chain refused.
 pub const REFUSED: u8 = 3;
+/// What was examined and is not as it should be.
+pub const FOUND: u8 = 3;
 
 /// Automated retail-banking agreements on a ledger that anybody can check.
 #[derive(Debug, Parser)]
@@ -60,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
     let mut output = Output::new(out, arguments.json);
     match arguments.command.run(&mut output) {
         Ok(()) => DONE,
+        Err(error) if error.downcast_ref::<command::Found>().is_some() => FOUND,
         // Whoever reads the result has stopped reading: nothing is left to say.
         Err(error) if is_broken_pipe(&error) => FAILED,
         Err(error) => {

@@ -5,7 +5,9 @@ mod approve;
 mod backup;
 mod build;
 mod check;
+mod db;
 mod deploy;
+mod doctor;
 mod init;
 mod invoke;
 mod key;
@@ -88,6 +90,11 @@ pub enum Command {
     /// Backups: made, checked, restored.
     #[command(subcommand)]
     Backup(backup::Backup),
+    /// Reads everything that is stored and says what is wrong and what to do.
+    Doctor(doctor::Doctor),
+    /// What lies on the disk.
+    #[command(subcommand)]
+    Db(db::Db),
     /// Measures.
     Bench(crate::bench::Bench),
 }
@@ -129,6 +136,8 @@ impl Command {
             Command::Prove(command) => command.run(output),
             Command::Check(command) => command.run(output),
             Command::Backup(command) => command.run(output),
+            Command::Doctor(command) => command.run(output),
+            Command::Db(command) => command.run(output),
             Command::Bench(command) => command.run(output),
         }
     }
@@ -138,6 +147,11 @@ impl Command {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
+
+/// Something is not as it should be; what, is in the result.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} findings")]
+pub struct Found(pub usize);
 
 /// A desk over the folder, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {

@@ -11,8 +11,10 @@ mod open;
 mod solo;
 mod read;
 mod replay;
+mod examine;
 
 pub use build::{Built, Invalid};
+pub use examine::{Finding, examine};
 pub use genesis::{GENESIS_VERSION, Genesis};
 pub use journal::{FileJournal, Journal, MemoryJournal, peek_block};
 pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, Told};

@@ -24,6 +24,8 @@ pub const LOG_FOLDER: &str = "log";
 pub const STATE_FOLDER: &str = "state";
 /// Name of the folder of snapshots in a data folder; each lies there under its height.
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
+/// Name of the folder in which the state is made again, until it is whole.
+const MAKING_FOLDER: &str = "state.making";
 
 /// Bytes of writes that opening takes together.
 const REDO_BYTES: usize = 64 * 1024 * 1024;
@@ -238,23 +240,46 @@ impl Stored {
             let text = format!("the snapshot is of another block {} than the log's", header.height);
             return Err(Fault::State(text));
         }
-        let mut base = empty(folder, cache_bytes)?;
-        snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
-        let ancestry = snapshot.manifest().ancestry.clone();
-        let mut stored = redo(base, journal, Some(header.clone()), ancestry, progress)?;
-        stored.base.flush()?;
+        let mut stored = put_in_place(folder, cache_bytes, |mut base| {
+            snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
+            let ancestry = snapshot.manifest().ancestry.clone();
+            redo(base, journal, Some(header.clone()), ancestry, progress)
+        })?;
         stored.opened = Opened { torn, rebuilt: true, snapshot: Some(header.height), ..stored.opened };
         Ok(stored)
     }
 }
 
-/// An empty state in the place of whatever is there.
-fn empty(folder: &Path, cache_bytes: usize) -> Result<Committed, Fault> {
-    let folder = folder.join(STATE_FOLDER);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| storage(&error))?;
+/// Makes the state beside what is there, and puts it in its place when it is whole: a log that turns out not to
+/// give all of it has then cost nothing.
+fn put_in_place(
+    folder: &Path,
+    cache_bytes: usize,
+    fill: impl FnOnce(Committed) -> Result<Stored, Fault>,
+) -> Result<Stored, Fault> {
+    let (state, making) = (folder.join(STATE_FOLDER), folder.join(MAKING_FOLDER));
+    remove(&making)?;
+    let mut stored = fill(Committed::begin(Arc::new(Disk::open(&making)?), cache_bytes))?;
+    stored.base.flush()?;
+    // sled must not be open while its folder gets another name.
+    stored.base = Committed::in_memory();
+    remove(&state)?;
+    std::fs::rename(&making, &state).map_err(|error| storage(&error))?;
+    let disk = Disk::open(&state)?;
+    let lost = || Fault::State("the state that was made again cannot be read back".into());
+    let mark = disk.mark()?.ok_or_else(lost)?;
+    let (base, _) = Committed::open(Arc::new(disk), &mark, cache_bytes)?;
+    if base.root() != stored.tip.state {
+        return Err(lost());
     }
-    Ok(Committed::begin(Arc::new(Disk::open(&folder)?), cache_bytes))
+    Ok(Stored { base, ..stored })
+}
+
+fn remove(folder: &Path) -> Result<(), Fault> {
+    match folder.exists() {
+        true => std::fs::remove_dir_all(folder).map_err(|error| storage(&error)),
+        false => Ok(()),
+    }
 }
 
 /// `keep` is a height that the log must reach, where one is known.
@@ -290,9 +315,9 @@ fn from_log(
     progress: Told<'_>,
 ) -> Result<Stored, Fault> {
     let (log, torn) = Log::open(&folder.join(LOG_FOLDER), chain, keep)?;
-    let mut stored =
-        redo(empty(folder, cache_bytes)?, FileJournal::new(log), None, Mmr::default(), progress)?;
-    stored.base.flush()?;
+    let mut stored = put_in_place(folder, cache_bytes, |base| {
+        redo(base, FileJournal::new(log), None, Mmr::default(), progress)
+    })?;
     stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
     Ok(stored)
 }

@@ -17,6 +17,8 @@ use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of rows that a walk reads together.
+const WALK_BYTES: usize = 1 << 20;
 /// What lies above the pages, at most: a defence against a mark that says nonsense.
 const TOP_BYTES_MAX: usize = 4 << 30;
 
@@ -248,12 +250,37 @@ impl Committed {
         Ok(rows)
     }
 
+    /// Shows every row in key order; memory stays bounded.
+    ///
+    /// # Errors
+    /// As [`Base::get`], and what `visit` says.
+    pub fn walk(&self, mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut from = vec![];
+        loop {
+            let rows = self.scan(&from, &[u8::MAX], WALK_BYTES)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            rows.iter().try_for_each(|(key, value)| visit(key, value))?;
+        }
+    }
+
     /// Reads every page against its hash and says which are not what it says.
     pub fn check_pages(&self) -> Vec<Fault> {
         let mut parts = self.parts();
         let mut found = parts.trie.check_pages();
         found.extend(parts.index.check_pages());
         found
+    }
+
+    /// How far the disk has come; none in memory.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when it cannot be read.
+    pub fn mark(&self) -> Result<Option<Mark>, Fault> {
+        match &self.parts().disk {
+            Some(disk) => Ok(disk.mark()?),
+            None => Ok(None),
+        }
     }
 
     /// What it takes in memory.

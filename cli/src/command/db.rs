@@ -1,0 +1,103 @@
+//! `tenor db`: what lies on the disk.
+
+use super::Data;
+use crate::folder::Folder;
+use crate::output::{Output, Table};
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tenor_runtime::chain::{LOG_FOLDER, STATE_FOLDER, Stored};
+use tenor_runtime::state::namespace::kind_of;
+use tenor_runtime::state::{CACHE_BYTES, Kind};
+use tenor_runtime::store::PagesMemory;
+
+/// `tenor db`.
+#[derive(Debug, Subcommand)]
+pub enum Db {
+    /// Keys and bytes by kind of record, log, store, memory.
+    Stat(Data),
+}
+
+/// What there is of a kind.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    rows: u64,
+    key_bytes: u64,
+    value_bytes: u64,
+}
+
+impl Db {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened or read.
+    pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let Db::Stat(Data { data }) = self;
+        let (_lock, genesis) = Folder::lock(&data)?;
+        let Stored { mut base, tip, .. } = Stored::open(&data, genesis.chain_id(), CACHE_BYTES)?;
+        base.flush()?;
+        let mut counts = BTreeMap::<Kind, Count>::new();
+        base.walk(|full_key, value| {
+            let Some(kind) = kind_of(full_key) else { return Ok(()) };
+            let count = counts.entry(kind).or_default();
+            count.rows += 1;
+            count.key_bytes += full_key.len() as u64;
+            count.value_bytes += value.len() as u64;
+            Ok(())
+        })?;
+        let memory = base.memory();
+        let mark = base.mark()?.map(|mark| mark.height);
+        let (segments, log_bytes) = files(&data.join(LOG_FOLDER))?;
+        let (_, state_bytes) = files(&data.join(STATE_FOLDER))?;
+        let pages = |pages: PagesMemory| json!({ "pages": pages.pages, "cached": pages.cached, "cached_bytes": pages.cached_bytes, "known_bytes": pages.known_bytes });
+        let document = json!({
+            "tip": tip.height, "mark": mark, "leaves": memory.leaves,
+            "kinds": counts.iter().map(|(kind, count)| (format!("{kind:?}"), count.json())).collect::<BTreeMap<_, _>>(),
+            "log": { "segments": segments, "bytes": log_bytes }, "state": { "bytes": state_bytes },
+            "memory": { "leaves": pages(memory.trie), "index": pages(memory.index) },
+        });
+        let mut table = Table::new(&["kind", "standing", "rows", "key bytes", "value bytes"]);
+        for (kind, count) in &counts {
+            let numbers = [count.rows, count.key_bytes, count.value_bytes].map(|number| number.to_string());
+            let names = [format!("{kind:?}"), format!("{:?}", kind.standing()).to_lowercase()];
+            table.row(names.into_iter().chain(numbers).collect());
+        }
+        let page_line = |name: &str, pages: PagesMemory| {
+            let PagesMemory { pages, cached, cached_bytes, known_bytes } = pages;
+            format!(
+                "{name} {pages} pages, {cached} in memory ({cached_bytes} bytes), {known_bytes} bytes above them"
+            )
+        };
+        let mark = mark.map_or_else(|| "none".to_string(), |height| height.to_string());
+        let text = format!(
+            "{table}\ntip      {}\nmark     {mark}\nlog      {segments} segments, {log_bytes} bytes\nstate    {state_bytes} bytes\n{}\n{}",
+            tip.height,
+            page_line("leaves  ", memory.trie),
+            page_line("index   ", memory.index),
+        );
+        output.result(&document, &text)
+    }
+}
+
+impl Count {
+    fn json(&self) -> Value {
+        json!({ "rows": self.rows, "key_bytes": self.key_bytes, "value_bytes": self.value_bytes })
+    }
+}
+
+/// Files of a folder and their bytes, folders in it included.
+fn files(folder: &Path) -> Result<(u64, u64)> {
+    let (mut count, mut bytes) = (0, 0);
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let entry = entry?;
+        let (more, more_bytes) = match entry.file_type()?.is_dir() {
+            true => files(&entry.path())?,
+            false => (1, entry.metadata()?.len()),
+        };
+        (count, bytes) = (count + more, bytes + more_bytes);
+    }
+    Ok((count, bytes))
+}
