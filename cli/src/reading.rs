@@ -11,7 +11,7 @@ use tenor_abi::money::Decimal;
 use tenor_abi::spec::{SPEC_BYTES_MAX, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::Chain;
-use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord, HistoryRecord, Holder};
+use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord, Holder};
 
 /// One line of a statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,7 +38,7 @@ pub fn statement(chain: &Chain, account: &AccountId) -> Result<Vec<Line>> {
     let record: AccountRecord =
         chain.record(&account.0)?.with_context(|| format!("there is no {account}"))?;
     let scale = record.currency.scale;
-    let lines = chain.records::<HistoryRecord>(&account.0)?.into_iter().map(|(_, row)| {
+    let lines = chain.history(account)?.into_iter().map(|row| {
         let signed = match row.side {
             Side::Credit => row.amount as i128,
             Side::Debit => -(row.amount as i128),

@@ -103,3 +103,6 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod storage_tests;

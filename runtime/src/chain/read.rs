@@ -3,15 +3,17 @@
 use super::{Chain, Replica};
 use crate::execute::{self, Rejection, ViewError};
 use crate::fault::Fault;
-use crate::state::record::{IdempotencyRecord, Record, from_bytes, key};
+use crate::state::record::{
+    AccountRecord, HistoryRecord, IdempotencyRecord, Record, from_bytes, key, to_bytes,
+};
 use crate::state::{Base, Kind};
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, Hash, PartyId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, Certificate, Header};
 use tenor_wire::crypto::SecretKey;
-use tenor_wire::merkle::ListProof;
+use tenor_wire::merkle::{ListProof, Mmr};
 use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link};
 use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
@@ -39,6 +41,23 @@ impl Chain {
             from.push(0);
         }
         Ok(found)
+    }
+
+    /// Every posting of an account, the oldest first, as its leaf says.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store, or when a posting is missing or another one.
+    pub fn history(&self, account: &AccountId) -> Result<Vec<HistoryRecord>, Fault> {
+        let rows: Vec<HistoryRecord> = self.records(&account.0)?.into_iter().map(|(_, row)| row).collect();
+        let mut tree = Mmr::default();
+        rows.iter().for_each(|row| tree.push(tag::HISTORY, &to_bytes(row)));
+        let record: Option<AccountRecord> = self.record(&account.0)?;
+        if tree.root(tag::HISTORY) != record.map_or(Hash::ZERO, |record| record.history_root) {
+            self.base.distrust();
+            let text = format!("the history of {account} is not what its leaf says");
+            return Err(Fault::State(format!("{text}; the next start makes the state again")));
+        }
+        Ok(rows)
     }
 
     /// One record.

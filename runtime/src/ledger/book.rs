@@ -25,8 +25,9 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         }
         let peaks: HistoryPeaksRecord = state.get(&account.0)?.unwrap_or_else(HistoryPeaksRecord::empty);
         if peaks.tree.root(tag::HISTORY) != effect.before.history_root {
+            state.distrust();
             return Err(Fault::State(format!(
-                "the history of {account} is not what the account's leaf says"
+                "the history of {account} is not what its leaf says; the next start makes the state again"
             )));
         }
         running.insert(*account, (effect.before.clone(), peaks));

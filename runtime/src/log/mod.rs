@@ -4,6 +4,7 @@
 //! before, so nothing can be changed, left out or put in between without a trace; `writes` records are
 //! passed over in that chain, so that an old segment may be kept without them.
 
+mod files;
 mod record;
 mod segment;
 
@@ -15,7 +16,6 @@ use segment::{From, Scanned, Segment, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::ChainId;
@@ -226,7 +226,7 @@ fn io(place: impl Into<String>) -> impl FnOnce(std::io::Error) -> LogError {
 
 fn sync_folder(folder: &Path) -> Result<(), LogError> {
     let shown = folder.display().to_string();
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(shown))
+    File::open(folder).and_then(|folder| files::sync(&folder)).map_err(io(shown))
 }
 
 impl Log {
@@ -484,7 +484,7 @@ impl Log {
     pub fn sync(&mut self) -> Result<(), LogError> {
         self.refuse_poisoned()?;
         self.poisoned = true;
-        self.file.sync_data().map_err(io("sync of the block log"))?;
+        files::sync_data(&self.file).map_err(io("sync of the block log"))?;
         self.poisoned = false;
         Ok(())
     }
@@ -565,7 +565,7 @@ impl Log {
 
     fn write(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let (bytes, checksum) = encode(record, &self.previous);
-        self.file.write_all(&bytes).map_err(io("write to the block log"))?;
+        files::write(&mut self.file, &bytes).map_err(io("write to the block log"))?;
         let end = self.length + bytes.len() as u64;
         let span = Span { after: self.after, offset: self.length, end };
         let place = Place { segment: self.segments.len() - 1, span };
@@ -585,7 +585,7 @@ impl Log {
         if !self.sealed {
             self.write(&Record { kind: Kind::Seal, height: first_height, payload: &[] })?;
         }
-        self.file.sync_data().map_err(io("seal of a segment"))?;
+        files::sync_data(&self.file).map_err(io("seal of a segment"))?;
         let next = Segment::begin(&self.folder, self.chain, first_height, &self.previous)?;
         (self.previous, self.after, self.length) = (next.checksum, next.length, next.length);
         // What stands before the segment that was full now is looked up from here on.
@@ -639,6 +639,17 @@ fn put(heights: &mut Heights, kind: Kind, height: u64, place: Place) {
         *at = Some(place);
     }
 }
+
+#[cfg(test)]
+impl Log {
+    /// The log with another length at which a segment is full.
+    pub(crate) fn with_segments_of(self, segment_bytes: u64) -> Log {
+        Log { segment_bytes, ..self }
+    }
+}
+
+#[cfg(test)]
+pub(crate) use files::{count_calls, fail_at};
 
 #[cfg(test)]
 mod tests;

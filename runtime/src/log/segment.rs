@@ -1,9 +1,9 @@
 //! Segments: a header, then records. Reading one back, and telling a torn tail from damage.
 
 use super::record::{Checksum, HEAD, Kind, TAIL, decode, recompute, seems};
-use super::{FORMAT, LogError, Position, io, sync_folder};
+use super::{FORMAT, LogError, Position, files, io, sync_folder};
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use tenor_abi::id::ChainId;
@@ -83,8 +83,8 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     let mut file = OpenOptions::new().append(true).create_new(true).open(&beside).map_err(io(shown()))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(shown()))?;
-    fs::rename(&beside, path).map_err(io(shown()))?;
+    files::write(&mut file, bytes).and_then(|()| files::sync(&file)).map_err(io(shown()))?;
+    files::rename(&beside, path).map_err(io(shown()))?;
     Ok(file)
 }
 
@@ -288,7 +288,7 @@ pub(super) fn rewrite(path: &Path, from: u64, whole: u64) -> Result<File, LogErr
         file.read_exact_at(&mut bytes, from)?;
         file.set_len(whole)?;
         file.write_all_at(&bytes, from)?;
-        file.sync_all()
+        files::sync(&file)
     };
     again().map_err(io(shown()))?;
     OpenOptions::new().append(true).open(path).map_err(io(shown()))

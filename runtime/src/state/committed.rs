@@ -447,4 +447,9 @@ impl Base for Committed {
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
         self.parts().next(from, end)
     }
+
+    fn distrust(&self) {
+        // Where the mark cannot be taken away, the next start meets the same row again.
+        let _ = self.parts().disk.as_ref().map(|disk| disk.forget_mark());
+    }
 }

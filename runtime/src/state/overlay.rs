@@ -23,6 +23,9 @@ pub trait Base {
     /// # Errors
     /// As [`Base::get`].
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault>;
+
+    /// A row that was read is not what a leaf says: what the disk has is not believed at the next opening.
+    fn distrust(&self) {}
 }
 
 /// A point that an overlay can be rolled back to.
@@ -43,6 +46,11 @@ impl<'b> Overlay<'b> {
     /// An overlay without writes.
     pub fn new(base: &'b dyn Base) -> Overlay<'b> {
         Overlay { base, writes: BTreeMap::new(), journal: Vec::new() }
+    }
+
+    /// A row that was read is not what a leaf says: the base is not believed at the next opening.
+    pub fn distrust(&self) {
+        self.base.distrust();
     }
 
     /// The value at a full key.

@@ -1,0 +1,131 @@
+//! The doctor and the figures: nothing found in a good folder, each damage found under its code, all of it healed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
+
+use serde_json::Value;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tenor_runtime::store::FolderLock;
+
+fn run(data: &Path, words: &[&str]) -> (u8, Value) {
+    let mut all: Vec<OsString> =
+        ["tenor"].iter().chain(words).chain(&["--json", "--data"]).map(OsString::from).collect();
+    all.push(data.into());
+    let mut out = Vec::new();
+    let code = tenor_cli::run(all, &mut out);
+    (code, serde_json::from_slice(&out).unwrap_or_default())
+}
+
+#[track_caller]
+fn done(data: &Path, words: &[&str]) -> Value {
+    let (code, document) = run(data, words);
+    assert_eq!(code, 0, "{words:?}: {document}");
+    document
+}
+
+fn codes(document: &Value) -> Vec<&str> {
+    document["findings"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect()
+}
+
+/// A sandbox with a standing order that has been paid and waits.
+fn sandbox() -> (tempfile::TempDir, PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    done(&data, &["init"]);
+    done(&data, &["key", "new", "ada"]);
+    done(&data, &["key", "new", "landlord", "--fund", "0.00 EUR"]);
+    done(&data, &["deploy", "recurring"]);
+    let rent = ["open", "standing-order", "--as", "ada", "--name=rent", "payer=ada", "payee=landlord"];
+    let terms = ["amount=100.00 EUR", "rhythm=monthly", "first=2026-01-10", "day=10"];
+    done(&data, &[&rent[..], &terms].concat());
+    done(&data, &["advance", "--to", "2026-03-20"]);
+    (scratch, data)
+}
+
+#[test]
+fn a_good_folder_has_nothing_and_each_damage_its_code() {
+    let (_scratch, data) = sandbox();
+    let root = done(&data, &["verify"])["state_root"].clone();
+    assert_eq!(done(&data, &["doctor"])["findings"].as_array().map(Vec::len), Some(0));
+
+    let key = data.join("keys/ada.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, found) = run(&data, &["doctor"]);
+    assert_eq!((code, codes(&found)), (3, vec!["key-readable"]));
+    assert!(found["findings"][0]["remedy"].as_str().unwrap().contains("chmod 600"));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+
+    let segment = data.join("log/00000000000000000000.log");
+    let log = fs::read(&segment).unwrap();
+    fs::write(&segment, [&log[..], b"half a record"].concat()).unwrap();
+    let (code, found) = run(&data, &["doctor"]);
+    assert_eq!((code, codes(&found)), (3, vec!["log-torn"]));
+    let mut flipped = log.clone();
+    flipped[1000] ^= 1;
+    fs::write(&segment, flipped).unwrap();
+    let (code, found) = run(&data, &["doctor"]);
+    assert_eq!((code, codes(&found)[0]), (3, "log-damaged"));
+    assert!(found["findings"][0]["remedy"].as_str().unwrap().contains("backup"));
+    // What the log cannot give is not thrown away.
+    assert_eq!(run(&data, &["doctor", "--rebuild"]).0, 1);
+    assert!(data.join("state").exists());
+    fs::write(&segment, &log).unwrap();
+
+    fs::remove_dir_all(data.join("state")).unwrap();
+    let (code, found) = run(&data, &["doctor"]);
+    assert_eq!((code, codes(&found)), (3, vec!["state-unreadable"]));
+    assert!(!data.join("state").exists(), "nothing is healed by looking");
+    let rebuilt = done(&data, &["doctor", "--rebuild"]);
+    assert!(codes(&rebuilt).is_empty() && rebuilt["rebuilt"]["blocks"].as_u64() > Some(5), "{rebuilt}");
+    assert_eq!(done(&data, &["verify"])["state_root"], root);
+
+    // A folder that is in use, or none, cannot be examined.
+    let lock = FolderLock::take(&data).unwrap();
+    assert_eq!(run(&data, &["doctor"]).0, 1);
+    drop(lock);
+    assert_eq!(run(&data.join("nowhere"), &["doctor"]).0, 1);
+}
+
+#[test]
+fn figures_are_those_of_the_folder() {
+    let (_scratch, data) = sandbox();
+    let stat = done(&data, &["db", "stat"]);
+    assert_eq!(stat["tip"], stat["mark"], "a clean stop leaves nothing to redo");
+    let rows = |kind: &str| stat["kinds"][kind]["rows"].as_u64().unwrap_or(0);
+    assert_eq!(rows("Party"), done(&data, &["list", "parties"])["list"].as_array().unwrap().len() as u64);
+    assert_eq!(rows("Account"), done(&data, &["list", "accounts"])["list"].as_array().unwrap().len() as u64);
+    assert_eq!((rows("Agreement"), rows("Schedule"), rows("Due")), (1, 1, 1));
+    assert_eq!(rows("AccountOf"), rows("Account"));
+    let leaves: u64 = tenor_runtime::state::Kind::ALL
+        .iter()
+        .filter(|kind| kind.standing() == tenor_runtime::state::namespace::Standing::Leaf)
+        .map(|kind| rows(&format!("{kind:?}")))
+        .sum();
+    assert_eq!(stat["leaves"].as_u64(), Some(leaves));
+    let segment = fs::metadata(data.join("log/00000000000000000000.log")).unwrap().len();
+    assert_eq!((stat["log"]["segments"].as_u64(), stat["log"]["bytes"].as_u64()), (Some(1), Some(segment)));
+    assert!(stat["state"]["bytes"].as_u64() > Some(0));
+    assert!(stat["memory"]["leaves"]["pages"].as_u64() > Some(0));
+}
+
+#[test]
+fn a_statement_with_a_lost_posting_is_refused_and_the_next_start_heals_it() {
+    let (_scratch, data) = sandbox();
+    let statement = done(&data, &["statement", "landlord"]);
+    assert_eq!(statement["lines"].as_array().map(Vec::len), Some(3), "{statement}");
+    // All postings, gone from sled.
+    done(&data, &["db", "stat"]);
+    let disk = sled::open(data.join("state")).unwrap();
+    let rows = disk.open_tree("rows").unwrap();
+    let all: Vec<_> = rows.iter().map(|row| row.unwrap().0).filter(|key| key[0] == 65).collect();
+    assert!(!all.is_empty());
+    all.iter().for_each(|key| rows.remove(key).map(|_| ()).unwrap());
+    disk.flush().unwrap();
+    drop((rows, disk));
+    let (code, found) = run(&data, &["doctor"]);
+    assert_eq!((code, codes(&found)), (3, vec!["state-row"]));
+    assert_eq!(run(&data, &["statement", "landlord"]).0, 1);
+    assert_eq!(done(&data, &["statement", "landlord"]), statement);
+    assert!(codes(&done(&data, &["doctor"])).is_empty());
+}
