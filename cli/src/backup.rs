@@ -8,7 +8,7 @@ use crate::output::Progress;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use tenor_abi::id::{ChainId, Hash};
 use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Stored, peek_block};
 use tenor_runtime::log::{Log, LogError, Survey};
@@ -164,6 +164,16 @@ impl Backup {
             return Err(BackupError::Newer { given: u32::try_from(given).unwrap_or(u32::MAX) });
         }
         let list: List = serde_json::from_value(document).map_err(damaged)?;
+        // Whatever a list says, nothing outside the two folders is read or written.
+        let is_inside = |part: Component<'_>| matches!(part, Component::Normal(_));
+        if let Some(listed) =
+            list.files.iter().find(|listed| !Path::new(&listed.path).components().all(is_inside))
+        {
+            return Err(BackupError::List(format!(
+                "`{}` lies outside the backup",
+                listed.path.escape_debug()
+            )));
+        }
         let chain = list.chain.parse().map_err(|_| BackupError::List("it names no chain".into()))?;
         let snapshot = match Snapshot::open(&folder.join(SNAPSHOT)) {
             Err(SnapshotError::Nothing(_)) => {

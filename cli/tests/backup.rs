@@ -145,6 +145,14 @@ fn every_bad_backup_is_named() {
     flip(&bad.join("backup.json"), 0);
     assert!(matches!(Backup::open(&bad), Err(BackupError::List(_))));
 
+    for outside in ["../names.json", "/names.json"] {
+        let bad = fresh(&format!("outside-{}", outside.len()));
+        change(&bad.join("backup.json"), &|bytes| {
+            *bytes = String::from_utf8_lossy(bytes).replace("names.json", outside).into_bytes();
+        });
+        assert!(matches!(Backup::open(&bad), Err(BackupError::List(text)) if text.contains("outside")));
+    }
+
     // A later backup's snapshot beside an earlier one's log.
     done(&["transfer", "ada", "shop", "1.00 EUR", "--data", text(&data)]);
     let later = scratch.path().join("later");

@@ -233,21 +233,33 @@ impl Stored {
         cache_bytes: usize,
         progress: Told<'_>,
     ) -> Result<Stored, Fault> {
-        let header = snapshot.header();
-        let (log, torn) = Log::open_from(&folder.join(LOG_FOLDER), chain, header.height, None)?;
-        let journal = FileJournal::new(log);
-        if block(&journal, header.height)?.header != *header {
-            let text = format!("the snapshot is of another block {} than the log's", header.height);
-            return Err(Fault::State(text));
-        }
-        let mut stored = put_in_place(folder, cache_bytes, |mut base| {
-            snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
-            let ancestry = snapshot.manifest().ancestry.clone();
-            redo(base, journal, Some(header.clone()), ancestry, progress)
-        })?;
-        stored.opened = Opened { torn, rebuilt: true, snapshot: Some(header.height), ..stored.opened };
-        Ok(stored)
+        from_snapshot(folder, chain, snapshot, cache_bytes, None, progress)
     }
+}
+
+/// `keep` is a height that the log must reach, where one is known.
+fn from_snapshot(
+    folder: &Path,
+    chain: ChainId,
+    snapshot: &Snapshot,
+    cache_bytes: usize,
+    keep: Option<u64>,
+    progress: Told<'_>,
+) -> Result<Stored, Fault> {
+    let header = snapshot.header();
+    let (log, torn) = Log::open_from(&folder.join(LOG_FOLDER), chain, header.height, keep)?;
+    let journal = FileJournal::new(log);
+    if block(&journal, header.height)?.header != *header {
+        let text = format!("the snapshot is of another block {} than the log's", header.height);
+        return Err(Fault::State(text));
+    }
+    let mut stored = put_in_place(folder, cache_bytes, |mut base| {
+        snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
+        let ancestry = snapshot.manifest().ancestry.clone();
+        redo(base, journal, Some(header.clone()), ancestry, progress)
+    })?;
+    stored.opened = Opened { torn, rebuilt: true, snapshot: Some(header.height), ..stored.opened };
+    Ok(stored)
 }
 
 /// Makes the state beside what is there, and puts it in its place when it is whole: a log that turns out not to
@@ -297,10 +309,9 @@ fn make_again(
     for path in snapshots(folder)? {
         let made = Snapshot::open(&path)
             .map_err(Fault::from)
-            .and_then(|snapshot| Stored::from_snapshot(folder, chain, &snapshot, cache_bytes, progress));
+            .and_then(|snapshot| from_snapshot(folder, chain, &snapshot, cache_bytes, keep, &mut *progress));
         match made {
-            Ok(stored) if keep.is_none_or(|keep| stored.tip.height >= keep) => return Ok(stored),
-            Ok(stored) => why = format!("{why}; it ends at block {}", stored.tip.height),
+            Ok(stored) => return Ok(stored),
             Err(error) => why = format!("{why}; {}: {error}", path.display()),
         }
     }

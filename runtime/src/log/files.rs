@@ -1,5 +1,9 @@
 //! What the log asks of the file system to change something: the few calls that a test makes fail, each in turn.
 
+#[cfg(test)]
+use failing::ask;
+#[cfg(test)]
+pub(crate) use failing::{count_calls, fail_at};
 use std::fs::{self, File};
 use std::io::{Result, Write};
 use std::path::Path;
@@ -63,8 +67,3 @@ mod failing {
         CALLS.get()
     }
 }
-
-#[cfg(test)]
-use failing::ask;
-#[cfg(test)]
-pub(crate) use failing::{count_calls, fail_at};
