@@ -19,6 +19,8 @@ use tenor_wire::trie::{Path, StateProof, value_hash};
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
 /// Bytes of rows that a walk reads together.
 const WALK_BYTES: usize = 1 << 20;
+/// Rows that are read ahead together.
+const AHEAD: usize = 2048;
 /// What lies above the pages, at most: a defence against a mark that says nonsense.
 const TOP_BYTES_MAX: usize = 4 << 30;
 
@@ -236,12 +238,12 @@ impl Committed {
     /// As [`Base::get`].
     pub fn scan(&self, from: &[u8], end: &[u8], bytes_max: usize) -> Result<Vec<Row>, Fault> {
         let mut parts = self.parts();
-        parts.index.begin_batch();
-        parts.trie.load(std::iter::empty())?;
         let (mut rows, mut bytes, mut from) = (vec![], 0, from.to_vec());
-        while bytes < bytes_max
-            && let Some((key, value)) = parts.next(&from, end)?
-        {
+        while bytes < bytes_max {
+            if rows.len() % AHEAD == 0 {
+                parts.read_ahead(&from, end)?;
+            }
+            let Some((key, value)) = parts.next(&from, end)? else { break };
             bytes += key.len() + value.len();
             from.clone_from(&key);
             from.push(0);
@@ -385,6 +387,22 @@ impl Parts {
         let (low, high) = ([Kind::History as u8], [Kind::HistoryPeaks as u8 + 1]);
         let row = self.rows.next(from.max(&low), end.min(&high))?;
         Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
+    }
+
+    /// Reads the buckets of the leaves that come next in one go; what was read before may leave memory.
+    fn read_ahead(&mut self, from: &[u8], end: &[u8]) -> Result<(), Fault> {
+        self.index.begin_batch();
+        let (mut keys, mut from) = (vec![], from.to_vec());
+        while keys.len() < AHEAD
+            && let Some((key, _)) = self.index.next(&from, end)?
+            && kind_of(&key).is_some_and(|kind| kind.standing() == Standing::Leaf)
+        {
+            from.clone_from(&key);
+            from.push(0);
+            keys.push(key);
+        }
+        let paths = trie::paths(keys.iter().map(|key| (owner_of(key), key.as_slice())));
+        self.trie.load(paths.iter())
     }
 
     fn dirty_bytes(&self) -> usize {
