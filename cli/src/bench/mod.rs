@@ -1,8 +1,9 @@
 //! `tenor bench`: measures, each ratio's two sides in the same run.
 
+mod signer;
+mod verify;
 mod invoke;
 mod payments;
-mod verify;
 
 use crate::output::Output;
 use anyhow::Result;
