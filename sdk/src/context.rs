@@ -36,7 +36,10 @@ impl<C: Contract> core::ops::Deref for Cx<C> {
 
 fn own<T: DeserializeOwned>(bytes: &[u8]) -> T {
     // Without the error's text, here and in storage: showing it would be the largest thing in a small contract.
-    codec::decode_own(bytes).ok().expect("the host hands over what its table of functions says")
+    let Ok(value) = codec::decode_own(bytes) else {
+        panic!("the host hands over what its table of functions says")
+    };
+    value
 }
 
 /// An account or book as an argument of a call to the ledger.

@@ -134,7 +134,8 @@ pub trait Handle {
 const NO_KEY: &Shape = &Shape::Basic(Basic::Unit);
 
 fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> T {
-    codec::decode_own(bytes).ok().expect("only this field writes these bytes")
+    let Ok(value) = codec::decode_own(bytes) else { panic!("only this field writes these bytes") };
+    value
 }
 
 /// The bytes just after every key that begins with these.
