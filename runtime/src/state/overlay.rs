@@ -62,7 +62,7 @@ impl Remembered {
             self.bytes += bytes;
             self.values.insert(full_key.to_vec(), value);
         }
-        Ok(self.values.get(full_key).unwrap_or(&None))
+        Ok(&self.values[full_key])
     }
 }
 
