@@ -3,6 +3,7 @@
 mod commit;
 mod invoke;
 mod payments;
+mod signer;
 mod verify;
 
 use crate::output::Output;

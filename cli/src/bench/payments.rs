@@ -1,21 +1,18 @@
 //! Signed, durable transfers per second over many accounts, beside what the machine can verify.
 
+use super::signer::Signer;
 use super::{Figure, Measured, Ratio, verify};
 use crate::demo::cast::Cast;
-use crate::desk::{Desk, GAS_LIMIT};
+use crate::desk::Desk;
 use crate::folder::Folder;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tenor_abi::date::{DAY_MS, Timestamp};
-use tenor_abi::id::{AccountId, ChainId, Hash, PartyId};
-use tenor_abi::tag;
-use tenor_wire::crypto::{SecretKey, hash};
-use tenor_wire::op::{
-    AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id,
-};
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{AccountId, ChainId};
+use tenor_wire::op::{AccountOp, Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::Fate;
-use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
+use tenor_wire::tx::Transaction;
 
 /// Accounts that pay each other.
 const ACCOUNTS: usize = 1_000;
@@ -48,52 +45,28 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
 
 /// Somebody with a key in memory and an account.
 struct Payer {
-    party: PartyId,
-    key: SecretKey,
+    signer: Signer,
     account: AccountId,
 }
 
 impl Payer {
     fn new(cast: &Cast, number: usize) -> Result<Payer> {
-        let derived = |what: u8| hash(tag::SEED, &[&[what], &(number as u64).to_le_bytes()]).0;
-        let party = PartyId(derived(b'p'));
-        let key = SecretKey::from_bytes(&derived(b'k')).context("a hash is a key")?;
-        Ok(Payer { party, key, account: account_id(&party.0, &cast.eur, "main") })
+        let signer = Signer::numbered(number)?;
+        let account = account_id(&signer.party.0, &cast.eur, "main");
+        Ok(Payer { signer, account })
     }
 
     fn enrolment(&self, cast: &Cast) -> [Operation; 2] {
-        let key = KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None };
-        let party = PartyOp {
-            party: self.party,
-            home: cast.party("bank"),
-            kind: PartyKind::Person,
-            person: Hash(self.party.0),
-            name: Hash(self.party.0),
-            key,
-        };
-        let (owner, asset) = (self.party, cast.eur);
+        let (owner, asset) = (self.signer.party, cast.eur);
         let account = AccountOp { owner, asset, purpose: "main".into(), floor: 0, ceiling: None };
-        [Operation::Party(party), Operation::Account(account)]
+        [self.signer.enrolment(cast), Operation::Account(account)]
     }
 
     /// A signed transfer of one cent.
     fn pay(&self, chain: ChainId, time: Timestamp, to: &Payer, number: u64) -> Transaction {
         let (from, amount) = (self.account, 1);
         let op = TransferOp { from, to: to.account, amount, narrative: None, reference: None };
-        let mut choice = [0; 12];
-        choice[..8].copy_from_slice(&number.to_le_bytes());
-        let body = Body {
-            version: BODY_VERSION,
-            chain,
-            authorisers: vec![Authoriser { party: self.party, key: 0 }],
-            key: IdempotencyKey::new((time.0 / DAY_MS) as u32, choice),
-            valid_from: time,
-            valid_until: Timestamp(time.0 + DAY_MS),
-            gas_limit: GAS_LIMIT,
-            spend_max: vec![Spend { account: from, amount }],
-            operation: Operation::Transfer(op),
-        };
-        body.sign(&[&self.key])
+        self.signer.sign(chain, time, number, vec![Spend { account: from, amount }], Operation::Transfer(op))
     }
 }
 

@@ -106,6 +106,7 @@ pub enum Rejection {
 pub struct CheckedTransaction {
     tx: Transaction,
     id: TxId,
+    bytes: usize,
 }
 
 impl CheckedTransaction {
@@ -117,6 +118,11 @@ impl CheckedTransaction {
     /// Its id.
     pub fn id(&self) -> TxId {
         self.id
+    }
+
+    /// Its length in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -135,7 +141,11 @@ pub fn check(
     if let Err(rejection) = check_signatures(state, block, &tx)? {
         return Ok(Err(rejection));
     }
-    Ok(check_fresh(state, block, &tx)?.map(|()| CheckedTransaction { id: tx.id(), tx }))
+    Ok(check_fresh(state, block, &tx)?.map(|()| CheckedTransaction {
+        id: tx.id(),
+        bytes: tx.to_bytes().len(),
+        tx,
+    }))
 }
 
 fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
