@@ -53,9 +53,9 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let each = spent.as_secs_f64() / calls as f64;
     Ok(Measured {
         figures: vec![
-            Figure { name: "calls_per_second", value: 1.0 / each, unit: "/s of CPU" },
-            Figure { name: "us_per_call", value: each * 1e6, unit: "us of CPU" },
-            Figure { name: "gas_per_call", value: gas as f64, unit: "gas" },
+            Figure { name: "calls_per_second", value: 1.0 / each, unit: "/s" },
+            Figure { name: "us_per_call", value: each * 1e6, unit: "us" },
+            Figure { name: "gas_per_call", value: gas as f64, unit: "1" },
         ],
         ratios: vec![],
     })
@@ -122,7 +122,7 @@ impl Points {
             let to = &self.holders[(number + 1 + number / HOLDERS % 13) % HOLDERS];
             let call = self.call("transfer", encode(&(3u16, from.party, to.party, 1 + number as u64 % 7)))?;
             let tx = from.sign(self.chain.id(), self.time(), number as u64, vec![], call);
-            Ok(door::check(&state, &context, tx)??)
+            Ok(door::check(&state, &context, tx.into())??)
         });
         transfers.collect()
     }
@@ -150,7 +150,8 @@ impl Points {
 
     fn produce(&mut self, transactions: Vec<Transaction>) -> Result<Vec<FullReceipt>> {
         let (time, count) = (self.time(), transactions.len());
-        let (_, block) = self.solo.produce(&mut self.chain, time, transactions)?;
+        let candidates = transactions.into_iter().map(Into::into).collect();
+        let (_, block) = self.solo.produce(&mut self.chain, time, candidates)?;
         let done = block.receipts.iter().filter(|full| full.receipt.fate == Fate::Done).count();
         ensure!(done == count, "{done} of {count} transactions were done");
         Ok(block.receipts)

@@ -36,6 +36,9 @@ pub struct Bench {
     /// Keys in the state, for `commit`.
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
+    /// Accounts that pay each other, for `payments`.
+    #[arg(long, default_value_t = 100_000)]
+    accounts: usize,
 }
 
 /// A measured figure.
@@ -69,7 +72,7 @@ impl Bench {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
             Name::Commit => ("commit", commit::measure(self.seconds, self.keys)?),
-            Name::Payments => ("payments", payments::measure(self.seconds)?),
+            Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
         };
         let figures: Vec<Value> = measured
             .figures

@@ -127,6 +127,15 @@ impl Chain {
         Ok((chain, opened))
     }
 
+    /// Begins to bring the state on disk up to the tip, unless that is going on already. Whoever has a clock does
+    /// this now and then, so that the next opening has less to redo.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), Fault> {
+        self.base.checkpoint()
+    }
+
     /// Makes everything that was committed durable in the store as well, before a clean stop.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl Chain {
     /// The outer one is a [`Fault`], the inner one says why it would be rejected.
     pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let (context, mut state) = (self.context(time), self.state());
-        match execute::door::check(&state, &context, tx)? {
+        match execute::door::check(&state, &context, tx.into())? {
             Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?)),
             Err(rejection) => Ok(Err(rejection)),
         }

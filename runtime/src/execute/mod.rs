@@ -5,6 +5,7 @@
 //! what the chain itself must remember (an ended proposal, a retry).
 
 mod contract;
+mod candidate;
 pub mod door;
 mod run;
 mod native;
@@ -16,6 +17,7 @@ mod session;
 mod due;
 mod view;
 
+pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use publish::admit;

@@ -471,8 +471,10 @@ impl Bank {
     /// When the replica is broken.
     pub fn submit(&mut self, tx: Transaction) -> Outcome {
         let (id, time) = (tx.id(), Timestamp(self.chain.tip().time.0 + 1));
-        let (built, block) =
-            self.solo.produce(&mut self.chain, time, vec![tx]).unwrap_or_else(|fault| panic!("{fault}"));
+        let (built, block) = self
+            .solo
+            .produce(&mut self.chain, time, vec![tx.into()])
+            .unwrap_or_else(|fault| panic!("{fault}"));
         self.check_books();
         if let Some((_, rejection)) = built.rejected.into_iter().find(|(rejected, _)| *rejected == id) {
             return Outcome { receipt: Err(rejection) };
