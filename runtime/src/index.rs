@@ -338,7 +338,7 @@ mod tests {
                 }
                 let mut pages = vec![];
                 let top = index.checkpoint(sequence, &mut pages).unwrap();
-                disk.write_parts(&mut pages, &BTreeMap::new(), &[], sequence).unwrap();
+                disk.write_parts(&mut pages, &[], &[], sequence).unwrap();
                 if reopen {
                     index = Index::restore(top, Some(Arc::clone(&disk)), 20_000).unwrap();
                     prop_assert_eq!(&rows(&mut index), &model);
@@ -363,7 +363,7 @@ mod tests {
         let mut less = Run::read(pages[0].bytes.to_vec()).unwrap();
         let lost = less.rows.remove(3).0;
         pages[0].bytes = less.bytes();
-        disk.write_parts(&mut pages, &BTreeMap::new(), &[], 1).unwrap();
+        disk.write_parts(&mut pages, &[], &[], 1).unwrap();
         let mut index = Index::restore(top, Some(disk), 0).unwrap();
         let fault = index.get(&lost).unwrap_err().to_string();
         assert!(fault.contains("of the index is not what its hash says"), "{fault}");

@@ -5,12 +5,11 @@
 //! and its signature checks come before the clock runs, and nothing goes to disk.
 
 use super::signer::Signer;
-use super::{Figure, Measured};
+use super::{Figure, Measured, thread_cpu};
 use crate::demo::cast::Cast;
 use crate::keys::VALIDATOR;
 use crate::words;
 use anyhow::{Context, Result, ensure};
-use rustix::time::{ClockId, clock_gettime};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,12 +58,6 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
         ],
         ratios: vec![],
     })
-}
-
-/// What this thread has used of a CPU.
-fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// A chain in memory with points that everybody holds some of.

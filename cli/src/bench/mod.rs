@@ -9,8 +9,10 @@ mod verify;
 use crate::output::Output;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -93,6 +95,21 @@ impl Bench {
         }
         output.result(&json!({ "bench": name, "figures": figures, "ratios": ratios }), &text)
     }
+}
+
+/// Processor time of this thread so far.
+pub(crate) fn thread_cpu() -> Duration {
+    used(ClockId::ThreadCPUTime)
+}
+
+/// Processor time of all threads so far.
+pub(crate) fn process_cpu() -> Duration {
+    used(ClockId::ProcessCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// A folder of its own, gone when this is dropped.

@@ -111,7 +111,7 @@ impl Committed {
         let parts = Parts {
             trie: Trie::new(disk.clone(), leaves_share(cache_bytes)),
             index: Index::new(disk.clone(), index_share(cache_bytes)),
-            rows: Rows::new(disk.clone()),
+            rows: Rows::new(disk.clone(), together),
             stashed: None,
             height: 0,
             resume: None,
@@ -256,9 +256,14 @@ fn index_share(cache_bytes: usize) -> usize {
     cache_bytes / 4
 }
 
-/// Kinds of rows that lie in no page: an account's history, which only ever grows and is covered by its leaf.
+/// Whether a row lies in no page: an account's history, which only ever grows and is covered by its leaf.
 fn lies_in_rows(full_key: &[u8]) -> bool {
-    matches!(kind_of(full_key), Some(Kind::History | Kind::HistoryPeaks))
+    kind_of(full_key) == Some(Kind::History)
+}
+
+/// An account's history lies together: kind and account.
+fn together(full_key: &[u8]) -> Option<usize> {
+    lies_in_rows(full_key).then_some(33)
 }
 
 impl Parts {
@@ -326,7 +331,7 @@ impl Parts {
             *value = self.leaf(key)?.ok_or_else(missing)?;
         }
         // History lies between these two keys, and nothing else of the rows does.
-        let (low, high) = ([Kind::History as u8], [Kind::HistoryPeaks as u8 + 1]);
+        let (low, high) = ([Kind::History as u8], [Kind::History as u8 + 1]);
         let row = self.rows.next(from.max(&low), end.min(&high))?;
         Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
     }
@@ -377,6 +382,7 @@ impl Parts {
             log,
             pages,
             rows: self.rows.checkpoint(),
+            together,
             top: Box::new(move || codec::encode(&top)),
         };
         Ok(behind.send(checkpoint)?)

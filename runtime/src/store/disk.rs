@@ -4,7 +4,7 @@
 //! because the log is ahead of it and can make all of it again. A checkpoint is pages and rows, then, when they
 //! are durable, the mark. What the mark says is checked: the top carries its hash, each page its own.
 
-use super::{DirtyPage, Mark, PageNumber, Row, StoreError};
+use super::{Change, DirtyPage, Mark, PageNumber, Row, StoreError};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::ops::Bound;
@@ -189,6 +189,15 @@ impl Disk {
         Ok(guarded("read", || self.rows.get(key))?.map(|value| value.to_vec()))
     }
 
+    /// The last row at or before a key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn row_before(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        let found = guarded("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
+        Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
+    }
+
     /// The first row at or after `from` and before `end`.
     ///
     /// # Errors
@@ -224,7 +233,7 @@ impl Disk {
     pub(crate) fn write_parts(
         &self,
         pages: &mut [DirtyPage],
-        rows: &WaitingRows,
+        rows: &[Change],
         top: &[u8],
         sequence: u32,
     ) -> Result<(), StoreError> {
@@ -272,7 +281,7 @@ impl Disk {
             top: plain_hash(&[top]),
             log: Default::default(),
         };
-        self.write_parts(&mut pages, &BTreeMap::new(), top, sequence).unwrap();
+        self.write_parts(&mut pages, &[], top, sequence).unwrap();
         self.write_mark(&mark).unwrap();
         mark
     }
