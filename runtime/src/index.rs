@@ -122,7 +122,7 @@ impl Run {
 }
 
 impl Page for Run {
-    fn read(bytes: Vec<u8>) -> Option<Run> {
+    fn read(bytes: &[u8]) -> Option<Run> {
         let (mut starts, mut at) = (vec![], 0);
         let mut before: Option<&[u8]> = None;
         while at < bytes.len() {
@@ -134,7 +134,7 @@ impl Page for Run {
             starts.push(at as u32);
             (before, at) = (Some(key), bytes.len() - rest.len());
         }
-        (!starts.is_empty()).then_some(Run { bytes, starts })
+        (!starts.is_empty()).then(|| Run { bytes: bytes.to_vec(), starts })
     }
 
     fn bytes(&self) -> Arc<[u8]> {
@@ -395,7 +395,7 @@ mod tests {
         (0..100u8).for_each(|key| index.set(&[key], Some(&[key; 200])).unwrap());
         let mut pages = vec![];
         let top = index.checkpoint(1, &mut pages).unwrap();
-        let mut less = Run::read(pages[0].bytes.to_vec()).unwrap();
+        let mut less = Run::read(&pages[0].bytes).unwrap();
         let lost = less.key(3).to_vec();
         less.set(&lost, None);
         pages[0].bytes = Page::bytes(&less);

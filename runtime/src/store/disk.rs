@@ -172,13 +172,19 @@ impl Disk {
         Ok(bytes)
     }
 
-    /// A page.
+    /// What is made of a page's bytes.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn page(&self, table: Table, side: Side, number: PageNumber) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn page<T>(
+        &self,
+        table: Table,
+        side: Side,
+        number: PageNumber,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let tree = &self.pages[table as usize][side as usize];
-        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| bytes.to_vec()))
+        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
     }
 
     /// A row.

@@ -268,8 +268,8 @@ struct Job {
 }
 
 impl Page for Bucket {
-    fn read(bytes: Vec<u8>) -> Option<Bucket> {
-        is_well_formed(&bytes).then(|| {
+    fn read(bytes: &[u8]) -> Option<Bucket> {
+        is_well_formed(bytes).then(|| {
             let count = bytes[0] as usize;
             let mut bucket = Bucket {
                 bytes: bytes.into(),
@@ -474,7 +474,7 @@ mod tests {
                     let leaves: Vec<_> = model.iter().map(|(path, content)| (*path, value(content))).collect();
                     let hash = Bucket::hash_all(std::slice::from_mut(bucket))[0];
                     prop_assert_eq!(hash, naive(&leaves));
-                    let mut read = Bucket::read(bucket.bytes.to_vec()).unwrap();
+                    let mut read = Bucket::read(&bucket.bytes).unwrap();
                     prop_assert_eq!(Bucket::hash_all(std::slice::from_mut(&mut read))[0], hash);
                     for ((path, content), leaf) in bucket.leaves().zip(&model) {
                         prop_assert_eq!((path, content.to_own()), (*leaf.0, leaf.1.clone()));
@@ -485,7 +485,7 @@ mod tests {
 
         #[test]
         fn bytes_that_are_no_bucket_are_not_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Some(bucket) = Bucket::read(bytes.clone()) {
+            if let Some(bucket) = Bucket::read(&bytes) {
                 prop_assert_eq!(encode(bucket.leaves()), bytes);
             }
         }
