@@ -12,6 +12,7 @@ use tenor_abi::tag;
 use tenor_wire::block::{Block, Certificate, Header};
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::merkle::ListProof;
+use tenor_wire::multiproof::MultiProof;
 use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link};
 use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
@@ -131,6 +132,14 @@ impl Chain {
     /// [`Fault`] of the store.
     pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
         self.base.prove(&kind.full_key(key))
+    }
+
+    /// One proof of what state holds at several full keys, under the newest header.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn prove_states(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
+        self.base.prove_all(full_keys)
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
 use tenor_wire::merkle::Mmr;
+use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
@@ -225,6 +226,20 @@ impl Committed {
         assert!(parts.stashed.is_none(), "a proof is made of what is committed");
         let record = parts.get(full_key)?;
         parts.trie.prove(owner_of(full_key), full_key, record.as_deref())
+    }
+
+    /// One proof of what is at several keys, as [`Committed::prove`].
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    pub fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
+        let mut parts = self.parts();
+        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
+        let records = full_keys.iter().map(|key| parts.get(key)).collect::<Result<Vec<_>, Fault>>()?;
+        let asked = full_keys.iter().zip(&records);
+        let asked: Vec<_> =
+            asked.map(|(key, record)| (owner_of(key), key.as_slice(), record.as_deref())).collect();
+        parts.trie.prove_all(&asked)
     }
 
     /// What it takes in memory.

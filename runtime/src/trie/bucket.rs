@@ -12,6 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_abi::tag;
+use tenor_wire::crypto::plain_hash;
+use tenor_wire::multiproof::Part;
 use tenor_wire::trie::{PATH_BYTES, Path, Step, value_hash};
 
 /// Most leaves of a bucket.
@@ -83,6 +85,13 @@ impl Content<&[u8]> {
 
 /// A leaf of a bucket.
 pub(super) type Leaf<'b> = (Path, Content<&'b [u8]>);
+
+/// A key to prove: its place among those that were asked for, where it leads, and what is there.
+pub(super) struct Asked<'r> {
+    pub place: usize,
+    pub path: Path,
+    pub record: Option<&'r [u8]>,
+}
 
 /// A bucket in memory.
 #[derive(Clone, Debug)]
@@ -201,6 +210,44 @@ impl Bucket {
             leaves = taken;
         }
         (steps, leaves.start)
+    }
+
+    /// Adds the parts of the bucket that keys lead to. The hashes must be up to date.
+    pub fn parts(&self, asked: Vec<Asked<'_>>, parts: &mut Vec<Part>) {
+        self.parts_of(0..self.len(), asked, parts);
+    }
+
+    fn parts_of(&self, leaves: Range<usize>, asked: Vec<Asked<'_>>, parts: &mut Vec<Part>) {
+        if asked.is_empty() {
+            parts.push(Part::Pruned(self.hashes[self.node(&leaves)]));
+        } else if leaves.len() == 1 {
+            parts.push(self.leaf_part(leaves.start, &asked));
+        } else {
+            let at = self.top(&leaves);
+            let bit = self.bits[at];
+            let (ones, zeros) = asked.into_iter().partition(|asked| asked.path.bit(bit));
+            parts.push(Part::Branch(bit));
+            self.parts_of(leaves.start..at + 1, zeros, parts);
+            self.parts_of(at + 1..leaves.end, ones, parts);
+        }
+    }
+
+    fn leaf_part(&self, place: usize, asked: &[Asked<'_>]) -> Part {
+        let path = self.path(place);
+        match asked.iter().find(|asked| asked.path == path) {
+            Some(Asked { place, record: Some(record), .. }) => {
+                Part::Found { key: *place as u32, record: record.to_vec() }
+            }
+            _ => Part::other(&path, self.value_hash(place)),
+        }
+    }
+
+    /// The hash of what a leaf holds.
+    pub fn value_hash(&self, place: usize) -> Hash {
+        match self.content(place) {
+            Content::Inline(bytes) => plain_hash(&[bytes]),
+            Content::Elsewhere(hash) => hash,
+        }
     }
 
     fn path_bytes(&self, place: usize) -> &[u8] {
