@@ -1,4 +1,4 @@
-//! Builds the products to wasm, so that the command carries them.
+//! Builds the products to wasm, so that the command carries them, and the example that it measures.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,22 @@ fn main() {
     // One folder for the modules of every profile: two levels above `build/tenor-cli-…/out` stands the
     // profile's, above that the target folder.
     let target = out.ancestors().nth(4).unwrap_or(&out).join("contracts");
-    for source in ["sdk/abi/src", "sdk/src", "sdk/macros/src", "sdk/build/src", "contracts", "Cargo.lock"] {
+    for source in [
+        "sdk/abi/src",
+        "sdk/src",
+        "sdk/macros/src",
+        "sdk/build/src",
+        "contracts",
+        "examples/points",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
-    for product in ["recurring", "loan", "loyalty"] {
-        match tenor_build::wasm(&root.join("contracts").join(product), &target) {
+    for folder in ["contracts/recurring", "contracts/loan", "contracts/loyalty", "examples/points"] {
+        let name = folder.rsplit('/').next().unwrap_or(folder);
+        match tenor_build::wasm(&root.join(folder), &target) {
             Ok(wasm) => {
-                if let Err(error) = std::fs::write(out.join(format!("{product}.wasm")), wasm) {
+                if let Err(error) = std::fs::write(out.join(format!("{name}.wasm")), wasm) {
                     println!("cargo::error={error}");
                 }
             }

@@ -8,6 +8,8 @@ mod first_agreement;
 mod receipt_offline;
 #[path = "../examples/transaction_by_hand.rs"]
 mod transaction_by_hand;
+#[path = "../examples/year_of_a_loan.rs"]
+mod year_of_a_loan;
 
 #[test]
 fn a_first_agreement() -> anyhow::Result<()> {
@@ -27,4 +29,9 @@ fn a_contract_test() -> anyhow::Result<()> {
 #[test]
 fn a_transaction_by_hand() -> anyhow::Result<()> {
     transaction_by_hand::main()
+}
+
+#[test]
+fn a_year_of_a_loan() -> anyhow::Result<()> {
+    year_of_a_loan::main()
 }

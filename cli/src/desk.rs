@@ -168,12 +168,13 @@ impl Desk {
             }
             block
         } else {
-            let (built, block) = self.solo.produce(&mut self.folder.chain, time, transactions)?;
+            let candidates = transactions.into_iter().map(Into::into).collect();
+            let (built, block) = self.solo.produce(&mut self.folder.chain, time, candidates)?;
             if let Some((id, rejection)) = built.rejected.first() {
                 return Err(anyhow::Error::new(rejection.clone()).context(format!("{id} was rejected")));
             }
-            if let Some(tx) = built.postponed.first() {
-                bail!("{} did not fit the block", tx.id());
+            if let Some(candidate) = built.postponed.first() {
+                bail!("{} did not fit the block", candidate.transaction().id());
             }
             block
         };

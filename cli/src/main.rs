@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// What a block and a call allocate comes and goes in small pieces; the system's allocator took a third of the
+/// time of a payment.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let code = tenor_cli::run(std::env::args_os(), &mut std::io::stdout().lock());
     ExitCode::from(code)

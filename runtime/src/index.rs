@@ -7,6 +7,7 @@
 use crate::fault::Fault;
 use crate::store::{DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Row, Side, Table};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -18,99 +19,134 @@ const PAGE_BYTES_MAX: usize = 4096;
 /// A page with fewer joins the next one when both fit.
 const PAGE_BYTES_LOW: usize = 1024;
 
-/// Key and value.
-type Kept = (Box<[u8]>, Box<[u8]>);
-
-/// Rows of a page, ascending by key.
+/// Rows of a page, ascending by key, in the form in which they are stored: of each row the length of its key
+/// (u16 little-endian), the key, the length of its value, the value.
 #[derive(Clone, Debug, Default)]
 struct Run {
-    rows: Vec<Kept>,
-    stored_bytes: usize,
+    bytes: Vec<u8>,
+    /// Where each row begins.
+    starts: Vec<u32>,
 }
 
-fn stored_bytes(key: &[u8], value: &[u8]) -> usize {
-    4 + key.len() + value.len()
+/// A part of a row and what lies behind it.
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+}
+
+fn encode(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4 + key.len() + value.len());
+    for part in [key, value] {
+        let length = u16::try_from(part.len()).expect("what lies in the index is short");
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(part);
+    }
+    bytes
 }
 
 impl Run {
-    fn of(rows: Vec<Kept>) -> Run {
-        let stored_bytes = rows.iter().map(|(key, value)| stored_bytes(key, value)).sum();
-        Run { rows, stored_bytes }
+    fn one(key: &[u8], value: &[u8]) -> Run {
+        Run { bytes: encode(key, value), starts: vec![0] }
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn row(&self, place: usize) -> (&[u8], &[u8]) {
+        let parts = part(&self.bytes[self.starts[place] as usize..])
+            .and_then(|(key, rest)| Some((key, part(rest)?.0)));
+        parts.expect("a page was read whole")
+    }
+
+    fn key(&self, place: usize) -> &[u8] {
+        self.row(place).0
+    }
+
+    fn last_key(&self) -> Option<&[u8]> {
+        self.len().checked_sub(1).map(|last| self.key(last))
     }
 
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        self.rows.binary_search_by(|row| (*row.0).cmp(key))
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            match self.key(middle).cmp(key) {
+                Ordering::Equal => return Ok(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    fn start(&self, place: usize) -> usize {
+        self.starts.get(place).map_or(self.bytes.len(), |start| *start as usize)
     }
 
     fn set(&mut self, key: &[u8], value: Option<&[u8]>) {
-        match (self.find(key), value) {
-            (Ok(place), Some(value)) => {
-                self.stored_bytes = self.stored_bytes + value.len() - self.rows[place].1.len();
-                self.rows[place].1 = value.into();
-            }
-            (Err(place), Some(value)) => {
-                self.stored_bytes += stored_bytes(key, value);
-                self.rows.insert(place, (key.into(), value.into()));
-            }
-            (Ok(place), None) => {
-                let (key, value) = self.rows.remove(place);
-                self.stored_bytes -= stored_bytes(&key, &value);
-            }
-            (Err(_), None) => {}
+        let found = self.find(key);
+        let (Ok(place) | Err(place)) = found;
+        let old = self.start(place)..self.start(place + usize::from(found.is_ok()));
+        let new = value.map(|value| encode(key, value)).unwrap_or_default();
+        let (gained, lost) = (new.len() as u32, old.len() as u32);
+        let start = old.start as u32;
+        self.bytes.splice(old, new);
+        match (found.is_ok(), value.is_some()) {
+            (true, false) => drop(self.starts.remove(place)),
+            (false, true) => self.starts.insert(place, start),
+            _ => {}
         }
+        let behind = place + usize::from(value.is_some());
+        self.starts[behind..].iter_mut().for_each(|start| *start = *start + gained - lost);
     }
 
     /// Cuts a page that is too large: in the middle, or in front of its last row where rows only ever come
     /// behind, so that those pages are filled.
     fn cut(&mut self, at_end: bool) -> Run {
-        let mut place = self.rows.len() - 1;
-        if !at_end {
-            let mut bytes = 0;
-            let half = |(key, value): &Kept| {
-                bytes += stored_bytes(key, value);
-                bytes * 2 > self.stored_bytes
-            };
-            place = self.rows.iter().position(half).unwrap_or(place).clamp(1, place);
-        }
-        let behind = Run::of(self.rows.split_off(place));
-        self.stored_bytes -= behind.stored_bytes;
-        behind
+        let last = self.len() - 1;
+        let half = self.bytes.len() as u32 / 2;
+        let place = if at_end { last } else { self.starts.partition_point(|start| *start < half) };
+        let mut starts = self.starts.split_off(place.clamp(1, last));
+        let first = starts[0];
+        starts.iter_mut().for_each(|start| *start -= first);
+        Run { bytes: self.bytes.split_off(first as usize), starts }
+    }
+
+    /// Takes in the rows of the page behind.
+    fn join(&mut self, behind: Run) {
+        let shift = self.bytes.len() as u32;
+        self.bytes.extend(behind.bytes);
+        self.starts.extend(behind.starts.iter().map(|start| start + shift));
     }
 }
 
 impl Page for Run {
-    fn read(bytes: Vec<u8>) -> Option<Run> {
-        let (mut rows, mut rest): (Vec<Kept>, _) = (vec![], &bytes[..]);
-        while !rest.is_empty() {
-            let mut part = || {
-                let (length, behind) = rest.split_first_chunk::<2>()?;
-                let (part, behind) = behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-                rest = behind;
-                Some(Box::from(part))
-            };
-            rows.push((part()?, part()?));
+    fn read(bytes: &[u8]) -> Option<Run> {
+        let (mut starts, mut at) = (vec![], 0);
+        let mut before: Option<&[u8]> = None;
+        while at < bytes.len() {
+            let (key, rest) = part(&bytes[at..])?;
+            let (_, rest) = part(rest)?;
+            if before.is_some_and(|before| before >= key) {
+                return None;
+            }
+            starts.push(at as u32);
+            (before, at) = (Some(key), bytes.len() - rest.len());
         }
-        (!rows.is_empty() && rows.is_sorted_by(|a, b| a.0 < b.0)).then(|| Run::of(rows))
+        (!starts.is_empty()).then(|| Run { bytes: bytes.to_vec(), starts })
     }
 
     fn bytes(&self) -> Arc<[u8]> {
-        let mut bytes = Vec::with_capacity(self.stored_bytes);
-        for (key, value) in &self.rows {
-            for part in [key, value] {
-                bytes.extend((part.len() as u16).to_le_bytes());
-                bytes.extend(&part[..]);
-            }
-        }
-        bytes.into()
+        self.bytes.as_slice().into()
     }
 
     fn memory_bytes(&self) -> usize {
-        // Two boxes and their allocations for each row.
-        self.stored_bytes + self.rows.len() * 64 + size_of::<Run>()
+        self.bytes.capacity() + self.starts.capacity() * 4 + size_of::<Run>()
     }
 
     fn hash_all(pages: &mut [Run]) -> Vec<Hash> {
-        pages.iter().map(|run| plain_hash(&[&run.bytes()])).collect()
+        pages.iter().map(|run| plain_hash(&[&run.bytes])).collect()
     }
 }
 
@@ -160,7 +196,7 @@ impl Index {
     pub fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let Some(number) = self.page_of(key) else { return Ok(None) };
         let run = self.pages.get(number)?;
-        Ok(run.find(key).ok().map(|place| run.rows[place].1.to_vec()))
+        Ok(run.find(key).ok().map(|place| run.row(place).1.to_vec()))
     }
 
     /// The first row at or after `from` and before `end`.
@@ -174,15 +210,16 @@ impl Index {
         };
         loop {
             let run = self.pages.get(number)?;
-            if let Some((key, value)) = run.rows.get(place) {
-                return Ok((&key[..] < end).then(|| (key.to_vec(), value.to_vec())));
+            if place < run.len() {
+                let (key, value) = run.row(place);
+                return Ok((key < end).then(|| (key.to_vec(), value.to_vec())));
             }
-            let last = run.rows.last().map(|row| row.0.clone());
-            let last = last.ok_or_else(|| Fault::State(format!("index page {number} is empty")))?;
-            if &last[..] >= end {
+            let empty = || Fault::State(format!("index page {number} is empty"));
+            let last = run.last_key().ok_or_else(empty)?;
+            if last >= end {
                 return Ok(None);
             }
-            let behind = (Bound::Excluded(&last[..]), Bound::Excluded(end));
+            let behind = (Bound::Excluded(last), Bound::Excluded(end));
             match self.directory.range::<[u8], _>(behind).next() {
                 Some((_, next)) => (number, place) = (*next, 0),
                 None => return Ok(None),
@@ -202,7 +239,7 @@ impl Index {
     pub fn set(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
         let Some(number) = self.page_of(key) else {
             if let Some(value) = value {
-                let first = self.pages.add(Run::of(vec![(key.into(), value.into())]));
+                let first = self.pages.add(Run::one(key, value));
                 self.directory.insert(Box::default(), first);
             }
             return Ok(());
@@ -212,12 +249,12 @@ impl Index {
         }
         let run = self.pages.change(number)?;
         run.set(key, value);
-        let is_last = run.rows.last().is_some_and(|row| *row.0 == *key);
-        let behind = (run.stored_bytes > PAGE_BYTES_MAX && run.rows.len() > 1).then(|| run.cut(is_last));
-        let is_low = run.stored_bytes < PAGE_BYTES_LOW;
+        let is_last = run.last_key() == Some(key);
+        let behind = (run.bytes.len() > PAGE_BYTES_MAX && run.len() > 1).then(|| run.cut(is_last));
+        let is_low = run.bytes.len() < PAGE_BYTES_LOW;
         self.pages.changed(number);
         if let Some(behind) = behind {
-            let first = behind.rows[0].0.clone();
+            let first = behind.key(0).into();
             let added = self.pages.add(behind);
             self.directory.insert(first, added);
         } else if is_low && value.is_none() {
@@ -272,7 +309,7 @@ impl Index {
         let behind = (Bound::Excluded(&lowest[..]), Bound::Unbounded);
         let next = self.directory.range::<[u8], _>(behind).next();
         let next = next.map(|(lowest, number)| (lowest.clone(), *number));
-        let own_bytes = self.pages.get(number)?.stored_bytes;
+        let own_bytes = self.pages.get(number)?.bytes.len();
         if own_bytes == 0 {
             self.pages.remove(number)?;
             self.directory.remove(&lowest);
@@ -281,13 +318,11 @@ impl Index {
                 self.directory.insert(lowest, first);
             }
         } else if let Some((old, next)) = next
-            && self.pages.get(next)?.stored_bytes + own_bytes <= PAGE_BYTES_MAX / 2
+            && self.pages.get(next)?.bytes.len() + own_bytes <= PAGE_BYTES_MAX / 2
         {
             let theirs = self.pages.remove(next)?;
             self.directory.remove(&old);
-            let run = self.pages.change(number)?;
-            run.stored_bytes += theirs.stored_bytes;
-            run.rows.extend(theirs.rows);
+            self.pages.change(number)?.join(theirs);
             self.pages.changed(number);
         }
         Ok(())
@@ -343,7 +378,7 @@ mod tests {
                 }
                 let mut pages = vec![];
                 let top = index.checkpoint(sequence, &mut pages).unwrap();
-                disk.write_parts(&mut pages, &BTreeMap::new(), &[], sequence).unwrap();
+                disk.write_parts(&mut pages, &[], &[], sequence).unwrap();
                 if reopen {
                     index = Index::restore(top, Some(Arc::clone(&disk)), 20_000).unwrap();
                     prop_assert_eq!(&rows(&mut index), &model);
@@ -365,10 +400,11 @@ mod tests {
         (0..100u8).for_each(|key| index.set(&[key], Some(&[key; 200])).unwrap());
         let mut pages = vec![];
         let top = index.checkpoint(1, &mut pages).unwrap();
-        let mut less = Run::read(pages[0].bytes.to_vec()).unwrap();
-        let lost = less.rows.remove(3).0;
-        pages[0].bytes = less.bytes();
-        disk.write_parts(&mut pages, &BTreeMap::new(), &[], 1).unwrap();
+        let mut less = Run::read(&pages[0].bytes).unwrap();
+        let lost = less.key(3).to_vec();
+        less.set(&lost, None);
+        pages[0].bytes = Page::bytes(&less);
+        disk.write_parts(&mut pages, &[], &[], 1).unwrap();
         let mut index = Index::restore(top, Some(disk), 0).unwrap();
         let fault = index.get(&lost).unwrap_err().to_string();
         assert!(fault.contains("of the index is not what its hash says"), "{fault}");

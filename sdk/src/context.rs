@@ -4,6 +4,7 @@ use crate::contract::Lifecycle;
 use crate::contract::{Books, Contract, Messages, Names};
 use crate::host;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use tenor_abi::calendar::BusinessDayConvention;
@@ -18,7 +19,7 @@ use tenor_abi::recurrence::Recurrence;
 /// What every call can see; all that a view gets.
 pub struct View<C: Contract> {
     call: Call,
-    terms: C::Terms,
+    terms: OnceCell<C::Terms>,
 }
 
 /// What an action or handler gets: it sees what a view sees, and may act.
@@ -34,7 +35,11 @@ impl<C: Contract> core::ops::Deref for Cx<C> {
 }
 
 fn own<T: DeserializeOwned>(bytes: &[u8]) -> T {
-    codec::decode_own(bytes).expect("the host hands over what its table of functions says")
+    // Without the error's text, here and in storage: showing it would be the largest thing in a small contract.
+    let Ok(value) = codec::decode_own(bytes) else {
+        panic!("the host hands over what its table of functions says")
+    };
+    value
 }
 
 /// An account or book as an argument of a call to the ledger.
@@ -58,14 +63,12 @@ impl<B: Books> InLedger for B {
 impl<C: Contract> View<C> {
     /// The call that the host hands over.
     pub fn read() -> View<C> {
-        let call: Call = own(&host::argument());
-        let terms = own(&call.terms);
-        View { call, terms }
+        View { call: own(&host::argument()), terms: OnceCell::new() }
     }
 
     /// The terms as signed.
     pub fn terms(&self) -> &C::Terms {
-        &self.terms
+        self.terms.get_or_init(|| own(&self.call.terms))
     }
 
     /// The arguments' bytes.

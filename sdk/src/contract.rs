@@ -99,10 +99,3 @@ pub trait Contract: Sized {
     /// Handles on its storage; no storage is read.
     fn handles() -> Self;
 }
-
-/// Encodes a list of already encoded fields: their count, then each.
-pub fn fields(encoded: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = tenor_abi::codec::encode(&(encoded.len() as u16));
-    encoded.iter().for_each(|field| out.extend_from_slice(field));
-    out
-}

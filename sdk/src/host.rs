@@ -2,14 +2,16 @@
 
 use alloc::vec::Vec;
 
-/// First size of a buffer that the host writes into.
+/// First size of a buffer that the host writes into; what it leaves free is given back.
 #[cfg(target_family = "wasm")]
-const BUFFER: usize = 256;
+const BUFFER_BYTES: usize = 1024;
 
 #[cfg(target_family = "wasm")]
 mod raw {
     macro_rules! imports {
         ($($(#[$doc:meta])* $number:literal $name:ident($($param:ident: i32),*) -> $result:tt, $contexts:ident, $gas:literal, $per_byte:literal;)*) => {
+            // Functions of the table that the SDK has no use for are not imported.
+            #[allow(dead_code)]
             #[link(wasm_import_module = "tenor_1")]
             unsafe extern "C" {
                 $(pub safe fn $name($($param: i32),*) -> $result;)*
@@ -22,18 +24,16 @@ mod raw {
 /// Calls a function that writes into a buffer, again with a larger one where the first was too small.
 #[cfg(target_family = "wasm")]
 fn filled(mut ask: impl FnMut(i32, i32) -> i32) -> Option<Vec<u8>> {
-    let mut buffer = Vec::with_capacity(BUFFER);
-    buffer.resize(BUFFER, 0);
+    let mut buffer = Vec::<u8>::with_capacity(BUFFER_BYTES);
     loop {
-        let length = ask(buffer.as_mut_ptr() as i32, buffer.len() as i32);
-        if length < 0 {
-            return None;
-        }
-        if length as usize <= buffer.len() {
-            buffer.truncate(length as usize);
+        let length = usize::try_from(ask(buffer.as_mut_ptr() as i32, buffer.capacity() as i32)).ok()?;
+        if length <= buffer.capacity() {
+            // SAFETY: the host says how much there is, and has written it when it fits.
+            unsafe { buffer.set_len(length) };
+            buffer.shrink_to_fit();
             return Some(buffer);
         }
-        buffer.resize(length as usize, 0);
+        buffer.reserve_exact(length);
     }
 }
 
@@ -66,13 +66,7 @@ fn at(bytes: &[u8]) -> i32 {
 functions! {
     /// The call's bytes.
     fn argument() -> Vec<u8> {
-        {
-            let length = raw::arg_len();
-            let mut buffer = Vec::with_capacity(length as usize);
-            buffer.resize(length as usize, 0);
-            raw::arg_read(buffer.as_mut_ptr() as i32, length);
-            buffer
-        }
+        filled(|out, cap| raw::arg_read(out, cap)).unwrap_or_default()
     }
     /// Sets the answer.
     fn answer(bytes: &[u8]) { raw::ret(at(bytes), bytes.len() as i32) }

@@ -12,6 +12,9 @@ use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, PartyId};
 use tenor_abi::spec::{Basic, StorageKind};
 
+/// Room for a key: most are a field's place and an id.
+const KEY_BYTES: usize = 34;
+
 /// A value that can be stored.
 pub trait Value: Serialize + DeserializeOwned + Typed {}
 impl<T: Serialize + DeserializeOwned + Typed> Value for T {}
@@ -131,7 +134,8 @@ pub trait Handle {
 const NO_KEY: &Shape = &Shape::Basic(Basic::Unit);
 
 fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> T {
-    codec::decode_own(bytes).expect("only this field writes these bytes")
+    let Ok(value) = codec::decode_own(bytes) else { panic!("only this field writes these bytes") };
+    value
 }
 
 /// The bytes just after every key that begins with these.
@@ -204,7 +208,8 @@ impl<K: Key, V: Value> Handle for Map<K, V> {
 
 impl<K: Key, V: Value> Map<K, V> {
     fn key(&self, key: &K) -> Vec<u8> {
-        let mut bytes = self.place.to_be_bytes().to_vec();
+        let mut bytes = Vec::with_capacity(KEY_BYTES);
+        bytes.extend_from_slice(&self.place.to_be_bytes());
         key.write(&mut bytes);
         bytes
     }

@@ -5,39 +5,64 @@ use core::cell::Cell;
 
 const PAGE_BYTES: usize = 65536;
 
-/// Hands out memory and takes none back: a call is short, and its instance is thrown away after it.
+unsafe extern "C" {
+    /// The linker's name for where a module's own data ends.
+    static __heap_base: u8;
+}
+
+/// Hands out memory from behind the module's data on, and takes back only what lies last: a call is short, and
+/// its instance is thrown away after it.
 struct Bump {
-    next: Cell<usize>,
-    end: Cell<usize>,
+    next: Cell<*const u8>,
 }
 
 // SAFETY: contracts run on one thread; the host admits no shared memory.
 unsafe impl Sync for Bump {}
 
-// SAFETY: each block lies after the one before, inside memory that `memory.grow` has given; the host ends the
-// call when memory cannot grow, so a block is always there.
-unsafe impl GlobalAlloc for Bump {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let start = self.next.get().next_multiple_of(layout.align());
-        let end = start + layout.size();
-        if end > self.end.get() || self.end.get() == 0 {
-            let pages = (layout.size() + layout.align()).div_ceil(PAGE_BYTES);
-            let old = core::arch::wasm32::memory_grow(0, pages) * PAGE_BYTES;
-            if self.end.get() != old {
-                self.next.set(old);
-            }
-            self.end.set(old + pages * PAGE_BYTES);
-            return unsafe { self.alloc(layout) };
+impl Bump {
+    /// Memory from an address on; the first page has room already, so most calls never grow it.
+    fn take(&self, start: usize, size: usize) -> *mut u8 {
+        let (end, there) = (start + size, core::arch::wasm32::memory_size(0) * PAGE_BYTES);
+        if end > there {
+            core::arch::wasm32::memory_grow(0, (end - there).div_ceil(PAGE_BYTES));
         }
-        self.next.set(end);
+        self.next.set(end as *const u8);
         start as *mut u8
     }
 
-    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
+    fn is_last(&self, block: *mut u8, layout: Layout) -> bool {
+        block as usize + layout.size() == self.next.get() as usize
+    }
+}
+
+// SAFETY: each block lies after the ones that are in use, inside the memory; the host ends the call when memory
+// cannot grow, so a block is always there.
+unsafe impl GlobalAlloc for Bump {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.take((self.next.get() as usize).next_multiple_of(layout.align()), layout.size())
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if self.is_last(block, layout) {
+            self.next.set(block);
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if self.is_last(block, layout) {
+            return self.take(block as usize, size);
+        }
+        // SAFETY: the caller's layout is one, whatever its size; both blocks hold what is copied.
+        unsafe {
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            core::ptr::copy_nonoverlapping(block, moved, size.min(layout.size()));
+            moved
+        }
+    }
 }
 
 #[global_allocator]
-static ALLOCATOR: Bump = Bump { next: Cell::new(0), end: Cell::new(0) };
+static ALLOCATOR: Bump = Bump { next: Cell::new(&raw const __heap_base) };
 
 #[panic_handler]
 fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -1,8 +1,7 @@
 //! Durable blocks of 1,000 random updates over many keys: what the state costs, and what opening it again does.
 
-use super::{Figure, Measured, Ratio, Scratch};
+use super::{Figure, Measured, Ratio, Scratch, process_cpu};
 use anyhow::{Context, Result};
-use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -238,12 +237,6 @@ fn bare_sync(folder: &Path) -> Result<f64> {
         file.sync_data()?;
     }
     Ok(ms(begun.elapsed()) / 50.0)
-}
-
-/// Processor time of all threads so far.
-fn process_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn ms(time: Duration) -> f64 {

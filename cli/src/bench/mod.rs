@@ -3,13 +3,16 @@
 mod commit;
 mod invoke;
 mod payments;
+mod signer;
 mod verify;
 
 use crate::output::Output;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -35,6 +38,9 @@ pub struct Bench {
     /// Keys in the state, for `commit`.
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
+    /// Accounts that pay each other, for `payments`.
+    #[arg(long, default_value_t = 100_000)]
+    accounts: usize,
 }
 
 /// A measured figure.
@@ -68,7 +74,7 @@ impl Bench {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
             Name::Commit => ("commit", commit::measure(self.seconds, self.keys)?),
-            Name::Payments => ("payments", payments::measure(self.seconds)?),
+            Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
         };
         let figures: Vec<Value> = measured
             .figures
@@ -89,6 +95,21 @@ impl Bench {
         }
         output.result(&json!({ "bench": name, "figures": figures, "ratios": ratios }), &text)
     }
+}
+
+/// Processor time of this thread so far.
+pub(crate) fn thread_cpu() -> Duration {
+    used(ClockId::ThreadCPUTime)
+}
+
+/// Processor time of all threads so far.
+pub(crate) fn process_cpu() -> Duration {
+    used(ClockId::ProcessCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// A folder of its own, gone when this is dropped.

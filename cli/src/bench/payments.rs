@@ -1,44 +1,79 @@
 //! Signed, durable transfers per second over many accounts, beside what the machine can verify.
+//!
+//! Signatures are checked on every core while the block before executes, as a node does; the clock runs from
+//! the first key that is looked up until the state on disk has reached the newest block.
 
-use super::{Figure, Measured, Ratio, verify};
+use super::signer::Signer;
+use super::{Figure, Measured, Ratio, Scratch, thread_cpu, verify};
 use crate::demo::cast::Cast;
-use crate::desk::{Desk, GAS_LIMIT};
-use crate::folder::Folder;
-use anyhow::{Context, Result, bail};
-use std::path::Path;
+use crate::folder::engine;
+use crate::keys::VALIDATOR;
+use anyhow::{Context, Result, ensure};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
-use tenor_abi::date::{DAY_MS, Timestamp};
-use tenor_abi::id::{AccountId, ChainId, Hash, PartyId};
-use tenor_abi::tag;
-use tenor_wire::crypto::{SecretKey, hash};
-use tenor_wire::op::{
-    AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id,
-};
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{AccountId, ChainId};
+use tenor_runtime::chain::{Chain, Solo};
+use tenor_runtime::execute::Candidate;
+use tenor_wire::crypto::PublicKey;
+use tenor_wire::op::{AccountOp, Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::Fate;
-use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
+use tenor_wire::tx::Transaction;
 
-/// Accounts that pay each other.
-const ACCOUNTS: usize = 1_000;
 /// Transfers of a block.
-const BLOCK: usize = 500;
-/// Blocks that are signed ahead, so that signing is not measured.
-const AHEAD: usize = 16;
+const BLOCK: usize = 1_000;
+/// Overdraft of each account in cents, so that nobody needs money to begin with.
+const FLOOR: i128 = -1_000_000;
+/// Seconds between checkpoints.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
 
-pub(super) fn measure(seconds: u64) -> Result<Measured> {
+pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
+    ensure!(accounts > 13, "at least 14 accounts pay each other");
     let ceiling = verify::all_cores(seconds)?;
-    let scratch = std::env::temp_dir().join(format!("tenor-bench-{}", std::process::id()));
-    let measured = payments(&scratch, seconds);
-    if scratch.exists() {
-        std::fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
+    let scratch = Scratch::new()?;
+    let cast = Cast::new(1);
+    let signers = in_parts(accounts, Signer::numbered)?;
+    let mut genesis = cast.genesis();
+    for signer in &signers {
+        let account = AccountOp {
+            owner: signer.party,
+            asset: cast.eur,
+            purpose: "main".into(),
+            floor: FLOOR,
+            ceiling: None,
+        };
+        genesis.operations.extend([signer.enrolment(&cast), Operation::Account(account)]);
     }
-    let rate = measured?;
+    let mut bank = Bank {
+        chain: Chain::create(scratch.path(), genesis, engine()?)?,
+        solo: Solo::new(cast.key(VALIDATOR)),
+        payers: signers
+            .into_iter()
+            .map(|signer| (account_id(&signer.party.0, &cast.eur, "main"), signer))
+            .collect(),
+    };
+    let blocks = ((ceiling * seconds as f64) as usize).div_ceil(BLOCK);
+    let signed = bank.sign(blocks * BLOCK)?;
+    let count = signed.len() as f64;
+    let (begun, spent) = (Instant::now(), thread_cpu());
+    bank.pay(signed)?;
+    let (at_tip, executing) = (begun.elapsed(), thread_cpu() - spent);
+    bank.chain.flush()?;
+    let rate = count / begun.elapsed().as_secs_f64();
+    let name = if accounts == 1_000_000 { "of_verify_ceiling_1m" } else { "of_verify_ceiling" };
     Ok(Measured {
         figures: vec![
             Figure { name: "payments_per_second", value: rate, unit: "/s" },
+            Figure { name: "payments_per_second_at_tip", value: count / at_tip.as_secs_f64(), unit: "/s" },
+            Figure { name: "execute_us", value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
             Figure { name: "verify_per_second_all_cores", value: ceiling, unit: "/s" },
+            Figure { name: "accounts", value: accounts as f64, unit: "1" },
         ],
         ratios: vec![Ratio {
-            name: "of_verify_ceiling",
+            name,
             value: rate / ceiling,
             of: "payments_per_second",
             to: "verify_per_second_all_cores",
@@ -46,110 +81,143 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     })
 }
 
-/// Somebody with a key in memory and an account.
-struct Payer {
-    party: PartyId,
-    key: SecretKey,
-    account: AccountId,
+type Payer = (AccountId, Signer);
+
+struct Bank {
+    chain: Chain,
+    solo: Solo,
+    payers: Vec<Payer>,
 }
 
-impl Payer {
-    fn new(cast: &Cast, number: usize) -> Result<Payer> {
-        let derived = |what: u8| hash(tag::SEED, &[&[what], &(number as u64).to_le_bytes()]).0;
-        let party = PartyId(derived(b'p'));
-        let key = SecretKey::from_bytes(&derived(b'k')).context("a hash is a key")?;
-        Ok(Payer { party, key, account: account_id(&party.0, &cast.eur, "main") })
+impl Bank {
+    /// Signed transfers of one cent; nobody pays twice before everybody has paid once.
+    fn sign(&self, count: usize) -> Result<Vec<Transaction>> {
+        let (chain, time) = (self.chain.id(), Timestamp(self.chain.tip().time.0 + 1));
+        let payers = &self.payers;
+        in_parts(count, |number| Ok(transfer(payers, chain, time, number)))
     }
 
-    fn enrolment(&self, cast: &Cast) -> [Operation; 2] {
-        let key = KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None };
-        let party = PartyOp {
-            party: self.party,
-            home: cast.party("bank"),
-            kind: PartyKind::Person,
-            person: Hash(self.party.0),
-            name: Hash(self.party.0),
-            key,
-        };
-        let (owner, asset) = (self.party, cast.eur);
-        let account = AccountOp { owner, asset, purpose: "main".into(), floor: 0, ceiling: None };
-        [Operation::Party(party), Operation::Account(account)]
-    }
-
-    /// A signed transfer of one cent.
-    fn pay(&self, chain: ChainId, time: Timestamp, to: &Payer, number: u64) -> Transaction {
-        let (from, amount) = (self.account, 1);
-        let op = TransferOp { from, to: to.account, amount, narrative: None, reference: None };
-        let mut choice = [0; 12];
-        choice[..8].copy_from_slice(&number.to_le_bytes());
-        let body = Body {
-            version: BODY_VERSION,
-            chain,
-            authorisers: vec![Authoriser { party: self.party, key: 0 }],
-            key: IdempotencyKey::new((time.0 / DAY_MS) as u32, choice),
-            valid_from: time,
-            valid_until: Timestamp(time.0 + DAY_MS),
-            gas_limit: GAS_LIMIT,
-            spend_max: vec![Spend { account: from, amount }],
-            operation: Operation::Transfer(op),
-        };
-        body.sign(&[&self.key])
-    }
-}
-
-/// Enrols and funds everybody, a block for each hundred.
-fn set_up(desk: &mut Desk, cast: &Cast, payers: &[Payer]) -> Result<()> {
-    let mut number = 0u64;
-    for group in payers.chunks(100) {
-        let mut transactions = vec![];
-        for payer in group {
-            let (from, amount) = (cast.funding(), 1_000_000);
-            let op = TransferOp { from, to: payer.account, amount, narrative: None, reference: None };
-            let funding = ("bank", Operation::Transfer(op), vec![Spend { account: from, amount }]);
-            let enrolment = payer.enrolment(cast).map(|operation| ("officer", operation, vec![]));
-            for (by, operation, spend) in enrolment.into_iter().chain([funding]) {
-                number += 1;
-                let choice = cast.choice(&format!("bench/{number}"));
-                transactions.push(desk.sign(by, operation, spend, choice)?);
+    /// Runs the transfers, block by block, and returns when the last one is durable in the log.
+    fn pay(&mut self, signed: Vec<Transaction>) -> Result<()> {
+        let ahead = Ahead::new(self.candidates(signed)?);
+        thread::scope(|scope| {
+            for _ in 0..cores() {
+                scope.spawn(|| ahead.work());
             }
-        }
-        let receipts = desk.submit(transactions)?;
-        if receipts.iter().any(|full| full.receipt.fate != Fate::Done) {
-            bail!("an account could not be set up");
-        }
+            let mut checkpoint = Instant::now();
+            for number in 0..ahead.len() {
+                let candidates = ahead.wait(number);
+                let time = Timestamp(self.chain.tip().time.0 + 1);
+                let (built, block) = self.solo.produce(&mut self.chain, time, candidates)?;
+                ensure!(built.rejected.is_empty() && built.postponed.is_empty(), "a payment was not taken");
+                let done = block.receipts.iter().all(|full| full.receipt.fate == Fate::Done);
+                ensure!(done, "a payment was not done");
+                if checkpoint.elapsed() >= CHECKPOINT_AFTER {
+                    self.chain.checkpoint()?;
+                    checkpoint = Instant::now();
+                }
+            }
+            anyhow::Ok(())
+        })
     }
-    Ok(())
+
+    fn candidates(&self, signed: Vec<Transaction>) -> Result<Vec<Vec<Unchecked>>> {
+        let state = self.chain.state();
+        let mut blocks = Vec::with_capacity(signed.len() / BLOCK);
+        for tx in signed {
+            let candidate = Candidate::from(tx);
+            let keys = candidate.keys(&state)?.context("every payer has a key")?;
+            if blocks.last().is_none_or(|block: &Vec<_>| block.len() == BLOCK) {
+                blocks.push(Vec::with_capacity(BLOCK));
+            }
+            blocks.last_mut().context("there is a block")?.push((candidate, keys));
+        }
+        Ok(blocks)
+    }
 }
 
-fn payments(scratch: &Path, seconds: u64) -> Result<f64> {
-    let cast = Cast::new(1);
-    Folder::create(scratch, &cast.genesis(), &cast.keys(), &cast.names())?;
-    let mut desk = Desk::at_tip(Folder::open(scratch)?)?;
-    let payers = (0..ACCOUNTS).map(|number| Payer::new(&cast, number)).collect::<Result<Vec<_>>>()?;
-    set_up(&mut desk, &cast, &payers)?;
-    let (mut measured, mut done, mut number) = (Duration::ZERO, 0usize, 0usize);
-    while measured < Duration::from_secs(seconds.max(1)) {
-        let (chain, time) = (desk.chain_id(), desk.time());
-        let mut next = || {
-            number += 1;
-            let from = number % ACCOUNTS;
-            // A step of 1 to 13 never comes back to the payer.
-            let to = (from + 1 + number / ACCOUNTS % 13) % ACCOUNTS;
-            payers[from].pay(chain, time, &payers[to], number as u64)
-        };
-        let blocks: Vec<Vec<Transaction>> =
-            (0..AHEAD).map(|_| (0..BLOCK).map(|_| next()).collect()).collect();
-        let start = Instant::now();
-        for transactions in blocks {
-            let block = desk.block(Timestamp(desk.time().0 + 1), transactions)?;
-            if block.receipts.iter().any(|full| full.receipt.fate != Fate::Done) {
-                bail!("a payment was not done");
-            }
-            done += block.receipts.len();
+fn transfer(payers: &[Payer], chain: ChainId, time: Timestamp, number: usize) -> Transaction {
+    let (place, round) = (number % payers.len(), number / payers.len());
+    // A step of 1 to 13 never comes back to the payer.
+    let (from, signer) = &payers[place];
+    let (to, _) = &payers[(place + 1 + round % 13) % payers.len()];
+    let op = TransferOp { from: *from, to: *to, amount: 1, narrative: None, reference: None };
+    let spend = vec![Spend { account: *from, amount: 1 }];
+    signer.sign(chain, time, number as u64, spend, Operation::Transfer(op))
+}
+
+/// A transaction and the keys that state holds for its signers.
+type Unchecked = (Candidate, Vec<PublicKey>);
+
+/// Blocks whose signatures are checked ahead of their turn.
+struct Ahead {
+    unchecked: Vec<Mutex<Option<Vec<Unchecked>>>>,
+    next: AtomicUsize,
+    checked: Mutex<Vec<Option<Vec<Candidate>>>>,
+    one_more: Condvar,
+}
+
+impl Ahead {
+    fn new(blocks: Vec<Vec<Unchecked>>) -> Ahead {
+        Ahead {
+            checked: Mutex::new(blocks.iter().map(|_| None).collect()),
+            unchecked: blocks.into_iter().map(|block| Mutex::new(Some(block))).collect(),
+            next: AtomicUsize::new(0),
+            one_more: Condvar::new(),
         }
-        // The clock stops when the store has caught up with the log.
-        desk.folder_mut().chain.flush()?;
-        measured += start.elapsed();
     }
-    Ok(done as f64 / measured.as_secs_f64())
+
+    fn len(&self) -> usize {
+        self.unchecked.len()
+    }
+
+    fn work(&self) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(block) = self.unchecked.get(number) else { return };
+            let taken = block.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let check = |(mut candidate, keys): Unchecked| {
+                candidate.check_under(keys);
+                candidate
+            };
+            let done = taken.into_iter().flatten().map(check).collect();
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            checked[number] = Some(done);
+            self.one_more.notify_all();
+        }
+    }
+
+    fn wait(&self, number: usize) -> Vec<Candidate> {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(done) = checked[number].take() {
+                return done;
+            }
+            checked = self.one_more.wait(checked).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Makes things on every core, in order.
+fn in_parts<T: Send>(count: usize, make: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let share = count.div_ceil(cores()).max(1);
+    thread::scope(|scope| {
+        let parts: Vec<_> = (0..count)
+            .step_by(share)
+            .map(|from| {
+                let make = &make;
+                scope.spawn(move || (from..count.min(from + share)).map(make).collect::<Result<Vec<T>>>())
+            })
+            .collect();
+        let mut all = Vec::with_capacity(count);
+        for part in parts {
+            let made = part.join().map_err(|_| anyhow::anyhow!("a thread of the benchmark gave up"))?;
+            all.extend(made?);
+        }
+        Ok(all)
+    })
 }

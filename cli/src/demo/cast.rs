@@ -117,7 +117,8 @@ impl Cast {
         Names { parties, accounts, assets, calendars, agreements: std::collections::BTreeMap::new() }
     }
 
-    fn key(&self, name: &str) -> SecretKey {
+    /// The key of a name.
+    pub fn key(&self, name: &str) -> SecretKey {
         SecretKey::from_bytes(&self.secret(name)).expect("a hash is a key but for one in 2^128")
     }
 

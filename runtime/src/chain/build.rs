@@ -1,7 +1,7 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Rejection, door};
+use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
@@ -13,7 +13,6 @@ use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::{FullReceipt, list_root};
-use tenor_wire::tx::Transaction;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -25,7 +24,7 @@ pub struct Built {
     /// Transactions that may not stand in any block, and why.
     pub rejected: Vec<(TxId, Rejection)>,
     /// Transactions that had no room, for the next block.
-    pub postponed: Vec<Transaction>,
+    pub postponed: Vec<Candidate>,
 }
 
 /// Why a block is not valid.
@@ -143,23 +142,23 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     /// Runs a transaction; what came of the attempt decides whether it stands in the block.
-    fn run_transaction(&mut self, tx: &Transaction) -> Result<Attempt, Fault> {
-        let checked = match door::check(&self.state, self.block, tx.clone())? {
+    fn run_transaction(&mut self, candidate: Candidate) -> Result<Attempt, Fault> {
+        let id = candidate.id();
+        let checked = match door::check(&self.state, self.block, candidate)? {
             Ok(checked) => checked,
-            Err(rejection) => return Ok(Attempt::Rejected(rejection)),
+            Err(rejection) => return Ok(Attempt::Rejected(id, rejection)),
         };
-        let bytes = tx.to_bytes().len();
-        let block_gas = self.block.parameters.limits.block_gas;
-        let overdue_ran = match agreement_of(&tx.body.operation) {
-            Some(agreement) => self.run_overdue(agreement)?,
-            None => true,
-        };
-        if !overdue_ran || !self.has_room(tx.body.gas_limit, bytes, block_gas) {
-            return Ok(Attempt::NoRoom);
+        let body = &checked.transaction().body;
+        let (block_gas, gas_limit) = (self.block.parameters.limits.block_gas, body.gas_limit);
+        let overdue_ran =
+            agreement_of(&body.operation).map_or(Ok(true), |agreement| self.run_overdue(agreement))?;
+        if !overdue_ran || !self.has_room(gas_limit, checked.bytes(), block_gas) {
+            return Ok(Attempt::NoRoom(checked.into_candidate()));
         }
         let index = self.index();
         let receipt = execute::transaction(&mut self.state, self.block, &checked, index)?;
-        self.push(Item::Tx(tx.clone()), receipt, bytes);
+        let bytes = checked.bytes();
+        self.push(Item::Tx(checked.into_candidate().into_transaction()), receipt, bytes);
         Ok(Attempt::Ran)
     }
 
@@ -183,8 +182,8 @@ struct Done {
 
 enum Attempt {
     Ran,
-    Rejected(Rejection),
-    NoRoom,
+    Rejected(TxId, Rejection),
+    NoRoom(Candidate),
 }
 
 /// The agreement that a transaction is about, whose overdue occurrences run first.
@@ -211,18 +210,19 @@ impl Chain {
     ///
     /// # Errors
     /// [`Fault`]: the replica is broken.
-    pub fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault> {
+    pub fn build(&mut self, time: Timestamp, mut candidates: Vec<Candidate>) -> Result<Built, Fault> {
         assert!(time > self.tip.time, "block time rises: {time} after {}", self.tip.time);
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
+        execute::check_ahead(&self.state(), &mut candidates)?;
         let mut making = Making::new(&block, &self.base)?;
         making.run_queue(making.half())?;
-        for tx in candidates {
-            match making.run_transaction(&tx)? {
+        for candidate in candidates {
+            match making.run_transaction(candidate)? {
                 Attempt::Ran => {}
-                Attempt::Rejected(rejection) => rejected.push((tx.id(), rejection)),
-                Attempt::NoRoom => postponed.push(tx),
+                Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
+                Attempt::NoRoom(candidate) => postponed.push(candidate),
             }
         }
         making.run_queue(block.parameters.limits.block_gas)?;
@@ -249,7 +249,7 @@ impl Chain {
         // The order of a block follows from its transactions alone, so making it again from them and comparing
         // finds an occurrence that is missing, misplaced or made up.
         let transactions = items.iter().filter_map(|item| match item {
-            Item::Tx(tx) => Some(tx.clone()),
+            Item::Tx(tx) => Some(Candidate::from(tx.clone())),
             Item::Due(_) => None,
         });
         let built = self.build(header.time, transactions.collect())?;

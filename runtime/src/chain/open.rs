@@ -7,9 +7,8 @@ use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail};
 use crate::snapshot::Snapshot;
 use crate::state::{CACHE_BYTES, Committed, Overlay, Resume};
-use crate::store::{Disk, Mark, StoreError, WriteSet};
+use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{ChainId, Hash};
@@ -135,6 +134,15 @@ impl Chain {
         let (journal, contracts) = (Box::new(journal), Contracts::default());
         let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
+    }
+
+    /// Begins to bring the state on disk up to the tip, unless that is going on already. Whoever has a clock does
+    /// this now and then, so that the next opening has less to redo.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), Fault> {
+        self.base.checkpoint()
     }
 
     /// Makes everything that was committed durable in the store as well, before a clean stop.
@@ -381,7 +389,7 @@ fn redo(
 ) -> Result<Stored, Fault> {
     let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let first = from.as_ref().map_or(0, |header| header.height + 1);
-    let (mut rows, mut bytes, mut newest) = (BTreeMap::new(), 0, from);
+    let (mut rows, mut bytes, mut newest) = (vec![], 0, from);
     for height in first..=tip {
         let block = block(&journal, height)?;
         let writes = journal.writes(height)?;
@@ -394,15 +402,13 @@ fn redo(
         if let Some(parent) = newest.replace(block.header) {
             ancestry.push(tag::ANCESTRY, &parent.hash().0);
         }
-        for (key, value) in writes.into_rows() {
-            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-            rows.insert(key, value);
-        }
+        bytes += writes.bytes().len();
+        rows.extend(writes.into_rows());
         if bytes < REDO_BYTES && height < tip {
             continue;
         }
         bytes = 0;
-        let writes = WriteSet::new(std::mem::take(&mut rows).into_iter().collect());
+        let writes = WriteSet::new(last_of_each(std::mem::take(&mut rows)));
         let log = journal.position_behind(height)?;
         let resume = log.map(|log| Resume { log, ancestry: ancestry.clone() });
         let root = base.redo(&writes, height, resume)?;
@@ -416,4 +422,31 @@ fn redo(
     let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
     Ok(Stored { base, journal, ancestry, tip, opened })
+}
+
+/// The last write of each key, ascending by key.
+fn last_of_each(mut rows: Vec<Change>) -> Vec<Change> {
+    // A stable sort keeps the order of the blocks; of equal keys the last one stays.
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_key_the_last_write_counts() {
+        let write = |key: u8, value: Option<u8>| (vec![key], value.map(|value| vec![value]));
+        let rows =
+            vec![write(2, Some(1)), write(1, Some(1)), write(2, None), write(3, None), write(2, Some(3))];
+        assert_eq!(last_of_each(rows), [write(1, Some(1)), write(2, Some(3)), write(3, None)]);
+    }
 }

@@ -14,6 +14,7 @@ use tenor_abi::tag;
 use tenor_wire::block::{Block, Certificate, Header};
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::merkle::{ListProof, Mmr};
+use tenor_wire::multiproof::MultiProof;
 use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link};
 use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
@@ -101,7 +102,7 @@ impl Chain {
     /// The outer one is a [`Fault`], the inner one says why it would be rejected.
     pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let (context, mut state) = (self.context(time), self.state());
-        match execute::door::check(&state, &context, tx)? {
+        match execute::door::check(&state, &context, tx.into())? {
             Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?)),
             Err(rejection) => Ok(Err(rejection)),
         }
@@ -150,6 +151,14 @@ impl Chain {
     /// [`Fault`] of the store.
     pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
         self.base.prove(&kind.full_key(key))
+    }
+
+    /// One proof of what state holds at several full keys, under the newest header.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn prove_states(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
+        self.base.prove_all(full_keys)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Chain;
 use super::build::{Built, Invalid};
+use crate::execute::Candidate;
 use crate::fault::Fault;
 use crate::state::Resume;
 use crate::store::WriteSet;
@@ -9,7 +10,6 @@ use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
 use tenor_wire::block::{Block, Certificate, Header, Item};
 use tenor_wire::merkle::Mmr;
-use tenor_wire::tx::Transaction;
 
 /// A block that was executed and waits for its certificate.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub trait Replica {
     ///
     /// # Errors
     /// [`Fault`]: the replica is broken.
-    fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault>;
+    fn build(&mut self, time: Timestamp, candidates: Vec<Candidate>) -> Result<Built, Fault>;
     /// Executes somebody else's block and stashes it when it is valid.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Replica for Chain {
         Chain::tip(self)
     }
 
-    fn build(&mut self, time: Timestamp, candidates: Vec<Transaction>) -> Result<Built, Fault> {
+    fn build(&mut self, time: Timestamp, candidates: Vec<Candidate>) -> Result<Built, Fault> {
         Chain::build(self, time, candidates)
     }
 

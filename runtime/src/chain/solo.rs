@@ -2,11 +2,11 @@
 
 use super::Replica;
 use super::build::Built;
+use crate::execute::Candidate;
 use crate::fault::Fault;
 use tenor_abi::date::Timestamp;
 use tenor_wire::block::{Block, Certificate};
 use tenor_wire::crypto::SecretKey;
-use tenor_wire::tx::Transaction;
 
 /// The sequencer of a chain with one validator.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Solo {
         &self,
         replica: &mut impl Replica,
         time: Timestamp,
-        candidates: Vec<Transaction>,
+        candidates: Vec<Candidate>,
     ) -> Result<(Built, Block), Fault> {
         // The log holds every block that was signed, so signing its newest one again signs nothing new.
         replica.recertify(&|header| Certificate::solo(header, &self.key))?;

@@ -46,7 +46,7 @@ impl Contracts {
     ) -> Result<Arc<Contract>, Stop> {
         if let Some(found) = self.lock()?.get(code) {
             // A rolled-back publication must not live on in the cache.
-            let published = state.get_row(&crate::state::Kind::Contract.full_key(&code.0))?.is_some();
+            let published = state.has_row(&crate::state::Kind::Contract.full_key(&code.0))?;
             // An engine keeps a bounded number of modules; one that made room is loaded again.
             if published && guest.is_loaded(code) {
                 return Ok(Arc::clone(found));

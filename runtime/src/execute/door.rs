@@ -3,7 +3,7 @@
 //! A rejected transaction leaves nothing: no receipt, no used key. The order is signature, key look-up,
 //! window, so that a late retry of something done is told so and not that it came too late.
 
-use super::BlockContext;
+use super::{BlockContext, Candidate};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use crate::state::record::{IdempotencyRecord, KeyRecord, KeyWindowRecord, key};
@@ -104,19 +104,29 @@ pub enum Rejection {
 /// A transaction that may stand in the next block, as long as state does not change before it.
 #[derive(Clone, Debug)]
 pub struct CheckedTransaction {
-    tx: Transaction,
-    id: TxId,
+    candidate: Candidate,
+    bytes: usize,
 }
 
 impl CheckedTransaction {
     /// The transaction.
     pub fn transaction(&self) -> &Transaction {
-        &self.tx
+        self.candidate.transaction()
     }
 
     /// Its id.
     pub fn id(&self) -> TxId {
-        self.id
+        self.candidate.id()
+    }
+
+    /// Its length in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The candidate that it was.
+    pub fn into_candidate(self) -> Candidate {
+        self.candidate
     }
 }
 
@@ -127,15 +137,17 @@ impl CheckedTransaction {
 pub fn check(
     state: &Overlay<'_>,
     block: &BlockContext<'_>,
-    tx: Transaction,
+    candidate: Candidate,
 ) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
-    if let Err(rejection) = check_form(block, &tx) {
+    if let Err(rejection) = check_form(block, candidate.transaction()) {
         return Ok(Err(rejection));
     }
-    if let Err(rejection) = check_signatures(state, block, &tx)? {
+    if let Err(rejection) = check_signatures(state, block, &candidate)? {
         return Ok(Err(rejection));
     }
-    Ok(check_fresh(state, block, &tx)?.map(|()| CheckedTransaction { id: tx.id(), tx }))
+    let fresh = check_fresh(state, block, candidate.transaction())?;
+    let bytes = candidate.transaction().to_bytes().len();
+    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes }))
 }
 
 fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
@@ -153,8 +165,9 @@ fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejectio
 fn check_signatures(
     state: &Overlay<'_>,
     block: &BlockContext<'_>,
-    tx: &Transaction,
+    candidate: &Candidate,
 ) -> Result<Result<(), Rejection>, Fault> {
+    let tx = candidate.transaction();
     let mut keys = Vec::with_capacity(tx.body.authorisers.len());
     for authoriser in &tx.body.authorisers {
         let (party, number) = (authoriser.party, authoriser.key);
@@ -166,6 +179,9 @@ fn check_signatures(
             return Ok(Err(Rejection::KeyEnded { party, number, ended_at }));
         }
         keys.push(record.public);
+    }
+    if candidate.holds_under(&keys) {
+        return Ok(Ok(()));
     }
     Ok(tx.check_signatures(&keys).map_err(|(place, error)| Rejection::Signature { place, error }))
 }

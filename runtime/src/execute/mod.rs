@@ -5,6 +5,7 @@
 //! what the chain itself must remember (an ended proposal, a retry).
 
 mod contract;
+mod candidate;
 pub mod door;
 mod run;
 mod native;
@@ -16,6 +17,7 @@ mod session;
 mod due;
 mod view;
 
+pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use publish::admit;
@@ -68,8 +70,8 @@ pub fn transaction(
 ) -> Result<FullReceipt, Fault> {
     let tx = checked.transaction();
     let mark = state.mark();
-    let mut run = Run::of_transaction(block, tx);
-    let ran = operation(state, &mut run, tx);
+    let mut run = Run::of_transaction(block, checked);
+    let ran = operation(state, &mut run, checked);
     if ran.is_err() {
         state.roll_back(mark);
     }
@@ -90,10 +92,14 @@ pub fn occurrence(
     due::run(state, block, item)
 }
 
-fn operation(state: &mut Overlay<'_>, run: &mut Run<'_>, tx: &Transaction) -> Result<Vec<u8>, Trouble> {
+fn operation(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    checked: &CheckedTransaction,
+) -> Result<Vec<u8>, Trouble> {
     let limits = &run.block.parameters.limits;
-    run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * tx.to_bytes().len() as u64)?;
-    dispatch(state, run, &tx.body.operation)
+    run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * checked.bytes() as u64)?;
+    dispatch(state, run, &checked.transaction().body.operation)
 }
 
 /// Runs an operation; also that of an approved proposal.

@@ -1,6 +1,6 @@
 //! One item on its way: who signed, what gas is left, what it has booked and reported so far.
 
-use super::BlockContext;
+use super::{BlockContext, CheckedTransaction};
 use crate::fault::{Fault, Stop};
 use crate::ledger::{self, Draft, Signed};
 use crate::state::Overlay;
@@ -12,7 +12,6 @@ use tenor_abi::id::{AgreementId, Hash, PartyId, ProposalId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::role::Role;
 use tenor_wire::receipt::Entry;
-use tenor_wire::tx::Transaction;
 
 /// Why an item has no effect.
 #[derive(Debug)]
@@ -67,11 +66,11 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn of_transaction(block: &'a BlockContext<'a>, tx: &Transaction) -> Run<'a> {
-        let body = &tx.body;
+    pub fn of_transaction(block: &'a BlockContext<'a>, checked: &CheckedTransaction) -> Run<'a> {
+        let body = &checked.transaction().body;
         let parties = body.authorisers.iter().map(|authoriser| authoriser.party).collect();
         let signed = Signed::by(parties, body.spend_max.clone(), None);
-        Run::new(block, Hash(tx.id().0), Some(body.actor()), signed, body.gas_limit)
+        Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit)
     }
 
     pub fn of_chain(block: &'a BlockContext<'a>, item: Hash, gas_limit: u64) -> Run<'a> {

@@ -6,8 +6,8 @@ use super::run::{Run, Trouble};
 use crate::fault::Stop;
 use crate::ledger::{self, Draft, Line};
 use crate::schedule::{self, Place};
+use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
-use crate::state::{Kind, Overlay};
 use crate::vm::{HostError, HostRule, Session};
 use std::collections::BTreeSet;
 use tenor_abi::codec;
@@ -178,12 +178,12 @@ impl Session for Frame<'_, '_, '_> {
     }
 
     fn storage_get(&mut self, own: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
-        self.state.get_row(&Kind::Storage.full_key(&key::storage(&self.opened.id, own))).map_err(fault)
+        self.state.get_row(&key::storage(&self.opened.id, own)).map_err(fault)
     }
 
     fn storage_set(&mut self, own: &[u8], value: &[u8]) -> Result<(), HostError> {
-        let full = Kind::Storage.full_key(&key::storage(&self.opened.id, own));
-        if self.state.get_row(&full).map_err(fault)?.is_none() {
+        let full = key::storage(&self.opened.id, own);
+        if !self.state.has_row(&full).map_err(fault)? {
             self.count_key(true)?;
         }
         self.state.set_row(full, Some(value.to_vec()));
@@ -191,8 +191,8 @@ impl Session for Frame<'_, '_, '_> {
     }
 
     fn storage_remove(&mut self, own: &[u8]) -> Result<bool, HostError> {
-        let full = Kind::Storage.full_key(&key::storage(&self.opened.id, own));
-        let there = self.state.get_row(&full).map_err(fault)?.is_some();
+        let full = key::storage(&self.opened.id, own);
+        let there = self.state.has_row(&full).map_err(fault)?;
         if there {
             self.count_key(false)?;
             self.state.set_row(full, None);
@@ -201,7 +201,7 @@ impl Session for Frame<'_, '_, '_> {
     }
 
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {
-        let full = |own: &[u8]| Kind::Storage.full_key(&key::storage(&self.opened.id, own));
+        let full = |own: &[u8]| key::storage(&self.opened.id, own);
         let found = self.state.next_row(&full(from), &full(end)).map_err(fault)?;
         Ok(found.map(|(row, value)| (row[33..].to_vec(), value)))
     }

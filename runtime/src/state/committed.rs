@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
 use tenor_wire::merkle::Mmr;
+use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
@@ -115,7 +116,7 @@ impl Committed {
         let parts = Parts {
             trie: Trie::new(disk.clone(), leaves_share(cache_bytes)),
             index: Index::new(disk.clone(), index_share(cache_bytes)),
-            rows: Rows::new(disk.clone()),
+            rows: Rows::new(disk.clone(), together),
             stashed: None,
             height: 0,
             resume: None,
@@ -285,6 +286,20 @@ impl Committed {
         }
     }
 
+    /// One proof of what is at several keys, as [`Committed::prove`].
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    pub fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
+        let mut parts = self.parts();
+        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
+        let records = full_keys.iter().map(|key| parts.get(key)).collect::<Result<Vec<_>, Fault>>()?;
+        let asked = full_keys.iter().zip(&records);
+        let asked: Vec<_> =
+            asked.map(|(key, record)| (owner_of(key), key.as_slice(), record.as_deref())).collect();
+        parts.trie.prove_all(&asked)
+    }
+
     /// What it takes in memory.
     pub fn memory(&self) -> StateMemory {
         let parts = self.parts();
@@ -314,9 +329,14 @@ fn index_share(cache_bytes: usize) -> usize {
     cache_bytes / 4
 }
 
-/// Kinds of rows that lie in no page: an account's history, which only ever grows and is covered by its leaf.
+/// Whether a row lies in no page: an account's history, which only ever grows and is covered by its leaf.
 fn lies_in_rows(full_key: &[u8]) -> bool {
-    matches!(kind_of(full_key), Some(Kind::History | Kind::HistoryPeaks))
+    kind_of(full_key) == Some(Kind::History)
+}
+
+/// An account's history lies together: kind and account.
+fn together(full_key: &[u8]) -> Option<usize> {
+    lies_in_rows(full_key).then_some(33)
 }
 
 impl Parts {
@@ -384,7 +404,7 @@ impl Parts {
             *value = self.leaf(key)?.ok_or_else(missing)?;
         }
         // History lies between these two keys, and nothing else of the rows does.
-        let (low, high) = ([Kind::History as u8], [Kind::HistoryPeaks as u8 + 1]);
+        let (low, high) = ([Kind::History as u8], [Kind::History as u8 + 1]);
         let row = self.rows.next(from.max(&low), end.min(&high))?;
         Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
     }
@@ -451,6 +471,7 @@ impl Parts {
             log,
             pages,
             rows: self.rows.checkpoint(),
+            together,
             top: Box::new(move || codec::encode(&top)),
         };
         Ok(behind.send(checkpoint)?)

@@ -7,8 +7,12 @@ use super::namespace::Kind;
 use super::record::{self, Record};
 use crate::fault::Fault;
 use crate::store::{Change, Row};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+
+/// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
+const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// State as it was after a block.
 pub trait Base {
@@ -40,12 +44,35 @@ pub struct Overlay<'b> {
     writes: BTreeMap<Vec<u8>, Written>,
     /// What stood at a key before each write: nothing written yet, or that write.
     journal: Vec<(Vec<u8>, Option<Written>)>,
+    read: RefCell<Remembered>,
+}
+
+/// What the base said: it does not change under an overlay, and asking it is checking a proof.
+#[derive(Default)]
+struct Remembered {
+    values: BTreeMap<Vec<u8>, Written>,
+    bytes: usize,
+}
+
+impl Remembered {
+    fn get(&mut self, base: &dyn Base, full_key: &[u8]) -> Result<&Written, Fault> {
+        if !self.values.contains_key(full_key) {
+            let value = base.get(full_key)?;
+            let bytes = full_key.len() + value.as_ref().map_or(0, Vec::len);
+            if self.bytes + bytes > REMEMBERED_BYTES_MAX {
+                *self = Remembered::default();
+            }
+            self.bytes += bytes;
+            self.values.insert(full_key.to_vec(), value);
+        }
+        Ok(&self.values[full_key])
+    }
 }
 
 impl<'b> Overlay<'b> {
     /// An overlay without writes.
     pub fn new(base: &'b dyn Base) -> Overlay<'b> {
-        Overlay { base, writes: BTreeMap::new(), journal: Vec::new() }
+        Overlay { base, writes: BTreeMap::new(), journal: Vec::new(), read: RefCell::default() }
     }
 
     /// A row that was read is not what a leaf says: the base is not believed at the next opening.
@@ -58,9 +85,22 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn get_row(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.look(full_key, |value| value.map(<[u8]>::to_vec))
+    }
+
+    /// Whether there is a value at a full key.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn has_row(&self, full_key: &[u8]) -> Result<bool, Fault> {
+        self.look(full_key, |value| value.is_some())
+    }
+
+    /// What is made of the value at a full key, where it lies.
+    fn look<T>(&self, full_key: &[u8], make: impl FnOnce(Option<&[u8]>) -> T) -> Result<T, Fault> {
         match self.writes.get(full_key) {
-            Some(written) => Ok(written.clone()),
-            None => self.base.get(full_key),
+            Some(written) => Ok(make(written.as_deref())),
+            None => Ok(make(self.read.borrow_mut().get(self.base, full_key)?.as_deref())),
         }
     }
 
@@ -108,7 +148,7 @@ impl<'b> Overlay<'b> {
     /// [`Fault::State`] when the stored bytes are not such a record.
     pub fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, Fault> {
         let full = R::KIND.full_key(key);
-        self.get_row(&full)?.map(|bytes| record::from_bytes(&full, &bytes)).transpose()
+        self.look(&full, |bytes| bytes.map(|bytes| record::from_bytes(&full, bytes)).transpose())?
     }
 
     /// Writes a record.
@@ -143,8 +183,9 @@ impl<'b> Overlay<'b> {
     /// [`Fault`] of the base.
     pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
         let mut changed = Vec::with_capacity(self.writes.len());
+        let mut read = self.read.into_inner();
         for (key, value) in self.writes {
-            if self.base.get(&key)? != value {
+            if *read.get(self.base, &key)? != value {
                 changed.push((key, value));
             }
         }

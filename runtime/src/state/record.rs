@@ -28,9 +28,7 @@ pub trait Record: Serialize + DeserializeOwned {
 
 /// Version byte and canonical bytes.
 pub fn to_bytes<R: Record>(record: &R) -> Vec<u8> {
-    let mut bytes = vec![RECORD_VERSION];
-    bytes.extend(codec::encode(record));
-    bytes
+    codec::encode(&(RECORD_VERSION, record))
 }
 
 /// The record of stored bytes.
@@ -182,6 +180,7 @@ records! {
         /// Version of the terms, from 0.
         terms_version: u32,
         /// Terms in the encoding of the spec.
+        #[serde(with = "codec::bytes")]
         terms: Vec<u8>,
         /// Lifecycle state.
         state: u16,
@@ -234,6 +233,7 @@ records! {
         /// Version.
         version: Version,
         /// Spec in canonical bytes.
+        #[serde(with = "codec::bytes")]
         spec: Vec<u8>,
         /// Block height of its publication.
         height: u64,
@@ -241,6 +241,7 @@ records! {
     /// The bytes of a module.
     Code => CodeRecord {
         /// As deployed.
+        #[serde(with = "codec::bytes")]
         wasm: Vec<u8>,
     }
     /// A bank's zone and cut-off over time.
@@ -390,9 +391,9 @@ pub mod key {
     pub fn schedule(agreement: &AgreementId, kind: u16) -> Vec<u8> {
         join(&[&agreement.0, &kind.to_be_bytes()])
     }
-    /// agreement, the contract's own key.
+    /// agreement, the contract's own key; with the kind in front, for such a value is no record.
     pub fn storage(agreement: &AgreementId, own: &[u8]) -> Vec<u8> {
-        join(&[&agreement.0, own])
+        join(&[&[Kind::Storage as u8], &agreement.0, own])
     }
     /// bank, asset, product name.
     pub fn exposure(bank: &PartyId, asset: &AssetId, product: &str) -> Vec<u8> {

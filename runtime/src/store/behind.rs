@@ -1,6 +1,7 @@
 //! Write-behind: one thread takes checkpoints to the disk while blocks go on.
 
 use super::disk::{Disk, WaitingRows};
+use super::rows::{Together, pack};
 use super::{DirtyPage, Mark, StoreError};
 use crate::log::Position;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -23,6 +24,8 @@ pub struct Checkpoint {
     pub pages: Vec<DirtyPage>,
     /// Rows that lie in no page.
     pub rows: Arc<WaitingRows>,
+    /// Which of them lie together.
+    pub together: Together,
     /// Makes the bytes of what is above the pages; asked for on the writing thread.
     pub top: Box<dyn FnOnce() -> Vec<u8> + Send>,
 }
@@ -30,7 +33,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     fn write(mut self, disk: &Disk) -> Result<(), StoreError> {
         let top = (self.top)();
-        disk.write_parts(&mut self.pages, &self.rows, &top, self.sequence)?;
+        disk.write_parts(&mut self.pages, &pack(&self.rows, self.together), &top, self.sequence)?;
         let mark = Mark {
             sequence: self.sequence,
             height: self.height,

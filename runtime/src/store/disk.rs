@@ -4,7 +4,7 @@
 //! because the log is ahead of it and can make all of it again. A checkpoint is pages and rows, then, when they
 //! are durable, the mark. What the mark says is checked: the top carries its hash, each page its own.
 
-use super::{DirtyPage, Mark, PageNumber, Row, StoreError};
+use super::{Change, DirtyPage, Mark, PageNumber, Row, StoreError};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::ops::Bound;
@@ -172,13 +172,19 @@ impl Disk {
         Ok(bytes)
     }
 
-    /// A page.
+    /// What is made of a page's bytes.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn page(&self, table: Table, side: Side, number: PageNumber) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn page<T>(
+        &self,
+        table: Table,
+        side: Side,
+        number: PageNumber,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let tree = &self.pages[table as usize][side as usize];
-        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| bytes.to_vec()))
+        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
     }
 
     /// A row.
@@ -187,6 +193,15 @@ impl Disk {
     /// [`StoreError`].
     pub fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(guarded("read", || self.rows.get(key))?.map(|value| value.to_vec()))
+    }
+
+    /// The last row at or before a key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn row_before(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        let found = guarded("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
+        Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
     /// The first row at or after `from` and before `end`.
@@ -224,7 +239,7 @@ impl Disk {
     pub(crate) fn write_parts(
         &self,
         pages: &mut [DirtyPage],
-        rows: &WaitingRows,
+        rows: &[Change],
         top: &[u8],
         sequence: u32,
     ) -> Result<(), StoreError> {
@@ -272,7 +287,7 @@ impl Disk {
             top: plain_hash(&[top]),
             log: Default::default(),
         };
-        self.write_parts(&mut pages, &BTreeMap::new(), top, sequence).unwrap();
+        self.write_parts(&mut pages, &[], top, sequence).unwrap();
         self.write_mark(&mark).unwrap();
         mark
     }

@@ -15,7 +15,7 @@ pub use disk::{Disk, Side, Table, WaitingRows};
 pub use lock::FolderLock;
 pub(crate) use page::push;
 pub use page::{DirtyPage, Page, PageNumber, Pages, PagesMemory};
-pub use rows::Rows;
+pub use rows::{Rows, Together};
 pub use writes::WriteSet;
 
 use crate::fault::Fault;

@@ -7,7 +7,9 @@
 
 use super::disk::{Disk, Side, Table};
 use crate::fault::Fault;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 use tenor_abi::id::Hash;
 
 /// Number of a page within its table.
@@ -17,11 +19,13 @@ pub type PageNumber = u32;
 const NOWHERE: u32 = u32::MAX;
 /// Pages that are read, then hashed together.
 const GROUP: usize = 64;
+/// Fewer pages than this are not worth a thread.
+const THREAD_MIN: usize = 4 * GROUP;
 
 /// What lies in a page.
-pub trait Page: Sized + Clone + Send {
+pub trait Page: Sized + Clone + Send + Sync {
     /// The page that stored bytes hold; none when they are not of its form.
-    fn read(bytes: Vec<u8>) -> Option<Self>;
+    fn read(bytes: &[u8]) -> Option<Self>;
     /// The bytes to store.
     fn bytes(&self) -> Arc<[u8]>;
     /// About how many bytes of memory it takes.
@@ -198,7 +202,7 @@ impl<P: Page> Pages<P> {
         }
         missing.sort_unstable();
         missing.dedup();
-        missing.chunks(GROUP).try_for_each(|group| self.read(group))
+        self.read(&missing)
     }
 
     /// Reads every page that is not in memory against its hash, and says what is wrong with those that are not
@@ -310,24 +314,58 @@ impl<P: Page> Pages<P> {
         }
     }
 
+    /// Reads pages, on every core where there are many, and puts them into memory.
     fn read(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
-        let Some(disk) = self.disk.clone() else {
-            return Err(Fault::State(format!("page {numbers:?} is nowhere")));
+        let threads = if numbers.len() < THREAD_MIN {
+            1
+        } else {
+            thread::available_parallelism().map_or(1, NonZero::get)
         };
-        let mut pages = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let side = self.metas[*number as usize].side;
-            let bytes = disk.page(self.table, side, *number)?;
-            pages.push(bytes.and_then(P::read).ok_or_else(|| self.damaged(&disk, *number))?);
-        }
-        let hashes = P::hash_all(&mut pages);
-        for ((number, page), hash) in numbers.iter().zip(pages).zip(hashes) {
-            if hash != self.metas[*number as usize].hash {
-                return Err(self.damaged(&disk, *number));
+        // In rounds, so that what was read and is not yet placed stays small.
+        for round in numbers.chunks(threads * THREAD_MIN) {
+            let this = &*self;
+            let parts: Vec<Result<Vec<P>, Fault>> = thread::scope(|scope| {
+                let mut shares = round.chunks(round.len().div_ceil(threads));
+                let first = shares.next().unwrap_or_default();
+                let others: Vec<_> =
+                    shares.map(|share| scope.spawn(move || this.read_share(share))).collect();
+                let own = this.read_share(first);
+                let gave_up = |_| Err(Fault::State("a thread that reads pages gave up".into()));
+                std::iter::once(own)
+                    .chain(others.into_iter().map(|thread| thread.join().unwrap_or_else(gave_up)))
+                    .collect()
+            });
+            let mut left = round.iter();
+            for part in parts {
+                for (page, number) in part?.into_iter().zip(left.by_ref()) {
+                    self.place(*number, page);
+                }
             }
-            self.place(*number, page);
         }
         Ok(())
+    }
+
+    /// Reads pages and checks each against its hash.
+    fn read_share(&self, numbers: &[PageNumber]) -> Result<Vec<P>, Fault> {
+        let Some(disk) = &self.disk else {
+            return Err(Fault::State(format!("page {numbers:?} is nowhere")));
+        };
+        let mut all = Vec::with_capacity(numbers.len());
+        for group in numbers.chunks(GROUP) {
+            let mut pages = Vec::with_capacity(group.len());
+            for number in group {
+                let side = self.metas[*number as usize].side;
+                let page = disk.page(self.table, side, *number, |bytes| P::read(bytes))?.flatten();
+                pages.push(page.ok_or_else(|| self.damaged(disk, *number))?);
+            }
+            let hashes = P::hash_all(&mut pages);
+            let wrong = |(number, hash): &(&PageNumber, Hash)| *hash != self.metas[**number as usize].hash;
+            if let Some((number, _)) = group.iter().zip(hashes).find(wrong) {
+                return Err(self.damaged(disk, *number));
+            }
+            all.extend(pages);
+        }
+        Ok(all)
     }
 
     /// What is damaged is not believed again: without a mark the next opening makes the state from the log.

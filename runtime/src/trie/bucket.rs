@@ -12,6 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_abi::tag;
+use tenor_wire::crypto::plain_hash;
+use tenor_wire::multiproof::Part;
 use tenor_wire::trie::{PATH_BYTES, Path, Step, value_hash};
 
 /// Most leaves of a bucket.
@@ -83,6 +85,13 @@ impl Content<&[u8]> {
 
 /// A leaf of a bucket.
 pub(super) type Leaf<'b> = (Path, Content<&'b [u8]>);
+
+/// A key to prove: its place among those that were asked for, where it leads, and what is there.
+pub(super) struct Asked<'r> {
+    pub place: usize,
+    pub path: Path,
+    pub record: Option<&'r [u8]>,
+}
 
 /// A bucket in memory.
 #[derive(Clone, Debug)]
@@ -203,6 +212,44 @@ impl Bucket {
         (steps, leaves.start)
     }
 
+    /// Adds the parts of the bucket that keys lead to. The hashes must be up to date.
+    pub fn parts(&self, asked: Vec<Asked<'_>>, parts: &mut Vec<Part>) {
+        self.parts_of(0..self.len(), asked, parts);
+    }
+
+    fn parts_of(&self, leaves: Range<usize>, asked: Vec<Asked<'_>>, parts: &mut Vec<Part>) {
+        if asked.is_empty() {
+            parts.push(Part::Pruned(self.hashes[self.node(&leaves)]));
+        } else if leaves.len() == 1 {
+            parts.push(self.leaf_part(leaves.start, &asked));
+        } else {
+            let at = self.top(&leaves);
+            let bit = self.bits[at];
+            let (ones, zeros) = asked.into_iter().partition(|asked| asked.path.bit(bit));
+            parts.push(Part::Branch(bit));
+            self.parts_of(leaves.start..at + 1, zeros, parts);
+            self.parts_of(at + 1..leaves.end, ones, parts);
+        }
+    }
+
+    fn leaf_part(&self, place: usize, asked: &[Asked<'_>]) -> Part {
+        let path = self.path(place);
+        match asked.iter().find(|asked| asked.path == path) {
+            Some(Asked { place, record: Some(record), .. }) => {
+                Part::Found { key: *place as u32, record: record.to_vec() }
+            }
+            _ => Part::other(&path, self.value_hash(place)),
+        }
+    }
+
+    /// The hash of what a leaf holds.
+    pub fn value_hash(&self, place: usize) -> Hash {
+        match self.content(place) {
+            Content::Inline(bytes) => plain_hash(&[bytes]),
+            Content::Elsewhere(hash) => hash,
+        }
+    }
+
     fn path_bytes(&self, place: usize) -> &[u8] {
         &self.bytes[HEAD + place * PATH_BYTES..HEAD + (place + 1) * PATH_BYTES]
     }
@@ -268,8 +315,8 @@ struct Job {
 }
 
 impl Page for Bucket {
-    fn read(bytes: Vec<u8>) -> Option<Bucket> {
-        is_well_formed(&bytes).then(|| {
+    fn read(bytes: &[u8]) -> Option<Bucket> {
+        is_well_formed(bytes).then(|| {
             let count = bytes[0] as usize;
             let mut bucket = Bucket {
                 bytes: bytes.into(),
@@ -474,7 +521,7 @@ mod tests {
                     let leaves: Vec<_> = model.iter().map(|(path, content)| (*path, value(content))).collect();
                     let hash = Bucket::hash_all(std::slice::from_mut(bucket))[0];
                     prop_assert_eq!(hash, naive(&leaves));
-                    let mut read = Bucket::read(bucket.bytes.to_vec()).unwrap();
+                    let mut read = Bucket::read(&bucket.bytes).unwrap();
                     prop_assert_eq!(Bucket::hash_all(std::slice::from_mut(&mut read))[0], hash);
                     for ((path, content), leaf) in bucket.leaves().zip(&model) {
                         prop_assert_eq!((path, content.to_own()), (*leaf.0, leaf.1.clone()));
@@ -485,7 +532,7 @@ mod tests {
 
         #[test]
         fn bytes_that_are_no_bucket_are_not_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Some(bucket) = Bucket::read(bytes.clone()) {
+            if let Some(bucket) = Bucket::read(&bytes) {
                 prop_assert_eq!(encode(bucket.leaves()), bytes);
             }
         }

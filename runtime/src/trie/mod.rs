@@ -12,11 +12,11 @@ pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent};
 use crate::fault::Fault;
 use crate::lanes::Messages;
 use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table, push};
-use bucket::{Bucket, LEAVES_MAX, MERGE_AT, push_node};
+use bucket::{Asked, Bucket, LEAVES_MAX, MERGE_AT, push_node};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tenor_abi::id::Hash;
-use tenor_wire::crypto::plain_hash;
+use tenor_wire::multiproof::{MultiProof, Part};
 use tenor_wire::trie::{End, Path, StateProof, Step, value_hash};
 
 /// What becomes of a path: what its leaf holds, or nothing.
@@ -247,10 +247,7 @@ impl Trie {
         let (inside, place) = bucket.walk(&path);
         steps.extend(inside);
         let found = bucket.path(place);
-        let value = match bucket.content(place) {
-            Content::Inline(bytes) => plain_hash(&[bytes]),
-            Content::Elsewhere(hash) => hash,
-        };
+        let value = bucket.value_hash(place);
         let end = match record {
             Some(record) if found == path && value == value_hash(full_key, record) => {
                 End::Found(record.to_vec())
@@ -259,6 +256,49 @@ impl Trie {
             _ => return Ok(None),
         };
         Ok(Some(StateProof { steps, end }))
+    }
+
+    /// The proof of what is at several keys (owner, full key, and the record there if there is one); none when the
+    /// trie says otherwise of one of them.
+    ///
+    /// # Errors
+    /// As [`Trie::get`].
+    pub fn prove_all(&mut self, keys: &[(&[u8], &[u8], Option<&[u8]>)]) -> Result<Option<MultiProof>, Fault> {
+        let mut asked = Vec::with_capacity(keys.len());
+        for (place, (owner, full_key, record)) in keys.iter().enumerate() {
+            let path = Path::of(owner, full_key);
+            let kept = match self.find(&path) {
+                Some(number) => {
+                    let bucket = self.buckets.get(number)?;
+                    bucket.find(&path).ok().map(|place| bucket.value_hash(place))
+                }
+                None => None,
+            };
+            if kept != record.map(|record| value_hash(full_key, record)) {
+                return Ok(None);
+            }
+            asked.push(Asked { place, path, record: *record });
+        }
+        let mut parts = vec![];
+        if let Some(top) = self.top {
+            self.parts_of(top, asked, &mut parts)?;
+        }
+        Ok(Some(MultiProof { parts }))
+    }
+
+    fn parts_of(&mut self, at: Ref, asked: Vec<Asked<'_>>, parts: &mut Vec<Part>) -> Result<(), Fault> {
+        match at.node() {
+            _ if asked.is_empty() => parts.push(Part::Pruned(self.hash_of(at))),
+            Node::Bucket(number) => self.buckets.get(number)?.parts(asked, parts),
+            Node::Inner(node) => {
+                let Inner { bit, sides, .. } = self.inner[node as usize];
+                let (ones, zeros) = asked.into_iter().partition(|asked| asked.path.bit(bit));
+                parts.push(Part::Branch(bit));
+                self.parts_of(sides[0], zeros, parts)?;
+                self.parts_of(sides[1], ones, parts)?;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of the buckets that changed since the last checkpoint.

@@ -49,6 +49,21 @@ fn check_proof(trie: &mut Trie, model: &BTreeMap<u16, u8>, key: u16) {
     assert!(proof.verify(&Hash([1; 32]), &owner, &full_key).is_err());
 }
 
+fn check_multiproof(trie: &mut Trie, model: &BTreeMap<u16, u8>, keys: &[u16]) {
+    let kept: Vec<_> = keys.iter().map(|key| model.get(key).map(|value| record(*value))).collect();
+    let (owners, full): (Vec<_>, Vec<_>) = keys.iter().map(|key| (owner(*key), key.to_be_bytes())).unzip();
+    let asked = owners.iter().zip(&full).zip(&kept);
+    let with: Vec<_> = asked.map(|((owner, key), kept)| (&owner[..], &key[..], kept.as_deref())).collect();
+    let proof = trie.prove_all(&with).unwrap().unwrap();
+    let keys: Vec<_> = with.iter().map(|(owner, key, _)| (*owner, *key)).collect();
+    let expected: Vec<_> = kept.iter().map(Option::as_deref).collect();
+    assert_eq!(proof.verify(&trie.root(), &keys), Ok(expected));
+    if let Some((owner, key, kept)) = with.first() {
+        let wrong = if kept.is_some() { None } else { Some(&[1][..]) };
+        assert_eq!(trie.prove_all(&[(owner, key, wrong)]).unwrap(), None, "the trie says otherwise");
+    }
+}
+
 type Batch = BTreeMap<u16, Option<u8>>;
 
 fn take_in(model: &mut BTreeMap<u16, u8>, batch: &Batch) {
@@ -97,6 +112,7 @@ proptest! {
                 let found = trie.get(&path(key)).unwrap().map(|content| content.to_own());
                 prop_assert_eq!(found, change(key, model.get(&key).copied()).1);
             }
+            check_multiproof(&mut trie, &model, &(3u16..420).step_by(37).collect::<Vec<_>>());
         }
     }
 

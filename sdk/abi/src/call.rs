@@ -51,9 +51,11 @@ pub struct Call {
     /// Number of the lifecycle state.
     pub state: u16,
     /// Terms as signed, in the encoding of the spec.
+    #[serde(with = "crate::codec::bytes")]
     pub terms: Vec<u8>,
     /// In a handler the occurrence.
     pub occurrence: Option<Occurrence>,
     /// Arguments, in the encoding of the spec.
+    #[serde(with = "crate::codec::bytes")]
     pub arguments: Vec<u8>,
 }

@@ -4,6 +4,7 @@
 //! hands over) a value is therefore decoded, encoded again and compared.
 
 use alloc::vec::Vec;
+use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why bytes are not a value.
@@ -25,12 +26,42 @@ pub enum CodecError {
     },
 }
 
+/// Room that an encoding begins with: most records fit, and none grows byte by byte.
+const ROOM_BYTES: usize = 128;
+
+/// Bytes in the making.
+struct Growing(Vec<u8>);
+
+impl Flavor for Growing {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
 /// The canonical bytes of a value.
 ///
 /// # Panics
 /// Never for the types of this project: they have no length unknown in advance and no unsupported kind.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    postcard::to_allocvec(value).expect("types with a codec always encode into a growing buffer")
+    // Without the error's text: showing it would be the largest thing in a small contract.
+    let Ok(bytes) = postcard::serialize_with_flavor(value, Growing(Vec::with_capacity(ROOM_BYTES))) else {
+        panic!("types with a codec always encode into a growing buffer")
+    };
+    bytes
 }
 
 /// The value that `bytes` are the canonical form of; at most `limit` bytes.
@@ -57,6 +88,44 @@ pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
+/// For `#[serde(with = "tenor_abi::codec::bytes")]` on a `Vec<u8>`: its bytes are the same, copied at once
+/// instead of one by one.
+pub mod bytes {
+    use alloc::vec::Vec;
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    /// As `Vec<u8>` does.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    /// As `Vec<u8>` does.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        from.deserialize_bytes(Bytes)
+    }
+
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +138,15 @@ mod tests {
             let value = (a, b, c, d);
             let bytes = encode(&value);
             prop_assert_eq!(decode::<(u64, i128, String, Option<Vec<u8>>)>(&bytes, 1 << 20), Ok(value));
+        }
+
+        #[test]
+        fn bytes_at_once_are_the_same_bytes(bytes: Vec<u8>, after: u32) {
+            #[derive(Serialize, serde::Deserialize, PartialEq, Debug)]
+            struct Record(#[serde(with = "super::bytes")] Vec<u8>, u32);
+            let encoded = encode(&(&bytes, after));
+            prop_assert_eq!(&encode(&Record(bytes.clone(), after)), &encoded);
+            prop_assert_eq!(decode_own::<Record>(&encoded), Ok(Record(bytes, after)));
         }
 
         #[test]

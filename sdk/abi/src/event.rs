@@ -21,6 +21,7 @@ pub enum EventBody {
         /// Number in the spec.
         number: u16,
         /// Fields.
+        #[serde(with = "crate::codec::bytes")]
         data: Vec<u8>,
     },
     /// The agreement was opened.

@@ -90,7 +90,8 @@ fn remapped() -> String {
 /// A contract's profile, whatever the outer one is.
 fn profile() -> Vec<String> {
     let settings = [
-        "profile.release.opt-level=\"s\"",
+        // Measured on the products: smaller modules than "s" gives, for what is inlined falls away, and less gas.
+        "profile.release.opt-level=2",
         "profile.release.lto=true",
         "profile.release.codegen-units=1",
         "profile.release.panic=\"abort\"",

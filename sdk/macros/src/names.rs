@@ -158,7 +158,12 @@ pub fn messages(_arguments: TokenStream, item: TokenStream) -> Result<TokenStrea
         });
         consts.push(quote!(::tenor_sdk::spec::Message { name: #label, fields: &[#(#typed),*], doc: #text }));
         numbers.push(quote!(#ident::#name { .. } => #place));
-        data.push(quote!(#ident::#name { #(#names),* } => ::tenor_sdk::contract::fields(&[#(::tenor_sdk::abi::codec::encode(#names)),*])));
+        // Pairs within pairs have the bytes of their parts, one after the other: their count, then each.
+        let (count, parts) = (names.len() as u16, names.iter().rev());
+        let parts = parts.fold(quote!(()), |rest, name| quote!((#name, #rest)));
+        data.push(
+            quote!(#ident::#name { #(#names),* } => ::tenor_sdk::abi::codec::encode(&(#count, #parts))),
+        );
     }
     Ok(quote! {
         #[derive(Clone, PartialEq, Debug)]

@@ -17,7 +17,7 @@ use tenor_runtime::ledger;
 use tenor_runtime::params::Parameters;
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord};
 use tenor_runtime::vm::{self, Guest};
-use tenor_wire::block::{Block, Validator, ValidatorSet};
+use tenor_wire::block::{Block, Certificate, Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
     AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp, Operation,
@@ -236,6 +236,39 @@ impl Bank {
         }
     }
 
+    /// A bank of its own that stands where this one does: what happens to it does not happen here.
+    ///
+    /// Every block is executed again in an empty memory, so a fork shows besides that the chain replays.
+    ///
+    /// # Panics
+    /// When a replica is broken.
+    pub fn fork(&self) -> Bank {
+        let guest = Arc::clone(self.chain.guest());
+        let mut chain =
+            Chain::in_memory(self.chain.genesis().clone(), guest).unwrap_or_else(|error| panic!("{error}"));
+        for block in self.blocks().iter().skip(1) {
+            let certificate = Certificate::solo(&block.header, self.solo.key());
+            let followed = chain.validate(&block.header, &block.items).and_then(|valid| {
+                valid.unwrap_or_else(|invalid| panic!("block {}: {invalid}", block.header.height));
+                chain.persist(&certificate.header)?;
+                chain.commit(certificate)
+            });
+            followed.unwrap_or_else(|fault| panic!("{fault}"));
+        }
+        assert_eq!(chain.tip(), self.chain.tip(), "a fork stands where the bank does");
+        Bank {
+            chain,
+            solo: Solo::new(secret("validator")),
+            keys: self.keys,
+            bank: self.bank.clone(),
+            officer: self.officer.clone(),
+            manager: self.manager.clone(),
+            eur: self.eur,
+            calendar: self.calendar,
+            funding: self.funding,
+        }
+    }
+
     /// The chain under the bank.
     pub fn chain(&self) -> &Chain {
         &self.chain
@@ -438,8 +471,10 @@ impl Bank {
     /// When the replica is broken.
     pub fn submit(&mut self, tx: Transaction) -> Outcome {
         let (id, time) = (tx.id(), Timestamp(self.chain.tip().time.0 + 1));
-        let (built, block) =
-            self.solo.produce(&mut self.chain, time, vec![tx]).unwrap_or_else(|fault| panic!("{fault}"));
+        let (built, block) = self
+            .solo
+            .produce(&mut self.chain, time, vec![tx.into()])
+            .unwrap_or_else(|fault| panic!("{fault}"));
         self.check_books();
         if let Some((_, rejection)) = built.rejected.into_iter().find(|(rejected, _)| *rejected == id) {
             return Outcome { receipt: Err(rejection) };

@@ -13,6 +13,7 @@ pub use tenor_abi as abi;
 pub mod crypto;
 pub mod merkle;
 pub mod trie;
+pub mod multiproof;
 
 pub mod op;
 pub mod tx;

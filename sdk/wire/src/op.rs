@@ -186,6 +186,7 @@ pub struct PublishOp {
     /// By which bank.
     pub bank: PartyId,
     /// The module.
+    #[serde(with = "tenor_abi::codec::bytes")]
     pub wasm: Vec<u8>,
     /// Ascending by asset.
     pub exposure: Vec<ExposureLimit>,
@@ -197,8 +198,10 @@ pub struct OpenOp {
     /// The contract.
     pub code: CodeHash,
     /// Terms in the encoding of its spec.
+    #[serde(with = "tenor_abi::codec::bytes")]
     pub terms: Vec<u8>,
     /// Arguments of its opening call.
+    #[serde(with = "tenor_abi::codec::bytes")]
     pub arguments: Vec<u8>,
 }
 
@@ -221,6 +224,7 @@ pub struct InvokeOp {
     /// Number of the call in the spec.
     pub call: u16,
     /// Arguments in the encoding of the spec.
+    #[serde(with = "tenor_abi::codec::bytes")]
     pub arguments: Vec<u8>,
 }
 

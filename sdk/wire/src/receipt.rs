@@ -95,6 +95,7 @@ pub struct FullReceipt {
     /// The hashed part.
     pub receipt: Receipt,
     /// What the item returned or was refused with.
+    #[serde(with = "tenor_abi::codec::bytes")]
     pub data: Vec<u8>,
     /// Entries booked.
     pub entries: Vec<Entry>,
