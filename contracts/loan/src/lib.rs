@@ -460,13 +460,14 @@ impl Loan {
         let book = |book| base.with_minor(-cx.balance(book).posted);
         let (principal, interest, fees) =
             (book(Book::Principal), book(Book::InterestDue), book(Book::FeesDue));
+        let open = principal + interest;
         // Once the last instalment fell due, nothing is left for a later day: not the interest of the days since.
         let overdue = if self.billed.get().unwrap_or(0) >= cx.terms().instalments {
-            principal + interest
+            open
         } else {
-            self.overdue.get().unwrap_or(base.with_minor(0))
+            self.overdue.get().unwrap_or(base.with_minor(0)).min(open)
         };
-        Owed { principal, interest, fees, overdue, total: principal + interest + fees }
+        Owed { principal, interest, fees, overdue, total: open + fees }
     }
 
     /// Takes what is due and what the account gives; returns what is missing.
