@@ -111,6 +111,58 @@ fn a_large_loan_takes_two_people() {
 }
 
 #[test]
+fn a_programme_in_an_asset_of_its_own() {
+    let (_folder, data) = sandbox();
+    for name in ["ada", "shop", "sponsor"] {
+        done(&data, &["key", "new", name, "--fund", "50.00 EUR"]);
+    }
+    assert_eq!(done(&data, &["asset", "new", "PTS"])["decimals"], 0);
+    assert!(complaint(&data, 1, &["asset", "new", "PTS"]).contains("there is an asset PTS already"));
+    assert!(complaint(&data, 3, &["asset", "new", "GOLD", "--decimals", "99"]).contains("decimals"));
+    let open = [
+        "open",
+        "loyalty",
+        "--as",
+        "sponsor",
+        "--with",
+        "officer",
+        "--name",
+        "club",
+        "merchant=shop",
+        "funding=sponsor",
+        "funding_max=20.00 EUR",
+        "points=PTS",
+        "points_unit=PTS",
+        "point_value=0.01 EUR",
+    ];
+    done(&data, &["deploy", "loyalty", "--exposure", "100 PTS"]);
+    done(&data, &open);
+    done(&data, &["invoke", "club", "join", "--as", "ada"]);
+    let buy = |amount: &str, reference: &str| {
+        let amount = format!("amount={amount}");
+        let reference = format!("reference={}", tenor_cli::words::hash_text(reference.as_bytes()));
+        ["invoke", "club", "purchase", "--as", "shop", "member=ada", &amount, &reference].map(String::from)
+    };
+    let (small, large) = (buy("60.00 EUR", "basket"), buy("41.00 EUR", "sofa"));
+    done(&data, &small.each_ref().map(String::as_str));
+    let said = complaint(&data, 3, &large.each_ref().map(String::as_str));
+    assert!(said.contains("exposure would be 101 PTS, the bank allowed 100 PTS"), "{said}");
+    done(&data, &["invoke", "club", "redeem", "--as", "ada", "points=60"]);
+    assert_eq!(done(&data, &["show", "account", "shop"])["balance"], "50.60");
+    assert_eq!(done(&data, &["verify"])["trial_balance"]["PTS"]["difference"], "0");
+
+    // A product without a limit in the asset of its books is told how it gets one.
+    let (_folder, data) = sandbox();
+    for words in [&["key", "new", "shop"][..], &["key", "new", "sponsor"], &["asset", "new", "PTS"]] {
+        done(&data, words);
+    }
+    done(&data, &["deploy", "loyalty"]);
+    let said = complaint(&data, 3, &open);
+    assert!(said.contains("no exposure limit in asset PTS"), "{said}");
+    assert!(said.contains("tenor deploy PRODUCT --exposure '1000000 PTS'"), "{said}");
+}
+
+#[test]
 fn a_contract_is_built_and_held_against_what_was_released() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let build = |folder: &Path| {

@@ -53,9 +53,9 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let each = spent.as_secs_f64() / calls as f64;
     Ok(Measured {
         figures: vec![
-            Figure { name: "calls_per_second", value: 1.0 / each, unit: "/s of CPU" },
-            Figure { name: "us_per_call", value: each * 1e6, unit: "us of CPU" },
-            Figure { name: "gas_per_call", value: gas as f64, unit: "gas" },
+            Figure { name: "calls_per_second", value: 1.0 / each, unit: "/s" },
+            Figure { name: "us_per_call", value: each * 1e6, unit: "us" },
+            Figure { name: "gas_per_call", value: gas as f64, unit: "1" },
         ],
         ratios: vec![],
     })
