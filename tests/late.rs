@@ -13,7 +13,7 @@ use tenor_cli::products;
 use tenor_cli::words::{self, Arguments};
 use tenor_runtime::state::Kind;
 use tenor_runtime::state::record::{AccountRecord, HistoryRecord, from_bytes, to_bytes};
-use tenor_testing::wire::op::{InvokeOp, OpenOp, Operation, Seen};
+use tenor_testing::wire::op::{OpenOp, Operation};
 use tenor_testing::{Bank, Person};
 
 fn end() -> Date {

@@ -11,7 +11,7 @@ use tenor_abi::id::{AccountId, AgreementId};
 use tenor_abi::money::Decimal;
 use tenor_abi::spec::{BookDef, BookSide, SPEC_BYTES_MAX, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
-use tenor_runtime::chain::Chain;
+use tenor_runtime::chain::{Chain, Replica};
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord, HistoryRecord, Holder};
 use tenor_wire::receipt::EntrySource;
 
