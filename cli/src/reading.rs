@@ -5,6 +5,7 @@ use crate::output::Table;
 use crate::words;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tenor_abi::codec;
 use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::id::{AccountId, AgreementId};
@@ -155,22 +156,32 @@ pub fn cells(spec: &Spec, list: TypeNumber, value: &Value) -> Vec<String> {
 /// # Errors
 /// When the chain cannot be read.
 pub fn books_table(chain: &Chain) -> Result<Table> {
-    let mut sums: BTreeMap<(String, String, String), (BookDef, u64, i128, u8)> = BTreeMap::new();
+    /// A book of a product over all its agreements.
+    struct Sum {
+        book: BookDef,
+        scale: u8,
+        agreements: u64,
+        balance: i128,
+    }
+    let mut sums: BTreeMap<(String, String, String), Sum> = BTreeMap::new();
     let mut specs: BTreeMap<AgreementId, Spec> = BTreeMap::new();
     for (_, account) in chain.records::<AccountRecord>(&[])? {
         let Holder::Agreement(id) = account.owner else { continue };
-        if !specs.contains_key(&id) {
-            specs.insert(id, agreement(chain, &id)?.1);
-        }
-        let spec = &specs[&id];
+        let spec = match specs.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(agreement(chain, &id)?.1),
+        };
         let book = spec.books.iter().find(|book| book.name == account.purpose);
         let book = book.with_context(|| format!("{} has no book {}", spec.name, account.purpose))?;
         let key = (spec.name.clone(), account.purpose.clone(), account.currency.code.to_string());
-        let sum = sums.entry(key).or_insert((book.clone(), 0, 0, account.currency.scale));
-        (sum.1, sum.2) = (sum.1 + 1, sum.2 + account.balance());
+        let scale = account.currency.scale;
+        let sum =
+            sums.entry(key).or_insert_with(|| Sum { book: book.clone(), scale, agreements: 0, balance: 0 });
+        sum.agreements += 1;
+        sum.balance += account.balance();
     }
     let mut table = Table::new(&["product", "book", "side", "gl", "agreements", "balance", "currency"]);
-    for ((product, name, code), (book, count, balance, scale)) in sums {
+    for ((product, name, code), Sum { book, scale, agreements, balance }) in sums {
         let (side, on_paper) = match book.side {
             BookSide::Asset => ("asset", -balance),
             BookSide::Expense => ("expense", -balance),
@@ -178,7 +189,7 @@ pub fn books_table(chain: &Chain) -> Result<Table> {
             BookSide::Income => ("income", balance),
         };
         let amount = Decimal(on_paper, scale).to_string();
-        table.row(vec![product, name, side.into(), book.gl, count.to_string(), amount, code]);
+        table.row(vec![product, name, side.into(), book.gl, agreements.to_string(), amount, code]);
     }
     Ok(table)
 }

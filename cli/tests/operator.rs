@@ -138,15 +138,9 @@ fn a_programme_in_an_asset_of_its_own() {
     done(&data, &["deploy", "loyalty", "--exposure", "100 PTS"]);
     done(&data, &open);
     done(&data, &["invoke", "club", "join", "--as", "ada"]);
-    let buy = |amount: &str, reference: &str| {
-        let amount = format!("amount={amount}");
-        let reference = format!("reference={}", tenor_cli::words::hash_text(reference.as_bytes()));
-        ["invoke", "club", "purchase", "--as", "shop", "member=ada", &amount, &reference].map(String::from)
-    };
-    let (small, large) = (buy("60.00 EUR", "basket"), buy("41.00 EUR", "sofa"));
-    done(&data, &small.each_ref().map(String::as_str));
-    let said = complaint(&data, 3, &large.each_ref().map(String::as_str));
-    assert!(said.contains("exposure would be 101 PTS, the bank allowed 100 PTS"), "{said}");
+    let reference = format!("reference={}", tenor_cli::words::hash_text(b"basket"));
+    let bought = ["member=ada", "amount=60.00 EUR", &reference];
+    done(&data, &[&["invoke", "club", "purchase", "--as", "shop"][..], &bought].concat());
     done(&data, &["invoke", "club", "redeem", "--as", "ada", "points=60"]);
     assert_eq!(done(&data, &["show", "account", "shop"])["balance"], "50.60");
     assert_eq!(done(&data, &["verify"])["trial_balance"]["PTS"]["difference"], "0");
@@ -160,6 +154,26 @@ fn a_programme_in_an_asset_of_its_own() {
     let said = complaint(&data, 3, &open);
     assert!(said.contains("no exposure limit in asset PTS"), "{said}");
     assert!(said.contains("tenor deploy PRODUCT --exposure '1000000 PTS'"), "{said}");
+}
+
+#[test]
+fn a_product_lends_up_to_its_exposure_limit() {
+    let (_folder, data) = sandbox();
+    done(&data, &["key", "new", "ada"]);
+    done(&data, &["deploy", "loan", "--exposure", "1500.00 EUR"]);
+    let terms =
+        ["borrower=ada", "principal=1000.00 EUR", "rate=5%", "instalments=10", "first_due=2026-02-01"];
+    for name in ["car", "boat"] {
+        let open = ["open", "loan", "--as", "officer", "--name", name, "collection_max=1000.00 EUR"];
+        done(&data, &[&open[..], &terms].concat());
+        done(&data, &["invoke", name, "accept", "--as", "ada"]);
+    }
+    done(&data, &["invoke", "car", "disburse", "--as", "officer"]);
+    let said = complaint(&data, 3, &["invoke", "boat", "disburse", "--as", "officer"]);
+    assert!(said.contains("exposure would be 2000.00 EUR, the bank allowed 1500.00 EUR"), "{said}");
+    // What is repaid can be lent again.
+    done(&data, &["invoke", "car", "repay", "--as", "ada", "amount=600.00 EUR", "--spend", "ada=600.00 EUR"]);
+    done(&data, &["invoke", "boat", "disburse", "--as", "officer"]);
 }
 
 #[test]
