@@ -44,7 +44,7 @@ fn every_form_has_its_golden_hash() {
         ("header", short(&encode(&block.header))),
         ("certificate", short(&encode(&certificate))),
         ("bundle", short(&bundle.to_bytes())),
-        ("writes", short(&writes.bytes())),
+        ("writes", short(writes.bytes())),
     ];
     let shown: Vec<String> = forms.iter().map(|(name, hash)| format!("{name} {hash}")).collect();
     assert_eq!(shown.join("\n"), GOLDEN);

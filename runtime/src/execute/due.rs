@@ -120,8 +120,9 @@ fn handle(
             let (kind, number, attempt) = (item.kind, item.number, item.attempt);
             run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
             match retry {
+                // After a late attempt the next one is spaced from its booking: an outage burns no retries.
                 Some(retry) if attempt < retries => {
-                    schedule::retry(state, Place { now: place.now.max(standing.due), ..place }, retry.every)?
+                    schedule::retry(state, Place { now: run.time(), ..place }, retry.every)?
                 }
                 Some(retry) => {
                     schedule::give_up(state, place)?;
