@@ -6,6 +6,7 @@ use super::{start, suspend, zone};
 use crate::state::record::{CalendarRecord, ScheduleRecord, Waiting};
 use crate::state::{Nothing, Overlay};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use tenor_abi::calendar::{BusinessDayConvention, Calendar};
 use tenor_abi::date::{Date, DayOfMonth, Timestamp};
 use tenor_abi::id::{AgreementId, CalendarId, PartyId};
@@ -83,6 +84,8 @@ struct Lived<'b> {
     now: Timestamp,
     /// The next number that must be settled.
     next: u32,
+    /// Number and attempt of everything that was tried.
+    tried: BTreeSet<(u32, u8)>,
 }
 
 impl Lived<'_> {
@@ -127,6 +130,11 @@ impl Lived<'_> {
         };
         let waits = matches!(record.waiting, Waiting::Due { .. });
         let stands = matches!(record.waiting, Waiting::Held { .. } | Waiting::Suspended { .. });
+        if let (Step::Done | Step::Refused(_) | Step::GivenUp | Step::Trapped, Some((_, attempt))) =
+            (step, due)
+        {
+            assert!(self.tried.insert((number, attempt)), "attempt {attempt} at {number} comes twice");
+        }
         match (step, due) {
             (Step::Days(days), _) => self.now.0 += u64::from(days) * 86_400_000,
             (Step::Done, Some((due, _))) => {
@@ -143,7 +151,7 @@ impl Lived<'_> {
             }
             (Step::GivenUp, Some((due, _))) => give_up(&mut self.state, place(due)).unwrap(),
             (Step::Trapped, Some((due, _))) => suspend(&mut self.state, place(due), 7).unwrap(),
-            (Step::CaughtUp(rule), Some((due, 0))) => {
+            (Step::CaughtUp(rule), Some((due, attempt))) if attempt == record.tried => {
                 let count = passed_over(&self.state, &late, &record, rule).unwrap();
                 if count > 0 {
                     self.settle(number, count);
@@ -188,7 +196,7 @@ proptest! {
         state.put(&CALENDAR.0, &record);
         let now = Date::of(2025, 12, 1).midnight();
         start(&mut state, place(now), first).unwrap();
-        let mut lived = Lived { state, now, next: 0 };
+        let mut lived = Lived { state, now, next: 0, tried: BTreeSet::new() };
         for step in steps {
             lived.take(step);
             lived.check();
