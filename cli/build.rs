@@ -20,6 +20,13 @@ fn main() {
     ] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
+    match tenor_build::add_target() {
+        Ok(true) => {
+            println!("cargo::warning=the target {} was missing; rustup has added it", tenor_build::TARGET)
+        }
+        Ok(false) => {}
+        Err(error) => return error.lines().for_each(|line| println!("cargo::error={line}")),
+    }
     for folder in ["contracts/recurring", "contracts/loan", "contracts/loyalty", "examples/points"] {
         let name = folder.rsplit('/').next().unwrap_or(folder);
         match tenor_build::wasm(&root.join(folder), &target) {

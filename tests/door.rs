@@ -1,6 +1,8 @@
 //! What the chain does not let in, and what it says: each rejection with a text that helps, no receipt, the
 //! money where it was.
 
+use tenor_runtime::execute::Rejection;
+use tenor_runtime::state::record::{IdempotencyRecord, KeyDayRecord};
 use tenor_testing::abi::date::{DAY_MS, Date, Timestamp};
 use tenor_testing::abi::id::ChainId;
 use tenor_testing::wire::op::{Operation, Spend, TransferOp};
@@ -103,6 +105,29 @@ fn a_retry_pays_once_and_is_told_where() {
     bank.run_until(Date::of(2026, 1, 20));
     assert_eq!(bank.submit(tx.clone()).rejection().to_string(), done);
     assert_eq!((bank.balance(ada.account), bank.balance(bob.account)), ("9.00".into(), "1.00".into()));
+}
+
+#[test]
+fn a_forgotten_key_is_out_of_the_state_and_never_runs_again() {
+    let mut bank = Bank::new();
+    let (ada, bob) = (bank.customer("ada", "10.00"), bank.customer("bob", "0.00"));
+    let tx = payment(&mut bank, &ada, &bob);
+    bank.submit(tx.clone()).done();
+    let days = |bank: &Bank| bank.chain().records::<KeyDayRecord>(&[]).map(|days| days.len());
+    let used = |bank: &Bank| bank.chain().records::<IdempotencyRecord>(&[]).map(|rows| rows.len());
+    let (before, leaves) = (used(&bank), days(&bank));
+    assert!(before.as_ref().is_ok_and(|rows| *rows > 4));
+    // 35 days later the key is still known, a day later it is not.
+    bank.run_until(Date::of(2026, 2, 5));
+    assert!(matches!(bank.submit(tx.clone()).rejection(), Rejection::Done { .. }));
+    bank.run_until(Date::of(2026, 2, 6));
+    assert!(matches!(bank.submit(tx.clone()).rejection(), Rejection::KeyDay { .. }));
+    assert_eq!(used(&bank), Ok(0));
+    assert_eq!(days(&bank), leaves, "what the root says of the day stays");
+    let fresh = payment(&mut bank, &ada, &bob);
+    bank.submit(fresh).done();
+    assert_eq!((used(&bank), bank.balance(bob.account).as_str()), (Ok(1), "2.00"));
+    assert_eq!(bank.fork().root(), bank.root());
 }
 
 #[test]

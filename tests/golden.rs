@@ -44,7 +44,7 @@ fn every_form_has_its_golden_hash() {
         ("header", short(&encode(&block.header))),
         ("certificate", short(&encode(&certificate))),
         ("bundle", short(&bundle.to_bytes())),
-        ("writes", short(&writes.bytes())),
+        ("writes", short(writes.bytes())),
     ];
     let shown: Vec<String> = forms.iter().map(|(name, hash)| format!("{name} {hash}")).collect();
     assert_eq!(shown.join("\n"), GOLDEN);
@@ -144,7 +144,7 @@ fn stored(kind: Kind) -> Option<Vec<u8>> {
         Kind::Schedule => {
             let recurrence = Monthly::on(DayOfMonth::LAST).from(date).count(12);
             let waiting = Waiting::Due { date, attempt_date: date, due: time, attempt: 1, moved: true };
-            bytes(kind, ScheduleRecord { recurrence, place: 3, base: 2, waiting })
+            bytes(kind, ScheduleRecord { recurrence, place: 3, base: 2, tried: 1, waiting })
         }
         Kind::Proposal => bytes(
             kind,
@@ -221,7 +221,7 @@ Hold number taken
 Grant 0d2c40d198a3dc3d
 Agreement 969914772372bbcb
 Storage fd1780a6fc9ee0da
-Schedule feb91c9106cfe8aa
+Schedule 6c217971c7bc9a08
 Proposal 6da9fedb071c3b8b
 Calendar aa7b6ff44e120d36
 RateTable number taken

@@ -22,7 +22,7 @@ use clap::Parser;
 use command::Command;
 use output::{Output, say};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// What went well.
 pub const DONE: u8 = 0;
@@ -56,15 +56,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
                 return USAGE;
             }
             // Help and version are what was asked for: a result.
-            return if write!(out, "{}", error.render()).is_ok() { DONE } else { FAILED };
+            return match write!(out, "{}", error.render()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => FAILED,
+                _ => DONE,
+            };
         }
     };
     let mut output = Output::new(out, arguments.json);
     match arguments.command.run(&mut output) {
         Ok(()) => DONE,
         Err(error) if error.downcast_ref::<command::Found>().is_some() => FOUND,
-        // Whoever reads the result has stopped reading: nothing is left to say.
-        Err(error) if is_broken_pipe(&error) => FAILED,
+        // The result is there, and whoever reads it has seen enough of it.
+        Err(error) if is_broken_pipe(&error) => DONE,
         Err(error) => {
             say(&format!("error: {error:#}"));
             if error.downcast_ref::<command::Refused>().is_some() { REFUSED } else { FAILED }
@@ -73,5 +76,5 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

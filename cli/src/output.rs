@@ -48,11 +48,10 @@ impl Table {
     }
 }
 
+/// A number, with or without a sign, decimals or a currency behind it; a date is none.
 fn is_number(cell: &str) -> bool {
-    cell.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-        && !cell.contains("-0")
-        && cell.contains(['.', ' '])
-        || cell.bytes().all(|b| b.is_ascii_digit())
+    let number = cell.strip_prefix('-').unwrap_or(cell).split(' ').next().unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 impl std::fmt::Display for Table {

@@ -1,17 +1,20 @@
 //! Reading a chain for people: statements, books, views.
 
+use crate::folder::Names;
 use crate::output::Table;
 use crate::words;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tenor_abi::codec;
-use tenor_abi::entry::Side;
+use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::id::{AccountId, AgreementId};
 use tenor_abi::money::Decimal;
-use tenor_abi::spec::{SPEC_BYTES_MAX, Spec, TypeDef, TypeNumber};
+use tenor_abi::spec::{BookDef, BookSide, SPEC_BYTES_MAX, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
-use tenor_runtime::chain::Chain;
+use tenor_runtime::chain::{Chain, Replica};
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord, Holder};
+use tenor_wire::receipt::EntrySource;
 
 /// One line of a statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +30,9 @@ pub struct Line {
     /// Currency.
     pub currency: String,
     /// The entry.
-    pub entry: String,
+    pub entry: EntryId,
+    /// Block that booked it.
+    pub height: u64,
 }
 
 /// The statement of an account, oldest line first.
@@ -49,20 +54,57 @@ pub fn statement(chain: &Chain, account: &AccountId) -> Result<Vec<Line>> {
             amount: Decimal(signed, scale).to_string(),
             balance: Decimal(row.credits_posted as i128 - row.debits_posted as i128, scale).to_string(),
             currency: record.currency.code.to_string(),
-            entry: format!("{}/{}", row.entry.item, row.entry.index),
+            entry: row.entry,
+            height: row.height,
         }
     });
     Ok(lines.collect())
 }
 
-/// The newest lines of a statement.
-pub fn statement_table(lines: &[Line], newest: usize) -> Table {
-    let mut table = Table::new(&["value date", "booked", "amount", "balance", "currency"]);
+/// What a line of an account's statement is for: the agreement and its purpose, or who paid whom.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub fn reason(chain: &Chain, names: &Names, account: &AccountId, line: &Line) -> Result<String> {
+    let block = chain.block(line.height)?.with_context(|| format!("there is no block {}", line.height))?;
+    let mut entries = block.receipts.iter().flat_map(|full| &full.entries);
+    let entry = entries.find(|entry| entry.id == line.entry).context("the block lacks the entry")?;
+    let name_of = |names: &BTreeMap<String, String>, id: String| {
+        names.iter().find(|(_, known)| **known == id).map_or(id, |(name, _)| name.clone())
+    };
+    match entry.source {
+        EntrySource::Agreement { agreement: id, purpose } => {
+            let (_, spec) = agreement(chain, &id)?;
+            let purpose = spec.purposes.get(usize::from(purpose)).cloned().unwrap_or_default();
+            Ok(format!("{}: {purpose}", name_of(&names.agreements, id.to_string())))
+        }
+        EntrySource::Party => {
+            let direction = if line.amount.starts_with('-') { "to" } else { "from" };
+            let other = entry.postings.iter().map(|posting| posting.account).find(|other| other != account);
+            let other = other.map(|other| name_of(&names.accounts, other.to_string())).unwrap_or_default();
+            Ok(format!("transfer {direction} {other}"))
+        }
+    }
+}
+
+/// The newest lines of an account's statement.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub fn statement_table(
+    chain: &Chain,
+    names: &Names,
+    account: &AccountId,
+    lines: &[Line],
+    newest: usize,
+) -> Result<Table> {
+    let mut table = Table::new(&["value date", "booked", "amount", "balance", "currency", "for"]);
     for line in &lines[lines.len().saturating_sub(newest)..] {
         let cells = [&line.value_date, &line.booked, &line.amount, &line.balance, &line.currency];
-        table.row(cells.into_iter().cloned().collect());
+        let reason = reason(chain, names, account, line)?;
+        table.row(cells.into_iter().cloned().chain([reason]).collect());
     }
-    table
+    Ok(table)
 }
 
 /// The spec of a published contract.
@@ -109,26 +151,45 @@ pub fn cells(spec: &Spec, list: TypeNumber, value: &Value) -> Vec<String> {
     }
 }
 
-/// What the books of all agreements hold, by product and book.
+/// What the books of all agreements hold, by product and book, with the sign that their side has on paper.
 ///
 /// # Errors
 /// When the chain cannot be read.
 pub fn books_table(chain: &Chain) -> Result<Table> {
-    let mut sums: BTreeMap<(String, String, String), (u64, i128, u8)> = BTreeMap::new();
-    let mut products: BTreeMap<AgreementId, String> = BTreeMap::new();
+    /// A book of a product over all its agreements.
+    struct Sum {
+        book: BookDef,
+        scale: u8,
+        agreements: u64,
+        balance: i128,
+    }
+    let mut sums: BTreeMap<(String, String, String), Sum> = BTreeMap::new();
+    let mut specs: BTreeMap<AgreementId, Spec> = BTreeMap::new();
     for (_, account) in chain.records::<AccountRecord>(&[])? {
         let Holder::Agreement(id) = account.owner else { continue };
-        let product = match products.get(&id) {
-            Some(product) => product.clone(),
-            None => products.entry(id).or_insert(agreement(chain, &id)?.1.name).clone(),
+        let spec = match specs.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(agreement(chain, &id)?.1),
         };
-        let key = (product, account.purpose.clone(), account.currency.code.to_string());
-        let sum = sums.entry(key).or_insert((0, 0, account.currency.scale));
-        (sum.0, sum.1) = (sum.0 + 1, sum.1 + account.balance());
+        let book = spec.books.iter().find(|book| book.name == account.purpose);
+        let book = book.with_context(|| format!("{} has no book {}", spec.name, account.purpose))?;
+        let key = (spec.name.clone(), account.purpose.clone(), account.currency.code.to_string());
+        let scale = account.currency.scale;
+        let sum =
+            sums.entry(key).or_insert_with(|| Sum { book: book.clone(), scale, agreements: 0, balance: 0 });
+        sum.agreements += 1;
+        sum.balance += account.balance();
     }
-    let mut table = Table::new(&["product", "book", "agreements", "balance", "currency"]);
-    for ((product, book, code), (count, balance, scale)) in sums {
-        table.row(vec![product, book, count.to_string(), Decimal(balance, scale).to_string(), code]);
+    let mut table = Table::new(&["product", "book", "side", "gl", "agreements", "balance", "currency"]);
+    for ((product, name, code), Sum { book, scale, agreements, balance }) in sums {
+        let (side, on_paper) = match book.side {
+            BookSide::Asset => ("asset", -balance),
+            BookSide::Expense => ("expense", -balance),
+            BookSide::Liability => ("liability", balance),
+            BookSide::Income => ("income", balance),
+        };
+        let amount = Decimal(on_paper, scale).to_string();
+        table.row(vec![product, name, side.into(), book.gl, agreements.to_string(), amount, code]);
     }
     Ok(table)
 }

@@ -66,6 +66,13 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
             let (max, used, asked) = (amount(*max), amount(*used), amount(*asked));
             format!("the grant on {account} allows {max} per period, {used} used, {asked} asked")
         }),
+        Refusal::ExposureExceeded { asset, limit: 0, .. } => issued(chain, asset).map(|amount| {
+            format!(
+                "the product has no exposure limit in {asset}, and has books there that may go below zero; it is \
+                 given where the product is published: tenor deploy PRODUCT --exposure '{}'",
+                amount(10u128.pow(6))
+            )
+        }),
         Refusal::ExposureExceeded { asset, limit, would_be } => issued(chain, asset).map(|amount| {
             let (limit, would_be) = (amount(*limit), amount(*would_be));
             format!("the product's exposure would be {would_be}, the bank allowed {limit}")

@@ -66,6 +66,7 @@ fn fifty_kills_lose_nothing() {
     }
     assert!(kills >= rounds().min(40), "only {kills} kills: the demo ended early");
     println!("{kills} kills, {inside_writes} of them with something to cut or redo, height {height}");
+    assert!(inside_writes > 0, "no kill fell inside a write");
     let whole = |data: &Path| {
         let output = Command::new(env!("CARGO_BIN_EXE_tenor"))
             .args(["demo", "--json", "--seed", "11", "--data"])

@@ -206,6 +206,27 @@ fn help_is_a_result() {
     }
 }
 
+/// Somebody who reads no further, like `head`.
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_stops_reading_does_no_harm() {
+    let (_folder, data) = town();
+    let data = data.to_str().unwrap();
+    for words in [vec!["tenor", "--help"], vec!["tenor", "list", "accounts", "--json", "--data", data]] {
+        assert_eq!(tenor_cli::run(words.iter().map(OsString::from), &mut Closed), 0, "{words:?}");
+    }
+}
+
 #[test]
 fn a_measurement_is_one_document_whose_ratio_has_both_sides() {
     let mut out = Vec::new();
@@ -222,4 +243,16 @@ fn a_measurement_is_one_document_whose_ratio_has_both_sides() {
     let ratio = &document["ratios"][0];
     let sides = [&ratio["of"], &ratio["to"]].map(|side| figure(side.as_str().unwrap()));
     assert!((ratio["value"].as_f64().unwrap() - sides[0] / sides[1]).abs() < 1e-9);
+}
+
+#[test]
+fn figures_have_one_of_the_known_units() {
+    let mut out = Vec::new();
+    let words = ["tenor", "bench", "invoke", "--seconds", "1", "--json"].map(OsString::from);
+    assert_eq!(tenor_cli::run(words, &mut out), 0);
+    let document: Value = serde_json::from_slice(&out).unwrap();
+    for figure in document["figures"].as_array().unwrap() {
+        let unit = figure["unit"].as_str().unwrap();
+        assert!(["/s", "ms", "us", "ns", "bytes", "1"].contains(&unit), "{figure}");
+    }
 }

@@ -111,6 +111,72 @@ fn a_large_loan_takes_two_people() {
 }
 
 #[test]
+fn a_programme_in_an_asset_of_its_own() {
+    let (_folder, data) = sandbox();
+    for name in ["ada", "shop", "sponsor"] {
+        done(&data, &["key", "new", name, "--fund", "50.00 EUR"]);
+    }
+    assert_eq!(done(&data, &["asset", "new", "PTS"])["decimals"], 0);
+    assert!(complaint(&data, 1, &["asset", "new", "PTS"]).contains("there is an asset PTS already"));
+    assert!(complaint(&data, 3, &["asset", "new", "GOLD", "--decimals", "99"]).contains("decimals"));
+    let open = [
+        "open",
+        "loyalty",
+        "--as",
+        "sponsor",
+        "--with",
+        "officer",
+        "--name",
+        "club",
+        "merchant=shop",
+        "funding=sponsor",
+        "funding_max=20.00 EUR",
+        "points=PTS",
+        "points_unit=PTS",
+        "point_value=0.01 EUR",
+    ];
+    done(&data, &["deploy", "loyalty", "--exposure", "100 PTS"]);
+    done(&data, &open);
+    done(&data, &["invoke", "club", "join", "--as", "ada"]);
+    let reference = format!("reference={}", tenor_cli::words::hash_text(b"basket"));
+    let bought = ["member=ada", "amount=60.00 EUR", &reference];
+    done(&data, &[&["invoke", "club", "purchase", "--as", "shop"][..], &bought].concat());
+    done(&data, &["invoke", "club", "redeem", "--as", "ada", "points=60"]);
+    assert_eq!(done(&data, &["show", "account", "shop"])["balance"], "50.60");
+    assert_eq!(done(&data, &["verify"])["trial_balance"]["PTS"]["difference"], "0");
+
+    // A product without a limit in the asset of its books is told how it gets one.
+    let (_folder, data) = sandbox();
+    for words in [&["key", "new", "shop"][..], &["key", "new", "sponsor"], &["asset", "new", "PTS"]] {
+        done(&data, words);
+    }
+    done(&data, &["deploy", "loyalty"]);
+    let said = complaint(&data, 3, &open);
+    assert!(said.contains("no exposure limit in asset PTS"), "{said}");
+    assert!(said.contains("tenor deploy PRODUCT --exposure '1000000 PTS'"), "{said}");
+}
+
+#[test]
+fn a_product_lends_up_to_its_exposure_limit() {
+    let (_folder, data) = sandbox();
+    done(&data, &["key", "new", "ada"]);
+    done(&data, &["deploy", "loan", "--exposure", "1500.00 EUR"]);
+    let terms =
+        ["borrower=ada", "principal=1000.00 EUR", "rate=5%", "instalments=10", "first_due=2026-02-01"];
+    for name in ["car", "boat"] {
+        let open = ["open", "loan", "--as", "officer", "--name", name, "collection_max=1000.00 EUR"];
+        done(&data, &[&open[..], &terms].concat());
+        done(&data, &["invoke", name, "accept", "--as", "ada"]);
+    }
+    done(&data, &["invoke", "car", "disburse", "--as", "officer"]);
+    let said = complaint(&data, 3, &["invoke", "boat", "disburse", "--as", "officer"]);
+    assert!(said.contains("exposure would be 2000.00 EUR, the bank allowed 1500.00 EUR"), "{said}");
+    // What is repaid can be lent again.
+    done(&data, &["invoke", "car", "repay", "--as", "ada", "amount=600.00 EUR", "--spend", "ada=600.00 EUR"]);
+    done(&data, &["invoke", "boat", "disburse", "--as", "officer"]);
+}
+
+#[test]
 fn a_contract_is_built_and_held_against_what_was_released() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let build = |folder: &Path| {

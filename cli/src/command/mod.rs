@@ -2,6 +2,7 @@
 
 mod advance;
 mod approve;
+mod asset;
 mod backup;
 mod build;
 mod check;
@@ -57,6 +58,9 @@ pub enum Command {
     /// Keys and the parties they stand for.
     #[command(subcommand)]
     Key(key::Key),
+    /// Assets that the bank issues.
+    #[command(subcommand)]
+    Asset(asset::Asset),
     /// Builds a contract to wasm and holds its numbers against what was released.
     Build(build::Build),
     /// Publishes a contract.
@@ -120,6 +124,7 @@ impl Command {
             Command::Demo(demo) => crate::demo::run(&demo.data, demo.seed, output),
             Command::Init(command) => command.run(output),
             Command::Key(command) => command.run(output),
+            Command::Asset(command) => command.run(output),
             Command::Build(command) => command.run(output),
             Command::Deploy(command) => command.run(output),
             Command::Open(command) => command.run(output),

@@ -120,7 +120,7 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
         decimal(record.balance()),
         record.currency.code,
         decimal(record.available() as i128),
-        reading::statement_table(&lines, 20)
+        reading::statement_table(chain, &desk.folder().names, &id, &lines, 20)?
     );
     output.result(&document, &text)
 }

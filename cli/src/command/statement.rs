@@ -28,7 +28,8 @@ impl Statement {
     /// When there is no such account.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
-        let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, &self.account)?);
+        let (chain, names) = (&desk.folder().chain, &desk.folder().names);
+        let id = find_account(names, &self.account)?;
         let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
         let lines = reading::statement(chain, &id)?;
         let shown = &lines[lines.len().saturating_sub(self.newest.unwrap_or(usize::MAX))..];
@@ -36,12 +37,13 @@ impl Statement {
         let rows: Vec<_> = shown
             .iter()
             .map(|line| {
-                json!({
+                Ok(json!({
                     "value_date": line.value_date, "booked": line.booked, "amount": line.amount,
-                    "balance": line.balance, "entry": line.entry,
-                })
+                    "balance": line.balance, "entry": format!("{}/{}", line.entry.item, line.entry.index),
+                    "for": reading::reason(chain, names, &id, line)?,
+                }))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let document = json!({
             "account": id.to_string(), "currency": record.currency.code.to_string(), "balance": balance,
             "lines_in_all": lines.len(), "lines": rows,
@@ -50,7 +52,7 @@ impl Statement {
             "{id}\n{balance} {} after {} postings\n\n{}",
             record.currency.code,
             lines.len(),
-            reading::statement_table(shown, shown.len())
+            reading::statement_table(chain, names, &id, shown, shown.len())?
         );
         output.result(&document, &text)
     }

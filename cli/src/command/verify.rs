@@ -1,7 +1,7 @@
 //! `tenor verify`: executes the whole chain again and compares.
 
 use super::Data;
-use crate::demo::report::trial_balance;
+use crate::demo::report::{trial_balance, trial_table};
 use crate::folder::{Folder, engine};
 use crate::keys::VALIDATOR;
 use crate::output::{Output, Progress};
@@ -75,8 +75,12 @@ impl Verify {
         });
         let again = items.map_or_else(|| "none, as asked".to_string(), |items| items.to_string());
         let text = format!(
-            "consistent to block {}\nitems executed again  {again}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}",
-            tip.height, tip.state, folder.opened.torn.bytes, folder.opened.redone
+            "consistent to block {}\nitems executed again  {again}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
+            tip.height,
+            tip.state,
+            folder.opened.torn.bytes,
+            folder.opened.redone,
+            trial_table(&document)
         );
         output.result(&document, &text)
     }

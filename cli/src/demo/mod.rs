@@ -101,10 +101,10 @@ fn prove(desk: &Desk, path: &Path, lived: &Lived) -> Result<String> {
     let read = tenor_wire::proof::Bundle::from_bytes(&bytes)?;
     let shown = read.verify(&chain.first_checkpoint()?)?;
     Ok(format!(
-        "receipt of {} in block {} verified offline from {} bytes",
-        shown.item,
+        "receipt of item {index} in block {} verified offline from the {} bytes of {}",
         shown.height,
-        bytes.len()
+        bytes.len(),
+        path.join(PROOF).display()
     ))
 }
 

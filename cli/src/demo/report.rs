@@ -4,7 +4,7 @@ use super::PLOT;
 use super::script::Lived;
 use crate::desk::Desk;
 use crate::output::Table;
-use crate::reading;
+use crate::{reading, words};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -39,17 +39,22 @@ pub fn trial_balance(chain: &Chain) -> Result<Value> {
 pub fn text(desk: &Desk, lived: &Lived, document: &Value, proof: &str, path: &Path) -> Result<String> {
     let chain = &desk.folder().chain;
     let mut out = String::new();
-    out += &format!("A loan, as planned and as paid ({})\n{}\n", lived.loan, loan_table(chain, lived)?);
-    let customer = desk.folder().names.accounts.get("customer-01").context("customer-01 has no account")?;
-    let statement = reading::statement(chain, &customer.parse()?)?;
+    let names = &desk.folder().names;
+    out += &format!("A loan, as planned and as paid (loan-01)\n{}\n", loan_table(chain, lived)?);
+    let customer = names.accounts.get("customer-01").context("customer-01 has no account")?.parse()?;
+    let statement = reading::statement(chain, &customer)?;
     out += &format!(
         "The newest lines of customer-01's statement ({} in all)\n{}\n",
         statement.len(),
-        reading::statement_table(&statement, 12)
+        reading::statement_table(chain, names, &customer, &statement, 12)?
     );
-    let points = chain.view(lived.programme, "outstanding", &[0])?;
-    let points: u64 = tenor_abi::codec::decode(&points, 16)?;
-    out += &format!("Points outstanding: {points}\n\nTrial balance of the bank\n{}\n", trial_table(document));
+    let shown = |view: &str| -> Result<String> {
+        let (spec, ty, answer) = reading::ask(chain, lived.programme, view)?;
+        Ok(words::show(&spec, ty, &answer))
+    };
+    let (points, worth) = (shown("outstanding")?, shown("liability")?);
+    out += &format!("Points outstanding: {points}, worth {worth}\n\n");
+    out += &format!("Trial balance of the bank\n{}\n", trial_table(document));
     out += &format!("Books by product\n{}\n", reading::books_table(chain)?);
     out += &format!("{proof}\nplot: {}\n\n", path.join(PLOT).display());
     let mut facts = Table::new(&["what", "figure"]);
@@ -76,7 +81,7 @@ pub fn trial_table(document: &Value) -> Table {
     table
 }
 
-/// Each instalment of the plan beside the payment that was made for it.
+/// Each instalment of the plan beside the first payment from its day on; other payments stand in rows of their own.
 fn loan_table(chain: &Chain, lived: &Lived) -> Result<Table> {
     let rows = |view: &str| -> Result<Vec<Vec<String>>> {
         match reading::ask(chain, lived.loan, view)? {
@@ -86,7 +91,6 @@ fn loan_table(chain: &Chain, lived: &Lived) -> Result<Table> {
             _ => Ok(vec![]),
         }
     };
-    let (plan, paid) = (rows("schedule")?, rows("payments")?);
     let mut table = Table::new(&[
         "due",
         "instalment",
@@ -94,23 +98,23 @@ fn loan_table(chain: &Chain, lived: &Lived) -> Result<Table> {
         "principal",
         "paid on",
         "amount",
+        "fees",
         "interest",
         "principal",
     ]);
-    for number in 0..plan.len().max(paid.len()).min(40) {
-        let cell = |rows: &[Vec<String>], at: usize| {
-            rows.get(number).and_then(|row| row.get(at)).cloned().unwrap_or_default()
-        };
-        table.row(vec![
-            cell(&plan, 0),
-            cell(&plan, 1),
-            cell(&plan, 2),
-            cell(&plan, 3),
-            cell(&paid, 0),
-            cell(&paid, 1),
-            cell(&paid, 3),
-            cell(&paid, 4),
-        ]);
+    let none = vec![String::new(); 5];
+    let mut row = |plan: &[String], paid: &[String]| table.row([&plan[..4], &paid[..5]].concat());
+    let (plan, paid) = (rows("schedule")?, rows("payments")?);
+    let mut paid = paid.iter().peekable();
+    for (number, planned) in plan.iter().enumerate() {
+        // Dates as text sort like dates.
+        while let Some(early) = paid.next_if(|payment| payment[0] < planned[0]) {
+            row(&none, early);
+        }
+        let next = plan.get(number + 1);
+        let first = paid.next_if(|payment| next.is_none_or(|next| payment[0] < next[0]));
+        row(planned, first.unwrap_or(&none));
     }
+    paid.for_each(|payment| row(&none, payment));
     Ok(table)
 }

@@ -1,6 +1,7 @@
 //! What happens: two years of a small bank, month by month.
 
 use super::cast::{CUSTOMERS, Cast, EUR};
+use super::plot::Point;
 use crate::desk::{Desk, GAS_LIMIT};
 use crate::output::Progress;
 use crate::products;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::entry::Side;
+use tenor_abi::event::EventBody;
 use tenor_abi::id::{AccountId, AgreementId, CodeHash, ProposalId};
 use tenor_abi::money::Money;
 use tenor_abi::refusal::Refusal;
@@ -25,6 +27,9 @@ use tenor_wire::receipt::{Fate, FullReceipt};
 pub const MONTHS: i32 = 24;
 /// Customers with a loan.
 const LOANS: usize = 20;
+/// Who has no money for half of a month, and in which: an instalment is missed, standing orders are suspended.
+const UNLUCKY: &str = "customer-01";
+const DRY_MONTH: i32 = 8;
 
 /// What the script leaves besides the chain.
 pub struct Lived {
@@ -36,8 +41,8 @@ pub struct Lived {
     pub transactions: u64,
     /// Occurrences that stand in blocks.
     pub occurrences: u64,
-    /// Day, principal outstanding (minor units), points outstanding.
-    pub curve: Vec<(Date, i128, i128)>,
+    /// What was outstanding at the end of each day with a block.
+    pub curve: Vec<Point>,
     /// Place of a customer's payment, to prove.
     pub receipt: (u64, u32),
     /// The loan shown in the report.
@@ -72,6 +77,12 @@ struct Counts {
     /// Book of points outstanding, and what it came to.
     programme: Option<AccountId>,
     points: i128,
+    curve: Vec<Point>,
+    /// An account, and what it came to.
+    unlucky: Option<AccountId>,
+    held: i128,
+    /// State that each agreement entered last.
+    states: BTreeMap<AgreementId, u16>,
 }
 
 /// Lives through the script.
@@ -80,16 +91,15 @@ struct Counts {
 /// When a step does not come to what it should.
 pub fn live(desk: Desk, cast: &Cast, progress: &mut Progress) -> Result<(Desk, Lived)> {
     let (products, names) = (BTreeMap::new(), BTreeMap::new());
-    let mut script =
-        Script { desk, cast, products, names, steps: 0, counts: Counts::default(), receipt: (0, 0) };
+    let counts = Counts { unlucky: Some(cast.account(UNLUCKY)), ..Counts::default() };
+    let mut script = Script { desk, cast, products, names, steps: 0, counts, receipt: (0, 0) };
     script.enrol()?;
     script.publish()?;
     script.open_programme()?;
     script.open_orders()?;
     script.open_loans()?;
-    let mut curve = vec![];
     for month in 0..MONTHS {
-        script.month(month, &mut curve)?;
+        script.month(month)?;
         progress.at("living through 24 months", month as u64 + 1, MONTHS as u64);
     }
     let find = |name: &str| script.names.get(name).copied().with_context(|| format!("no agreement {name}"));
@@ -99,7 +109,7 @@ pub fn live(desk: Desk, cast: &Cast, progress: &mut Progress) -> Result<(Desk, L
         names: script.names.iter().map(|(name, id)| (name.clone(), id.to_string())).collect(),
         transactions: script.counts.transactions,
         occurrences: script.counts.occurrences,
-        curve,
+        curve: script.counts.curve,
         receipt: script.receipt,
         loan,
         programme,
@@ -336,25 +346,30 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// A month: salaries on the first, purchases with points in the middle, a few redemptions and an early
-    /// repayment; everything else happens by itself.
-    fn month(&mut self, month: i32, curve: &mut Vec<(Date, i128, i128)>) -> Result<()> {
+    /// A month: salaries on the second, purchases with points in the middle, a few redemptions, an early repayment
+    /// and somebody out of money; everything else happens by itself.
+    fn month(&mut self, month: i32) -> Result<()> {
         let first = Date::of(2026, 1, 1).add_months(month);
+        let mut people = self.cast.customers();
         self.advance(first.add_days(1))?;
-        self.pay_in(&self.cast.customers(), "900.00")?;
+        if month == DRY_MONTH {
+            people.retain(|name| name != UNLUCKY);
+            self.spend_everything()?;
+        }
+        self.pay_in(&people, "900.00")?;
         self.advance(first.add_days(11))?;
-        self.purchases(month)?;
+        self.purchases(month, &people)?;
         self.advance(first.add_days(19))?;
+        if month == DRY_MONTH {
+            self.recover()?;
+        }
         if month % 6 == 5 {
             self.redemptions()?;
         }
         if month == 5 {
-            self.repay_early("loan-01", "customer-01")?;
+            self.repay_early("loan-01", UNLUCKY)?;
         }
-        curve.push((self.desk.today(), self.counts.principal, self.counts.points));
-        self.advance(first.add_months(1))?;
-        curve.push((self.desk.today(), self.counts.principal, self.counts.points));
-        Ok(())
+        self.advance(first.add_months(1))
     }
 
     fn advance(&mut self, to: Date) -> Result<()> {
@@ -363,9 +378,8 @@ impl Script<'_> {
     }
 
     /// Customers pay the merchant by signed transfers, and the merchant books their points.
-    fn purchases(&mut self, month: i32) -> Result<()> {
+    fn purchases(&mut self, month: i32, customers: &[String]) -> Result<()> {
         let (cast, programme) = (self.cast, self.names["programme"]);
-        let customers = cast.customers();
         let mut payments = vec![];
         let mut bookings = vec![];
         for (number, name) in customers.iter().enumerate() {
@@ -396,6 +410,28 @@ impl Script<'_> {
         }
         self.run(bookings)?;
         self.run(payments)?;
+        Ok(())
+    }
+
+    /// The unlucky one pays all there is to the merchant.
+    fn spend_everything(&mut self) -> Result<()> {
+        let (from, to) = (self.cast.account(UNLUCKY), self.cast.account("merchant"));
+        let amount = self.counts.held.unsigned_abs();
+        let op = TransferOp { from, to, amount, narrative: None, reference: None };
+        self.run(vec![(UNLUCKY, Operation::Transfer(op), vec![Spend { account: from, amount }])])?;
+        Ok(())
+    }
+
+    /// Money comes, and the orders that were suspended are resumed.
+    fn recover(&mut self) -> Result<()> {
+        self.pay_in(&[UNLUCKY.into()], "2000.00")?;
+        for order in ["rent-01", "weekly-01"].map(|name| self.names[name]) {
+            let state = self.counts.states.get(&order);
+            if state.is_some_and(|state| self.products["recurring"].spec.state_name(*state) == "Suspended") {
+                let resume = self.calling("recurring", order, "resume", &[])?;
+                self.run(vec![(UNLUCKY, Operation::Invoke(resume), vec![])])?;
+            }
+        }
         Ok(())
     }
 
@@ -436,5 +472,18 @@ fn count(counts: &mut Counts, block: &Block) {
         if counts.programme == Some(posting.account) {
             counts.points += change;
         }
+        if counts.unlucky == Some(posting.account) {
+            counts.held += change;
+        }
+    }
+    for event in block.receipts.iter().flat_map(|full| &full.events) {
+        if let EventBody::State { to, .. } = event.body {
+            counts.states.insert(event.agreement, to);
+        }
+    }
+    let (day, principal, points) = (block.header.time.date(), counts.principal, counts.points);
+    match counts.curve.last_mut().filter(|last| last.day == day) {
+        Some(last) => (last.principal, last.points) = (principal, points),
+        None => counts.curve.push(Point { day, principal, points }),
     }
 }

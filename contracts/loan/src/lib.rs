@@ -356,19 +356,14 @@ impl Loan {
         Ok(())
     }
 
-    /// Collects an instalment; the last one is everything that is owed.
+    /// Collects an instalment; with the last one everything that is owed is due.
     #[on(due = Instalment, in_state(Active, Arrears), catch_up = each, missed = each, may_enter(Arrears, Settled))]
     fn collect(&mut self, cx: &mut Cx, occurrence: Occurrence) {
-        let billed = occurrence.number + 1;
-        self.billed.set(&billed);
         let owed = self.owed_now(cx);
-        let due = if billed >= cx.terms().instalments {
-            owed.principal + owed.interest - owed.overdue.min(owed.principal + owed.interest)
-        } else {
-            let instalment = self.instalment.get().unwrap_or(owed.principal);
-            instalment.min(owed.principal + owed.interest - owed.overdue.min(owed.principal + owed.interest))
-        };
-        self.overdue.set(&(owed.overdue + due));
+        let not_yet_due = owed.principal + owed.interest - owed.overdue;
+        let instalment = self.instalment.get().unwrap_or(not_yet_due);
+        self.billed.set(&(occurrence.number + 1));
+        self.overdue.set(&(owed.overdue + instalment.min(not_yet_due)));
         let missing = self.take(cx);
         if missing.is_positive() {
             self.unpaid_since.add(&occurrence.date);
@@ -415,9 +410,7 @@ impl Loan {
         }
         self.pay(cx, amount)
             .map_err(|short| Refusal::NotCovered { available: short.available, needed: short.needed })?;
-        if !self.overdue.get().is_some_and(|overdue| overdue.is_positive())
-            && cx.next_due(Due::Chase).is_some()
-        {
+        if !self.owed_now(cx).overdue.is_positive() && cx.next_due(Due::Chase).is_some() {
             self.cure(cx);
         }
         Ok(())
@@ -467,8 +460,14 @@ impl Loan {
         let book = |book| base.with_minor(-cx.balance(book).posted);
         let (principal, interest, fees) =
             (book(Book::Principal), book(Book::InterestDue), book(Book::FeesDue));
-        let overdue = self.overdue.get().unwrap_or(base.with_minor(0));
-        Owed { principal, interest, fees, overdue, total: principal + interest + fees }
+        let open = principal + interest;
+        // Once the last instalment fell due, nothing is left for a later day: not the interest of the days since.
+        let overdue = if self.billed.get().unwrap_or(0) >= cx.terms().instalments {
+            open
+        } else {
+            self.overdue.get().unwrap_or(base.with_minor(0)).min(open)
+        };
+        Owed { principal, interest, fees, overdue, total: open + fees }
     }
 
     /// Takes what is due and what the account gives; returns what is missing.

@@ -23,6 +23,7 @@ pub struct Instalment {
 }
 
 /// What a plan is made from.
+#[derive(Debug)]
 pub struct Plan {
     /// Principal.
     pub principal: Money,
@@ -106,5 +107,54 @@ impl Plan {
             }
         }
         Some(balance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plans() -> impl Strategy<Value = Plan> {
+        let day_count =
+            prop_oneof![Just(DayCount::Thirty360), Just(DayCount::Act365F), Just(DayCount::Act360)];
+        let money = |minor| Money::new(minor, Currency::of("EUR", 2));
+        let rate = (0i64..=400_000_000).prop_map(|billionths| Rate::from_billionths(billionths).unwrap());
+        let parts = (1i128..=10i128.pow(12), rate, day_count, 1u32..=INSTALMENTS_MAX, 0i32..400, 1i32..60);
+        parts.prop_map(move |(principal, rate, day_count, count, start, ahead)| {
+            let start = Date::of(2026, 1, 1).add_days(start);
+            let recurrence = dates(start.add_days(ahead), count);
+            Plan { principal: money(principal), rate, day_count, start, recurrence, count }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn instalments_come_to_principal_and_interest_to_the_cent(plan in plans()) {
+            let equal = plan.equal_instalment().unwrap();
+            let rows = plan.instalments(equal);
+            let sum = |of: fn(&Instalment) -> Money| rows.iter().map(|row| of(row).minor).sum::<i128>();
+            prop_assert_eq!(sum(|row| row.principal), plan.principal.minor);
+            prop_assert_eq!(sum(|row| row.amount), plan.principal.minor + sum(|row| row.interest));
+            // The interest is what exact interest on each balance comes to, no cent lost or made on the way.
+            let (mut accrual, mut balance, mut before, mut interest) = (Accrual::ZERO, plan.principal.minor, plan.start, 0);
+            for row in &rows {
+                accrual.add_interest(balance, plan.rate, plan.day_count.fraction(before, row.due, None)).unwrap();
+                interest += accrual.take(Rounding::Floor);
+                (balance, before) = (row.balance.minor, row.due);
+            }
+            prop_assert_eq!(sum(|row| row.interest), interest);
+            prop_assert_eq!(balance, 0);
+            // All are equal but the last, which is no larger, and a cent less would not do.
+            let (last, others) = rows.split_last().unwrap();
+            prop_assert!(others.iter().all(|row| row.amount.minor == equal));
+            prop_assert!(last.amount.minor <= equal);
+            if equal > plan.principal.minor / i128::from(plan.count) {
+                let less = plan.instalments(equal - 1);
+                prop_assert!(less.len() == plan.count as usize && less[less.len() - 1].amount.minor >= equal);
+            }
+            prop_assert!(rows.is_sorted_by(|a, b| a.due < b.due));
+        }
     }
 }

@@ -105,6 +105,33 @@ fn what_is_missing_is_chased_charged_and_cured() {
 }
 
 #[test]
+fn a_last_instalment_that_is_late_is_collected_with_the_interest_since() {
+    check(|bank, code| {
+        let (ada, uncle) = (bank.customer("ada", "0.00"), bank.customer("uncle", "5000.00"));
+        let terms = Terms { instalments: 2, collection_max: money("5000.00"), ..terms(&ada) };
+        let loan = paid_out(bank, code, &ada, &terms);
+        bank.transfer(&ada, uncle.account, "590.00").done();
+        bank.run_until(Date::of(2026, 3, 1));
+        let owed: Owed = bank.view(loan, "owed");
+        assert_eq!((bank.state(loan).as_str(), owed.overdue), ("Arrears", owed.total));
+        bank.run_until(Date::of(2026, 3, 20));
+        let later: Owed = bank.view(loan, "owed");
+        assert!(later.interest > owed.interest && later.fees == money("10.00"));
+        assert_eq!(later.overdue + later.fees, later.total);
+        // A part of it repaid leaves the rest overdue.
+        bank.transfer(&uncle, ada.account, "1000.00").done();
+        let part = encode(&Some(money("100.00")));
+        bank.invoke_spending(&ada, loan, "repay", &[part], vec![(ada.account, "100.00")]).done();
+        assert_eq!(bank.state(loan), "Arrears");
+        bank.run_until(Date::of(2026, 3, 21));
+        assert_eq!(bank.state(loan), "Settled");
+        for book in ["principal", "interest-due", "fees-due"] {
+            assert_eq!(bank.book(loan, bank.eur, book), "0.00");
+        }
+    });
+}
+
+#[test]
 fn it_can_be_repaid_early_in_part_and_in_full() {
     check(|bank, code| {
         let ada = bank.customer("ada", "1000.00");

@@ -19,7 +19,7 @@ pub enum Rhythm {
 pub struct Terms {
     /// Account that pays.
     #[fixed]
-    #[debit(max = amount, per = Month)]
+    #[debit(max = amount, per = Day)]
     pub payer: Account,
     /// Account that receives.
     #[fixed]
@@ -101,6 +101,8 @@ pub enum Refusal {
         /// What was needed, in minor units.
         needed: u128,
     },
+    /// A daily order pays every day: it takes no calendar, by which several payments would fall on one day.
+    DailyWithCalendar,
 }
 
 /// What an order reports.
@@ -154,6 +156,9 @@ impl StandingOrder {
         }
         if t.until.is_some() && t.count.is_some() {
             return Err(Refusal::TwoEnds);
+        }
+        if t.rhythm == Rhythm::Daily && t.calendar.is_some() {
+            return Err(Refusal::DailyWithCalendar);
         }
         let recurrence = t.recurrence()?;
         cx.every(Due::Collect, recurrence);

@@ -5,7 +5,7 @@ use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
-use crate::state::{Committed, Overlay};
+use crate::state::{Committed, Kind, Overlay};
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
@@ -201,6 +201,20 @@ fn raise_key_window(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result
     let kept = state.get::<KeyWindowRecord>(&[])?.map_or(0, |window| window.oldest_day);
     if oldest_day > kept {
         state.put(&[], &KeyWindowRecord { oldest_day });
+    }
+    drop_keys(state, oldest_day.max(kept), block.parameters.limits.block_items)
+}
+
+/// Drops used keys of days that are no longer accepted, as many as a block can add; the leaves of their days stay
+/// and say what they were.
+fn drop_keys(state: &mut Overlay<'_>, oldest_day: u32, count_max: u32) -> Result<(), Fault> {
+    let mut from = Kind::Idempotency.full_key(&[]);
+    let end = Kind::Idempotency.full_key(&oldest_day.to_be_bytes());
+    for _ in 0..count_max {
+        let Some((row, _)) = state.next_row(&from, &end)? else { break };
+        from.clone_from(&row);
+        from.push(0);
+        state.set_row(row, None);
     }
     Ok(())
 }

@@ -719,6 +719,7 @@ fn bank() -> Rows {
         recurrence: Daily::from(date).count(30),
         place: 2,
         base: 10,
+        tried: 0,
         waiting: Waiting::Due { date, attempt_date: date, due, attempt: 1, moved: false },
     };
     rows.insert(Kind::Schedule.full_key(&key::schedule(&agreement, 4)), to_bytes(&record));

@@ -92,13 +92,15 @@ fn handle(
     retries: u8,
 ) -> Result<FullReceipt, Trouble> {
     let nominal = standing.record.recurrence.nth(standing.record.place).unwrap_or(standing.date);
+    // Retries are counted from the last time that the schedule was resumed.
+    let round = item.attempt - standing.record.tried;
     let occurrence = Occurrence {
         kind: item.kind,
         number: item.number,
         nominal,
         date: standing.date,
-        attempt: item.attempt,
-        last_attempt: item.attempt >= retries,
+        attempt: round,
+        last_attempt: round >= retries,
     };
     let calling = Calling {
         def,
@@ -120,8 +122,9 @@ fn handle(
             let (kind, number, attempt) = (item.kind, item.number, item.attempt);
             run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
             match retry {
-                Some(retry) if attempt < retries => {
-                    schedule::retry(state, Place { now: place.now.max(standing.due), ..place }, retry.every)?
+                // After a late attempt the next one is spaced from its booking: an outage burns no retries.
+                Some(retry) if round < retries && attempt < u8::MAX => {
+                    schedule::retry(state, Place { now: run.time(), ..place }, retry.every)?
                 }
                 Some(retry) => {
                     schedule::give_up(state, place)?;

@@ -7,6 +7,8 @@ mod account;
 mod authority;
 mod book;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use account::{TrialRow, balance, open_account, trial_balance};
 pub use authority::{Signed, period_start};

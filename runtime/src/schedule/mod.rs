@@ -6,6 +6,8 @@
 mod clock;
 mod queue;
 mod turn;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{business_date, business_day_start, calendar, zone};
 pub use queue::{heads, next_wake};

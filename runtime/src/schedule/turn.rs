@@ -65,6 +65,21 @@ impl Days {
 }
 
 impl ScheduleRecord {
+    /// The attempt was made and there is no other one now: a number is never used for two.
+    fn count_attempt(&mut self) {
+        if let Waiting::Due { attempt, .. } = self.waiting {
+            self.tried = attempt.saturating_add(1);
+        }
+    }
+
+    /// Passes over occurrences; whatever was tried of the one before no longer counts.
+    fn go_on(&mut self, count: u32) {
+        if count > 0 {
+            self.place += count;
+            self.tried = 0;
+        }
+    }
+
     /// Number of the next occurrence over the life of the schedule.
     pub fn number(&self) -> u32 {
         self.base + self.place
@@ -77,9 +92,9 @@ impl ScheduleRecord {
 /// Refused when it runs already, the recurrence is not sound, or its first day has passed.
 pub fn start(state: &mut Overlay<'_>, place: Place, recurrence: Recurrence) -> Result<(), Stop> {
     let row = key::schedule(&place.agreement, place.kind);
-    let base = match state.get::<ScheduleRecord>(&row)? {
-        None => 0,
-        Some(old) if old.waiting == Waiting::Ended => old.number(),
+    let (base, tried) = match state.get::<ScheduleRecord>(&row)? {
+        None => (0, 0),
+        Some(old) if old.waiting == Waiting::Ended => (old.number(), old.tried),
         Some(_) => return Err(Refusal::Exists { what: Hash(place.agreement.0) }.into()),
     };
     recurrence.validate().map_err(|error| Refusal::BadSchedule { rule: error.to_string() })?;
@@ -89,7 +104,7 @@ pub fn start(state: &mut Overlay<'_>, place: Place, recurrence: Recurrence) -> R
         let rule = format!("the first occurrence would be on {first}, which has passed; today is {today}");
         return Err(Refusal::BadSchedule { rule }.into());
     }
-    let record = ScheduleRecord { recurrence, place: 0, base, waiting: Waiting::Ended };
+    let record = ScheduleRecord { recurrence, place: 0, base, tried, waiting: Waiting::Ended };
     wait_for(state, &place, &days, record)
 }
 
@@ -99,11 +114,12 @@ pub fn start(state: &mut Overlay<'_>, place: Place, recurrence: Recurrence) -> R
 /// Refused when it is not waiting.
 pub fn hold(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
     let mut record = load(state, &place)?;
-    if !matches!(record.waiting, Waiting::Due { .. }) {
+    let Waiting::Due { attempt, .. } = record.waiting else {
         let rule = format!("schedule {} cannot be held: it is not waiting", place.kind);
         return Err(Refusal::BadSchedule { rule }.into());
-    }
+    };
     leave_queue(state, &place, &record);
+    record.tried = attempt;
     record.waiting = Waiting::Held { since: place.now };
     store(state, &place, &record);
     Ok(())
@@ -126,7 +142,11 @@ pub fn resume(state: &mut Overlay<'_>, place: Place, missed: Missed) -> Result<O
         Missed::Skip => count_passed(&days, &record, place.now)?,
     };
     let missing = (passed > 0).then_some(Missing { first: record.number(), count: passed });
-    record.place += passed;
+    if passed == 0 && record.tried == u8::MAX {
+        let rule = format!("occurrence {} was tried {} times; end the schedule", record.number(), u8::MAX);
+        return Err(Refusal::BadSchedule { rule }.into());
+    }
+    record.go_on(passed);
     wait_for(state, &place, &days, record)?;
     Ok(missing)
 }
@@ -138,6 +158,9 @@ pub fn resume(state: &mut Overlay<'_>, place: Place, missed: Missed) -> Result<O
 pub fn end(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
     let mut record = load(state, &place)?;
     leave_queue(state, &place, &record);
+    if let Waiting::Due { attempt, .. } = record.waiting {
+        record.tried = attempt;
+    }
     record.waiting = Waiting::Ended;
     store(state, &place, &record);
     Ok(())
@@ -158,8 +181,8 @@ pub fn passed_over(
     }
     let days = Days::of(state, place, &record.recurrence)?;
     let today = business_date(&days.zone, place.now);
-    let Waiting::Due { attempt_date, attempt: 0, .. } = record.waiting else { return Ok(0) };
-    if attempt_date >= today {
+    let Waiting::Due { attempt_date, attempt, .. } = record.waiting else { return Ok(0) };
+    if attempt != record.tried || attempt_date >= today {
         return Ok(0);
     }
     let due = count_passed(&days, record, place.now)?;
@@ -181,7 +204,7 @@ pub fn finish(state: &mut Overlay<'_>, place: Place, count: u32) -> Result<(), S
     // The handler may have held or ended its own schedule; then only the number moves on.
     let waits = matches!(record.waiting, Waiting::Due { .. });
     leave_queue(state, &place, &record);
-    record.place += count;
+    record.go_on(count);
     if !waits {
         store(state, &place, &record);
         return Ok(());
@@ -222,6 +245,7 @@ pub fn retry(state: &mut Overlay<'_>, place: Place, every: Spacing) -> Result<()
 pub fn give_up(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
     let mut record = load(state, &place)?;
     leave_queue(state, &place, &record);
+    record.count_attempt();
     record.waiting = Waiting::Held { since: place.now };
     store(state, &place, &record);
     Ok(())
@@ -234,6 +258,7 @@ pub fn give_up(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
 pub fn suspend(state: &mut Overlay<'_>, place: Place, code: u16) -> Result<(), Stop> {
     let mut record = load(state, &place)?;
     leave_queue(state, &place, &record);
+    record.count_attempt();
     record.waiting = Waiting::Suspended { code };
     store(state, &place, &record);
     Ok(())
@@ -245,8 +270,8 @@ pub fn suspend(state: &mut Overlay<'_>, place: Place, code: u16) -> Result<(), S
 /// [`Stop`] of the calendar.
 pub fn move_from_holiday(state: &mut Overlay<'_>, place: Place) -> Result<bool, Stop> {
     let mut record = load(state, &place)?;
-    let Waiting::Due { date, attempt: 0, moved: false, .. } = record.waiting else { return Ok(false) };
-    if record.recurrence.convention == BusinessDayConvention::Unadjusted {
+    let Waiting::Due { date, attempt, moved: false, .. } = record.waiting else { return Ok(false) };
+    if attempt != record.tried || record.recurrence.convention == BusinessDayConvention::Unadjusted {
         return Ok(false);
     }
     let days = Days::of(state, &place, &record.recurrence)?;
@@ -260,7 +285,7 @@ pub fn move_from_holiday(state: &mut Overlay<'_>, place: Place) -> Result<bool, 
     };
     leave_queue(state, &place, &record);
     let due = days.instant(&record.recurrence, next).max(Timestamp(place.now.0 + place.ahead_ms));
-    record.waiting = Waiting::Due { date: next, attempt_date: next, due, attempt: 0, moved: true };
+    record.waiting = Waiting::Due { date: next, attempt_date: next, due, attempt, moved: true };
     enter_queue(state, &place, &record);
     store(state, &place, &record);
     Ok(true)
@@ -285,7 +310,7 @@ fn wait_for(
     record.waiting = match days.due(&record.recurrence, record.place)? {
         Some((date, due)) => {
             let due = due.max(Timestamp(place.now.0 + place.ahead_ms));
-            Waiting::Due { date, attempt_date: date, due, attempt: 0, moved: false }
+            Waiting::Due { date, attempt_date: date, due, attempt: record.tried, moved: false }
         }
         None => Waiting::Ended,
     };

@@ -7,5 +7,7 @@ mod committed;
 
 pub use committed::{CACHE_BYTES, Committed, Resume, StateMemory};
 pub use namespace::Kind;
+#[cfg(test)]
+pub(crate) use overlay::Nothing;
 pub use overlay::{Base, Mark, Overlay};
 pub use record::Record;

@@ -193,6 +193,20 @@ impl<'b> Overlay<'b> {
     }
 }
 
+/// A base without a row.
+#[cfg(test)]
+pub(crate) struct Nothing;
+
+#[cfg(test)]
+impl Base for Nothing {
+    fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
+    }
+    fn next(&self, _: &[u8], _: &[u8]) -> Result<Option<Row>, Fault> {
+        Ok(None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -197,6 +197,9 @@ records! {
         place: u32,
         /// What to add to `place` to get an occurrence's number: numbers never restart.
         base: u32,
+        /// Attempts at the next occurrence before the schedule was last held or suspended: those that follow go
+        /// on from there, so that no two have one number.
+        tried: u8,
         /// Where the next occurrence stands.
         waiting: Waiting,
     }
@@ -338,7 +341,7 @@ pub enum Waiting {
         attempt_date: Date,
         /// Instant of this attempt.
         due: Timestamp,
-        /// Attempt, from 0.
+        /// Number of the attempt over the life of the occurrence, from 0.
         attempt: u8,
         /// Whether it was moved because its day had become a holiday; that happens once.
         moved: bool,

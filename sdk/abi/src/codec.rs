@@ -130,14 +130,115 @@ pub mod bytes {
 mod tests {
     use super::*;
     use alloc::string::String;
+    use alloc::vec;
     use proptest::prelude::*;
+
+    type Everything = (u64, i128, String, Option<Vec<u32>>, bool, Choice);
+
+    #[derive(Clone, PartialEq, Debug, Serialize, serde::Deserialize)]
+    enum Choice {
+        Nothing,
+        Number(u16),
+        Record { a: i64, b: Option<bool> },
+    }
+
+    /// A second encoder, written from FORMATS.md alone, that pads each number by so many bytes as it is told.
+    struct Padding<'p> {
+        bytes: Vec<u8>,
+        pads: &'p mut dyn Iterator<Item = usize>,
+    }
+
+    impl Padding<'_> {
+        fn number(&mut self, mut number: u128) {
+            let pad = self.pads.next().unwrap_or(0);
+            while number > 0x7f {
+                self.bytes.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            match pad {
+                0 => self.bytes.push(number as u8),
+                pad => {
+                    self.bytes.push(number as u8 | 0x80);
+                    self.bytes.extend(core::iter::repeat_n(0x80, pad - 1));
+                    self.bytes.push(0);
+                }
+            }
+        }
+
+        fn signed(&mut self, number: i128) {
+            self.number(((number << 1) ^ (number >> 127)) as u128);
+        }
+
+        fn everything(&mut self, (a, b, c, d, e, f): &Everything) {
+            self.number(u128::from(*a));
+            self.signed(*b);
+            self.number(c.len() as u128);
+            self.bytes.extend(c.bytes());
+            self.bytes.push(u8::from(d.is_some()));
+            if let Some(list) = d {
+                self.number(list.len() as u128);
+                list.iter().for_each(|number| self.number(u128::from(*number)));
+            }
+            self.bytes.push(u8::from(*e));
+            match f {
+                Choice::Nothing => self.number(0),
+                Choice::Number(number) => {
+                    self.number(1);
+                    self.number(u128::from(*number));
+                }
+                Choice::Record { a, b } => {
+                    self.number(2);
+                    self.signed(i128::from(*a));
+                    self.bytes.push(u8::from(b.is_some()));
+                    self.bytes.extend(b.map(u8::from));
+                }
+            }
+        }
+    }
+
+    fn everything() -> impl Strategy<Value = Everything> {
+        let choice = prop_oneof![
+            Just(Choice::Nothing),
+            any::<u16>().prop_map(Choice::Number),
+            any::<(i64, Option<bool>)>().prop_map(|(a, b)| Choice::Record { a, b }),
+        ];
+        (any::<u64>(), any::<i128>(), any::<String>(), any::<Option<Vec<u32>>>(), any::<bool>(), choice)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Everything, CodecError> {
+        decode(bytes, 1 << 20)
+    }
 
     proptest! {
         #[test]
-        fn round_trip(a: u64, b: i128, c: String, d: Option<Vec<u8>>) {
-            let value = (a, b, c, d);
+        fn a_value_has_one_form(value in everything(), pads in prop::collection::vec(0usize..3, 0..8)) {
             let bytes = encode(&value);
-            prop_assert_eq!(decode::<(u64, i128, String, Option<Vec<u8>>)>(&bytes, 1 << 20), Ok(value));
+            prop_assert_eq!(read(&bytes), Ok(value.clone()));
+            let mut plain = Padding { bytes: vec![], pads: &mut core::iter::empty() };
+            plain.everything(&value);
+            prop_assert_eq!(&plain.bytes, &bytes, "the format is what FORMATS.md says");
+            let mut padded = Padding { bytes: vec![], pads: &mut pads.into_iter() };
+            padded.everything(&value);
+            if padded.bytes != bytes {
+                prop_assert!(read(&padded.bytes).is_err(), "a padded number was taken");
+            }
+            for length in 0..bytes.len() {
+                prop_assert!(read(&bytes[..length]).is_err(), "a value was read from a part of it");
+            }
+            let longer = [&bytes[..], &[0]].concat();
+            prop_assert_eq!(read(&longer), Err(CodecError::NotCanonical));
+        }
+
+        #[test]
+        fn a_changed_byte_is_another_value_or_none(value in everything(), at: prop::sample::Index, to: u8) {
+            let mut bytes = encode(&value);
+            let at = at.index(bytes.len());
+            prop_assume!(bytes[at] != to);
+            bytes[at] = to;
+            if let Ok(other) = read(&bytes) {
+                prop_assert_ne!(&other, &value);
+                prop_assert_eq!(encode(&other), bytes);
+            }
         }
 
         #[test]

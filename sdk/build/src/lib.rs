@@ -112,19 +112,25 @@ fn artefact(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
     Ok(target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_"))))
 }
 
-/// Adds the wasm target where it is missing.
-fn add_target() -> Result<(), String> {
+/// Adds the wasm target where it is missing; whether it was.
+///
+/// # Errors
+/// The one command that helps, where there is no rustup or it cannot.
+pub fn add_target() -> Result<bool, String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let found = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
     let there =
         |output: &std::process::Output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists();
     if found.as_ref().is_ok_and(there) {
-        return Ok(());
+        return Ok(false);
     }
-    eprintln!("adding the target {TARGET} through rustup");
-    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
-    match added {
-        Ok(status) if status.success() => Ok(()),
-        _ => Err(format!("the target {TARGET} is missing; run: rustup target add {TARGET}")),
-    }
+    let added = Command::new("rustup").args(["target", "add", TARGET]).output();
+    let reason = match added {
+        Ok(output) if output.status.success() => return Ok(true),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_string(),
+        Err(error) => format!("rustup cannot be run: {error}"),
+    };
+    Err(format!(
+        "{reason}\nthe target {TARGET} is missing and could not be added; run: rustup target add {TARGET}"
+    ))
 }

@@ -499,6 +499,23 @@ impl Bank {
         }
     }
 
+    /// Lives through an outage: no block is made until a day has begun, then everything that fell due meanwhile
+    /// runs late.
+    ///
+    /// # Panics
+    /// When the replica is broken.
+    pub fn run_late(&mut self, date: Date) {
+        self.block_at(date.midnight());
+        loop {
+            let now = self.chain.tip().time;
+            let wake = self.chain.next_wake().unwrap_or_else(|fault| panic!("{fault}"));
+            if wake.is_none_or(|wake| wake > now) {
+                break;
+            }
+            self.block_at(now);
+        }
+    }
+
     fn block_at(&mut self, time: Timestamp) {
         let time = time.max(Timestamp(self.chain.tip().time.0 + 1));
         self.solo.produce(&mut self.chain, time, vec![]).unwrap_or_else(|fault| panic!("{fault}"));
