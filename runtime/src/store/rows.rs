@@ -50,8 +50,9 @@ impl Rows {
         if (self.together)(key).is_none() {
             return disk.row(key);
         }
-        let run = disk.row_before(key)?.map(|run| self.unpack(run)).transpose()?;
-        let rows = run.unwrap_or_default();
+        // What lies before a key that is not there may be anything.
+        let run = disk.row_before(key)?.filter(|run| (self.together)(&run.0).is_some());
+        let rows = run.map(|run| self.unpack(run)).transpose()?.unwrap_or_default();
         Ok(rows.into_iter().find(|row| row.0 == key).map(|row| row.1))
     }
 
@@ -247,6 +248,9 @@ mod tests {
                 prop_assert_eq!(read(&rows), model.clone().into_iter().collect::<Vec<_>>());
             }
             let reopened = Rows::new(Some(disk), together);
+            for key in [vec![5, 0, 255], vec![5, 2, 255], vec![5, 9, 0]] {
+                prop_assert_eq!(reopened.get(&key).unwrap(), None, "it lies behind what is there");
+            }
             prop_assert_eq!(read(&reopened), model.clone().into_iter().collect::<Vec<_>>());
             for from in model.keys() {
                 let expected = model.iter().find(|(key, _)| *key >= from && key[..] < [5, 2][..]);
