@@ -64,6 +64,18 @@ fn a_statement_and_the_books_agree() {
     let books = done(&data, &["trial-balance"]);
     let euro = &books["trial_balance"]["EUR"];
     assert_eq!((euro["debits"].as_str(), euro["difference"].as_str()), (Some("1014.50"), Some("0.00")));
+    let tip = books["height"].as_u64().unwrap();
+    let before = (tip - 1).to_string();
+    let then = done(&data, &["show", "account", "bob", "--at", &before]);
+    assert_eq!(
+        (then["balance"].as_str(), then["last_posting_height"].as_u64()),
+        (Some("12.50"), Some(tip - 1))
+    );
+    let then = done(&data, &["trial-balance", "--at", &before]);
+    let euro = &then["trial_balance"]["EUR"];
+    assert_eq!((euro["debits"].as_str(), euro["difference"].as_str()), (Some("1012.50"), Some("0.00")));
+    let after = complaint(&data, 1, &["show", "account", "bob", "--at", &(tip + 1).to_string()]);
+    assert!(after.contains("is not made yet"), "{after}");
     assert!(complaint(&data, 1, &["statement", "bbo"]).contains("did you mean `bob`?"));
     assert!(complaint(&data, 1, &["statement", "bob/savings"]).contains("there is no acct1"));
 }

@@ -9,7 +9,7 @@ use super::{Data, desk, find_account};
 use crate::desk::Desk;
 use crate::output::{Output, Table};
 use crate::{reading, words};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use tenor_abi::money::Decimal;
@@ -17,6 +17,7 @@ use tenor_abi::spec::TermDef;
 use tenor_abi::text::type_name;
 use tenor_abi::value;
 use tenor_runtime::chain::Replica;
+use tenor_runtime::ledger;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
 use tenor_wire::block::Item;
 
@@ -46,6 +47,9 @@ pub struct Show {
     what: What,
     /// Its id, name, height, or height/index.
     id: String,
+    /// Of an account: as it was after the block of this height.
+    #[arg(long)]
+    at: Option<u64>,
     #[command(flatten)]
     data: Data,
 }
@@ -57,6 +61,12 @@ impl Show {
     /// When there is no such thing.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
+        if let Some(height) = self.at {
+            return match self.what {
+                What::Account => account_at(&desk, &self.id, height, output),
+                _ => bail!("`--at` is for accounts: the balance after a block stands in their history"),
+            };
+        }
         match self.what {
             What::Agreement => agreement(&desk, &self.id, output),
             What::Account => account(&desk, &self.id, output),
@@ -122,6 +132,27 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
         decimal(record.available() as i128),
         reading::statement_table(chain, &desk.folder().names, &id, &lines, 20)?
     );
+    output.result(&document, &text)
+}
+
+fn account_at(desk: &Desk, asked: &str, height: u64, output: &mut Output<'_>) -> Result<()> {
+    let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, asked)?);
+    let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
+    let tip = chain.tip().height;
+    ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
+    let posting = ledger::posting_at(&chain.state(), &id, height)?;
+    let minor = posting.as_ref().map_or(0, |last| last.credits_posted as i128 - last.debits_posted as i128);
+    let balance = Decimal(minor, record.currency.scale).to_string();
+    let last = posting.map(|last| (last.height, last.value_date));
+    let document = json!({
+        "account": id.to_string(), "currency": record.currency.code.to_string(), "height": height,
+        "balance": balance, "last_posting_height": last.map(|last| last.0),
+    });
+    let since = last.map_or_else(
+        || "nothing was booked yet".into(),
+        |(block, date)| format!("last booked in block {block}, value date {date}"),
+    );
+    let text = format!("{id}\nafter block {height}: {balance} {}; {since}", record.currency.code);
     output.result(&document, &text)
 }
 

@@ -4,13 +4,17 @@ use super::{Data, desk};
 use crate::demo::report;
 use crate::output::Output;
 use crate::reading;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
+use tenor_runtime::chain::{Chain, Replica};
 
 /// `tenor trial-balance`.
 #[derive(Debug, Args)]
 pub struct TrialBalance {
+    /// As it was after the block of this height.
+    #[arg(long)]
+    at: Option<u64>,
     #[command(flatten)]
     data: Data,
 }
@@ -23,6 +27,9 @@ impl TrialBalance {
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
         let chain = &desk.folder().chain;
+        if let Some(height) = self.at.filter(|height| *height < chain.tip().height) {
+            return past(chain, height, output);
+        }
         let document = json!({
             "height": chain.tip().height,
             "time": chain.tip().time.to_string(),
@@ -37,4 +44,15 @@ impl TrialBalance {
         );
         output.result(&document, &text)
     }
+}
+
+/// The books of agreements are not shown of the past: a name may have had none yet.
+fn past(chain: &Chain, height: u64, output: &mut Output<'_>) -> Result<()> {
+    let block = chain.block(height)?.with_context(|| format!("there is no block {height}"))?;
+    let time = block.header.time;
+    let document = json!({
+        "height": height, "time": time.to_string(), "trial_balance": report::trial_balance_at(chain, height)?,
+    });
+    let text = format!("as of block {height}, {time}\n\n{}", report::trial_table(&document));
+    output.result(&document, &text)
 }

@@ -7,11 +7,13 @@ use crate::output::Table;
 use crate::{reading, words};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
+use tenor_abi::id::AssetId;
 use tenor_abi::money::Decimal;
 use tenor_abi::value::Value as Typed;
 use tenor_runtime::chain::Chain;
-use tenor_runtime::ledger;
+use tenor_runtime::ledger::{self, TrialRow};
 use tenor_runtime::state::record::AssetRecord;
 
 /// Asset code to debits, credits and their difference, as decimal numbers.
@@ -19,8 +21,20 @@ use tenor_runtime::state::record::AssetRecord;
 /// # Errors
 /// When the store cannot be read.
 pub fn trial_balance(chain: &Chain) -> Result<Value> {
+    trial_document(chain, ledger::trial_balance(&chain.state())?)
+}
+
+/// The trial balance after an earlier block.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn trial_balance_at(chain: &Chain, height: u64) -> Result<Value> {
+    trial_document(chain, ledger::trial_balance_at(&chain.state(), height)?)
+}
+
+fn trial_document(chain: &Chain, balance: BTreeMap<AssetId, TrialRow>) -> Result<Value> {
     let mut rows = serde_json::Map::new();
-    for (asset, row) in ledger::trial_balance(&chain.state())? {
+    for (asset, row) in balance {
         let record: AssetRecord = chain.record(&asset.0)?.context("an asset is missing")?;
         let decimal = |minor: i128| Decimal(minor, record.scale).to_string();
         let (debits, credits) = (row.debits as i128, row.credits as i128);

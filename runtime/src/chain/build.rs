@@ -153,7 +153,7 @@ impl<'c, 's> Making<'c, 's> {
         let overdue_ran =
             agreement_of(&body.operation).map_or(Ok(true), |agreement| self.run_overdue(agreement))?;
         if !overdue_ran || !self.has_room(gas_limit, checked.bytes(), block_gas) {
-            return Ok(Attempt::NoRoom(checked.into_candidate()));
+            return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
         let index = self.index();
         let receipt = execute::transaction(&mut self.state, self.block, &checked, index)?;
@@ -183,7 +183,7 @@ struct Done {
 enum Attempt {
     Ran,
     Rejected(TxId, Rejection),
-    NoRoom(Candidate),
+    NoRoom(Box<Candidate>),
 }
 
 /// The agreement that a transaction is about, whose overdue occurrences run first.
@@ -236,7 +236,7 @@ impl Chain {
             match making.run_transaction(candidate)? {
                 Attempt::Ran => {}
                 Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
-                Attempt::NoRoom(candidate) => postponed.push(candidate),
+                Attempt::NoRoom(candidate) => postponed.push(*candidate),
             }
         }
         making.run_queue(block.parameters.limits.block_gas)?;

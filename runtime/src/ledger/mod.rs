@@ -4,6 +4,7 @@
 //! can ask for entries; only this floor writes a balance.
 
 mod account;
+mod past;
 mod authority;
 mod book;
 mod plan;
@@ -13,6 +14,7 @@ mod tests;
 pub use account::{TrialRow, balance, open_account, trial_balance};
 pub use authority::{Signed, period_start};
 pub use book::commit;
+pub use past::{posting_at, trial_balance_at};
 pub use plan::{Draft, Line, Plan, plan};
 
 /// Most postings of an entry.

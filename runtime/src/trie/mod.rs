@@ -22,6 +22,9 @@ use tenor_wire::trie::{End, Path, StateProof, Step, value_hash};
 /// What becomes of a path: what its leaf holds, or nothing.
 pub type Change = (Path, Option<OwnContent>);
 
+/// What is said to be at a key: its owner, the full key, the record there if there is one.
+pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
+
 /// The leaves that an update changed, as they were, ascending by path.
 #[derive(Clone, Debug)]
 pub struct Undo(Vec<Change>);
@@ -258,12 +261,12 @@ impl Trie {
         Ok(Some(StateProof { steps, end }))
     }
 
-    /// The proof of what is at several keys (owner, full key, and the record there if there is one); none when the
+    /// The proof of what is at several keys; none when the
     /// trie says otherwise of one of them.
     ///
     /// # Errors
     /// As [`Trie::get`].
-    pub fn prove_all(&mut self, keys: &[(&[u8], &[u8], Option<&[u8]>)]) -> Result<Option<MultiProof>, Fault> {
+    pub fn prove_all(&mut self, keys: &[Kept<'_>]) -> Result<Option<MultiProof>, Fault> {
         let mut asked = Vec::with_capacity(keys.len());
         for (place, (owner, full_key, record)) in keys.iter().enumerate() {
             let path = Path::of(owner, full_key);
