@@ -101,8 +101,9 @@ impl Bank {
     fn pay(&mut self, signed: Vec<Transaction>) -> Result<()> {
         let ahead = Ahead::new(self.candidates(signed)?);
         thread::scope(|scope| {
-            for _ in 0..cores() {
-                scope.spawn(|| ahead.work());
+            // One core is this thread's, which executes.
+            for _ in 1..cores().max(2) {
+                scope.spawn(|| while ahead.check_one() {});
             }
             let mut checkpoint = Instant::now();
             for number in 0..ahead.len() {
@@ -171,29 +172,36 @@ impl Ahead {
         self.unchecked.len()
     }
 
-    fn work(&self) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(block) = self.unchecked.get(number) else { return };
-            let taken = block.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let check = |(mut candidate, keys): Unchecked| {
-                candidate.check_under(keys);
-                candidate
-            };
-            let done = taken.into_iter().flatten().map(check).collect();
-            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-            checked[number] = Some(done);
-            self.one_more.notify_all();
-        }
+    /// Checks the next block that nobody has begun with; false when there is none.
+    fn check_one(&self) -> bool {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let Some(block) = self.unchecked.get(number) else { return false };
+        let taken = block.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let check = |(mut candidate, keys): Unchecked| {
+            candidate.check_under(keys);
+            candidate
+        };
+        let done = taken.into_iter().flatten().map(check).collect();
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(done);
+        self.one_more.notify_all();
+        true
     }
 
+    /// A checked block; whoever waits for it checks others meanwhile.
     fn wait(&self, number: usize) -> Vec<Candidate> {
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(done) = checked[number].take() {
+            let ready = |checked: &mut Vec<Option<Vec<Candidate>>>| checked[number].take();
+            if let Some(done) = ready(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner)) {
                 return done;
             }
-            checked = self.one_more.wait(checked).unwrap_or_else(PoisonError::into_inner);
+            if self.check_one() {
+                continue;
+            }
+            let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            let more = self.one_more.wait_while(checked, |checked| checked[number].is_none());
+            if let Some(done) = ready(&mut more.unwrap_or_else(PoisonError::into_inner)) {
+                return done;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! It is the one place where state is written. A mark can be taken before anything that may have to be rolled
 //! back; forks of state (a proposal, a simulation) are overlays over the same base.
 
-use super::namespace::Kind;
+use super::namespace::{Kind, kind_of};
 use super::record::{self, Record};
 use crate::fault::Fault;
 use crate::store::{Change, Row};
@@ -55,17 +55,13 @@ struct Remembered {
 }
 
 impl Remembered {
-    fn get(&mut self, base: &dyn Base, full_key: &[u8]) -> Result<&Written, Fault> {
-        if !self.values.contains_key(full_key) {
-            let value = base.get(full_key)?;
-            let bytes = full_key.len() + value.as_ref().map_or(0, Vec::len);
-            if self.bytes + bytes > REMEMBERED_BYTES_MAX {
-                *self = Remembered::default();
-            }
-            self.bytes += bytes;
-            self.values.insert(full_key.to_vec(), value);
+    fn keep(&mut self, full_key: &[u8], value: Written) {
+        let bytes = full_key.len() + value.as_ref().map_or(0, Vec::len);
+        if self.bytes + bytes > REMEMBERED_BYTES_MAX {
+            *self = Remembered::default();
         }
-        Ok(&self.values[full_key])
+        self.bytes += bytes;
+        self.values.insert(full_key.to_vec(), value);
     }
 }
 
@@ -98,10 +94,16 @@ impl<'b> Overlay<'b> {
 
     /// What is made of the value at a full key, where it lies.
     fn look<T>(&self, full_key: &[u8], make: impl FnOnce(Option<&[u8]>) -> T) -> Result<T, Fault> {
-        match self.writes.get(full_key) {
-            Some(written) => Ok(make(written.as_deref())),
-            None => Ok(make(self.read.borrow_mut().get(self.base, full_key)?.as_deref())),
+        if let Some(written) = self.writes.get(full_key) {
+            return Ok(make(written.as_deref()));
         }
+        if let Some(value) = self.read.borrow().values.get(full_key) {
+            return Ok(make(value.as_deref()));
+        }
+        let value = self.base.get(full_key)?;
+        let made = make(value.as_deref());
+        self.read.borrow_mut().keep(full_key, value);
+        Ok(made)
     }
 
     /// Writes a value, or deletes.
@@ -183,9 +185,15 @@ impl<'b> Overlay<'b> {
     /// [`Fault`] of the base.
     pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
         let mut changed = Vec::with_capacity(self.writes.len());
-        let mut read = self.read.into_inner();
+        let read = self.read.into_inner();
         for (key, value) in self.writes {
-            if *read.get(self.base, &key)? != value {
+            let is_same = match read.values.get(&key) {
+                Some(before) => *before == value,
+                // A posting is only ever added: the base need not be asked whether it has it.
+                None if kind_of(&key) == Some(Kind::History) => false,
+                None => self.base.get(&key)? == value,
+            };
+            if !is_same {
                 changed.push((key, value));
             }
         }
