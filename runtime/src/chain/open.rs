@@ -29,6 +29,9 @@ const MAKING_FOLDER: &str = "state.making";
 /// Bytes of writes that opening takes together.
 const REDO_BYTES: usize = 64 * 1024 * 1024;
 
+/// Blocks behind the mark that are redone at every opening before the mark is brought up to them.
+const TAIL_BLOCKS: u64 = 64;
+
 /// Why a chain cannot be begun or opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OpenError {
@@ -371,6 +374,9 @@ fn from_mark(
     }
     let mut stored = redo(base, journal, Some(marked), ancestry, &mut |_, _| {})?;
     stored.opened.torn = torn;
+    if stored.opened.redone > TAIL_BLOCKS {
+        stored.base.checkpoint()?;
+    }
     Ok(stored)
 }
 

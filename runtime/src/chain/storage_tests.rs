@@ -799,3 +799,20 @@ fn an_examination_finds_what_the_disk_did() {
     };
     assert_eq!(found(&rows, flipped)[0], "log-damaged");
 }
+
+#[test]
+fn a_tail_is_not_redone_at_every_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
+    grown.base.flush().unwrap();
+    for height in 0..=70u8 {
+        grown.block_of(vec![(vec![Kind::Name as u8, 1], Some(vec![height]))]).unwrap();
+        if height == 0 {
+            grown.base.flush().unwrap();
+        }
+    }
+    let rows = grown.rows.clone();
+    drop(grown);
+    let redone = |folder: &Path| Grown::open(folder, &rows).1.redone;
+    assert_eq!([redone(folder.path()), redone(folder.path())], [70, 0]);
+}

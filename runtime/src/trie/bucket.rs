@@ -453,23 +453,11 @@ fn encode<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trie::tests::naive;
     use proptest::prelude::*;
-    use tenor_wire::trie::{leaf_hash_of, node_hash};
 
     fn path(number: u8) -> Path {
         Path::of(&[number % 3], &[number])
-    }
-
-    fn naive(leaves: &[(Path, Hash)]) -> Hash {
-        match leaves {
-            [] => Hash::ZERO,
-            [(path, value)] => leaf_hash_of(path, value),
-            [first, .., last] => {
-                let bit = first.0.parts_at(&last.0).unwrap();
-                let split = leaves.partition_point(|(path, _)| !path.bit(bit));
-                node_hash(bit, &naive(&leaves[..split]), &naive(&leaves[split..]))
-            }
-        }
     }
 
     fn value(content: &OwnContent) -> Hash {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tenor_wire::trie::{leaf_hash_of, node_hash};
 
 /// The root by definition: split by the first bit at which any two paths part.
-fn naive(leaves: &[(Path, Hash)]) -> Hash {
+pub(super) fn naive(leaves: &[(Path, Hash)]) -> Hash {
     match leaves {
         [] => Hash::ZERO,
         [(path, value)] => leaf_hash_of(path, value),
