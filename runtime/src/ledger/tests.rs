@@ -176,3 +176,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_is_booked_to_what_is_closed_or_frozen() {
+    use tenor_abi::refusal::Refusal;
+    let mut state = Overlay::new(&Nothing);
+    let accounts = opened(&mut state);
+    let (payer, payee) = (accounts[0].id, accounts[1].id);
+    let pay = Asked {
+        lines: vec![(0, true, 10), (1, false, 10)],
+        signs: [true; PARTIES],
+        bounds: [1_000; ACCOUNTS],
+    };
+    let mut tried = |change: &dyn Fn(&mut AccountRecord), account: AccountId| {
+        let whole: AccountRecord = state.get(&account.0).unwrap().unwrap();
+        let mut changed = whole.clone();
+        change(&mut changed);
+        state.put(&account.0, &changed);
+        let refused = match book(&mut state, &accounts, &pay, 0) {
+            Err(Stop::Refused(refusal)) => Some(refusal),
+            Err(Stop::Fault(fault)) => panic!("{fault}"),
+            Ok(()) => None,
+        };
+        state.put(&account.0, &whole);
+        refused
+    };
+    let closed = |record: &mut AccountRecord| record.closed = true;
+    assert_eq!(tried(&closed, payer), Some(Refusal::Closed { account: payer }));
+    assert_eq!(tried(&closed, payee), Some(Refusal::Closed { account: payee }));
+    let frozen_out = |record: &mut AccountRecord| record.frozen_out = true;
+    assert_eq!(tried(&frozen_out, payer), Some(Refusal::Frozen { account: payer, outgoing: true }));
+    let frozen_in = |record: &mut AccountRecord| record.frozen_in = true;
+    assert_eq!(tried(&frozen_in, payee), Some(Refusal::Frozen { account: payee, outgoing: false }));
+    // What is frozen the other way does not matter, and untouched it is booked.
+    assert_eq!(tried(&frozen_in, payer), None);
+}
