@@ -350,7 +350,7 @@ impl Parts {
         if before.is_some() != value.is_some() {
             self.index.set(key, value.map(|_| &[][..]))?;
         }
-        let is_long = value.is_some_and(|value| matches!(OwnContent::of(key, value), Content::Elsewhere(_)));
+        let is_long = value.is_some_and(|value| trie::is_long(key, value));
         match (is_long, before) {
             (true, _) => self.rows.set(key, value),
             (false, Some(Content::Elsewhere(_))) => self.rows.set(key, None),

@@ -6,10 +6,11 @@
 
 use super::{Change, DirtyPage, Mark, PageNumber, Row, StoreError};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tenor_abi::codec;
 #[cfg(test)]
@@ -25,6 +26,8 @@ const LOCK_TRIES: u32 = 400;
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(5);
 /// The key of the mark.
 const MARK: &str = "mark";
+/// The file that says that the mark does not count.
+const DISTRUSTED: &str = "distrusted";
 
 /// What a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -68,6 +71,7 @@ pub type WaitingRows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// sled's trees.
 pub struct Disk {
+    folder: PathBuf,
     db: sled::Db,
     pages: [[sled::Tree; 2]; 2],
     rows: sled::Tree,
@@ -118,6 +122,7 @@ impl Disk {
         };
         let tree = |name: &str| guarded("open", || db.open_tree(name));
         let disk = Disk {
+            folder: folder.into(),
             pages: [[tree("leaves-a")?, tree("leaves-b")?], [tree("index-a")?, tree("index-b")?]],
             rows: tree("rows")?,
             top: tree("top")?,
@@ -137,6 +142,9 @@ impl Disk {
     /// # Errors
     /// [`StoreError`].
     pub fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        if self.folder.join(DISTRUSTED).exists() {
+            return Ok(None);
+        }
         let Some(bytes) = guarded("mark", || self.marks.get(MARK))? else { return Ok(None) };
         let damaged = || StoreError::Damaged("the mark is not what its checksum says".into());
         let (checksum, mark) = bytes.split_first_chunk::<32>().ok_or_else(damaged)?;
@@ -146,13 +154,25 @@ impl Disk {
         codec::decode_own(mark).map(Some).map_err(|_| damaged())
     }
 
-    /// Takes the mark away: what is here is not believed at the next opening.
+    /// Reads; where sled finds itself damaged, the mark is taken away.
+    fn reading<T>(&self, what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+        guarded(what, work).inspect_err(|error| {
+            if matches!(error, StoreError::Damaged(_)) {
+                // The damage itself is what is told.
+                let _ = self.forget_mark();
+            }
+        })
+    }
+
+    /// Takes the mark away: what is here is not believed at the next opening. It is a file beside sled's own,
+    /// because sled may be too damaged to take a write.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn forget_mark(&self) -> Result<(), StoreError> {
-        guarded("mark", || self.marks.remove(MARK))?;
-        guarded("flush", || self.db.flush()).map(|_| ())
+        let path = self.folder.join(DISTRUSTED);
+        let forget = || File::create(&path)?.sync_all().and_then(|()| File::open(&self.folder)?.sync_all());
+        forget().map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))
     }
 
     /// The top that a mark refers to.
@@ -184,7 +204,7 @@ impl Disk {
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, StoreError> {
         let tree = &self.pages[table as usize][side as usize];
-        Ok(guarded("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
+        Ok(self.reading("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
     }
 
     /// A row.
@@ -192,7 +212,7 @@ impl Disk {
     /// # Errors
     /// [`StoreError`].
     pub fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(guarded("read", || self.rows.get(key))?.map(|value| value.to_vec()))
+        Ok(self.reading("read", || self.rows.get(key))?.map(|value| value.to_vec()))
     }
 
     /// The last row at or before a key.
@@ -200,7 +220,7 @@ impl Disk {
     /// # Errors
     /// [`StoreError`].
     pub fn row_before(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        let found = guarded("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
+        let found = self.reading("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
         Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
@@ -213,7 +233,7 @@ impl Disk {
             return Ok(None);
         }
         let range = (Bound::Included(from), Bound::Excluded(end));
-        let found = guarded("scan", || self.rows.range::<&[u8], _>(range).next().transpose())?;
+        let found = self.reading("scan", || self.rows.range::<&[u8], _>(range).next().transpose())?;
         Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 

@@ -221,19 +221,29 @@ impl<P: Page> Pages<P> {
         found
     }
 
-    /// Makes the hashes of changed pages anew.
+    /// Makes the hashes of changed pages anew, on every core where there are very many.
     ///
     /// # Errors
     /// A [`Fault`] when one of them is not in memory, as every changed page is.
     pub fn rehash(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
-        for group in numbers.chunks(GROUP) {
-            let mut pages = Vec::with_capacity(group.len());
-            for number in group {
+        let threads = if numbers.len() < 16 * THREAD_MIN { 1 } else { cores() };
+        for round in numbers.chunks(threads * THREAD_MIN) {
+            let mut pages = Vec::with_capacity(round.len());
+            for number in round {
                 let slot = self.slots.get_mut(self.metas[*number as usize].slot as usize);
                 pages.push(slot.and_then(|slot| slot.page.take()).ok_or_else(|| taken(*number))?);
             }
-            let hashes = P::hash_all(&mut pages);
-            for ((number, page), hash) in group.iter().zip(pages).zip(hashes) {
+            let hashes: Vec<Vec<Hash>> = thread::scope(|scope| {
+                let mut shares = pages.chunks_mut(round.len().div_ceil(threads));
+                let first = shares.next();
+                let others: Vec<_> = shares.map(|share| scope.spawn(move || hash_groups(share))).collect();
+                let own = first.map(hash_groups).unwrap_or_default();
+                let joined = others
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                std::iter::once(own).chain(joined).collect()
+            });
+            for ((number, page), hash) in round.iter().zip(pages).zip(hashes.into_iter().flatten()) {
                 let meta = &mut self.metas[*number as usize];
                 meta.hash = hash;
                 self.slots[meta.slot as usize].page = Some(page);
@@ -316,11 +326,7 @@ impl<P: Page> Pages<P> {
 
     /// Reads pages, on every core where there are many, and puts them into memory.
     fn read(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
-        let threads = if numbers.len() < THREAD_MIN {
-            1
-        } else {
-            thread::available_parallelism().map_or(1, NonZero::get)
-        };
+        let threads = if numbers.len() < THREAD_MIN { 1 } else { cores() };
         // In rounds, so that what was read and is not yet placed stays small.
         for round in numbers.chunks(threads * THREAD_MIN) {
             let this = &*self;
@@ -438,6 +444,14 @@ impl<P: Page> Pages<P> {
         self.swept = self.batch;
         false
     }
+}
+
+fn hash_groups<P: Page>(pages: &mut [P]) -> Vec<Hash> {
+    pages.chunks_mut(GROUP).flat_map(P::hash_all).collect()
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Adds to a list that grows by an eighth when it is full: what is known of every page should not take twice

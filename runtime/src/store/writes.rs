@@ -47,8 +47,12 @@ impl WriteSet {
     /// # Errors
     /// [`CodecError`], also when the keys do not ascend.
     pub fn from_bytes(bytes: &[u8]) -> Result<WriteSet, CodecError> {
-        let rows: Vec<Change> = codec::decode(bytes, WRITES_BYTES_MAX)?;
-        if !rows.is_sorted_by(|a, b| a.0 < b.0) {
+        if bytes.len() > WRITES_BYTES_MAX {
+            return Err(CodecError::TooLong { limit: WRITES_BYTES_MAX, given: bytes.len() });
+        }
+        let rows = decode(bytes).ok_or(CodecError::Malformed)?;
+        // Encoded again it must be the same: lengths have one form, and nothing follows.
+        if encode(&rows) != bytes || !rows.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(CodecError::NotCanonical);
         }
         Ok(WriteSet { rows, bytes: bytes.to_vec() })
@@ -84,6 +88,46 @@ fn encode(rows: &[Change]) -> Vec<u8> {
     bytes
 }
 
+/// The rows of bytes; what follows them is left to the comparison.
+fn decode(bytes: &[u8]) -> Option<Vec<Change>> {
+    let mut rest = bytes;
+    let count = length(&mut rest)?;
+    // Each row has at least two bytes, so a count that lies reserves no memory to speak of.
+    let mut rows = Vec::with_capacity(count.min(bytes.len() / 2));
+    for _ in 0..count {
+        let key = text(&mut rest)?;
+        let (is_there, behind) = rest.split_first()?;
+        rest = behind;
+        let value = match is_there {
+            0 => None,
+            1 => Some(text(&mut rest)?),
+            _ => return None,
+        };
+        rows.push((key, value));
+    }
+    Some(rows)
+}
+
+fn length(rest: &mut &[u8]) -> Option<usize> {
+    let mut length = 0usize;
+    for shift in (0..64).step_by(7) {
+        let (byte, behind) = rest.split_first()?;
+        *rest = behind;
+        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(length);
+        }
+    }
+    None
+}
+
+fn text(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let length = length(rest)?;
+    let (text, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    Some(text.to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +140,15 @@ mod tests {
             let writes = WriteSet::new(rows.clone());
             prop_assert_eq!(writes.bytes(), codec::encode(&rows));
             prop_assert_eq!(WriteSet::from_bytes(writes.bytes()), Ok(writes.clone()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_the_codec_reads_them(bytes in prop::collection::vec(prop_oneof![3 => 0u8..4, 1 => any::<u8>()], 0..40)) {
+            let known = codec::decode::<Vec<Change>>(&bytes, WRITES_BYTES_MAX).ok();
+            let known = known.filter(|rows| rows.is_sorted_by(|a, b| a.0 < b.0));
+            prop_assert_eq!(WriteSet::from_bytes(&bytes).ok().map(WriteSet::into_rows), known);
         }
     }
 

@@ -37,10 +37,15 @@ pub enum Content<B> {
 /// Content of somebody who keeps it.
 pub type OwnContent = Content<Vec<u8>>;
 
+/// Whether a record is too long to lie in a bucket with its key.
+pub fn is_long(full_key: &[u8], record: &[u8]) -> bool {
+    2 + full_key.len() + record.len() > INLINE_BYTES_MAX
+}
+
 impl OwnContent {
     /// What the leaf of a record holds: length of the full key (u16 little-endian), the full key, the record.
     pub fn of(full_key: &[u8], record: &[u8]) -> OwnContent {
-        if 2 + full_key.len() + record.len() > INLINE_BYTES_MAX {
+        if is_long(full_key, record) {
             return Content::Elsewhere(value_hash(full_key, record));
         }
         Content::Inline([&(full_key.len() as u16).to_le_bytes(), full_key, record].concat())

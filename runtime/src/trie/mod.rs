@@ -7,7 +7,7 @@
 
 mod bucket;
 
-pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent};
+pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent, is_long};
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
