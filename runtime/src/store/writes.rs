@@ -1,7 +1,7 @@
 //! The write set of a block: what it changed, in key order, the same on every replica.
 
 use super::Change;
-use tenor_abi::codec::{self, CodecError};
+use tenor_abi::codec::CodecError;
 use tenor_abi::id::Hash;
 use tenor_abi::tag;
 use tenor_wire::crypto::hash;
@@ -132,6 +132,7 @@ fn text(rest: &mut &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use tenor_abi::codec;
 
     proptest! {
         #[test]
