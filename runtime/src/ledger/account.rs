@@ -125,13 +125,24 @@ pub struct TrialRow {
 /// # Errors
 /// [`Fault`] of the store.
 pub fn trial_balance(state: &Overlay<'_>) -> Result<BTreeMap<AssetId, TrialRow>, Fault> {
+    sum_accounts(state, |_, record| Ok((record.debits_posted, record.credits_posted)))
+}
+
+/// Sums debits and credits of all accounts by asset, as the caller counts them.
+pub(super) fn sum_accounts(
+    state: &Overlay<'_>,
+    counters: impl Fn(&AccountId, &AccountRecord) -> Result<(u128, u128), Fault>,
+) -> Result<BTreeMap<AssetId, TrialRow>, Fault> {
     let mut rows: BTreeMap<AssetId, TrialRow> = BTreeMap::new();
     let mut from = vec![Kind::Account as u8];
     while let Some((full, bytes)) = state.next_row(&from, &[Kind::Account as u8 + 1])? {
         let record: AccountRecord = from_bytes(&full, &bytes)?;
+        let account = full[1..].try_into().map(AccountId);
+        let account = account.map_err(|_| Fault::State("an account's key has not 32 bytes".into()))?;
+        let (debits, credits) = counters(&account, &record)?;
         let row = rows.entry(record.asset).or_default();
-        row.debits += record.debits_posted;
-        row.credits += record.credits_posted;
+        row.debits += debits;
+        row.credits += credits;
         from = full;
         from.push(0);
     }

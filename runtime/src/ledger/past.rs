@@ -4,9 +4,10 @@
 //! search in it, however long ago it was. The history is covered by the root in the account's leaf of today.
 
 use super::TrialRow;
+use super::account::sum_accounts;
 use crate::fault::Fault;
-use crate::state::record::{AccountRecord, HistoryRecord, from_bytes, key};
-use crate::state::{Kind, Overlay};
+use crate::state::Overlay;
+use crate::state::record::{AccountRecord, HistoryRecord, key};
 use std::collections::BTreeMap;
 use tenor_abi::id::{AccountId, AssetId};
 
@@ -42,19 +43,8 @@ pub fn posting_at(
 /// # Errors
 /// [`Fault`] of the store.
 pub fn trial_balance_at(state: &Overlay<'_>, height: u64) -> Result<BTreeMap<AssetId, TrialRow>, Fault> {
-    let mut rows: BTreeMap<AssetId, TrialRow> = BTreeMap::new();
-    let mut from = vec![Kind::Account as u8];
-    while let Some((full, bytes)) = state.next_row(&from, &[Kind::Account as u8 + 1])? {
-        let record: AccountRecord = from_bytes(&full, &bytes)?;
-        let account = full[1..].try_into().map(AccountId);
-        let account = account.map_err(|_| Fault::State("an account's key has not 32 bytes".into()))?;
-        if let Some(posting) = posting_at(state, &account, height)? {
-            let row = rows.entry(record.asset).or_default();
-            row.debits += posting.debits_posted;
-            row.credits += posting.credits_posted;
-        }
-        from = full;
-        from.push(0);
-    }
-    Ok(rows)
+    sum_accounts(state, |account, _| {
+        let posting = posting_at(state, account, height)?;
+        Ok(posting.map_or((0, 0), |last| (last.debits_posted, last.credits_posted)))
+    })
 }

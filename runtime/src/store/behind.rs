@@ -4,6 +4,7 @@ use super::disk::{Disk, WaitingRows};
 use super::rows::{Together, pack};
 use super::{DirtyPage, Mark, StoreError};
 use crate::log::Position;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -65,7 +66,9 @@ impl Shared {
     fn take_all(&self, disk: &Disk, from: Receiver<Box<Checkpoint>>) {
         for checkpoint in from {
             let sequence = checkpoint.sequence;
-            let written = checkpoint.write(disk);
+            // Whoever waits would wait for ever for a thread that is gone.
+            let written = catch_unwind(AssertUnwindSafe(|| checkpoint.write(disk)));
+            let written = written.unwrap_or_else(|_| Err(stopped()));
             let mut progress = self.lock();
             match written {
                 Ok(()) => progress.done = sequence,
@@ -161,5 +164,30 @@ impl Drop for Behind {
             // A panic there was reported by whoever waited; there is nobody left to tell here.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writing_thread_that_gave_up_is_told_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut behind = Behind::start(Arc::new(Disk::open(folder.path()).unwrap()));
+        let checkpoint = Checkpoint {
+            sequence: behind.next_sequence(),
+            height: 0,
+            root: Hash::ZERO,
+            log: Position::default(),
+            pages: vec![],
+            rows: Arc::default(),
+            together: |_| None,
+            top: Box::new(|| panic!("what stands above the pages cannot be written")),
+        };
+        behind.send(checkpoint).unwrap();
+        let stopped = behind.wait().unwrap_err().to_string();
+        assert!(stopped.contains("has stopped"), "{stopped}");
+        assert!(behind.is_idle().is_err());
     }
 }
