@@ -3,16 +3,18 @@
 use super::{Chain, Stashed};
 use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
+use crate::lanes::list_root;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Committed, Kind, Overlay};
 use crate::store::WriteSet;
+use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
-use tenor_wire::receipt::{FullReceipt, list_root};
+use tenor_wire::receipt::FullReceipt;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -295,7 +297,8 @@ impl Chain {
     }
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let receipts: Vec<_> = done.receipts.iter().map(|full| full.receipt).collect();
+        let items: Vec<_> = done.items.iter().map(codec::encode).collect();
+        let receipts: Vec<_> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
         let state = self.base.stash(&done.writes)?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
@@ -309,9 +312,9 @@ impl Chain {
             time,
             parent,
             ancestry: ancestry.root(tag::ANCESTRY),
-            items: list_root(tag::ITEMS, &done.items),
-            items_count: done.items.len() as u32,
-            receipts: list_root(tag::RECEIPTS, &receipts),
+            items: list_root(tag::ITEMS, items.iter().map(Vec::as_slice)),
+            items_count: items.len() as u32,
+            receipts: list_root(tag::RECEIPTS, receipts.iter().map(Vec::as_slice)),
             receipts_count: receipts.len() as u32,
             state,
             outbox: Hash::ZERO,
