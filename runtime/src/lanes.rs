@@ -252,7 +252,11 @@ mod tests {
         let leaves: Vec<Vec<u8>> = (0..70u8).map(|at| vec![at; usize::from(at) * 9]).collect();
         for count in 0..leaves.len() {
             let list = || leaves[..count].iter().map(Vec::as_slice);
-            assert_eq!(list_root(tag::ITEMS, list()), tenor_wire::merkle::root(tag::ITEMS, list()), "{count}");
+            assert_eq!(
+                list_root(tag::ITEMS, list()),
+                tenor_wire::merkle::root(tag::ITEMS, list()),
+                "{count}"
+            );
         }
     }
 

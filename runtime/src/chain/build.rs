@@ -4,6 +4,7 @@ use super::{Chain, Stashed};
 use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
 use crate::lanes::list_root;
+use crate::ledger::settle_history;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Committed, Kind, Overlay};
@@ -169,7 +170,8 @@ impl<'c, 's> Making<'c, 's> {
         self.block.parameters.limits.block_gas / 2
     }
 
-    fn done(self) -> Result<Done, Fault> {
+    fn done(mut self) -> Result<Done, Fault> {
+        settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
         Ok(Done { items: self.items, receipts: self.receipts, writes })
     }

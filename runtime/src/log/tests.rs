@@ -6,8 +6,7 @@ use tenor_wire::crypto::plain_hash;
 const CHAIN: ChainId = ChainId([5; 32]);
 
 fn records(height: u64, payload: &[u8]) -> Vec<Record<'_>> {
-    let certificate =
-        height.checked_sub(1).map(|before| Record::new(Kind::Certificate, before, b"signed"));
+    let certificate = height.checked_sub(1).map(|before| Record::new(Kind::Certificate, before, b"signed"));
     let block = Record::new(Kind::Block, height, payload);
     certificate.into_iter().chain([block, Record::new(Kind::Writes, height, b"rows")]).collect()
 }
