@@ -13,7 +13,7 @@ use tenor_abi::id::{ChainId, Hash};
 use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Stored, peek_block};
 use tenor_runtime::log::{Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
-use tenor_runtime::state::CACHE_BYTES;
+use tenor_runtime::state::{Room, State};
 use tenor_wire::crypto::plain_hash;
 
 /// Version of a backup's form.
@@ -120,14 +120,14 @@ impl Backup {
     ///
     /// # Errors
     /// When something is there already, another process has the data folder, or the disk says no.
-    pub fn create(data: &Path, to: &Path) -> Result<Backup> {
+    pub fn create(data: &Path, to: &Path, room: Room) -> Result<Backup> {
         let (_lock, genesis) = Folder::lock(data)?;
-        let stored = Stored::open(data, genesis.chain_id(), CACHE_BYTES)?;
+        let stored = Stored::open(data, genesis.chain_id(), room)?;
         let mut progress = Progress::new();
         make_whole(to, |making| {
             let told = shown(&mut progress, "writing the snapshot");
-            let Stored { base, ancestry, tip, .. } = &stored;
-            Snapshot::create(&making.join(SNAPSHOT), base, tip, ancestry, told)?.check(|_, _| {})?;
+            let Stored { base, tip, .. } = &stored;
+            Snapshot::create(&making.join(SNAPSHOT), &base.now()?, tip, told)?.check(|_, _| {})?;
             let mut list = List {
                 format: FORMAT,
                 chain: genesis.chain_id().to_string(),
@@ -228,7 +228,7 @@ impl Backup {
     ///
     /// # Errors
     /// [`BackupError`]; also when something is there already or the disk says no.
-    pub fn restore(&self, data: &Path) -> Result<()> {
+    pub fn restore(&self, data: &Path, room: Room) -> Result<()> {
         self.check_files()?;
         let height = self.height();
         make_whole(data, |making| {
@@ -250,10 +250,10 @@ impl Backup {
             let mut progress = Progress::new();
             let made = {
                 let mut told = shown(&mut progress, "making the state");
-                Stored::from_snapshot(making, self.chain, &self.snapshot, CACHE_BYTES, &mut told)?
+                Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?
             };
             drop(made);
-            let opened = Stored::open(making, self.chain, CACHE_BYTES)?;
+            let opened = Stored::open(making, self.chain, room)?;
             if opened.base.root() != self.root() || opened.opened.rebuilt {
                 bail!("the restored state does not open at {}; take another backup", self.root());
             }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{AssetId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_runtime::state::Room;
 use tenor_runtime::state::record::AssetRecord;
 use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
@@ -155,13 +156,13 @@ impl Folder {
         Ok((FolderLock::take(path)?, Folder::genesis(path)?))
     }
 
-    /// Opens a folder for this process alone.
+    /// Opens a folder for this process alone, with room in memory for its state.
     ///
     /// # Errors
     /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
-    pub fn open(path: &Path) -> Result<Folder> {
+    pub fn open(path: &Path, room: Room) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
-        let (chain, opened) = Chain::open(path, genesis, engine()?)?;
+        let (chain, opened) = Chain::open(path, genesis, engine()?, room)?;
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;

@@ -96,7 +96,7 @@ fn a_receipt_holds_where_only_the_genesis_document_is() {
     let proved = done(&data, &["prove", &height, "0", "--out", text(&proof)]);
     std::fs::create_dir(&lone).unwrap();
     std::fs::copy(data.join("genesis"), lone.join("genesis")).unwrap();
-    let held = tenor_cli::folder::Folder::open(&data).unwrap();
+    let held = tenor_cli::folder::Folder::open(&data, tenor_runtime::state::Room::default()).unwrap();
     let checked = done(&lone, &["check", text(&proof)]);
     assert_eq!(checked["receipt"]["item"], proved["item"]);
     assert_eq!(checked["height"].to_string(), height);

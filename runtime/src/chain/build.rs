@@ -5,7 +5,7 @@ use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
-use crate::state::{Committed, Kind, Overlay};
+use crate::state::{Base, Kind, Overlay};
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
@@ -65,7 +65,7 @@ struct Making<'c, 's> {
 }
 
 impl<'c, 's> Making<'c, 's> {
-    fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
+    fn new(block: &'c BlockContext<'c>, base: &'s dyn Base) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
         Ok(Making { block, state, items: vec![], receipts: vec![], gas: 0, bytes: 0 })
@@ -230,7 +230,7 @@ impl Chain {
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
         execute::check_ahead(&self.state(), &mut candidates)?;
-        let mut making = Making::new(&block, &self.base)?;
+        let mut making = Making::new(&block, self.base.as_ref())?;
         making.run_queue(making.half())?;
         for candidate in candidates {
             match making.run_transaction(candidate)? {

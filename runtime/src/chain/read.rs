@@ -3,10 +3,10 @@
 use super::{Chain, Replica};
 use crate::execute::{self, Rejection, ViewError};
 use crate::fault::Fault;
+use crate::state::Kind;
 use crate::state::record::{
     AccountRecord, HistoryRecord, IdempotencyRecord, Record, from_bytes, key, to_bytes,
 };
-use crate::state::{Base, Kind};
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, AgreementId, Hash, PartyId};
