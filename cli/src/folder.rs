@@ -5,8 +5,9 @@
 
 use crate::keys::Keys;
 use crate::near;
+use crate::output::Progress;
 use crate::words::Unnamed;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{AssetId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_runtime::fault::Fault;
 use tenor_runtime::state::Room;
 use tenor_runtime::state::record::AssetRecord;
 use tenor_runtime::store::FolderLock;
@@ -114,6 +116,7 @@ pub struct Folder {
     pub names: Names,
     /// What opening it did.
     pub opened: Opened,
+    room: Room,
     _lock: FolderLock,
 }
 
@@ -166,7 +169,26 @@ impl Folder {
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
-        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, _lock: lock })
+        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
+    }
+
+    /// The chain as it stood after the block of a height: from memory where that state is at hand, else made from the
+    /// nearest snapshot and the log.
+    ///
+    /// # Errors
+    /// When there is no such block yet, or the log does not reach back so far.
+    pub fn chain_at(&self, height: u64) -> Result<Chain> {
+        let tip = self.chain.tip().height;
+        ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
+        match self.chain.fork_at(height) {
+            Err(Fault::Gone { .. }) => {}
+            forked => return Ok(forked?),
+        }
+        let mut progress = Progress::new();
+        let mut told = |done, of| progress.at("making the older state", done, of);
+        let made = self.chain.fork_from_log(&self.path, height, self.room, &mut told)?;
+        progress.end();
+        Ok(made)
     }
 
     /// What a word stands for, as [`crate::words::Lookup`] asks: names from this bank, decimals from the

@@ -111,9 +111,9 @@ pub enum Command {
     TrialBalance(trial_balance::TrialBalance),
     /// Executes the whole chain again and compares.
     Verify(verify::Verify),
-    /// Writes the proof of a receipt.
+    /// Writes the proof of a receipt, or of what state held after any block.
     Prove(prove::Prove),
-    /// Checks the proof of a receipt, knowing the genesis document only.
+    /// Checks a proof, knowing the genesis document only.
     Check(check::Check),
     /// Backups: made, checked, restored.
     #[command(subcommand)]

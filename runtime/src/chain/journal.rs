@@ -1,7 +1,7 @@
 //! Where committed blocks are kept: the block log on disk, or a list in memory.
 
 use crate::fault::Fault;
-use crate::log::{Kind, Log, Position, Reader, Record};
+use crate::log::{Extent, Kind, Log, Position, Reader, Record};
 use crate::store::WriteSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +46,11 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::block`].
     fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault>;
+    /// The files that it has now, how much of each counts; none in memory.
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn extent(&self) -> Result<Vec<Extent>, Fault>;
     /// A journal of its own, in memory, that has the blocks up to a height and goes on from there.
     fn fork(&self, height: u64) -> MemoryJournal;
 }
@@ -146,6 +151,10 @@ impl Journal for FileJournal {
         Ok(self.log.position_behind(height)?)
     }
 
+    fn extent(&self) -> Result<Vec<Extent>, Fault> {
+        Ok(self.log.extent()?)
+    }
+
     fn fork(&self, height: u64) -> MemoryJournal {
         let below: Arc<dyn Blocks> = Arc::new(self.log.reader().clone());
         let certificates = self.waiting.iter().cloned().collect();
@@ -237,6 +246,10 @@ impl Journal for MemoryJournal {
 
     fn position_behind(&self, _: u64) -> Result<Option<Position>, Fault> {
         Ok(None)
+    }
+
+    fn extent(&self) -> Result<Vec<Extent>, Fault> {
+        Ok(vec![])
     }
 
     fn fork(&self, height: u64) -> MemoryJournal {

@@ -12,6 +12,7 @@ mod solo;
 mod read;
 mod replay;
 mod past;
+mod still;
 mod examine;
 
 pub use build::{Built, Invalid};
@@ -22,6 +23,7 @@ pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Sto
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};
 pub use solo::Solo;
+pub use still::Still;
 
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;

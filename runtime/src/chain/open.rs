@@ -25,6 +25,8 @@ pub const STATE_FOLDER: &str = "state";
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// Name of the folder in which the state is made again, until it is whole.
 const MAKING_FOLDER: &str = "state.making";
+/// Name of the folder in which an older state is made to be read.
+pub(super) const PAST_FOLDER: &str = "state.past";
 
 /// Bytes of writes that opening takes together.
 const REDO_BYTES: usize = 64 * 1024 * 1024;
@@ -294,7 +296,7 @@ fn put_in_place(
     Ok(Stored { base, ..stored })
 }
 
-fn remove(folder: &Path) -> Result<(), Fault> {
+pub(super) fn remove(folder: &Path) -> Result<(), Fault> {
     match folder.exists() {
         true => std::fs::remove_dir_all(folder).map_err(|error| storage(&error)),
         false => Ok(()),
@@ -340,7 +342,7 @@ fn from_log(
 }
 
 /// The folders of a data folder's snapshots, the newest first.
-fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+pub(super) fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let folder = folder.join(SNAPSHOT_FOLDER);
     if !folder.exists() {
         return Ok(vec![]);
@@ -375,12 +377,11 @@ fn from_mark(
     Ok(stored)
 }
 
-fn block(journal: &FileJournal, height: u64) -> Result<Block, Fault> {
+pub(super) fn block(journal: &dyn Journal, height: u64) -> Result<Block, Fault> {
     journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))
 }
 
-/// Applies the write sets of the log behind a block to the tip, many blocks at a time: of each key the last
-/// write counts, and each node is hashed once. `ancestry` has the headers before that block.
+/// Brings a state up to the tip with the log's write sets; `ancestry` has the headers before the block that it is of.
 fn redo(
     mut base: Committed,
     journal: FileJournal,
@@ -390,9 +391,25 @@ fn redo(
 ) -> Result<Stored, Fault> {
     let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let first = from.as_ref().map_or(0, |header| header.height + 1);
+    let tip = redo_up_to(&mut base, &journal, from, &mut ancestry, tip, progress)?;
+    let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
+    Ok(Stored { base, journal, ancestry, tip, opened })
+}
+
+/// Applies the write sets of the log behind a block up to another one, many blocks at a time: of each key the last
+/// write counts, and each node is hashed once. The header of the last block.
+pub(super) fn redo_up_to(
+    base: &mut Committed,
+    journal: &dyn Journal,
+    from: Option<Header>,
+    ancestry: &mut Mmr,
+    last: u64,
+    progress: Told<'_>,
+) -> Result<Header, Fault> {
+    let first = from.as_ref().map_or(0, |header| header.height + 1);
     let (mut rows, mut bytes, mut newest) = (vec![], 0, from);
-    for height in first..=tip {
-        let block = block(&journal, height)?;
+    for height in first..=last {
+        let block = block(journal, height)?;
         let writes = journal.writes(height)?;
         let writes = writes.ok_or_else(|| Fault::Log(format!("the writes of block {height} are missing")))?;
         if writes.hash() != block.writes {
@@ -405,7 +422,7 @@ fn redo(
         }
         bytes += writes.bytes().len();
         rows.extend(writes.into_rows());
-        if bytes < REDO_BYTES && height < tip {
+        if bytes < REDO_BYTES && height < last {
             continue;
         }
         bytes = 0;
@@ -417,11 +434,9 @@ fn redo(
                 "the log's writes up to height {height} give another root than its header"
             )));
         }
-        progress(height + 1 - first, tip + 1 - first);
+        progress(height + 1 - first, last + 1 - first);
     }
-    let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
-    let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
-    Ok(Stored { base, journal, ancestry, tip, opened })
+    newest.ok_or_else(|| Fault::Log("the log holds no block".into()))
 }
 
 /// The last write of each key, ascending by key.

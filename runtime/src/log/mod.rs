@@ -157,6 +157,17 @@ pub struct Survey {
     pub damage: Vec<LogError>,
 }
 
+/// A segment of a log that may go on, and how much of it counts.
+#[derive(Debug)]
+pub struct Extent {
+    /// File name.
+    pub name: String,
+    /// The file, open to be read from its beginning.
+    pub file: File,
+    /// Bytes of it that count.
+    pub bytes: u64,
+}
+
 /// An open block log.
 #[derive(Debug)]
 pub struct Log {
@@ -395,6 +406,22 @@ impl Log {
             return Ok(Some(Position { segment, offset, after, checksum, height }));
         }
         self.reader.position_behind(height)
+    }
+
+    /// What there is of the log now: its segments, open to be read, and how much of each counts. It stays readable
+    /// while blocks go on and when old segments are deleted.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn extent(&self) -> Result<Vec<Extent>, LogError> {
+        let last = self.reader.segments.len() - 1;
+        let extent = |(number, path): (usize, &PathBuf)| {
+            let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let (length, file) = opened.map_err(io(path.display().to_string()))?;
+            let bytes = if number == last { self.length } else { length };
+            Ok(Extent { name: segment::name(path), file, bytes })
+        };
+        self.reader.segments.iter().enumerate().map(extent).collect()
     }
 
     /// Appends records; they are not durable before [`Log::sync`].
