@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tenor_cli::folder::Folder;
 use tenor_runtime::chain::Replica;
+use tenor_runtime::state::Room;
 use tenor_runtime::store::FolderLock;
 
 /// Kills in CI; `TENOR_ROUNDS` asks for more.
@@ -54,7 +55,7 @@ fn fifty_kills_lose_nothing() {
         if !data.exists() {
             continue;
         }
-        let folder = Folder::open(&data).unwrap();
+        let folder = Folder::open(&data, Room::default()).unwrap();
         inside_writes += u64::from(folder.opened.torn.bytes > 0 || folder.opened.redone > 0);
         let tip = folder.chain.tip().clone();
         assert!(tip.height >= height, "round {round}: the chain went back from {height} to {}", tip.height);

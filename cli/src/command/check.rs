@@ -1,4 +1,4 @@
-//! `tenor check`: verifies the proof of a receipt against the genesis document alone.
+//! `tenor check`: verifies the proof of a receipt, or of what state held, against the genesis document alone.
 //!
 //! It opens neither log nor state and takes no lock: what it trusts is the document whose hash is the chain's
 //! id, from which it makes block 0 itself.
@@ -11,7 +11,8 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 use tenor_runtime::chain::{Chain, Genesis};
-use tenor_wire::proof::Bundle;
+use tenor_runtime::state::record::hex;
+use tenor_wire::proof::{Bundle, Checkpoint, STATE_BUNDLE_VERSION, StateBundle};
 
 /// `tenor check`.
 #[derive(Debug, Args)]
@@ -26,31 +27,18 @@ pub struct Check {
 }
 
 impl Check {
-    /// Checks everything, from the receipt up to the chain's first header.
+    /// Checks everything, from the receipt or record up to the chain's first header.
     ///
     /// # Errors
     /// The first link that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let bytes = std::fs::read(&self.file).with_context(|| format!("reading {}", self.file.display()))?;
-        let bundle =
-            Bundle::from_bytes(&bytes).with_context(|| format!("{} shows nothing", self.file.display()))?;
-        let genesis = self.genesis()?;
-        let trusted = Chain::in_memory(genesis, engine()?)?.first_checkpoint()?;
-        let shown =
-            bundle.verify(&trusted).with_context(|| format!("{} shows nothing", self.file.display()))?;
-        let index = bundle.receipt_proof.index;
-        let document = json!({
-            "shown": true, "chain": trusted.header.chain.to_string(), "height": shown.height, "index": index,
-            "time": shown.time.to_string(), "receipt": receipt_json(&bundle.receipt),
-        });
-        let fate = format!("{:?}", bundle.receipt.receipt.fate).to_lowercase();
-        output.result(
-            &document,
-            &format!(
-                "holds: {} is {fate}\nblock  {}, item {index}\ntime   {}\nchain  {}",
-                shown.item, shown.height, shown.time, trusted.header.chain
-            ),
-        )
+        let trusted = Chain::in_memory(self.genesis()?, engine()?)?.first_checkpoint()?;
+        let shown = match bytes.first() {
+            Some(&STATE_BUNDLE_VERSION) => state(&bytes, &trusted, output),
+            _ => receipt(&bytes, &trusted, output),
+        };
+        shown.with_context(|| format!("{} shows nothing", self.file.display()))
     }
 
     fn genesis(&self) -> Result<Genesis> {
@@ -58,4 +46,38 @@ impl Check {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         Genesis::from_bytes(&bytes).with_context(|| format!("{} is no genesis document", path.display()))
     }
+}
+
+fn receipt(bytes: &[u8], trusted: &Checkpoint, output: &mut Output<'_>) -> Result<()> {
+    let bundle = Bundle::from_bytes(bytes)?;
+    let shown = bundle.verify(trusted)?;
+    let index = bundle.receipt_proof.index;
+    let document = json!({
+        "shown": true, "chain": trusted.header.chain.to_string(), "height": shown.height, "index": index,
+        "time": shown.time.to_string(), "receipt": receipt_json(&bundle.receipt),
+    });
+    let fate = format!("{:?}", bundle.receipt.receipt.fate).to_lowercase();
+    output.result(
+        &document,
+        &format!(
+            "holds: {} is {fate}\nblock  {}, item {index}\ntime   {}\nchain  {}",
+            shown.item, shown.height, shown.time, trusted.header.chain
+        ),
+    )
+}
+
+fn state(bytes: &[u8], trusted: &Checkpoint, output: &mut Output<'_>) -> Result<()> {
+    let bundle = StateBundle::from_bytes(bytes)?;
+    let shown = bundle.verify(trusted)?;
+    let key = hex(&bundle.key);
+    let document = json!({
+        "shown": true, "chain": trusted.header.chain.to_string(), "height": shown.height,
+        "time": shown.time.to_string(), "key": key, "record": shown.record.map(hex),
+    });
+    let found = shown.record.map_or_else(|| "nothing".to_string(), hex);
+    let text = format!(
+        "holds: at {key} there was {found}\nblock  {}\ntime   {}\nchain  {}",
+        shown.height, shown.time, trusted.header.chain
+    );
+    output.result(&document, &text)
 }

@@ -7,7 +7,7 @@ use crate::lanes::list_root;
 use crate::ledger::settle_history;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
-use crate::state::{Committed, Kind, Overlay};
+use crate::state::{Base, Kind, Overlay};
 use crate::store::WriteSet;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
@@ -72,7 +72,7 @@ struct Making<'c, 's> {
 }
 
 impl<'c, 's> Making<'c, 's> {
-    fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
+    fn new(block: &'c BlockContext<'c>, base: &'s dyn Base) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
         Ok(Making { block, state, items: vec![], item_bytes: vec![], outcomes: vec![], gas: 0, bytes: 0 })
@@ -242,7 +242,7 @@ impl Chain {
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
-        let mut making = Making::new(&block, &self.base)?;
+        let mut making = Making::new(&block, self.base.as_ref())?;
         execute::check_ahead(&making.state, &mut candidates)?;
         making.run_queue(making.half())?;
         let mut candidates = candidates.into_iter();
