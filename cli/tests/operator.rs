@@ -115,7 +115,10 @@ fn a_large_loan_takes_two_people() {
         let then = done(&data, &["show", "agreement", "house", "--at", &height]);
         assert_eq!((then["state"].as_str(), then["height"].as_u64()), (Some(state), Some(tip - back)));
     }
-    assert!(complaint(&data, 1, &["show", "agreement", "house", "--at", "1"]).contains("there is no agreement agr1"));
+    assert!(
+        complaint(&data, 1, &["show", "agreement", "house", "--at", "1"])
+            .contains("there is no agreement agr1")
+    );
     assert_eq!(done(&data, &["query", "house", "schedule"])["answer"].as_array().unwrap().len(), 120);
 }
 

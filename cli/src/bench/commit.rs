@@ -157,17 +157,17 @@ impl Run {
 
     fn commit(&mut self, rows: Vec<Change>) -> Result<()> {
         let writes = WriteSet::new(rows);
-        let state = self.stored.stash(&writes)?;
+        let state = self.stored.stash(writes.rows())?;
         let block = Block {
             header: header(self.height, state),
             items: vec![],
             receipts: vec![],
             writes: writes.hash(),
         };
-        self.journal.append(&block, &writes)?;
+        self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let log = self.journal.position_behind(self.height)?;
         let resume = Resume { log, ancestry: Mmr::default() };
-        self.stored.commit(&writes, self.height, resume)?;
+        self.stored.commit(writes.rows(), self.height, resume)?;
         self.height += 1;
         Ok(())
     }

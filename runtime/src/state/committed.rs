@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
-use crate::store::{Behind, Checkpoint, Disk, Mark, PagesMemory, Row, Rows, WriteSet};
+use crate::store::{Behind, Change, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
 use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -25,8 +25,8 @@ use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
-/// The least that they may be given: a block's pages and what waits for the disk.
-pub const CACHE_BYTES_MIN: usize = 4 * 1024 * 1024;
+/// The least that they may be given. What a block uses stays in memory until it is over, however little there is.
+pub const CACHE_BYTES_MIN: usize = 1024 * 1024;
 /// Bytes of memory that past states may take unless told otherwise.
 pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of rows that a walk reads together.
@@ -181,9 +181,9 @@ impl Committed {
     ///
     /// # Errors
     /// As [`State::stash`] and [`State::commit`].
-    pub fn redo(&mut self, writes: &WriteSet, height: u64, resume: Resume) -> Result<Hash, Fault> {
-        let root = self.stash(writes)?;
-        self.commit(writes, height, resume)?;
+    pub fn redo(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<Hash, Fault> {
+        let root = self.stash(rows)?;
+        self.commit(rows, height, resume)?;
         Ok(root)
     }
 
@@ -315,12 +315,32 @@ impl Parts {
         }
     }
 
+    /// Values of many keys: the buckets of leaves are read in one go.
+    pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let is_leaf = |key: &[u8]| kind_of(key).map(Kind::standing) == Some(Standing::Leaf);
+        let leaves = || full_keys.iter().filter(|key| is_leaf(key));
+        let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
+        self.trie.load(paths.iter())?;
+        let mut paths = paths.iter();
+        let mut value = |key: &&[u8]| match paths.as_slice() {
+            [path, ..] if is_leaf(key) => {
+                paths.next();
+                self.leaf_at(path, key)
+            }
+            _ => self.get(key),
+        };
+        full_keys.iter().map(&mut value).collect()
+    }
+
     fn leaf(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let path = Path::of(owner_of(full_key), full_key);
-        let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(&path));
+        self.leaf_at(&Path::of(owner_of(full_key), full_key), full_key)
+    }
+
+    fn leaf_at(&mut self, path: &Path, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(path));
         let found = match stashed {
             Some(before) => before.as_ref().map(Content::as_ref),
-            None => self.trie.get(&path)?,
+            None => self.trie.get(path)?,
         };
         let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(full_key)));
         match found {
@@ -448,20 +468,19 @@ impl State for Committed {
         self.parts().trie.root()
     }
 
-    fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault> {
+    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
-        let is_leaf = |row: &(usize, &crate::store::Change)| {
-            kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
-        };
-        let rows: Vec<_> = writes.rows().iter().enumerate().filter(is_leaf).collect();
-        let paths = trie::paths(rows.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
-        let change = |((_, (key, value)), path): (&(usize, &crate::store::Change), &Path)| {
+        let is_leaf =
+            |row: &(usize, &Change)| kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf);
+        let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
+        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
+        let change = |((_, (key, value)), path): (&(usize, &Change), &Path)| {
             (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
         };
-        let undo = parts.trie.update(rows.iter().zip(&paths).map(change).collect())?;
-        let leaves = rows.iter().map(|(place, _)| *place).zip(paths).collect();
+        let undo = parts.trie.update(leaves.iter().zip(&paths).map(change).collect())?;
+        let leaves = leaves.iter().map(|(place, _)| *place).zip(paths).collect();
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
@@ -472,16 +491,16 @@ impl State for Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    fn commit(&mut self, writes: &WriteSet, height: u64, resume: Resume) -> Result<(), Fault> {
+    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
-        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, writes.rows().len()));
+        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, rows.len()));
         parts.index.begin_batch();
         let mut leaves = leaves.into_iter().peekable();
-        for (place, (key, value)) in writes.rows().iter().enumerate() {
+        for (place, (key, value)) in rows.iter().enumerate() {
             match leaves.next_if(|leaf| leaf.0 == place) {
                 Some((_, path)) => {
                     let before = undo.before(&path).and_then(Option::as_ref);
@@ -566,6 +585,10 @@ impl State for Committed {
 impl Base for Committed {
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.parts().get(full_key)
+    }
+
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        self.parts().get_all(full_keys)
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
