@@ -157,7 +157,7 @@ impl Run {
 
     fn commit(&mut self, rows: Vec<Change>) -> Result<()> {
         let writes = WriteSet::new(rows);
-        let state = self.stored.stash(&writes)?;
+        let state = self.stored.stash(writes.rows())?;
         let block = Block {
             header: header(self.height, state),
             items: vec![],
@@ -167,7 +167,7 @@ impl Run {
         self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let log = self.journal.position_behind(self.height)?;
         let resume = Resume { log, ancestry: Mmr::default() };
-        self.stored.commit(&writes, self.height, resume)?;
+        self.stored.commit(writes.rows(), self.height, resume)?;
         self.height += 1;
         Ok(())
     }

@@ -315,7 +315,7 @@ impl Chain {
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let receipts: Vec<Vec<u8>> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
-        let state = self.base.stash(&done.writes)?;
+        let state = self.base.stash(done.writes.rows())?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
         ancestry.push(tag::ANCESTRY, &parent.0);

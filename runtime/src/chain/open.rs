@@ -106,11 +106,11 @@ impl Chain {
         let mut overlay = Overlay::new(base.as_ref());
         genesis.apply(&mut overlay)?;
         let writes = WriteSet::new(overlay.into_writes()?);
-        let header = first_header(&genesis, id, base.stash(&writes)?);
+        let header = first_header(&genesis, id, base.stash(writes.rows())?);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
         journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let resume = Resume { log: journal.position_behind(0)?, ancestry: Mmr::default() };
-        base.commit(&writes, 0, resume)?;
+        base.commit(writes.rows(), 0, resume)?;
         let contracts = Contracts::default();
         Ok(Chain {
             genesis,
@@ -426,9 +426,8 @@ pub(super) fn redo_up_to(
             continue;
         }
         bytes = 0;
-        let writes = WriteSet::new(last_of_each(std::mem::take(&mut rows)));
         let resume = Resume { log: journal.position_behind(height)?, ancestry: ancestry.clone() };
-        let root = base.redo(&writes, height, resume)?;
+        let root = base.redo(&last_of_each(std::mem::take(&mut rows)), height, resume)?;
         if newest.as_ref().is_some_and(|header| header.state != root) {
             return Err(Fault::State(format!(
                 "the log's writes up to height {height} give another root than its header"

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::snapshot::Snapshot;
 use crate::state::namespace::{Standing, owner_of};
 use crate::state::{Base, Committed, Kind, Past, Resume, Room, State};
-use crate::store::{Change, Disk, WriteSet};
+use crate::store::{Change, Disk};
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_wire::block::Header;
@@ -73,7 +73,7 @@ fn every_state_of_the_window_is_read_and_proved_as_it_was() {
     assert!((20..80).contains(&oldest), "the room for past states is bounded: {oldest}");
     // Also while a block is stashed that is not committed.
     let rows = grown.changes();
-    let root = grown.base.stash(&WriteSet::new(rows.clone())).unwrap();
+    let root = grown.base.stash(&rows).unwrap();
     assert_ne!(root, grown.tip().state);
     for (header, rows) in seen.iter().skip(oldest as usize).step_by(7).chain(seen.last()) {
         check(&grown.base.past(header.height).unwrap(), header.state, rows, &keys);
@@ -98,12 +98,11 @@ fn every_state_of_the_window_is_read_and_proved_as_it_was() {
 fn follow(fork: &mut dyn State, blocks: &[(Header, Vec<Change>)]) {
     for (header, rows) in blocks {
         let before = fork.root();
-        let writes = WriteSet::new(rows.clone());
-        assert_eq!(fork.stash(&writes).unwrap(), header.state, "block {}", header.height);
+        assert_eq!(fork.stash(rows).unwrap(), header.state, "block {}", header.height);
         fork.unstash().unwrap();
         assert_eq!(fork.root(), before);
-        assert_eq!(fork.stash(&writes).unwrap(), header.state, "again, block {}", header.height);
-        fork.commit(&writes, header.height, Resume::default()).unwrap();
+        assert_eq!(fork.stash(rows).unwrap(), header.state, "again, block {}", header.height);
+        fork.commit(rows, header.height, Resume::default()).unwrap();
     }
 }
 
@@ -122,7 +121,7 @@ fn a_fork_comes_to_the_roots_of_the_chain_and_changes_nothing() {
     // Half of it goes its own way, and a fork of it the chain's.
     follow(&mut now, &blocks[..6]);
     let mut further = now.fork().unwrap();
-    let own = WriteSet::new(vec![(Kind::Asset.full_key(&[7; 32]), Some(vec![1; 40]))]);
+    let own = vec![(Kind::Asset.full_key(&[7; 32]), Some(vec![1; 40]))];
     now.stash(&own).unwrap();
     now.commit(&own, 46, Resume::default()).unwrap();
     follow(&mut further, &blocks[6..]);
@@ -183,7 +182,7 @@ fn without_room_a_state_is_at_hand_while_it_is_read() {
     let disk = Arc::new(Disk::open(&folder.path().join("disk")).unwrap());
     let mut base = Committed::begin(disk, Room::for_pages(1 << 20));
     assert!(matches!(base.now().map(|past| past.height()), Err(Fault::Gone { .. })));
-    let block = |n: u8| WriteSet::new(vec![(Kind::Asset.full_key(&[n % 3; 32]), Some(vec![n; 40]))]);
+    let block = |n: u8| vec![(Kind::Asset.full_key(&[n % 3; 32]), Some(vec![n; 40]))];
     for height in 0..5 {
         base.redo(&block(height), u64::from(height), Resume::default()).unwrap();
     }

@@ -85,7 +85,7 @@ impl Replica for Chain {
         self.journal.certify(certificate)?;
         let resume =
             Resume { log: self.journal.position_behind(header.height)?, ancestry: stash.ancestry.clone() };
-        self.base.commit(&stash.writes, header.height, resume)?;
+        self.base.commit(stash.writes.rows(), header.height, resume)?;
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)

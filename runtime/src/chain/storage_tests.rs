@@ -154,7 +154,7 @@ impl Grown {
     pub fn block_of(&mut self, rows: Vec<Change>) -> Result<(), Fault> {
         let height = self.tip.as_ref().map_or(0, |tip| tip.height + 1);
         let writes = WriteSet::new(rows);
-        let state = self.base.stash(&writes)?;
+        let state = self.base.stash(writes.rows())?;
         let mut ancestry = self.ancestry.clone();
         if let Some(parent) = &self.tip {
             ancestry.push(tag::ANCESTRY, &parent.hash().0);
@@ -166,7 +166,7 @@ impl Grown {
             return Err(fault);
         }
         let log = self.journal.position_behind(height)?;
-        self.base.commit(&writes, height, Resume { log, ancestry: ancestry.clone() })?;
+        self.base.commit(writes.rows(), height, Resume { log, ancestry: ancestry.clone() })?;
         for (key, value) in writes.into_rows() {
             match value {
                 Some(value) => self.rows.insert(key, value),

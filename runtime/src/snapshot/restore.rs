@@ -51,7 +51,7 @@ impl Snapshot {
         // mark that is made meanwhile is not believed when this is interrupted.
         for number in (0..count).rev() {
             let rows = self.rows(number)?;
-            into.redo(&rows, self.header().height, resume.clone())?;
+            into.redo(rows.rows(), self.header().height, resume.clone())?;
             progress((count - number) as u64, count as u64);
         }
         self.compare(into.root())

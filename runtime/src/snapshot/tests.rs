@@ -23,7 +23,7 @@ fn state(order: u32) -> Committed {
             .flat_map(|number| Kind::ALL.iter().map(move |kind| row(*kind, number)))
             .collect();
         rows.sort();
-        state.redo(&WriteSet::new(rows), 5, Resume { log: None, ancestry: ancestry() }).unwrap();
+        state.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     }
     state
 }
@@ -189,8 +189,8 @@ fn a_snapshot_is_of_the_state_that_its_header_names() {
 fn bytes_are_golden() {
     let scratch = tempfile::tempdir().unwrap();
     let mut ours = Committed::in_memory();
-    let rows = Kind::ALL.iter().map(|kind| row(*kind, 1)).collect();
-    ours.redo(&WriteSet::new(rows), 5, Resume { log: None, ancestry: ancestry() }).unwrap();
+    let rows: Vec<_> = Kind::ALL.iter().map(|kind| row(*kind, 1)).collect();
+    ours.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     write(&ours, &scratch.path().join("snapshot"));
     let bytes: Vec<u8> =
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();

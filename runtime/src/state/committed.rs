@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
-use crate::store::{Behind, Checkpoint, Disk, Mark, PagesMemory, Row, Rows, WriteSet};
+use crate::store::{Behind, Change, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
 use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -25,8 +25,8 @@ use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
-/// The least that they may be given: a block's pages and what waits for the disk.
-pub const CACHE_BYTES_MIN: usize = 4 * 1024 * 1024;
+/// The least that they may be given. What a block uses stays in memory until it is over, however little there is.
+pub const CACHE_BYTES_MIN: usize = 1024 * 1024;
 /// Bytes of memory that past states may take unless told otherwise.
 pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of rows that a walk reads together.
@@ -181,9 +181,9 @@ impl Committed {
     ///
     /// # Errors
     /// As [`State::stash`] and [`State::commit`].
-    pub fn redo(&mut self, writes: &WriteSet, height: u64, resume: Resume) -> Result<Hash, Fault> {
-        let root = self.stash(writes)?;
-        self.commit(writes, height, resume)?;
+    pub fn redo(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<Hash, Fault> {
+        let root = self.stash(rows)?;
+        self.commit(rows, height, resume)?;
         Ok(root)
     }
 
@@ -316,7 +316,7 @@ impl Parts {
     }
 
     /// Values of many keys: the buckets of leaves are read in one go.
-    fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+    pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let is_leaf = |key: &[u8]| kind_of(key).map(Kind::standing) == Some(Standing::Leaf);
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
@@ -469,20 +469,19 @@ impl State for Committed {
         self.parts().trie.root()
     }
 
-    fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault> {
+    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
-        let is_leaf = |row: &(usize, &crate::store::Change)| {
-            kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
-        };
-        let rows: Vec<_> = writes.rows().iter().enumerate().filter(is_leaf).collect();
-        let paths = trie::paths(rows.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
-        let change = |((_, (key, value)), path): (&(usize, &crate::store::Change), &Path)| {
+        let is_leaf =
+            |row: &(usize, &Change)| kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf);
+        let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
+        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
+        let change = |((_, (key, value)), path): (&(usize, &Change), &Path)| {
             (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
         };
-        let undo = parts.trie.update(rows.iter().zip(&paths).map(change).collect())?;
-        let leaves = rows.iter().map(|(place, _)| *place).zip(paths).collect();
+        let undo = parts.trie.update(leaves.iter().zip(&paths).map(change).collect())?;
+        let leaves = leaves.iter().map(|(place, _)| *place).zip(paths).collect();
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
@@ -493,16 +492,16 @@ impl State for Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    fn commit(&mut self, writes: &WriteSet, height: u64, resume: Resume) -> Result<(), Fault> {
+    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
-        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, writes.rows().len()));
+        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, rows.len()));
         parts.index.begin_batch();
         let mut leaves = leaves.into_iter().peekable();
-        for (place, (key, value)) in writes.rows().iter().enumerate() {
+        for (place, (key, value)) in rows.iter().enumerate() {
             match leaves.next_if(|leaf| leaf.0 == place) {
                 Some((_, path)) => {
                     let before = undo.before(&path).and_then(Option::as_ref);

@@ -6,7 +6,7 @@ use super::overlay::Base;
 use super::past::Past;
 use super::{Resume, State};
 use crate::fault::Fault;
-use crate::store::{Row, WriteSet};
+use crate::store::{Change, Row};
 use crate::trie::{self, Partial};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -60,10 +60,10 @@ impl State for Fork {
         self.root
     }
 
-    fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault> {
+    fn stash(&mut self, writes: &[Change]) -> Result<Hash, Fault> {
         assert!(self.stashed.is_none(), "one block is stashed at a time");
         let is_leaf = |key: &[u8]| kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf);
-        let rows: Vec<_> = writes.rows().iter().filter(|(key, _)| is_leaf(key)).collect();
+        let rows: Vec<_> = writes.iter().filter(|(key, _)| is_leaf(key)).collect();
         let paths = trie::paths(rows.iter().map(|(key, _)| (owner_of(key), key.as_slice())));
         let values = rows.iter().map(|(key, value)| value.as_ref().map(|value| value_hash(key, value)));
         self.stashed = Some(self.update(&paths.into_iter().zip(values).collect())?);
@@ -74,11 +74,11 @@ impl State for Fork {
         self.stashed.take().map_or(Ok(()), |undo| self.update(&undo).map(|_| ()))
     }
 
-    fn commit(&mut self, writes: &WriteSet, height: u64, _: Resume) -> Result<(), Fault> {
+    fn commit(&mut self, writes: &[Change], height: u64, _: Resume) -> Result<(), Fault> {
         if self.stashed.take().is_none() {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         }
-        self.rows.extend(writes.rows().iter().cloned());
+        self.rows.extend(writes.iter().cloned());
         Ok(())
     }
 
@@ -124,6 +124,13 @@ impl Base for Fork {
             Some(written) => Ok(written.clone()),
             None => self.past.get(full_key),
         }
+    }
+
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let asked: Vec<_> = full_keys.iter().copied().filter(|key| !self.rows.contains_key(*key)).collect();
+        let mut found = self.past.get_all(&asked)?.into_iter();
+        let value = |key: &&[u8]| self.rows.get(*key).cloned().unwrap_or_else(|| found.next().flatten());
+        Ok(full_keys.iter().map(value).collect())
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {

@@ -18,7 +18,7 @@ pub use past::Past;
 pub use record::Record;
 
 use crate::fault::Fault;
-use crate::store::WriteSet;
+use crate::store::Change;
 use tenor_abi::id::Hash;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::StateProof;
@@ -27,11 +27,11 @@ use tenor_wire::trie::StateProof;
 pub trait State: Base + Send {
     /// The root, with whatever is stashed.
     fn root(&self) -> Hash;
-    /// Puts a block's leaves into the trie and returns the root; what is read stays as it was.
+    /// Puts the leaves of a block's write set into the trie and returns the root; what is read stays as it was.
     ///
     /// # Errors
     /// [`Fault::State`] when what was read is not what its hash says.
-    fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault>;
+    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault>;
     /// Takes the stashed leaves back.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ pub trait State: Base + Send {
     ///
     /// # Errors
     /// [`Fault::Storage`] when the disk no longer takes checkpoints.
-    fn commit(&mut self, writes: &WriteSet, height: u64, resume: Resume) -> Result<(), Fault>;
+    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault>;
     /// Begins to write what changed to the disk, where there is one.
     ///
     /// # Errors

@@ -204,6 +204,17 @@ impl Base for Past {
         }
     }
 
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let mut parts = self.parts()?;
+        let then: Vec<Option<Option<Vec<u8>>>> = full_keys
+            .iter()
+            .map(|key| Some(parts.window.value(key, self.known.height)?.map(<[u8]>::to_vec)))
+            .collect();
+        let asked = full_keys.iter().zip(&then).filter(|(_, then)| then.is_none());
+        let mut now = parts.get_all(&asked.map(|(key, _)| *key).collect::<Vec<_>>())?.into_iter();
+        Ok(then.into_iter().map(|then| then.unwrap_or_else(|| now.next().flatten())).collect())
+    }
+
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
         let mut parts = self.parts()?;
         let (height, mut from) = (self.known.height, from.to_vec());

@@ -336,15 +336,21 @@ mod tests {
         window.release(0);
         (1000..1100).for_each(|height| commit(&mut window, &mut rows, height, &block(height)));
         assert!(window.oldest() > 400 && window.size().1 <= 20_000, "{:?}", window.size());
-        // Nobody can make it grow without end.
-        window.hold(window.oldest());
-        let large = vec![7; 60 << 20];
-        for height in 1100..1110 {
+    }
+
+    #[test]
+    fn no_reader_makes_it_grow_without_end() {
+        let mut window = Window::new(usize::MAX, 1);
+        window.push(known(0), None);
+        window.hold(0);
+        let large = vec![7; GROUP_BYTES_MAX];
+        for height in 1..20 {
             let mut replaced = Replaced::by(height, 1);
             replaced.push(&[1], Some(&large));
             window.push(known(height), Some(replaced));
         }
-        assert!(window.size().1 <= 18 * GROUP_BYTES_MAX, "{:?}", window.size());
+        assert!(window.size().1 <= (HELD_FACTOR + 1) * GROUP_BYTES_MAX, "{:?}", window.size());
+        assert!(window.at(0).is_none(), "who reads it is told that it is gone");
     }
 
     #[test]
