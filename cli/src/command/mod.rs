@@ -89,7 +89,7 @@ pub enum Command {
     Verify(verify::Verify),
     /// Writes the proof of a receipt.
     Prove(prove::Prove),
-    /// Checks the proof of a receipt, knowing the genesis document only.
+    /// Checks whether a module would be admitted, or the proof of a receipt, knowing the genesis document only.
     Check(check::Check),
     /// Backups: made, checked, restored.
     #[command(subcommand)]

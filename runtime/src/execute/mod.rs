@@ -20,7 +20,7 @@ mod view;
 pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
-pub use publish::admit;
+pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};
