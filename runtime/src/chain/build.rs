@@ -3,16 +3,19 @@
 use super::{Chain, Stashed};
 use crate::execute::{self, BlockContext, Candidate, Rejection, door};
 use crate::fault::Fault;
+use crate::lanes::list_root;
+use crate::ledger::settle_history;
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Committed, Kind, Overlay};
 use crate::store::WriteSet;
+use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
-use tenor_wire::receipt::{FullReceipt, list_root};
+use tenor_wire::receipt::FullReceipt;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -167,7 +170,8 @@ impl<'c, 's> Making<'c, 's> {
         self.block.parameters.limits.block_gas / 2
     }
 
-    fn done(self) -> Result<Done, Fault> {
+    fn done(mut self) -> Result<Done, Fault> {
+        settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
         Ok(Done { items: self.items, receipts: self.receipts, writes })
     }
@@ -295,7 +299,8 @@ impl Chain {
     }
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let receipts: Vec<_> = done.receipts.iter().map(|full| full.receipt).collect();
+        let items: Vec<_> = done.items.iter().map(codec::encode).collect();
+        let receipts: Vec<_> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
         let state = self.base.stash(&done.writes)?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
@@ -309,9 +314,9 @@ impl Chain {
             time,
             parent,
             ancestry: ancestry.root(tag::ANCESTRY),
-            items: list_root(tag::ITEMS, &done.items),
-            items_count: done.items.len() as u32,
-            receipts: list_root(tag::RECEIPTS, &receipts),
+            items: list_root(tag::ITEMS, items.iter().map(Vec::as_slice)),
+            items_count: items.len() as u32,
+            receipts: list_root(tag::RECEIPTS, receipts.iter().map(Vec::as_slice)),
             receipts_count: receipts.len() as u32,
             state,
             outbox: Hash::ZERO,

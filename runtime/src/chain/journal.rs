@@ -88,10 +88,11 @@ impl Journal for FileJournal {
         let block = codec::encode(block);
         let mut records = Vec::with_capacity(3);
         if let Some((height, payload)) = &certificate {
-            records.push(Record { kind: Kind::Certificate, height: *height, payload });
+            records.push(Record::new(Kind::Certificate, *height, payload));
         }
-        records.push(Record { kind: Kind::Block, height, payload: &block });
-        records.push(Record { kind: Kind::Writes, height, payload: writes.bytes() });
+        records.push(Record::new(Kind::Block, height, &block));
+        let (payload, root) = (writes.bytes(), writes.hash());
+        records.push(Record { kind: Kind::Writes, height, payload, root });
         self.log.append(&records)?;
         Ok(self.log.sync()?)
     }

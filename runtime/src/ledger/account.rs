@@ -2,26 +2,17 @@
 
 use crate::fault::Fault;
 use crate::fault::Stop;
-use crate::state::record::{
-    AccountOfRow, AccountRecord, AssetRecord, HistoryPeaksRecord, Holder, from_bytes, key,
-};
+use crate::state::record::{AccountOfRow, AccountRecord, AssetRecord, Holder, from_bytes, key};
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::entry::Balance;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash};
 use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
-use tenor_wire::merkle::Mmr;
 use tenor_wire::op::account_id;
 
 /// Longest purpose code in characters.
 pub const PURPOSE_LENGTH_MAX: usize = 16;
-
-impl HistoryPeaksRecord {
-    pub(super) fn empty() -> HistoryPeaksRecord {
-        HistoryPeaksRecord { tree: Mmr::default() }
-    }
-}
 
 /// Opens an account.
 ///

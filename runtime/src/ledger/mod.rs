@@ -7,6 +7,7 @@ mod account;
 mod past;
 mod authority;
 mod book;
+mod history;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod tests;
 pub use account::{TrialRow, balance, open_account, trial_balance};
 pub use authority::{Signed, period_start};
 pub use book::commit;
+pub use history::settle_history;
 pub use past::{posting_at, trial_balance_at};
 pub use plan::{Draft, Line, Plan, plan};
 

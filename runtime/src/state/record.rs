@@ -21,7 +21,7 @@ use tenor_wire::op::{AssetKind, KeyRole, Operation, PartyKind, Purpose, Spend};
 pub const RECORD_VERSION: u8 = 1;
 
 /// Something stored under a kind.
-pub trait Record: Serialize + DeserializeOwned {
+pub trait Record: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// Its kind.
     const KIND: Kind;
 }
