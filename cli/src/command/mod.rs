@@ -101,6 +101,9 @@ pub enum Command {
     Db(db::Db),
     /// Measures.
     Bench(crate::bench::Bench),
+    /// Compiles one module for another process of this program.
+    #[command(hide = true)]
+    CompileModule,
 }
 
 /// `tenor demo`.
@@ -144,6 +147,7 @@ impl Command {
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),
             Command::Bench(command) => command.run(output),
+            Command::CompileModule => crate::compiler::run_child(),
         }
     }
 }

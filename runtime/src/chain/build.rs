@@ -1,7 +1,7 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Candidate, Rejection, door};
+use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, door};
 use crate::fault::Fault;
 use crate::lanes::list_root;
 use crate::ledger::settle_history;
@@ -62,7 +62,8 @@ struct Making<'c, 's> {
     block: &'c BlockContext<'c>,
     state: Overlay<'s>,
     items: Vec<Item>,
-    receipts: Vec<FullReceipt>,
+    endings: Vec<Ending>,
+    used: Vec<UsedKey>,
     gas: u64,
     bytes: usize,
 }
@@ -71,7 +72,7 @@ impl<'c, 's> Making<'c, 's> {
     fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
-        Ok(Making { block, state, items: vec![], receipts: vec![], gas: 0, bytes: 0 })
+        Ok(Making { block, state, items: vec![], endings: vec![], used: vec![], gas: 0, bytes: 0 })
     }
 
     fn index(&self) -> u32 {
@@ -86,16 +87,16 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
-        let receipt = execute::occurrence(&mut self.state, self.block, item)?;
-        self.push(Item::Due(item), receipt, 64);
+        let ending = execute::occurrence(&mut self.state, self.block, item)?;
+        self.push(Item::Due(item), ending, 64);
         Ok(())
     }
 
-    fn push(&mut self, item: Item, receipt: FullReceipt, bytes: usize) {
-        self.gas += receipt.receipt.gas;
+    fn push(&mut self, item: Item, ending: Ending, bytes: usize) {
+        self.gas += ending.gas;
         self.bytes += bytes;
         self.items.push(item);
-        self.receipts.push(receipt);
+        self.endings.push(ending);
     }
 
     /// The occurrence whose turn it is: banks take turns, one each, the first rotated by height.
@@ -159,9 +160,10 @@ impl<'c, 's> Making<'c, 's> {
             return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
         let index = self.index();
-        let receipt = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        let ending = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        self.used.push(checked.used(index));
         let bytes = checked.bytes();
-        self.push(Item::Tx(checked.into_candidate().into_transaction()), receipt, bytes);
+        self.push(Item::Tx(checked.into_candidate().into_transaction()), ending, bytes);
         Ok(Attempt::Ran)
     }
 
@@ -171,9 +173,10 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     fn done(mut self) -> Result<Done, Fault> {
+        execute::use_keys(&mut self.state, self.block.height, &self.used)?;
         settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
-        Ok(Done { items: self.items, receipts: self.receipts, writes })
+        Ok(Done { items: self.items, receipts: execute::receipts(self.endings), writes })
     }
 }
 

@@ -1,14 +1,17 @@
 //! The wasm engine: instrumented modules, compiled once, and their instances, kept between calls.
 
 use super::host;
-use super::instance::{Frame, Live, Loaded, broken, compile};
+use super::compiler::{Artefacts, Compiler, Inside, module_of};
+use super::instance::{Frame, Live, Loaded, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::host::Ended;
 use super::limit::LIMITS;
 use super::price;
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tenor_abi::host::Context;
@@ -29,7 +32,7 @@ const RESIDENT_BYTES: usize = 128 * 1024;
 const MODULES_MAX: usize = 1_024;
 
 /// What of an engine is local: whatever it says, an admitted module ends the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Compiled modules that are kept.
     pub modules_max: usize,
@@ -63,6 +66,8 @@ pub struct Engine {
     pub(super) engine: wasmtime::Engine,
     linker: Linker<Frame>,
     settings: Settings,
+    compiler: Arc<dyn Compiler>,
+    artefacts: Option<Artefacts>,
     cache: Mutex<Cache>,
 }
 
@@ -75,16 +80,7 @@ struct Cache {
 }
 
 /// The one configuration of wasmtime. It is local: whatever it says, an admitted module ends the same.
-fn config(settings: &Settings) -> Config {
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_core_instances(INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(INSTANCES)
-        .max_memory_size(LIMITS.memory_pages as usize * 65536)
-        .table_elements(LIMITS.table as usize)
-        .linear_memory_keep_resident(RESIDENT_BYTES)
-        .table_keep_resident(RESIDENT_BYTES)
-        .max_unused_warm_slots(INSTANCES);
+pub(super) fn code_config(settings: &Settings) -> Config {
     let mut config = Config::new();
     config
         .wasm_simd(false)
@@ -97,9 +93,24 @@ fn config(settings: &Settings) -> Config {
         .cranelift_opt_level(if settings.optimise { OptLevel::Speed } else { OptLevel::None })
         .max_wasm_stack(settings.native_stack_bytes)
         .memory_init_cow(settings.copy_on_write)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .generate_address_map(false)
         .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// The same, with the pool that instances come from.
+fn config(settings: &Settings) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_core_instances(INSTANCES)
+        .total_memories(INSTANCES)
+        .total_tables(INSTANCES)
+        .max_memory_size(LIMITS.memory_pages as usize * 65536)
+        .table_elements(LIMITS.table as usize)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .table_keep_resident(RESIDENT_BYTES)
+        .max_unused_warm_slots(INSTANCES);
+    let mut config = code_config(settings);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 
@@ -126,7 +137,29 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config(&settings)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker, settings, cache: Mutex::default() })
+        Ok(Engine {
+            engine,
+            linker,
+            settings,
+            compiler: Arc::new(Inside),
+            artefacts: None,
+            cache: Mutex::default(),
+        })
+    }
+
+    /// The engine with another compiler.
+    pub fn compiled_by(mut self, compiler: Arc<dyn Compiler>) -> Engine {
+        self.compiler = compiler;
+        self
+    }
+
+    /// The engine with a folder in which it keeps what was compiled.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when there is no such folder and none can be made.
+    pub fn kept_in(mut self, folder: &Path) -> Result<Engine, Fault> {
+        self.artefacts = Some(Artefacts::at(folder)?);
+        Ok(self)
     }
 
     fn cache(&self) -> Result<MutexGuard<'_, Cache>, Fault> {
@@ -136,8 +169,23 @@ impl Engine {
     /// A module compiled and ready to be instantiated.
     pub(super) fn compile(&self, wasm: &[u8]) -> Result<Loaded, Fault> {
         let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
-        let module = compile(&self.engine, &counted)?;
+        let module = self.machine_code(&counted.wasm)?;
         Loaded::of(module, &self.linker, counted.reset)
+    }
+
+    /// The machine code of an instrumented module: kept on disk, or made.
+    fn machine_code(&self, module: &[u8]) -> Result<wasmtime::Module, Fault> {
+        let path = self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, module));
+        let kept = path.as_deref().and_then(Artefacts::read);
+        // What does not load is damaged in a way of its own: it is made again, like what is missing.
+        if let Some(loaded) = kept.and_then(|artefact| module_of(&self.engine, &artefact).ok()) {
+            return Ok(loaded);
+        }
+        let artefact = self.compiler.compile(module, &self.settings).map_err(broken)?;
+        if let Some(path) = &path {
+            Artefacts::write(path, &artefact);
+        }
+        module_of(&self.engine, &artefact)
     }
 
     /// A clean instance: the kept one put back, or a fresh one.

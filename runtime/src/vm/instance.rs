@@ -6,7 +6,7 @@
 
 use super::host::Ended;
 use super::instrument::{
-    CALL, GAS, GLOBAL, GROWTH, Instrumented, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK,
+    CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK,
 };
 use crate::fault::Fault;
 use std::collections::BTreeMap;
@@ -297,9 +297,4 @@ impl Image {
             }
         }
     }
-}
-
-/// A module as it is compiled here and now, without limits on what that takes.
-pub(super) fn compile(engine: &wasmtime::Engine, module: &Instrumented) -> Result<Module, Fault> {
-    Module::new(engine, &module.wasm).map_err(broken)
 }

@@ -7,18 +7,20 @@ mod admit;
 mod instrument;
 mod host;
 mod instance;
+mod compiler;
 mod engine;
 mod trial;
 #[cfg(test)]
 mod engine_tests;
 
 pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine};
+pub use compiler::{COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Compiler, Inside};
 pub use engine::{Engine, Settings};
 pub use instrument::{INSTRUMENTER_VERSION, Instrumented, Reset, instrument, instrument_as};
 pub use limit::{LIMITS, ModuleLimits};
 pub use session::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 pub use tenor_abi::host::Context;
-pub use trial::Trial;
+pub use trial::{Trial, World};
 
 use tenor_abi::codec;
 use tenor_abi::id::Hash;

@@ -2,6 +2,7 @@
 //! on request runs one of its exports.
 
 use crate::command::Found;
+use crate::compiler::compiler;
 use crate::output::Output;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub(super) fn check(
     let admitted = judged.findings.is_empty();
     let gas = gas.min(limits.item_gas_max);
     let trial = match export.filter(|_| admitted) {
-        Some(export) => Some(Engine::new()?.try_alone(&wasm, export, gas)?),
+        Some(export) => Some(Engine::new()?.compiled_by(compiler()).try_alone(&wasm, export, gas)?),
         None => None,
     };
     let mut document = json!({

@@ -16,6 +16,7 @@ mod store;
 
 use super::admit::{RESERVED, features};
 use super::limit::ModuleLimits;
+use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind, ExportSection, Function,
@@ -67,7 +68,7 @@ const NOTED_STORES_MAX: u32 = 400;
 const WHOLE_PAGES_MAX: u64 = 2;
 
 /// How an instance comes back to its beginning after a call, chosen from the module's bytes alone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Reset {
     /// The pages that were written to are put back.
     Pages,
