@@ -24,6 +24,7 @@ pub use solo::Solo;
 
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
+use crate::ledger;
 use crate::schedule;
 use crate::state::{Committed, Overlay, StateMemory};
 use crate::vm::Guest;
@@ -78,7 +79,9 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        schedule::next_wake(&Overlay::new(&self.base))
+        let state = Overlay::new(&self.base);
+        let wakes = [schedule::next_wake(&state)?, ledger::next_expiry(&state)?];
+        Ok(wakes.into_iter().flatten().min())
     }
 
     /// What the state takes in memory.

@@ -102,6 +102,8 @@ tags! {
     RESTART = 0x26;
     /// Seed of a sandbox key or salt; never part of a chain's own rules.
     SEED = 0x27;
+    /// Occurrence id of the end of a hold.
+    EXPIRY = 0x28;
 }
 
 /// List of items of a block.
