@@ -7,6 +7,7 @@
 //! Source: FIPS 202, sections 3.2 to 3.4 (Keccak-p[1600, 24]), 5.1 and 6.1 (SHA3-256).
 
 use tenor_abi::id::Hash;
+use tenor_abi::tag::TreeTags;
 use tenor_wire::crypto::plain_hash;
 
 /// Bytes that a permutation takes in.
@@ -80,6 +81,28 @@ impl Messages {
         }
         hashes
     }
+}
+
+/// The root of a list of leaves: that of [`tenor_wire::merkle::root`].
+pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
+    let mut messages = Messages::default();
+    leaves.for_each(|leaf| messages.push(&[&[tags.leaf.0], leaf]));
+    root_of_leaves(tags, messages.hashes())
+}
+
+/// The root of a list by the hashes of its leaves.
+pub fn root_of_leaves(tags: TreeTags, mut level: Vec<Hash>) -> Hash {
+    let mut messages = Messages::default();
+    while level.len() > 1 {
+        messages.clear();
+        let pairs = level.chunks_exact(2);
+        // The last of an odd level goes up as it is.
+        let last = pairs.remainder().to_vec();
+        pairs.for_each(|pair| messages.push(&[&[tags.node.0], &pair[0].0, &pair[1].0]));
+        level = messages.hashes();
+        level.extend(last);
+    }
+    level.first().copied().unwrap_or(Hash::ZERO)
 }
 
 /// Keccak on vectors of four lanes.
@@ -216,6 +239,7 @@ mod wide {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenor_abi::tag;
 
     #[test]
     fn every_length_is_hashed_as_the_one_hash_does_it() {
@@ -226,6 +250,19 @@ mod tests {
         lengths.iter().for_each(|length| messages.push(&[&bytes[..length / 2], &bytes[length / 2..*length]]));
         let expected: Vec<Hash> = lengths.iter().map(|length| plain_hash(&[&bytes[..*length]])).collect();
         assert_eq!(messages.hashes(), expected);
+    }
+
+    #[test]
+    fn a_list_has_the_root_that_a_verifier_makes() {
+        let leaves: Vec<Vec<u8>> = (0..70u8).map(|at| vec![at; usize::from(at) * 9]).collect();
+        for count in 0..leaves.len() {
+            let list = || leaves[..count].iter().map(Vec::as_slice);
+            assert_eq!(
+                list_root(tag::ITEMS, list()),
+                tenor_wire::merkle::root(tag::ITEMS, list()),
+                "{count}"
+            );
+        }
     }
 
     #[test]

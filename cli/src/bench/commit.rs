@@ -165,7 +165,7 @@ impl Run {
             receipts: vec![],
             writes: writes.hash(),
         };
-        self.journal.append(&block, &writes)?;
+        self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let log = self.journal.position_behind(self.height)?;
         let resume = log.map(|log| Resume { log, ancestry: Mmr::default() });
         self.stored.commit(&writes, self.height, resume)?;

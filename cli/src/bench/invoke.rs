@@ -41,13 +41,14 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     while spent < Duration::from_secs(seconds.max(1)) {
         let (context, mut state) = (points.chain.context(points.time()), points.chain.state());
         let start = thread_cpu();
-        for (index, checked) in block.iter().enumerate() {
-            let full = execute::transaction(&mut state, &context, checked, index as u32)?;
-            ensure!(full.receipt.fate == Fate::Done && full.events.len() == 1, "a transfer was not done");
-            gas = full.receipt.gas;
-        }
+        let run = |(index, checked)| execute::transaction(&mut state, &context, checked, index as u32);
+        let outcomes: Vec<_> = block.iter().enumerate().map(run).collect::<Result<_, _>>()?;
+        let receipts = execute::receipts(outcomes);
         spent += thread_cpu() - start;
-        calls += block.len();
+        calls += receipts.len();
+        let done = |full: &FullReceipt| full.receipt.fate == Fate::Done && full.events.len() == 1;
+        ensure!(receipts.iter().all(done), "a transfer was not done");
+        gas = receipts[0].receipt.gas;
     }
     let each = spent.as_secs_f64() / calls as f64;
     Ok(Measured {

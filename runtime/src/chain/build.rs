@@ -1,21 +1,25 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Candidate, Rejection, door};
+use crate::execute::{self, BlockContext, Candidate, Outcome, Rejection, door};
 use crate::fault::Fault;
-use crate::ledger;
+use crate::lanes::list_root;
+use crate::ledger::{self, settle_history};
 use crate::schedule;
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Committed, Kind, Overlay};
 use crate::store::WriteSet;
+use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, ExpiryItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
-use tenor_wire::receipt::{FullReceipt, list_root};
+use tenor_wire::receipt::FullReceipt;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Transactions whose rows are read together before they run.
+const AHEAD: usize = 1024;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -60,7 +64,9 @@ struct Making<'c, 's> {
     block: &'c BlockContext<'c>,
     state: Overlay<'s>,
     items: Vec<Item>,
-    receipts: Vec<FullReceipt>,
+    /// Canonical bytes of each item.
+    item_bytes: Vec<Vec<u8>>,
+    outcomes: Vec<Outcome>,
     gas: u64,
     bytes: usize,
 }
@@ -69,7 +75,7 @@ impl<'c, 's> Making<'c, 's> {
     fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
-        Ok(Making { block, state, items: vec![], receipts: vec![], gas: 0, bytes: 0 })
+        Ok(Making { block, state, items: vec![], item_bytes: vec![], outcomes: vec![], gas: 0, bytes: 0 })
     }
 
     fn index(&self) -> u32 {
@@ -84,16 +90,18 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
-        let receipt = execute::occurrence(&mut self.state, self.block, item)?;
-        self.push(Item::Due(item), receipt, 64);
+        let outcome = execute::occurrence(&mut self.state, self.block, item)?;
+        let item = Item::Due(item);
+        self.bytes += 64;
+        self.push(codec::encode(&item), item, outcome);
         Ok(())
     }
 
-    fn push(&mut self, item: Item, receipt: FullReceipt, bytes: usize) {
-        self.gas += receipt.receipt.gas;
-        self.bytes += bytes;
+    fn push(&mut self, bytes: Vec<u8>, item: Item, outcome: Outcome) {
+        self.gas += outcome.gas;
         self.items.push(item);
-        self.receipts.push(receipt);
+        self.item_bytes.push(bytes);
+        self.outcomes.push(outcome);
     }
 
     /// The occurrence whose turn it is: banks take turns, one each, the first rotated by height.
@@ -126,8 +134,10 @@ impl<'c, 's> Making<'c, 's> {
                 break;
             }
             let item = ExpiryItem { hold };
-            let receipt = execute::expiry(&mut self.state, self.block, item)?;
-            self.push(Item::Expiry(item), receipt, 64);
+            let outcome = execute::expiry(&mut self.state, self.block, item)?;
+            self.bytes += 64;
+            let item = Item::Expiry(item);
+            self.push(codec::encode(&item), item, outcome);
         }
         Ok(())
     }
@@ -169,13 +179,14 @@ impl<'c, 's> Making<'c, 's> {
         let (block_gas, gas_limit) = (self.block.parameters.limits.block_gas, body.gas_limit);
         let overdue_ran =
             agreement_of(&body.operation).map_or(Ok(true), |agreement| self.run_overdue(agreement))?;
-        if !overdue_ran || !self.has_room(gas_limit, checked.bytes(), block_gas) {
+        if !overdue_ran || !self.has_room(gas_limit, checked.bytes().len(), block_gas) {
             return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
         let index = self.index();
-        let receipt = execute::transaction(&mut self.state, self.block, &checked, index)?;
-        let bytes = checked.bytes();
-        self.push(Item::Tx(checked.into_candidate().into_transaction()), receipt, bytes);
+        let outcome = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        self.bytes += checked.bytes().len();
+        let bytes = [&[Item::TX][..], checked.bytes()].concat();
+        self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), outcome);
         Ok(Attempt::Ran)
     }
 
@@ -184,15 +195,18 @@ impl<'c, 's> Making<'c, 's> {
         self.block.parameters.limits.block_gas / 2
     }
 
-    fn done(self) -> Result<Done, Fault> {
+    fn done(mut self) -> Result<Done, Fault> {
+        settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
-        Ok(Done { items: self.items, receipts: self.receipts, writes })
+        let Making { items, item_bytes, outcomes, .. } = self;
+        Ok(Done { items, item_bytes, receipts: execute::receipts(outcomes), writes })
     }
 }
 
 /// What the items of a block came to.
 struct Done {
     items: Vec<Item>,
+    item_bytes: Vec<Vec<u8>>,
     receipts: Vec<FullReceipt>,
     writes: WriteSet,
 }
@@ -248,15 +262,21 @@ impl Chain {
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
-        execute::check_ahead(&self.state(), &mut candidates)?;
         let mut making = Making::new(&block, &self.base)?;
+        execute::check_ahead(&making.state, &mut candidates)?;
         making.run_expiries()?;
         making.run_queue(making.half())?;
-        for candidate in candidates {
-            match making.run_transaction(candidate)? {
-                Attempt::Ran => {}
-                Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
-                Attempt::NoRoom(candidate) => postponed.push(*candidate),
+        let mut candidates = candidates.into_iter();
+        while !candidates.as_slice().is_empty() {
+            let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
+            let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
+            making.state.ask_ahead(&rows)?;
+            for candidate in next {
+                match making.run_transaction(candidate)? {
+                    Attempt::Ran => {}
+                    Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
+                    Attempt::NoRoom(candidate) => postponed.push(*candidate),
+                }
             }
         }
         making.run_queue(block.parameters.limits.block_gas)?;
@@ -315,7 +335,7 @@ impl Chain {
     }
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let receipts: Vec<_> = done.receipts.iter().map(|full| full.receipt).collect();
+        let receipts: Vec<Vec<u8>> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
         let state = self.base.stash(&done.writes)?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
@@ -329,9 +349,9 @@ impl Chain {
             time,
             parent,
             ancestry: ancestry.root(tag::ANCESTRY),
-            items: list_root(tag::ITEMS, &done.items),
+            items: list_root(tag::ITEMS, done.item_bytes.iter().map(Vec::as_slice)),
             items_count: done.items.len() as u32,
-            receipts: list_root(tag::RECEIPTS, &receipts),
+            receipts: list_root(tag::RECEIPTS, receipts.iter().map(Vec::as_slice)),
             receipts_count: receipts.len() as u32,
             state,
             outbox: Hash::ZERO,
@@ -345,7 +365,8 @@ impl Chain {
             receipts: done.receipts,
             writes: done.writes.hash(),
         };
-        self.stash = Some(Stashed { hash: header.hash(), block, writes: done.writes, ancestry });
+        let bytes = block_bytes(&block, &done.item_bytes);
+        self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes: done.writes, ancestry });
         Ok(header)
     }
 
@@ -354,4 +375,15 @@ impl Chain {
         self.stash = None;
         self.base.unstash()
     }
+}
+
+/// The canonical bytes of a block whose items are encoded already.
+fn block_bytes(block: &Block, items: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = codec::encode(&block.header);
+    codec::append(&mut bytes, &(items.len() as u64));
+    items.iter().for_each(|item| bytes.extend_from_slice(item));
+    codec::append(&mut bytes, &block.receipts);
+    codec::append(&mut bytes, &block.writes);
+    debug_assert_eq!(bytes, codec::encode(block));
+    bytes
 }

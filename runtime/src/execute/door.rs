@@ -105,7 +105,7 @@ pub enum Rejection {
 #[derive(Clone, Debug)]
 pub struct CheckedTransaction {
     candidate: Candidate,
-    bytes: usize,
+    bytes: Vec<u8>,
 }
 
 impl CheckedTransaction {
@@ -119,9 +119,9 @@ impl CheckedTransaction {
         self.candidate.id()
     }
 
-    /// Its length in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The candidate that it was.
@@ -146,7 +146,7 @@ pub fn check(
         return Ok(Err(rejection));
     }
     let fresh = check_fresh(state, block, candidate.transaction())?;
-    let bytes = candidate.transaction().to_bytes().len();
+    let bytes = candidate.transaction().to_bytes();
     Ok(fresh.map(|()| CheckedTransaction { candidate, bytes }))
 }
 

@@ -17,12 +17,14 @@ mod setter;
 mod agreement;
 mod propose;
 mod session;
+mod outcome;
 mod due;
 mod view;
 
 pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
+pub use outcome::{Outcome, receipts};
 pub use publish::admit;
 pub use view::{ViewError, view};
 
@@ -41,7 +43,7 @@ use tenor_abi::tag;
 use tenor_wire::block::{DueItem, ExpiryItem};
 use tenor_wire::crypto::hash;
 use tenor_wire::op::Operation;
-use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
 
 /// The block in which items run.
@@ -70,7 +72,7 @@ pub fn transaction(
     block: &BlockContext<'_>,
     checked: &CheckedTransaction,
     index: u32,
-) -> Result<FullReceipt, Fault> {
+) -> Result<Outcome, Fault> {
     let tx = checked.transaction();
     let mark = state.mark();
     let mut run = Run::of_transaction(block, checked);
@@ -78,9 +80,9 @@ pub fn transaction(
     if ran.is_err() {
         state.roll_back(mark);
     }
-    let receipt = settle(run, ran, state)?;
+    let outcome = settle(run, ran, state)?;
     use_key(state, block, tx, index)?;
-    Ok(receipt)
+    Ok(outcome)
 }
 
 /// Runs an occurrence that is due, at the head of its bank's queue.
@@ -91,7 +93,7 @@ pub fn occurrence(
     state: &mut Overlay<'_>,
     block: &BlockContext<'_>,
     item: DueItem,
-) -> Result<FullReceipt, Fault> {
+) -> Result<Outcome, Fault> {
     due::run(state, block, item)
 }
 
@@ -99,11 +101,7 @@ pub fn occurrence(
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn expiry(
-    state: &mut Overlay<'_>,
-    block: &BlockContext<'_>,
-    item: ExpiryItem,
-) -> Result<FullReceipt, Fault> {
+pub fn expiry(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: ExpiryItem) -> Result<Outcome, Fault> {
     let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.expiry_gas);
     let ran = holding::expire(state, &mut run, &item);
     if !matches!(ran, Ok(_) | Err(Trouble::Fault(_))) {
@@ -118,7 +116,7 @@ fn operation(
     checked: &CheckedTransaction,
 ) -> Result<Vec<u8>, Trouble> {
     let limits = &run.block.parameters.limits;
-    run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * checked.bytes() as u64)?;
+    run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * checked.bytes().len() as u64)?;
     dispatch(state, run, &checked.transaction().body.operation)
 }
 
@@ -153,24 +151,23 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
     }
 }
 
-/// Turns what a run ended with into a receipt; a fault goes on up.
-fn settle(
-    run: Run<'_>,
-    ran: Result<Vec<u8>, Trouble>,
-    state: &mut Overlay<'_>,
-) -> Result<FullReceipt, Fault> {
+/// Turns what a run ended with into an outcome; a fault goes on up.
+fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<Outcome, Fault> {
     if let Some(proposal) = run.ended_proposal {
         state.delete(crate::state::Kind::Proposal, &proposal.0);
     }
     let (item, gas) = (run.item, run.gas_used());
+    let without_effect =
+        |fate, code, gas, data| Outcome { item, fate, code, gas, data, entries: vec![], events: vec![] };
     Ok(match ran {
-        Ok(data) => FullReceipt::new(item, Fate::Done, 0, gas, data, run.entries, run.events),
-        Err(Trouble::Refused { code, data }) => {
-            FullReceipt::new(item, Fate::Refused, code, gas, data, vec![], vec![])
+        Ok(data) => {
+            let (entries, events) = (run.entries, run.events);
+            Outcome { item, fate: Fate::Done, code: 0, gas, data, entries, events }
         }
+        Err(Trouble::Refused { code, data }) => without_effect(Fate::Refused, code, gas, data),
         Err(Trouble::Failed(failure)) => {
             let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
-            FullReceipt::new(item, Fate::Failed, failure.code(), gas, vec![], vec![], vec![])
+            without_effect(Fate::Failed, failure.code(), gas, vec![])
         }
         Err(Trouble::Fault(fault)) => return Err(fault),
     })

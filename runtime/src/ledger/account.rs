@@ -3,8 +3,7 @@
 use crate::fault::Fault;
 use crate::fault::Stop;
 use crate::state::record::{
-    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, HistoryPeaksRecord, Holder, PartyRecord,
-    from_bytes, key,
+    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, PartyRecord, from_bytes, key,
 };
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
@@ -12,17 +11,10 @@ use tenor_abi::entry::Balance;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
 use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
-use tenor_wire::merkle::Mmr;
 use tenor_wire::op::{AccountKind, AccountOp, account_id};
 
 /// Longest purpose code in characters.
 pub const PURPOSE_LENGTH_MAX: usize = 16;
-
-impl HistoryPeaksRecord {
-    pub(super) fn empty() -> HistoryPeaksRecord {
-        HistoryPeaksRecord { tree: Mmr::default() }
-    }
-}
 
 /// What an account is opened with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ mod statement;
 mod authority;
 mod dates;
 mod book;
+mod history;
 mod plan;
 mod amounts;
 mod keyed;
@@ -27,6 +28,7 @@ pub use change::{change_account, set_books};
 pub use check::{check, check_touched};
 pub use correct::{Correction, correction};
 pub use dates::DatedBy;
+pub use history::settle_history;
 pub use hold::{
     Capture, HoldPart, due_holds, expire, next_expiry, plan_capture, plan_hold, plan_release, sweep_resolved,
 };

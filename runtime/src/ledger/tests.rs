@@ -1,6 +1,8 @@
 //! The ledger against a model that knows nothing of plans, counters or history: a map from account to balance.
 
-use super::{DatedBy, Draft, Line, Opening, Signed, check, commit, open_account, plan, trial_balance};
+use super::{
+    DatedBy, Draft, Line, Opening, Signed, check, commit, open_account, plan, settle_history, trial_balance,
+};
 use crate::fault::Stop;
 use crate::state::record::{AccountRecord, AssetRecord, HistoryRecord, Holder, key, to_bytes};
 use crate::state::{Nothing, Overlay};
@@ -173,6 +175,7 @@ proptest! {
                 prop_assert_eq!(row.debits, row.credits);
             }
         }
+        settle_history(&mut state).unwrap();
         for known in &accounts {
             let record: AccountRecord = state.get(&known.id.0).unwrap().unwrap();
             prop_assert_eq!(record.balance(), known.balance);

@@ -8,7 +8,7 @@ mod files;
 mod record;
 mod segment;
 
-pub use record::{Kind, Record};
+pub use record::{Kind, Record, payload_root};
 
 use crate::fault::Fault;
 use record::{Checksum, PAYLOAD_MAX, decode, encode};
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::ChainId;
 
 /// Version of the segments' form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// A segment that has reached this many bytes is sealed and the next one begun.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -583,7 +583,7 @@ impl Log {
 
     fn begin_segment(&mut self, first_height: u64) -> Result<(), LogError> {
         if !self.sealed {
-            self.write(&Record { kind: Kind::Seal, height: first_height, payload: &[] })?;
+            self.write(&Record::new(Kind::Seal, first_height, &[]))?;
         }
         files::sync_data(&self.file).map_err(io("seal of a segment"))?;
         let next = Segment::begin(&self.folder, self.chain, first_height, &self.previous)?;

@@ -1,8 +1,19 @@
 //! Records: length u32, kind u8, height u64 (little-endian), payload, checksum.
 
+use crate::lanes;
+use tenor_abi::id::Hash;
+use tenor_abi::tag;
 use tenor_wire::crypto::plain_hash;
 
-/// A checksum: SHA3-256 over the previous one and all of the record before it.
+/// Bytes of a payload that are hashed as one leaf of its root; the last piece may be shorter.
+pub const PIECE_BYTES: usize = 4096;
+
+/// The root over the pieces of a payload: long payloads are hashed several pieces at a time.
+pub fn payload_root(payload: &[u8]) -> Hash {
+    lanes::list_root(tag::PIECES, payload.chunks(PIECE_BYTES))
+}
+
+/// A checksum: SHA3-256 over the previous one, the record's head and the root of its payload.
 pub(super) type Checksum = [u8; 32];
 
 /// Bytes before the payload.
@@ -45,6 +56,15 @@ pub struct Record<'p> {
     pub height: u64,
     /// The bytes.
     pub payload: &'p [u8],
+    /// The root over the bytes.
+    pub root: Hash,
+}
+
+impl<'p> Record<'p> {
+    /// A record of a payload whose root is not known yet.
+    pub fn new(kind: Kind, height: u64, payload: &'p [u8]) -> Record<'p> {
+        Record { kind, height, payload, root: payload_root(payload) }
+    }
 }
 
 /// The record's bytes and its checksum.
@@ -53,8 +73,8 @@ pub(super) fn encode(record: &Record<'_>, previous: &Checksum) -> (Vec<u8>, Chec
     bytes.extend((record.payload.len() as u32).to_le_bytes());
     bytes.push(record.kind as u8);
     bytes.extend(record.height.to_le_bytes());
+    let checksum = plain_hash(&[previous, &bytes, &record.root.0]).0;
     bytes.extend(record.payload);
-    let checksum = plain_hash(&[previous, &bytes]).0;
     bytes.extend(checksum);
     (bytes, checksum)
 }
@@ -90,7 +110,8 @@ pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option
 /// The record that seems to be at an offset, with the checksum it should have.
 pub(super) fn recompute(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
     let (kind, height, end) = seems(bytes, offset)?;
-    let checksum = plain_hash(&[previous, &bytes[offset..end - TAIL]]).0;
+    let (head, payload) = bytes[offset..end - TAIL].split_at(HEAD);
+    let checksum = plain_hash(&[previous, head, &payload_root(payload).0]).0;
     Some(Found { kind, height, checksum, offset, end })
 }
 

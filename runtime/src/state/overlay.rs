@@ -2,13 +2,20 @@
 //!
 //! It is the one place where state is written. A mark can be taken before anything that may have to be rolled
 //! back; forks of state (a proposal, a simulation) are overlays over the same base.
+//!
+//! A record that is read or written many times in a block is decoded once and encoded once: a cell holds it as
+//! what it is until the block's writes are taken out.
 
-use super::namespace::{Kind, kind_of};
+use super::namespace::Kind;
 use super::record::{self, Record};
 use crate::fault::Fault;
 use crate::store::{Change, Row};
+use hashbrown::HashTable;
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::mem;
 use std::ops::Bound;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
@@ -21,6 +28,14 @@ pub trait Base {
     /// # Errors
     /// [`Fault`] when the store fails or the value is not what the trie says.
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// The values at many full keys, in order.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        full_keys.iter().map(|full_key| self.get(full_key)).collect()
+    }
 
     /// The first row at or after `from` and before `end`.
     ///
@@ -36,39 +51,210 @@ pub trait Base {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
 
-type Written = Option<Vec<u8>>;
-
 /// Writes over a base.
 pub struct Overlay<'b> {
     base: &'b dyn Base,
-    writes: BTreeMap<Vec<u8>, Written>,
-    /// What stood at a key before each write: nothing written yet, or that write.
-    journal: Vec<(Vec<u8>, Option<Written>)>,
-    read: RefCell<Remembered>,
+    cells: RefCell<Cells>,
+    /// The cell of each write, and what it held before.
+    journal: Vec<(usize, Now)>,
 }
 
-/// What the base said: it does not change under an overlay, and asking it is checking a proof.
-#[derive(Default)]
-struct Remembered {
-    values: BTreeMap<Vec<u8>, Written>,
-    bytes: usize,
+/// A record as it is held until its bytes are asked for.
+trait Held: Any + Send {
+    fn bytes(&self) -> Vec<u8>;
+    fn as_any(&self) -> &dyn Any;
 }
 
-impl Remembered {
-    fn keep(&mut self, full_key: &[u8], value: Written) {
-        let bytes = full_key.len() + value.as_ref().map_or(0, Vec::len);
-        if self.bytes + bytes > REMEMBERED_BYTES_MAX {
-            *self = Remembered::default();
-        }
-        self.bytes += bytes;
-        self.values.insert(full_key.to_vec(), value);
+impl<R: Record> Held for R {
+    fn bytes(&self) -> Vec<u8> {
+        record::to_bytes(self)
     }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// What the base has at a key.
+enum Below {
+    /// It was not asked, or what it said was forgotten.
+    Unasked,
+    Nothing,
+    /// The value, and the record that it is once it was read as one.
+    Value(Vec<u8>, Option<Box<dyn Held>>),
+}
+
+/// What is written at a key.
+enum Now {
+    /// Nothing: what the base has holds.
+    Unwritten,
+    Deleted,
+    Value(Vec<u8>),
+    Record(Box<dyn Held>),
+}
+
+struct Cell {
+    key: Vec<u8>,
+    below: Below,
+    now: Now,
+}
+
+/// Cells by key. They stay where they are: the journal names them by their place.
+#[derive(Default)]
+struct Cells {
+    list: Vec<Cell>,
+    /// Hash of a key and the place of its cell.
+    places: HashTable<(u64, usize)>,
+    hasher: RandomState,
+    remembered_bytes: usize,
+    /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
+    written: BTreeMap<u8, Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    fresh: Vec<usize>,
+    ordered: BTreeMap<Vec<u8>, usize>,
+}
+
+impl Cells {
+    /// The cell of a key, made when there is none.
+    fn place(&mut self, full_key: &[u8]) -> usize {
+        let Cells { list, places, hasher, .. } = self;
+        let hash = hasher.hash_one(full_key);
+        let entry = places.entry(
+            hash,
+            |(other, place)| *other == hash && list[*place].key == full_key,
+            |(hash, _)| *hash,
+        );
+        let made = entry.or_insert_with(|| {
+            list.push(Cell { key: full_key.to_vec(), below: Below::Unasked, now: Now::Unwritten });
+            (hash, list.len() - 1)
+        });
+        made.get().1
+    }
+
+    /// The cell of a key, after the base was asked unless the cell is written.
+    fn asked(&mut self, base: &dyn Base, full_key: &[u8]) -> Result<&mut Cell, Fault> {
+        let place = self.place(full_key);
+        let cell = &mut self.list[place];
+        if matches!((&cell.now, &cell.below), (Now::Unwritten, Below::Unasked)) {
+            let value = base.get(full_key)?;
+            self.remember(place, value);
+        }
+        Ok(&mut self.list[place])
+    }
+
+    fn remember(&mut self, place: usize, value: Option<Vec<u8>>) {
+        let cell = &mut self.list[place];
+        self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + cell.key.len();
+        cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
+    }
+
+    /// Forgets what the base said, when that is much.
+    fn bound(&mut self, is_written: bool) {
+        if self.remembered_bytes <= REMEMBERED_BYTES_MAX {
+            return;
+        }
+        if is_written {
+            self.list.iter_mut().for_each(|cell| cell.below = Below::Unasked);
+            self.remembered_bytes = 0;
+        } else {
+            *self = Cells::default();
+        }
+    }
+
+    /// Writes a cell and returns what it held.
+    fn write(&mut self, full_key: &[u8], now: Now) -> (usize, Now) {
+        let place = self.place(full_key);
+        let before = mem::replace(&mut self.list[place].now, now);
+        if matches!(before, Now::Unwritten) {
+            self.written.entry(full_key[0]).or_default().fresh.push(place);
+        }
+        (place, before)
+    }
+
+    /// The first cell that is written, from a key on and before another.
+    fn next_written_between(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<usize> {
+        let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
+        let kinds = first.first().copied().unwrap_or(0)..=end.first().copied().unwrap_or(0);
+        let kinds: Vec<u8> = self.written.range(kinds).map(|(kind, _)| *kind).collect();
+        kinds.into_iter().find_map(|kind| self.next_written(kind, from, end))
+    }
+
+    /// The first cell of a kind that is written, from a key on and before another.
+    fn next_written(&mut self, kind: u8, from: Bound<&[u8]>, end: &[u8]) -> Option<usize> {
+        let Written { fresh, ordered } = self.written.get_mut(&kind)?;
+        ordered.extend(fresh.drain(..).map(|place| (self.list[place].key.clone(), place)));
+        let mut range = ordered.range::<[u8], _>((from, Bound::Excluded(end)));
+        // A write that was rolled back left its cell in the order.
+        range.find(|(_, place)| !matches!(self.list[**place].now, Now::Unwritten)).map(|(_, place)| *place)
+    }
+}
+
+impl Cell {
+    /// The value, as bytes.
+    fn value<T>(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
+        match (&self.now, &self.below) {
+            (Now::Value(bytes), _) => make(Some(bytes)),
+            (Now::Record(record), _) => make(Some(&record.bytes())),
+            (Now::Unwritten, Below::Value(bytes, _)) => make(Some(bytes)),
+            (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
+        }
+    }
+
+    /// The value, as a record.
+    fn record<R: Record>(&mut self) -> Result<Option<&R>, Fault> {
+        match &mut self.now {
+            Now::Deleted => return Ok(None),
+            Now::Value(bytes) => self.now = Now::Record(Box::new(record::from_bytes::<R>(&self.key, bytes)?)),
+            Now::Record(_) => {}
+            Now::Unwritten => {
+                let Below::Value(bytes, decoded) = &mut self.below else { return Ok(None) };
+                if decoded.is_none() {
+                    *decoded = Some(Box::new(record::from_bytes::<R>(&self.key, bytes)?));
+                }
+            }
+        }
+        let held = match (&self.now, &self.below) {
+            (Now::Record(held), _) | (_, Below::Value(_, Some(held))) => held,
+            _ => return Ok(None),
+        };
+        let other =
+            || Fault::State(format!("{:?} record at {} is read as another", R::KIND, record::hex(&self.key)));
+        held.as_any().downcast_ref().ok_or_else(other).map(Some)
+    }
+
+    /// Turns a record into its bytes, which are asked for more than once.
+    fn settle(&mut self) {
+        if let Now::Record(record) = &self.now {
+            self.now = Now::Value(record.bytes());
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        !matches!(self.now, Now::Unwritten)
+    }
+}
+
+/// Longest full key that needs no memory of its own to be looked up.
+const SHORT_KEY_BYTES: usize = 112;
+
+/// What is made of a record's full key.
+fn with_full_key<T>(kind: Kind, key: &[u8], make: impl FnOnce(&[u8]) -> T) -> T {
+    let length = 1 + key.len();
+    if length > SHORT_KEY_BYTES {
+        return make(&kind.full_key(key));
+    }
+    let mut full = [0; SHORT_KEY_BYTES];
+    full[0] = kind as u8;
+    full[1..length].copy_from_slice(key);
+    make(&full[..length])
 }
 
 impl<'b> Overlay<'b> {
     /// An overlay without writes.
     pub fn new(base: &'b dyn Base) -> Overlay<'b> {
-        Overlay { base, writes: BTreeMap::new(), journal: Vec::new(), read: RefCell::default() }
+        Overlay { base, cells: RefCell::default(), journal: Vec::new() }
     }
 
     /// A row that was read is not what a leaf says: the base is not believed at the next opening.
@@ -81,7 +267,7 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn get_row(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.look(full_key, |value| value.map(<[u8]>::to_vec))
+        self.look(full_key, |cell| Ok(cell.value(|value| value.map(<[u8]>::to_vec))))
     }
 
     /// Whether there is a value at a full key.
@@ -89,27 +275,46 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn has_row(&self, full_key: &[u8]) -> Result<bool, Fault> {
-        self.look(full_key, |value| value.is_some())
+        self.look(full_key, |cell| {
+            Ok(match cell.now {
+                Now::Unwritten => matches!(cell.below, Below::Value(..)),
+                Now::Deleted => false,
+                Now::Value(_) | Now::Record(_) => true,
+            })
+        })
     }
 
-    /// What is made of the value at a full key, where it lies.
-    fn look<T>(&self, full_key: &[u8], make: impl FnOnce(Option<&[u8]>) -> T) -> Result<T, Fault> {
-        if let Some(written) = self.writes.get(full_key) {
-            return Ok(make(written.as_deref()));
-        }
-        if let Some(value) = self.read.borrow().values.get(full_key) {
-            return Ok(make(value.as_deref()));
-        }
-        let value = self.base.get(full_key)?;
-        let made = make(value.as_deref());
-        self.read.borrow_mut().keep(full_key, value);
-        Ok(made)
+    /// Asks the base about many keys at once, which is quicker than one by one when they are needed.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn ask_ahead(&self, full_keys: &[Vec<u8>]) -> Result<(), Fault> {
+        let mut cells = self.cells.borrow_mut();
+        cells.bound(!self.journal.is_empty());
+        let mut places: Vec<usize> = full_keys.iter().map(|full_key| cells.place(full_key)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.retain(|place| matches!(cells.list[*place].below, Below::Unasked));
+        let keys: Vec<&[u8]> = places.iter().map(|place| cells.list[*place].key.as_slice()).collect();
+        let values = self.base.get_all(&keys)?;
+        places.into_iter().zip(values).for_each(|(place, value)| cells.remember(place, value));
+        Ok(())
+    }
+
+    /// What is made of the cell of a full key.
+    fn look<T>(&self, full_key: &[u8], make: impl FnOnce(&mut Cell) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut cells = self.cells.borrow_mut();
+        cells.bound(!self.journal.is_empty());
+        make(cells.asked(self.base, full_key)?)
     }
 
     /// Writes a value, or deletes.
     pub fn set_row(&mut self, full_key: Vec<u8>, value: Option<Vec<u8>>) {
-        let before = self.writes.insert(full_key.clone(), value);
-        self.journal.push((full_key, before));
+        self.write(&full_key, value.map_or(Now::Deleted, Now::Value));
+    }
+
+    fn write(&mut self, full_key: &[u8], now: Now) {
+        self.journal.push(self.cells.get_mut().write(full_key, now));
     }
 
     /// The first row at or after `from` and before `end`, writes included.
@@ -120,27 +325,32 @@ impl<'b> Overlay<'b> {
         if from >= end {
             return Ok(None);
         }
+        let mut cells = self.cells.borrow_mut();
         let mut base_from = from.to_vec();
-        let mut written =
-            self.writes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end))).peekable();
+        let mut written_from = Bound::Included(from.to_vec());
+        let mut below = self.base.next(&base_from, end)?;
         loop {
-            let below = self.base.next(&base_from, end)?;
-            // Deleted rows in front of the base's next row are passed over; a written one before it wins.
-            while let Some((key, value)) = written.peek() {
-                if below.as_ref().is_some_and(|(b, _)| b < *key) {
-                    break;
+            let found = cells.next_written_between(as_slice(&written_from), end);
+            let cell = found.map(|place| &cells.list[place]);
+            // A written row in front of the base's next row wins; a deleted one is passed over.
+            match (below.take(), cell) {
+                (Some(row), None) => return Ok(Some(row)),
+                (Some(row), Some(cell)) if row.0 < cell.key => return Ok(Some(row)),
+                (None, None) => return Ok(None),
+                (row, Some(cell)) => {
+                    let covered = row.as_ref().is_some_and(|row| row.0 == cell.key);
+                    if let Some(value) = cell.value(|value| value.map(<[u8]>::to_vec)) {
+                        return Ok(Some((cell.key.clone(), value)));
+                    }
+                    written_from = Bound::Excluded(cell.key.clone());
+                    below = row;
+                    if covered {
+                        base_from.clone_from(&cell.key);
+                        base_from.push(0);
+                        below = self.base.next(&base_from, end)?;
+                    }
                 }
-                if let Some(value) = value {
-                    return Ok(Some(((*key).clone(), value.clone())));
-                }
-                written.next();
             }
-            let Some((key, value)) = below else { return Ok(None) };
-            if !self.writes.contains_key(&key) {
-                return Ok(Some((key, value)));
-            }
-            base_from = key;
-            base_from.push(0);
         }
     }
 
@@ -149,18 +359,41 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault::State`] when the stored bytes are not such a record.
     pub fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, Fault> {
-        let full = R::KIND.full_key(key);
-        self.look(&full, |bytes| bytes.map(|bytes| record::from_bytes(&full, bytes)).transpose())?
+        self.read(key, |record: Option<&R>| record.cloned())
+    }
+
+    /// What is made of the record of an id, where it lies.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    pub fn read<R: Record, T>(&self, key: &[u8], make: impl FnOnce(Option<&R>) -> T) -> Result<T, Fault> {
+        with_full_key(R::KIND, key, |full| self.look(full, |cell| Ok(make(cell.record()?))))
     }
 
     /// Writes a record.
     pub fn put<R: Record>(&mut self, key: &[u8], value: &R) {
-        self.set_row(R::KIND.full_key(key), Some(record::to_bytes(value)));
+        let now = Now::Record(Box::new(value.clone()));
+        with_full_key(R::KIND, key, |full| self.write(full, now));
     }
 
     /// Deletes a record.
     pub fn delete(&mut self, kind: Kind, key: &[u8]) {
-        self.set_row(kind.full_key(key), None);
+        with_full_key(kind, key, |full| self.write(full, Now::Deleted));
+    }
+
+    /// Key and value of every row of a kind that is written, in key order; no value for a deleted one.
+    pub fn written<T>(&self, kind: Kind, mut make: impl FnMut(&[u8], Option<&[u8]>) -> T) -> Vec<T> {
+        let mut cells = self.cells.borrow_mut();
+        let is_written = |cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
+        let mut places: Vec<usize> =
+            (0..cells.list.len()).filter(|place| is_written(&cells.list[*place])).collect();
+        places.sort_unstable_by(|a, b| cells.list[*a].key.cmp(&cells.list[*b].key));
+        let row = |place: usize| {
+            let cell = &mut cells.list[place];
+            cell.settle();
+            cell.value(|value| make(&cell.key, value))
+        };
+        places.into_iter().map(row).collect()
     }
 
     /// A point to roll back to.
@@ -170,12 +403,9 @@ impl<'b> Overlay<'b> {
 
     /// Takes back every write since a mark.
     pub fn roll_back(&mut self, mark: Mark) {
-        while self.journal.len() > mark.0 {
-            let Some((key, before)) = self.journal.pop() else { return };
-            match before {
-                Some(written) => self.writes.insert(key, written),
-                None => self.writes.remove(&key),
-            };
+        let cells = self.cells.get_mut();
+        for (place, before) in self.journal.drain(mark.0.min(self.journal.len())..).rev() {
+            cells.list[place].now = before;
         }
     }
 
@@ -184,14 +414,22 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
-        let mut changed = Vec::with_capacity(self.writes.len());
-        let read = self.read.into_inner();
-        for (key, value) in self.writes {
-            let is_same = match read.values.get(&key) {
-                Some(before) => *before == value,
+        let mut written: Vec<Cell> = self.cells.into_inner().list;
+        written.retain(Cell::is_written);
+        written.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let mut changed = Vec::with_capacity(written.len());
+        for Cell { key, below, now } in written {
+            let value = match now {
+                Now::Value(bytes) => Some(bytes),
+                Now::Record(record) => Some(record.bytes()),
+                Now::Deleted | Now::Unwritten => None,
+            };
+            let is_same = match below {
+                Below::Value(bytes, _) => value.as_ref() == Some(&bytes),
+                Below::Nothing => value.is_none(),
                 // A posting is only ever added: the base need not be asked whether it has it.
-                None if kind_of(&key) == Some(Kind::History) => false,
-                None => self.base.get(&key)? == value,
+                Below::Unasked if Kind::of(key[0]) == Some(Kind::History) => false,
+                Below::Unasked => self.base.get(&key)? == value,
             };
             if !is_same {
                 changed.push((key, value));
@@ -199,6 +437,10 @@ impl<'b> Overlay<'b> {
         }
         Ok(changed)
     }
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
 }
 
 /// A base without a row.

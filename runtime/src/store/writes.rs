@@ -1,10 +1,9 @@
 //! The write set of a block: what it changed, in key order, the same on every replica.
 
 use super::Change;
+use crate::log::payload_root;
 use tenor_abi::codec::CodecError;
 use tenor_abi::id::Hash;
-use tenor_abi::tag;
-use tenor_wire::crypto::hash;
 
 /// Most bytes of an encoded write set.
 pub const WRITES_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -14,6 +13,7 @@ pub const WRITES_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub struct WriteSet {
     rows: Vec<Change>,
     bytes: Vec<u8>,
+    root: Hash,
 }
 
 impl WriteSet {
@@ -24,7 +24,7 @@ impl WriteSet {
     pub fn new(rows: Vec<Change>) -> WriteSet {
         assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a write set ascends by key");
         let bytes = encode(&rows);
-        WriteSet { rows, bytes }
+        WriteSet { rows, root: payload_root(&bytes), bytes }
     }
 
     /// The rows.
@@ -55,12 +55,12 @@ impl WriteSet {
         if encode(&rows) != bytes || !rows.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(CodecError::NotCanonical);
         }
-        Ok(WriteSet { rows, bytes: bytes.to_vec() })
+        Ok(WriteSet { rows, root: payload_root(bytes), bytes: bytes.to_vec() })
     }
 
-    /// The hash that the block record holds.
+    /// The hash that the block record holds: the root over the bytes' pieces.
     pub fn hash(&self) -> Hash {
-        hash(tag::WRITES, &[&self.bytes])
+        self.root
     }
 }
 

@@ -90,8 +90,8 @@ tags! {
     PERSON = 0x20;
     /// Data of a receipt: what a contract returned or refused with.
     DATA = 0x21;
-    /// Write set of a block.
-    WRITES = 0x22;
+    /// Piece of a payload of the block log.
+    PIECES_LEAF = 0x22;
     /// Calendar id from publisher and code.
     CALENDAR = 0x23;
     /// Occurrence id from agreement, kind, number and attempt.
@@ -102,8 +102,10 @@ tags! {
     RESTART = 0x26;
     /// Seed of a sandbox key or salt; never part of a chain's own rules.
     SEED = 0x27;
+    /// Inner node over the pieces of a payload of the block log.
+    PIECES_NODE = 0x28;
     /// Occurrence id of the end of a hold.
-    EXPIRY = 0x28;
+    EXPIRY = 0x29;
 }
 
 /// List of items of a block.
@@ -120,6 +122,8 @@ pub const ENTRIES: TreeTags = TreeTags { leaf: ENTRIES_LEAF, node: ENTRIES_NODE 
 pub const EVENTS: TreeTags = TreeTags { leaf: EVENTS_LEAF, node: EVENTS_NODE };
 /// Transfers of a batch.
 pub const BATCH: TreeTags = TreeTags { leaf: BATCH_LEAF, node: BATCH_NODE };
+/// Pieces of a payload of the block log.
+pub const PIECES: TreeTags = TreeTags { leaf: PIECES_LEAF, node: PIECES_NODE };
 
 #[cfg(test)]
 mod tests {

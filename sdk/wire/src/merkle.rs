@@ -78,6 +78,89 @@ impl Mmr {
     }
 }
 
+/// Two hashes that become one node: left, right.
+pub type Pair = (Hash, Hash);
+
+/// Adds hashes of leaves to many trees, whose nodes are asked for many at a time.
+///
+/// `nodes` gives the hash of each pair, in order. Nodes of one level, over all trees, do not wait for one
+/// another.
+pub fn extend_all(trees: &mut [(Mmr, Vec<Hash>)], mut nodes: impl FnMut(&[Pair]) -> Vec<Hash>) {
+    let mut rising: Vec<Rising> = trees.iter_mut().map(|(tree, leaves)| Rising::new(tree, leaves)).collect();
+    let mut level = 0;
+    while rising.iter().any(|tree| !tree.nodes.is_empty()) {
+        let mut pairs = Vec::new();
+        rising.iter_mut().for_each(|tree| tree.pair_up(level, &mut pairs));
+        let mut made = nodes(&pairs).into_iter();
+        rising.iter_mut().for_each(|tree| tree.nodes = made.by_ref().take(tree.pairs_count).collect());
+        level += 1;
+    }
+    for ((tree, leaves), rising) in trees.iter_mut().zip(rising) {
+        tree.count += leaves.len() as u64;
+        tree.peaks = rising.untouched;
+        tree.peaks.extend(rising.peaks.into_iter().rev());
+    }
+}
+
+/// The roots of many trees, whose nodes are asked for many at a time.
+pub fn roots<'m>(
+    trees: impl Iterator<Item = &'m Mmr>,
+    mut nodes: impl FnMut(&[Pair]) -> Vec<Hash>,
+) -> Vec<Hash> {
+    let trees: Vec<&Mmr> = trees.collect();
+    let mut roots: Vec<Hash> = trees.iter().map(|tree| *tree.peaks.last().unwrap_or(&Hash::ZERO)).collect();
+    let highest = trees.iter().map(|tree| tree.peaks.len()).max().unwrap_or(0);
+    for step in 2..=highest {
+        let open = |tree: &Mmr| tree.peaks.len().checked_sub(step).map(|place| tree.peaks[place]);
+        let joined: Vec<(usize, Pair)> =
+            trees.iter().enumerate().filter_map(|(at, tree)| Some((at, (open(tree)?, roots[at])))).collect();
+        let pairs: Vec<Pair> = joined.iter().map(|(_, pair)| *pair).collect();
+        for ((at, _), made) in joined.iter().zip(nodes(&pairs)) {
+            roots[*at] = made;
+        }
+    }
+    roots
+}
+
+/// A tree while leaves are added, level by level.
+struct Rising {
+    /// Leaves before.
+    count: u64,
+    /// Old peaks that no new node has reached, the largest first.
+    untouched: Vec<Hash>,
+    /// New nodes of the level.
+    nodes: Vec<Hash>,
+    pairs_count: usize,
+    /// New peaks, the lowest first.
+    peaks: Vec<Hash>,
+}
+
+impl Rising {
+    fn new(tree: &mut Mmr, leaves: &[Hash]) -> Rising {
+        let untouched = core::mem::take(&mut tree.peaks);
+        Rising { count: tree.count, untouched, nodes: leaves.to_vec(), pairs_count: 0, peaks: Vec::new() }
+    }
+
+    /// Pairs up the nodes of a level, an old peak of it in front; what is left over is a peak.
+    fn pair_up(&mut self, level: u32, pairs: &mut Vec<Pair>) {
+        self.pairs_count = 0;
+        if self.nodes.is_empty() {
+            return;
+        }
+        let old = if self.count >> level & 1 == 1 { self.untouched.pop() } else { None };
+        let mut line = old.into_iter().chain(self.nodes.drain(..));
+        while let Some(left) = line.next() {
+            match line.next() {
+                Some(right) => {
+                    pairs.push((left, right));
+                    self.pairs_count += 1;
+                }
+                None => self.peaks.push(left),
+            }
+        }
+    }
+}
+
 /// Shows that a leaf stands at a place of a list whose length the verifier knows from elsewhere (a header has
 /// it): a proof alone does not show the length.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -177,6 +260,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn trees_that_grow_together_are_those_that_grow_alone(counts in prop::collection::vec((0usize..40, 0usize..40), 0..6)) {
+            let nodes = |pairs: &[Pair]| pairs.iter().map(|(left, right)| node_hash(tag::HISTORY, left, right)).collect();
+            let leaf = |tree: usize, at: usize| [tree as u8, at as u8];
+            let (mut alone, mut together) = (Vec::new(), Vec::new());
+            for (place, (before, added)) in counts.into_iter().enumerate() {
+                let mut tree = Mmr::default();
+                (0..before).for_each(|at| tree.push(tag::HISTORY, &leaf(place, at)));
+                let new = (before..before + added).map(|at| leaf_hash(tag::HISTORY, &leaf(place, at))).collect();
+                together.push((tree.clone(), new));
+                (before..before + added).for_each(|at| tree.push(tag::HISTORY, &leaf(place, at)));
+                alone.push(tree);
+            }
+            extend_all(&mut together, nodes);
+            let together: Vec<Mmr> = together.into_iter().map(|(tree, _)| tree).collect();
+            prop_assert_eq!(&together, &alone);
+            let expected: Vec<Hash> = alone.iter().map(|tree| tree.root(tag::HISTORY)).collect();
+            prop_assert_eq!(roots(together.iter(), nodes), expected);
+        }
+
         #[test]
         fn a_grown_tree_is_the_whole_one_and_every_place_is_proved(leaves in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 0..70)) {
             // The place in front makes the leaves differ, so that a proof fits one place only.

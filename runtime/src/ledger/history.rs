@@ -1,0 +1,73 @@
+//! The history trees of accounts, brought up to date once per block.
+//!
+//! While a block is made its postings are rows only. At its end they become leaves of their accounts' trees, all
+//! together, so that hashes which do not wait for one another are made side by side; the roots are those of
+//! trees that grow posting by posting.
+
+use crate::fault::Fault;
+use crate::lanes::Messages;
+use crate::state::record::{AccountRecord, HistoryPeaksRecord};
+use crate::state::{Kind, Overlay};
+use tenor_abi::id::{AccountId, Hash};
+use tenor_abi::tag;
+use tenor_wire::merkle::{self, Mmr, Pair};
+
+/// Puts the postings of a block into their accounts' trees: peaks, and the root in each account's leaf.
+///
+/// # Errors
+/// [`Fault`] when the store fails, or has another history than the leaf says.
+pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
+    let mut leaves = Messages::default();
+    let rows = state.written(Kind::History, |full_key, posting| {
+        posting.iter().for_each(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting]));
+        full_key.get(1..33).and_then(|id| id.try_into().ok()).map(AccountId)
+    });
+    let mut hashes = leaves.hashes().into_iter();
+    let mut accounts = vec![];
+    let mut trees: Vec<(Mmr, Vec<Hash>)> = vec![];
+    for postings in rows.chunk_by(|a, b| a == b) {
+        let account = postings[0].ok_or_else(|| Fault::State("a posting's key names no account".into()))?;
+        let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
+        let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
+        trees.push((tree, hashes.by_ref().take(postings.len()).collect()));
+        accounts.push(account);
+    }
+    check_roots(state, &accounts, &trees)?;
+    merkle::extend_all(&mut trees, nodes);
+    let trees: Vec<Mmr> = trees.into_iter().map(|(tree, _)| tree).collect();
+    let roots = merkle::roots(trees.iter(), nodes);
+    for ((account, tree), root) in accounts.into_iter().zip(trees).zip(roots) {
+        let mut record: AccountRecord = state.get(&account.0)?.ok_or_else(|| unlike(state, &account))?;
+        if record.history_count != tree.count() {
+            return Err(unlike(state, &account));
+        }
+        record.history_root = root;
+        state.put(&account.0, &record);
+        state.put(&account.0, &HistoryPeaksRecord { tree });
+    }
+    Ok(())
+}
+
+/// The trees before the block are what the accounts' leaves say.
+fn check_roots(state: &Overlay<'_>, accounts: &[AccountId], trees: &[(Mmr, Vec<Hash>)]) -> Result<(), Fault> {
+    for (account, root) in accounts.iter().zip(merkle::roots(trees.iter().map(|(tree, _)| tree), nodes)) {
+        let kept = |record: Option<&AccountRecord>| record.map(|record| record.history_root);
+        if state.read(&account.0, kept)? != Some(root) {
+            return Err(unlike(state, account));
+        }
+    }
+    Ok(())
+}
+
+fn nodes(pairs: &[Pair]) -> Vec<Hash> {
+    let mut messages = Messages::default();
+    pairs.iter().for_each(|(left, right)| messages.push(&[&[tag::HISTORY.node.0], &left.0, &right.0]));
+    messages.hashes()
+}
+
+fn unlike(state: &Overlay<'_>, account: &AccountId) -> Fault {
+    state.distrust();
+    Fault::State(format!(
+        "the history of {account} is not what its leaf says; the next start makes the state again"
+    ))
+}
