@@ -56,10 +56,13 @@ impl Children {
     }
 
     fn run(&self, given: &[u8]) -> Result<Vec<u8>, CompileError> {
-        let unavailable = |error: std::io::Error| CompileError::Unavailable(format!("{}: {error}", self.program.display()));
+        let unavailable =
+            |error: std::io::Error| CompileError::Unavailable(format!("{}: {error}", self.program.display()));
         let mut child = Command::new(&self.program)
             .arg(COMMAND)
             .env_clear()
+            // The allocator would begin by reserving more address space than the child may have.
+            .env("MIMALLOC_ARENA_RESERVE", "32MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,7 +102,8 @@ impl Compiler for Children {
         *running += 1;
         drop(running);
         let settings = codec::encode(settings);
-        let compiled = self.run(&[&(settings.len() as u32).to_le_bytes(), settings.as_slice(), module].concat());
+        let compiled =
+            self.run(&[&(settings.len() as u32).to_le_bytes(), settings.as_slice(), module].concat());
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.ended.notify_one();
         compiled
@@ -111,13 +115,16 @@ impl Compiler for Children {
 /// # Errors
 /// When what it was given is not that. A module that does not compile ends the process.
 pub fn run_child() -> Result<()> {
-    for (resource, most) in [(Resource::As, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)] {
+    for (resource, most) in
+        [(Resource::As, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)]
+    {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     let mut given = vec![];
     std::io::stdin().lock().take(GIVEN_BYTES_MAX).read_to_end(&mut given)?;
     let (length, rest) = given.split_first_chunk::<4>().context("no settings")?;
-    let (settings, module) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).context("no module")?;
+    let (settings, module) =
+        rest.split_at_checked(u32::from_le_bytes(*length) as usize).context("no module")?;
     let settings: Settings = codec::decode_own(settings)?;
     match Inside.compile(module, &settings) {
         Ok(artefact) => Ok(std::io::stdout().lock().write_all(&artefact)?),

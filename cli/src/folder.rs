@@ -23,6 +23,8 @@ use tenor_wire::op::account_id;
 
 /// Name of the genesis document in a data folder.
 pub const GENESIS: &str = "genesis";
+/// What was compiled for this chain; it is made again where it is missing.
+const COMPILED: &str = "compiled";
 const NAMES: &str = "names.json";
 
 /// Names that stand for ids at this bank; they belong to its vault and never enter the chain.
@@ -125,6 +127,11 @@ pub fn engine() -> Result<Arc<dyn Guest>> {
     Ok(Arc::new(Engine::new()?.compiled_by(compiler())))
 }
 
+/// The engine of a folder, which keeps what was compiled there.
+fn engine_in(path: &Path) -> Result<Arc<dyn Guest>> {
+    Ok(Arc::new(Engine::new()?.compiled_by(compiler()).kept_in(&path.join(COMPILED))?))
+}
+
 impl Folder {
     /// Whether a folder holds a chain.
     pub fn exists(path: &Path) -> bool {
@@ -162,7 +169,7 @@ impl Folder {
     /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
     pub fn open(path: &Path) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
-        let (chain, opened) = Chain::open(path, genesis, engine()?)?;
+        let (chain, opened) = Chain::open(path, genesis, engine_in(path)?)?;
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;

@@ -60,7 +60,11 @@ fn what_is_no_module() {
 #[test]
 fn what_is_no_contract() {
     refused(&wat("(module)"), &[], &["spec", "memory"]);
-    refused(&wat("(module (@custom \"tenor_spec\" \"lies\") (memory (export \"memory\") 1))"), &[], &["spec"]);
+    refused(
+        &wat("(module (@custom \"tenor_spec\" \"lies\") (memory (export \"memory\") 1))"),
+        &[],
+        &["spec"],
+    );
     let twice = "(@custom \"tenor_spec\" \"x\") (@custom \"tenor_spec\" \"y\")";
     refused(&wat(&format!("(module {twice} (memory (export \"memory\") 1))")), &[], &["spec"]);
     refused(&wat("(module (@custom \"x\" \"\") (@custom \"x\" \"\"))"), &["--bare"], &["custom_section"]);
@@ -72,7 +76,8 @@ fn what_is_no_contract() {
 fn every_finding_is_told_with_its_place() {
     let text = "(module (func $interest (param f64) (result f64) (f64.mul (local.get 0) (f64.const 2)))
         (func $s) (start $s) (func $deep (local v128) (i32.atomic.store (i32.const 0) (i32.const 1))) (memory 1 1))";
-    let document = refused(&wat(text), &["--bare"], &["float", "float", "start", "float", "float", "simd", "threads"]);
+    let document =
+        refused(&wat(text), &["--bare"], &["float", "float", "start", "float", "float", "simd", "threads"]);
     let at = |number: usize| &document["findings"][number];
     assert_eq!((at(3)["function"].as_u64(), at(3)["name"].as_str()), (Some(0), Some("interest")));
     let said = "function 0 (`interest`): f64.const: floats are not allowed; use `Rate` and `Money`";
@@ -84,9 +89,11 @@ fn every_finding_is_told_with_its_place() {
 
 #[test]
 fn a_run_ends_in_one_word() {
-    let f = |code: &str| format!("(module (memory (export \"memory\") 1) (func $f (export \"f\") (result i32) {code}))");
+    let f = |code: &str| {
+        format!("(module (memory (export \"memory\") 1) (func $f (export \"f\") (result i32) {code}))")
+    };
     let done = ends(&f("(i32.store (i32.const 0) (i32.const 5)) (i32.const 42)"), "1000000", "done");
-    assert_eq!((done["pages"].as_u64(), done["gas"].as_u64()), (Some(1), Some(2_005)));
+    assert_eq!((done["pages"].as_u64(), done["gas"].as_u64()), (Some(1), Some(4_005)));
     ends("(module (func (export \"f\")))", "1000000", "done");
     ends("(module (func (export \"f\") (result i64) (i64.const 1)))", "1000000", "done");
     let spin = ends(&f("(loop (br 0)) (i32.const 0)"), "1000000", "out_of_gas");

@@ -87,7 +87,12 @@ impl Messages {
 pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
     let mut messages = Messages::default();
     leaves.for_each(|leaf| messages.push(&[&[tags.leaf.0], leaf]));
-    let mut level = messages.hashes();
+    root_of_leaves(tags, messages.hashes())
+}
+
+/// The root of a list by the hashes of its leaves.
+pub fn root_of_leaves(tags: TreeTags, mut level: Vec<Hash>) -> Hash {
+    let mut messages = Messages::default();
     while level.len() > 1 {
         messages.clear();
         let pairs = level.chunks_exact(2);

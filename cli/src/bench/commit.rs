@@ -72,7 +72,10 @@ pub(super) fn measure(seconds: u64, keys: u64) -> Result<Measured> {
         ("keys", keys as f64, "1"),
     ];
     Ok(Measured {
-        figures: figures.into_iter().map(|(name, value, unit)| Figure { name, value, unit }).collect(),
+        figures: figures
+            .into_iter()
+            .map(|(name, value, unit)| Figure { name: name.into(), value, unit })
+            .collect(),
         ratios: vec![Ratio {
             name: "block_wall_of_cpu_and_sync",
             value: without.wall_ms / (without.cpu_ms + bare_sync_ms),
@@ -165,7 +168,7 @@ impl Run {
             receipts: vec![],
             writes: writes.hash(),
         };
-        self.journal.append(&block, &writes)?;
+        self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let log = self.journal.position_behind(self.height)?;
         let resume = log.map(|log| Resume { log, ancestry: Mmr::default() });
         self.stored.commit(&writes, self.height, resume)?;

@@ -10,8 +10,7 @@ use crate::folder::engine;
 use crate::keys::VALIDATOR;
 use anyhow::{Context, Result, ensure};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
@@ -27,6 +26,8 @@ use tenor_wire::tx::Transaction;
 const BLOCK: usize = 1_000;
 /// Overdraft of each account in cents, so that nobody needs money to begin with.
 const FLOOR: i128 = -1_000_000;
+/// Blocks that are checked ahead of the one that executes.
+const AHEAD_BLOCKS: usize = 4;
 /// Seconds between checkpoints.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
 
@@ -66,11 +67,15 @@ pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
     let name = if accounts == 1_000_000 { "of_verify_ceiling_1m" } else { "of_verify_ceiling" };
     Ok(Measured {
         figures: vec![
-            Figure { name: "payments_per_second", value: rate, unit: "/s" },
-            Figure { name: "payments_per_second_at_tip", value: count / at_tip.as_secs_f64(), unit: "/s" },
-            Figure { name: "execute_us", value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
-            Figure { name: "verify_per_second_all_cores", value: ceiling, unit: "/s" },
-            Figure { name: "accounts", value: accounts as f64, unit: "1" },
+            Figure { name: "payments_per_second".into(), value: rate, unit: "/s" },
+            Figure {
+                name: "payments_per_second_at_tip".into(),
+                value: count / at_tip.as_secs_f64(),
+                unit: "/s",
+            },
+            Figure { name: "execute_us".into(), value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
+            Figure { name: "verify_per_second_all_cores".into(), value: ceiling, unit: "/s" },
+            Figure { name: "accounts".into(), value: accounts as f64, unit: "1" },
         ],
         ratios: vec![Ratio {
             name,
@@ -101,9 +106,9 @@ impl Bank {
     fn pay(&mut self, signed: Vec<Transaction>) -> Result<()> {
         let ahead = Ahead::new(self.candidates(signed)?);
         thread::scope(|scope| {
-            // One core is this thread's, which executes.
-            for _ in 1..cores().max(2) {
-                scope.spawn(|| while ahead.check_one() {});
+            // As many as there are cores: while this thread waits for a sync, each of them has work.
+            for _ in 0..cores() {
+                scope.spawn(|| ahead.check_all());
             }
             let mut checkpoint = Instant::now();
             for number in 0..ahead.len() {
@@ -153,18 +158,26 @@ type Unchecked = (Candidate, Vec<PublicKey>);
 /// Blocks whose signatures are checked ahead of their turn.
 struct Ahead {
     unchecked: Vec<Mutex<Option<Vec<Unchecked>>>>,
-    next: AtomicUsize,
-    checked: Mutex<Vec<Option<Vec<Candidate>>>>,
-    one_more: Condvar,
+    places: Mutex<Places>,
+    /// A block was checked, or was taken.
+    moved: Condvar,
+}
+
+struct Places {
+    /// The block that is checked next.
+    next: usize,
+    /// The block that is waited for.
+    wanted: usize,
+    checked: Vec<Option<Vec<Candidate>>>,
 }
 
 impl Ahead {
     fn new(blocks: Vec<Vec<Unchecked>>) -> Ahead {
+        let checked = blocks.iter().map(|_| None).collect();
         Ahead {
-            checked: Mutex::new(blocks.iter().map(|_| None).collect()),
             unchecked: blocks.into_iter().map(|block| Mutex::new(Some(block))).collect(),
-            next: AtomicUsize::new(0),
-            one_more: Condvar::new(),
+            places: Mutex::new(Places { next: 0, wanted: 0, checked }),
+            moved: Condvar::new(),
         }
     }
 
@@ -172,37 +185,47 @@ impl Ahead {
         self.unchecked.len()
     }
 
-    /// Checks the next block that nobody has begun with; false when there is none.
-    fn check_one(&self) -> bool {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let Some(block) = self.unchecked.get(number) else { return false };
-        let taken = block.lock().unwrap_or_else(PoisonError::into_inner).take();
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks blocks until there are none left, a few ahead of the one that is waited for: who executes
+    /// needs a core too.
+    fn check_all(&self) {
+        loop {
+            let waits =
+                |places: &mut Places| places.next < self.len() && places.next >= places.wanted + AHEAD_BLOCKS;
+            let mut places =
+                self.moved.wait_while(self.places(), waits).unwrap_or_else(PoisonError::into_inner);
+            if places.next == self.len() {
+                return;
+            }
+            places.next += 1;
+            let number = places.next - 1;
+            drop(places);
+            self.check(number);
+        }
+    }
+
+    fn check(&self, number: usize) {
+        let block = self.unchecked[number].lock().unwrap_or_else(PoisonError::into_inner).take();
         let check = |(mut candidate, keys): Unchecked| {
             candidate.check_under(keys);
             candidate
         };
-        let done = taken.into_iter().flatten().map(check).collect();
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(done);
-        self.one_more.notify_all();
-        true
+        let done = block.into_iter().flatten().map(check).collect();
+        self.places().checked[number] = Some(done);
+        self.moved.notify_all();
     }
 
-    /// A checked block; whoever waits for it checks others meanwhile.
+    /// A checked block.
     fn wait(&self, number: usize) -> Vec<Candidate> {
-        loop {
-            let ready = |checked: &mut Vec<Option<Vec<Candidate>>>| checked[number].take();
-            if let Some(done) = ready(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner)) {
-                return done;
-            }
-            if self.check_one() {
-                continue;
-            }
-            let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-            let more = self.one_more.wait_while(checked, |checked| checked[number].is_none());
-            if let Some(done) = ready(&mut more.unwrap_or_else(PoisonError::into_inner)) {
-                return done;
-            }
-        }
+        let mut places = self.places();
+        places.wanted = number;
+        self.moved.notify_all();
+        let waits = |places: &mut Places| places.checked[number].is_none();
+        let mut places = self.moved.wait_while(places, waits).unwrap_or_else(PoisonError::into_inner);
+        places.checked[number].take().unwrap_or_default()
     }
 }
 
@@ -211,7 +234,7 @@ fn cores() -> usize {
 }
 
 /// Makes things on every core, in order.
-fn in_parts<T: Send>(count: usize, make: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(super) fn in_parts<T: Send>(count: usize, make: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let share = count.div_ceil(cores()).max(1);
     thread::scope(|scope| {
         let parts: Vec<_> = (0..count)

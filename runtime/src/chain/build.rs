@@ -1,11 +1,11 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, door};
+use crate::execute::{self, BlockContext, Candidate, Outcome, Rejection, UsedKey, door};
 use crate::fault::Fault;
 use crate::lanes::list_root;
 use crate::ledger::settle_history;
-use crate::schedule;
+use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Committed, Kind, Overlay};
 use crate::store::WriteSet;
@@ -18,6 +18,8 @@ use tenor_wire::op::Operation;
 use tenor_wire::receipt::FullReceipt;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Transactions whose rows are read together before they run.
+const AHEAD: usize = 1024;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -62,8 +64,12 @@ struct Making<'c, 's> {
     block: &'c BlockContext<'c>,
     state: Overlay<'s>,
     items: Vec<Item>,
-    endings: Vec<Ending>,
+    /// Canonical bytes of each item.
+    item_bytes: Vec<Vec<u8>>,
+    outcomes: Vec<Outcome>,
     used: Vec<UsedKey>,
+    /// The due queues, once they were looked at.
+    queues: Option<Queues>,
     gas: u64,
     bytes: usize,
 }
@@ -72,7 +78,17 @@ impl<'c, 's> Making<'c, 's> {
     fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
-        Ok(Making { block, state, items: vec![], endings: vec![], used: vec![], gas: 0, bytes: 0 })
+        Ok(Making {
+            block,
+            state,
+            items: vec![],
+            item_bytes: vec![],
+            outcomes: vec![],
+            used: vec![],
+            queues: None,
+            gas: 0,
+            bytes: 0,
+        })
     }
 
     fn index(&self) -> u32 {
@@ -87,35 +103,43 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
-        let ending = execute::occurrence(&mut self.state, self.block, item)?;
-        self.push(Item::Due(item), ending, 64);
+        let outcome = execute::occurrence(&mut self.state, self.block, item)?;
+        let item = Item::Due(item);
+        self.bytes += 64;
+        self.push(codec::encode(&item), item, outcome);
         Ok(())
     }
 
-    fn push(&mut self, item: Item, ending: Ending, bytes: usize) {
-        self.gas += ending.gas;
-        self.bytes += bytes;
+    fn push(&mut self, bytes: Vec<u8>, item: Item, outcome: Outcome) {
+        self.gas += outcome.gas;
         self.items.push(item);
-        self.endings.push(ending);
+        self.item_bytes.push(bytes);
+        self.outcomes.push(outcome);
     }
 
-    /// The occurrence whose turn it is: banks take turns, one each, the first rotated by height.
-    fn next_due(&self, turn: u64) -> Result<Option<DueItem>, Fault> {
-        let mut heads = schedule::heads(&self.state)?;
-        heads.retain(|head| head.due <= self.block.time);
-        let place = (self.block.height + turn) as usize;
-        Ok((!heads.is_empty()).then(|| heads[place % heads.len()].item))
-    }
-
-    /// Occurrences in queue order while the next one fits a share of the block's gas.
+    /// Occurrences in queue order while the next one fits a share of the block's gas: banks take turns, one each,
+    /// the first rotated by height.
     fn run_queue(&mut self, gas_of_block: u64) -> Result<(), Fault> {
         let due_gas = self.block.parameters.limits.due_gas;
-        let mut turn = 0;
+        let mut queues = match self.queues.take() {
+            Some(mut queues) => {
+                queues.look_again(&self.state)?;
+                queues
+            }
+            None => Queues::of(&self.state)?,
+        };
+        let mut place = self.block.height as usize;
         while self.has_room(due_gas, 64, gas_of_block) {
-            let Some(item) = self.next_due(turn)? else { break };
+            let heads = queues.due(self.block.time);
+            if heads.is_empty() {
+                break;
+            }
+            let Head { bank, item, .. } = heads[place % heads.len()];
             self.run_due(item)?;
-            turn += 1;
+            queues.go_on(&self.state, &bank)?;
+            place += 1;
         }
+        self.queues = Some(queues);
         Ok(())
     }
 
@@ -156,14 +180,15 @@ impl<'c, 's> Making<'c, 's> {
         let (block_gas, gas_limit) = (self.block.parameters.limits.block_gas, body.gas_limit);
         let overdue_ran =
             agreement_of(&body.operation).map_or(Ok(true), |agreement| self.run_overdue(agreement))?;
-        if !overdue_ran || !self.has_room(gas_limit, checked.bytes(), block_gas) {
+        if !overdue_ran || !self.has_room(gas_limit, checked.bytes().len(), block_gas) {
             return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
         let index = self.index();
-        let ending = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        let outcome = execute::transaction(&mut self.state, self.block, &checked, index)?;
         self.used.push(checked.used(index));
-        let bytes = checked.bytes();
-        self.push(Item::Tx(checked.into_candidate().into_transaction()), ending, bytes);
+        self.bytes += checked.bytes().len();
+        let bytes = [&[Item::TX][..], checked.bytes()].concat();
+        self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), outcome);
         Ok(Attempt::Ran)
     }
 
@@ -176,13 +201,15 @@ impl<'c, 's> Making<'c, 's> {
         execute::use_keys(&mut self.state, self.block.height, &self.used)?;
         settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
-        Ok(Done { items: self.items, receipts: execute::receipts(self.endings), writes })
+        let Making { items, item_bytes, outcomes, .. } = self;
+        Ok(Done { items, item_bytes, receipts: execute::receipts(outcomes), writes })
     }
 }
 
 /// What the items of a block came to.
 struct Done {
     items: Vec<Item>,
+    item_bytes: Vec<Vec<u8>>,
     receipts: Vec<FullReceipt>,
     writes: WriteSet,
 }
@@ -236,14 +263,20 @@ impl Chain {
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
-        execute::check_ahead(&self.state(), &mut candidates)?;
         let mut making = Making::new(&block, &self.base)?;
+        execute::check_ahead(&making.state, &mut candidates)?;
         making.run_queue(making.half())?;
-        for candidate in candidates {
-            match making.run_transaction(candidate)? {
-                Attempt::Ran => {}
-                Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
-                Attempt::NoRoom(candidate) => postponed.push(*candidate),
+        let mut candidates = candidates.into_iter();
+        while !candidates.as_slice().is_empty() {
+            let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
+            let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
+            making.state.ask_ahead(&rows)?;
+            for candidate in next {
+                match making.run_transaction(candidate)? {
+                    Attempt::Ran => {}
+                    Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),
+                    Attempt::NoRoom(candidate) => postponed.push(*candidate),
+                }
             }
         }
         making.run_queue(block.parameters.limits.block_gas)?;
@@ -302,8 +335,7 @@ impl Chain {
     }
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let items: Vec<_> = done.items.iter().map(codec::encode).collect();
-        let receipts: Vec<_> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
+        let receipts: Vec<Vec<u8>> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
         let state = self.base.stash(&done.writes)?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
@@ -317,8 +349,8 @@ impl Chain {
             time,
             parent,
             ancestry: ancestry.root(tag::ANCESTRY),
-            items: list_root(tag::ITEMS, items.iter().map(Vec::as_slice)),
-            items_count: items.len() as u32,
+            items: list_root(tag::ITEMS, done.item_bytes.iter().map(Vec::as_slice)),
+            items_count: done.items.len() as u32,
             receipts: list_root(tag::RECEIPTS, receipts.iter().map(Vec::as_slice)),
             receipts_count: receipts.len() as u32,
             state,
@@ -333,7 +365,8 @@ impl Chain {
             receipts: done.receipts,
             writes: done.writes.hash(),
         };
-        self.stash = Some(Stashed { hash: header.hash(), block, writes: done.writes, ancestry });
+        let bytes = block_bytes(&block, &done.item_bytes);
+        self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes: done.writes, ancestry });
         Ok(header)
     }
 
@@ -342,4 +375,15 @@ impl Chain {
         self.stash = None;
         self.base.unstash()
     }
+}
+
+/// The canonical bytes of a block whose items are encoded already.
+fn block_bytes(block: &Block, items: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = codec::encode(&block.header);
+    codec::append(&mut bytes, &(items.len() as u64));
+    items.iter().for_each(|item| bytes.extend_from_slice(item));
+    codec::append(&mut bytes, &block.receipts);
+    codec::append(&mut bytes, &block.writes);
+    debug_assert_eq!(bytes, codec::encode(block));
+    bytes
 }

@@ -13,11 +13,11 @@ pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Keeps blocks.
 pub trait Journal: Send {
-    /// Writes a block and its write set durably.
+    /// Writes a block, of which these are the canonical bytes, and its write set durably.
     ///
     /// # Errors
     /// [`Fault`]; nothing more is taken then.
-    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault>;
+    fn append(&mut self, block: &Block, bytes: &[u8], writes: &WriteSet) -> Result<(), Fault>;
     /// Keeps the newest block's certificate; it becomes durable with the next block.
     ///
     /// # Errors
@@ -81,16 +81,15 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault> {
+    fn append(&mut self, block: &Block, bytes: &[u8], writes: &WriteSet) -> Result<(), Fault> {
         let height = block.header.height;
         let certificate =
             self.waiting.take().map(|certificate| (certificate.height, codec::encode(&certificate)));
-        let block = codec::encode(block);
         let mut records = Vec::with_capacity(3);
         if let Some((height, payload)) = &certificate {
             records.push(Record::new(Kind::Certificate, *height, payload));
         }
-        records.push(Record::new(Kind::Block, height, &block));
+        records.push(Record::new(Kind::Block, height, bytes));
         let (payload, root) = (writes.bytes(), writes.hash());
         records.push(Record { kind: Kind::Writes, height, payload, root });
         self.log.append(&records)?;
@@ -141,7 +140,7 @@ pub struct MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn append(&mut self, block: &Block, writes: &WriteSet) -> Result<(), Fault> {
+    fn append(&mut self, block: &Block, _: &[u8], writes: &WriteSet) -> Result<(), Fault> {
         self.blocks.push((block.clone(), writes.clone()));
         Ok(())
     }

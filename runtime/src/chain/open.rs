@@ -106,7 +106,7 @@ impl Chain {
         let writes = WriteSet::new(overlay.into_writes()?);
         let header = first_header(&genesis, id, base.stash(&writes)?);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
-        journal.append(&block, &writes)?;
+        journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let resume = journal.position_behind(0)?.map(|log| Resume { log, ancestry: Mmr::default() });
         base.commit(&writes, 0, resume)?;
         let contracts = Contracts::default();

@@ -16,6 +16,8 @@ use tenor_wire::merkle::Mmr;
 pub struct Stashed {
     pub(super) hash: Hash,
     pub(super) block: Block,
+    /// The block's canonical bytes.
+    pub(super) bytes: Vec<u8>,
     pub(super) writes: WriteSet,
     pub(super) ancestry: Mmr,
 }
@@ -72,7 +74,7 @@ impl Replica for Chain {
     fn persist(&mut self, hash: &Hash) -> Result<(), Fault> {
         let stash = self.stash.as_ref().filter(|stash| stash.hash == *hash);
         let stash = stash.ok_or_else(|| Fault::Storage(format!("no block {hash} is stashed")))?;
-        self.journal.append(&stash.block, &stash.writes)
+        self.journal.append(&stash.block, &stash.bytes, &stash.writes)
     }
 
     fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault> {

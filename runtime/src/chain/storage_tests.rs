@@ -156,7 +156,7 @@ impl Grown {
         }
         let header = header(height, self.tip.as_ref(), &ancestry, state);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
-        if let Err(fault) = self.journal.append(&block, &writes) {
+        if let Err(fault) = self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes) {
             self.base.unstash()?;
             return Err(fault);
         }

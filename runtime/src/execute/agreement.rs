@@ -12,9 +12,9 @@ use crate::state::record::{
     AccountRecord, AgreementOfRow, AgreementRecord, AssetRecord, ExposureRecord, GrantRecord, Holder, key,
 };
 use crate::vm::{CallOutcome, Context};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use serde::Serialize;
 use tenor_abi::call::{Actor, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
@@ -271,8 +271,7 @@ pub(super) fn decode_terms(spec: &Spec, terms: &[u8]) -> Result<Vec<Value>, Refu
 }
 
 pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> Result<Vec<Value>, Refusal> {
-    value::decode_fields(spec, value::fields_of(&def.arguments), arguments)
-        .map_err(bad_arguments)
+    value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)
 }
 
 fn bad_arguments(error: value::ValueError) -> Refusal {

@@ -5,12 +5,13 @@
 //! under the very keys that state holds there.
 
 use crate::fault::Fault;
-use crate::state::Overlay;
 use crate::state::record::{KeyRecord, key};
+use crate::state::{Kind, Overlay};
 use std::num::NonZero;
 use std::thread;
 use tenor_abi::id::TxId;
 use tenor_wire::crypto::PublicKey;
+use tenor_wire::op::Operation;
 use tenor_wire::tx::Transaction;
 
 /// Fewer than this many signatures are not worth a thread.
@@ -62,6 +63,23 @@ impl Candidate {
             Ok(record.map(|record| record.public))
         };
         body.authorisers.iter().map(of).collect()
+    }
+
+    /// Full keys of the rows that it will surely ask for.
+    pub fn rows(&self) -> Vec<Vec<u8>> {
+        let body = &self.tx.body;
+        let keys = body.authorisers.iter().map(|by| Kind::Key.full_key(&key::key(&by.party, by.key)));
+        let accounts = body.spend_max.iter().map(|spend| spend.account);
+        let (payee, agreement) = match &body.operation {
+            Operation::Transfer(op) => (Some(op.to), None),
+            Operation::Invoke(op) => (None, Some(op.seen.agreement)),
+            _ => (None, None),
+        };
+        let used = Kind::Idempotency.full_key(&key::idempotency(&body.actor(), &body.key));
+        keys.chain(accounts.chain(payee).map(|account| Kind::Account.full_key(&account.0)))
+            .chain(agreement.map(|agreement| Kind::Agreement.full_key(&agreement.0)))
+            .chain([used])
+            .collect()
     }
 
     /// Checks its signatures under keys. Signatures that do not hold are left to the door, which says so.

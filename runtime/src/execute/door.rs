@@ -105,7 +105,7 @@ pub enum Rejection {
 #[derive(Clone, Debug)]
 pub struct CheckedTransaction {
     candidate: Candidate,
-    bytes: usize,
+    bytes: Vec<u8>,
     operation: Hash,
 }
 
@@ -120,9 +120,9 @@ impl CheckedTransaction {
         self.candidate.id()
     }
 
-    /// Its length in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The idempotency key that it uses at a place of the block.
@@ -153,7 +153,7 @@ pub fn check(
         return Ok(Err(rejection));
     }
     let fresh = check_fresh(state, block, candidate.transaction())?;
-    let bytes = candidate.transaction().to_bytes().len();
+    let bytes = candidate.transaction().to_bytes();
     let operation = candidate.transaction().body.operation_hash();
     Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation }))
 }

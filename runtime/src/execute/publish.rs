@@ -4,7 +4,7 @@ use super::run::{Run, Trouble};
 use crate::params::Limits;
 use crate::state::Overlay;
 use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
-use crate::vm::{self, Admitted, Examined, Finding, Expected};
+use crate::vm::{self, Admitted, Examined, Expected, Finding};
 use tenor_abi::codec;
 use tenor_abi::id::{CodeHash, Hash, PartyId};
 use tenor_abi::limit::AMOUNT_MAX;
@@ -52,7 +52,8 @@ fn judge_spec(admitted: &Admitted, limits: &Limits) -> Result<Spec, Finding> {
     let spec = Spec::from_section(&admitted.spec).map_err(|error| wrong(&error))?;
     let called = |name: &String| spec.calls.iter().any(|call| call.name == *name);
     if let Some((name, at)) = admitted.other_exports.iter().find(|(name, _)| called(name)) {
-        let text = format!("export `{name}` is a call by the spec: it must take no parameters and return an i32");
+        let text =
+            format!("export `{name}` is a call by the spec: it must take no parameters and return an i32");
         return Err(Finding::new("export", *at, text));
     }
     spec.validate(&admitted.exports).map_err(|error| wrong(&error))?;
@@ -72,7 +73,9 @@ pub fn admit(wasm: &[u8], limits: &Limits) -> Result<Spec, Refusal> {
     match (findings.into_iter().next(), spec) {
         (Some(finding), _) => Err(Refusal::NotAdmitted { rule: finding.text, offset: finding.offset }),
         (None, Some(spec)) => Ok(spec),
-        (None, None) => Err(Refusal::NotAdmitted { rule: "the module says nothing of itself".into(), offset: 0 }),
+        (None, None) => {
+            Err(Refusal::NotAdmitted { rule: "the module says nothing of itself".into(), offset: 0 })
+        }
     }
 }
 

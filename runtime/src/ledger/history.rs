@@ -17,19 +17,19 @@ use tenor_wire::merkle::{self, Mmr, Pair};
 /// # Errors
 /// [`Fault`] when the store fails, or has another history than the leaf says.
 pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
-    let rows = state.written(Kind::History);
     let mut leaves = Messages::default();
-    rows.iter().filter_map(|(_, posting)| posting.as_ref()).for_each(|posting| {
-        leaves.push(&[&[tag::HISTORY.leaf.0], posting]);
+    let rows = state.written(Kind::History, |full_key, posting| {
+        posting.iter().for_each(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting]));
+        full_key.get(1..33).and_then(|id| id.try_into().ok()).map(AccountId)
     });
     let mut hashes = leaves.hashes().into_iter();
     let mut accounts = vec![];
     let mut trees: Vec<(Mmr, Vec<Hash>)> = vec![];
-    for of_account in rows.chunk_by(|a, b| a.0[1..33] == b.0[1..33]) {
-        let account = account_of(&of_account[0].0)?;
+    for postings in rows.chunk_by(|a, b| a == b) {
+        let account = postings[0].ok_or_else(|| Fault::State("a posting's key names no account".into()))?;
         let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
         let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
-        trees.push((tree, hashes.by_ref().take(of_account.len()).collect()));
+        trees.push((tree, hashes.by_ref().take(postings.len()).collect()));
         accounts.push(account);
     }
     check_roots(state, &accounts, &trees)?;
@@ -57,11 +57,6 @@ fn check_roots(state: &Overlay<'_>, accounts: &[AccountId], trees: &[(Mmr, Vec<H
         }
     }
     Ok(())
-}
-
-fn account_of(full_key: &[u8]) -> Result<AccountId, Fault> {
-    let id = full_key.get(1..33).and_then(|id| id.try_into().ok());
-    id.map(AccountId).ok_or_else(|| Fault::State("a posting's key names no account".into()))
 }
 
 fn nodes(pairs: &[Pair]) -> Vec<Hash> {

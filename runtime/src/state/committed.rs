@@ -367,12 +367,32 @@ impl Parts {
         }
     }
 
+    /// Values of many keys: the buckets of leaves are read in one go.
+    fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let is_leaf = |key: &[u8]| kind_of(key).map(Kind::standing) == Some(Standing::Leaf);
+        let leaves = || full_keys.iter().filter(|key| is_leaf(key));
+        let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
+        self.trie.load(paths.iter())?;
+        let mut paths = paths.iter();
+        let mut value = |key: &&[u8]| match paths.as_slice() {
+            [path, ..] if is_leaf(key) => {
+                paths.next();
+                self.leaf_at(path, key)
+            }
+            _ => self.get(key),
+        };
+        full_keys.iter().map(&mut value).collect()
+    }
+
     fn leaf(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let path = Path::of(owner_of(full_key), full_key);
-        let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(&path));
+        self.leaf_at(&Path::of(owner_of(full_key), full_key), full_key)
+    }
+
+    fn leaf_at(&mut self, path: &Path, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(path));
         let found = match stashed {
             Some(before) => before.as_ref().map(Content::as_ref),
-            None => self.trie.get(&path)?,
+            None => self.trie.get(path)?,
         };
         let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(full_key)));
         match found {
@@ -481,6 +501,10 @@ impl Parts {
 impl Base for Committed {
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.parts().get(full_key)
+    }
+
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        self.parts().get_all(full_keys)
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {

@@ -29,6 +29,14 @@ pub trait Base {
     /// [`Fault`] when the store fails or the value is not what the trie says.
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 
+    /// The values at many full keys, in order.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        full_keys.iter().map(|full_key| self.get(full_key)).collect()
+    }
+
     /// The first row at or after `from` and before `end`.
     ///
     /// # Errors
@@ -94,7 +102,8 @@ struct Cell {
 #[derive(Default)]
 struct Cells {
     list: Vec<Cell>,
-    places: HashTable<usize>,
+    /// Hash of a key and the place of its cell.
+    places: HashTable<(u64, usize)>,
     hasher: RandomState,
     remembered_bytes: usize,
     /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
@@ -114,15 +123,14 @@ impl Cells {
         let hash = hasher.hash_one(full_key);
         let entry = places.entry(
             hash,
-            |place| list[*place].key == full_key,
-            |place| hasher.hash_one(list[*place].key.as_slice()),
+            |(other, place)| *other == hash && list[*place].key == full_key,
+            |(hash, _)| *hash,
         );
-        *entry
-            .or_insert_with(|| {
-                list.push(Cell { key: full_key.to_vec(), below: Below::Unasked, now: Now::Unwritten });
-                list.len() - 1
-            })
-            .get()
+        let made = entry.or_insert_with(|| {
+            list.push(Cell { key: full_key.to_vec(), below: Below::Unasked, now: Now::Unwritten });
+            (hash, list.len() - 1)
+        });
+        made.get().1
     }
 
     /// The cell of a key, after the base was asked unless the cell is written.
@@ -131,10 +139,15 @@ impl Cells {
         let cell = &mut self.list[place];
         if matches!((&cell.now, &cell.below), (Now::Unwritten, Below::Unasked)) {
             let value = base.get(full_key)?;
-            self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + full_key.len();
-            cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
+            self.remember(place, value);
         }
         Ok(&mut self.list[place])
+    }
+
+    fn remember(&mut self, place: usize, value: Option<Vec<u8>>) {
+        let cell = &mut self.list[place];
+        self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + cell.key.len();
+        cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
     /// Forgets what the base said, when that is much.
@@ -211,6 +224,13 @@ impl Cell {
         held.as_any().downcast_ref().ok_or_else(other).map(Some)
     }
 
+    /// Turns a record into its bytes, which are asked for more than once.
+    fn settle(&mut self) {
+        if let Now::Record(record) = &self.now {
+            self.now = Now::Value(record.bytes());
+        }
+    }
+
     fn is_written(&self) -> bool {
         !matches!(self.now, Now::Unwritten)
     }
@@ -262,6 +282,23 @@ impl<'b> Overlay<'b> {
                 Now::Value(_) | Now::Record(_) => true,
             })
         })
+    }
+
+    /// Asks the base about many keys at once, which is quicker than one by one when they are needed.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn ask_ahead(&self, full_keys: &[Vec<u8>]) -> Result<(), Fault> {
+        let mut cells = self.cells.borrow_mut();
+        cells.bound(!self.journal.is_empty());
+        let mut places: Vec<usize> = full_keys.iter().map(|full_key| cells.place(full_key)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.retain(|place| matches!(cells.list[*place].below, Below::Unasked));
+        let keys: Vec<&[u8]> = places.iter().map(|place| cells.list[*place].key.as_slice()).collect();
+        let values = self.base.get_all(&keys)?;
+        places.into_iter().zip(values).for_each(|(place, value)| cells.remember(place, value));
+        Ok(())
     }
 
     /// What is made of the cell of a full key.
@@ -344,16 +381,19 @@ impl<'b> Overlay<'b> {
         with_full_key(kind, key, |full| self.write(full, Now::Deleted));
     }
 
-    /// Every row of a kind that is written, in key order; none for a deleted one.
-    pub fn written(&self, kind: Kind) -> Vec<Change> {
+    /// Key and value of every row of a kind that is written, in key order; no value for a deleted one.
+    pub fn written<T>(&self, kind: Kind, mut make: impl FnMut(&[u8], Option<&[u8]>) -> T) -> Vec<T> {
         let mut cells = self.cells.borrow_mut();
-        let (mut rows, mut from) = (vec![], Bound::Included(vec![kind as u8]));
-        while let Some(place) = cells.next_written(kind as u8, as_slice(&from), &[kind as u8 + 1]) {
-            let cell = &cells.list[place];
-            rows.push((cell.key.clone(), cell.value(|value| value.map(<[u8]>::to_vec))));
-            from = Bound::Excluded(cell.key.clone());
-        }
-        rows
+        let is_written = |cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
+        let mut places: Vec<usize> =
+            (0..cells.list.len()).filter(|place| is_written(&cells.list[*place])).collect();
+        places.sort_unstable_by(|a, b| cells.list[*a].key.cmp(&cells.list[*b].key));
+        let row = |place: usize| {
+            let cell = &mut cells.list[place];
+            cell.settle();
+            cell.value(|value| make(&cell.key, value))
+        };
+        places.into_iter().map(row).collect()
     }
 
     /// A point to roll back to.

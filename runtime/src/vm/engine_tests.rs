@@ -185,7 +185,9 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn our_depth_limit_comes_before_the_end_of_the_native_stack() {
     // Half of the native stack must be enough: the other half is the margin for what no shape here thought of.
-    let engine = || Engine::with(Settings { native_stack_bytes: NATIVE_STACK_BYTES / 2, ..Settings::default() }).unwrap();
+    let engine = || {
+        Engine::with(Settings { native_stack_bytes: NATIVE_STACK_BYTES / 2, ..Settings::default() }).unwrap()
+    };
     for (name, wasm) in shapes() {
         match call(&engine(), &wasm) {
             Ok(CallOutcome::Failed(Failure::StackLimit, _)) => {}

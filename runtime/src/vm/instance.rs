@@ -5,9 +5,7 @@
 //! grew) is thrown away. That both are the same is compared in tests at every call and elsewhere now and then.
 
 use super::host::Ended;
-use super::instrument::{
-    CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK,
-};
+use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK};
 use crate::fault::Fault;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -54,7 +52,8 @@ impl Frame {
         if length > 0 {
             let (first, last) = (start >> PAGE_SHIFT, (start + length - 1) >> PAGE_SHIFT);
             let all = last - first >= 63;
-            self.pages |= if all { u64::MAX } else { (first..=last).fold(0, |bits, page| bits | 1 << (page & 63)) };
+            self.pages |=
+                if all { u64::MAX } else { (first..=last).fold(0, |bits, page| bits | 1 << (page & 63)) };
         }
     }
 }
@@ -84,6 +83,8 @@ pub(super) struct Loaded {
     entries: Vec<ModuleExport>,
     globals: Vec<ModuleExport>,
     reset: Reset,
+    /// Gas of beginning a call.
+    pub(super) start_gas: u64,
     image: OnceLock<Image>,
 }
 
@@ -94,7 +95,12 @@ struct Image {
 }
 
 impl Loaded {
-    pub(super) fn of(module: Module, linker: &Linker<Frame>, reset: Reset) -> Result<Loaded, Fault> {
+    pub(super) fn of(
+        module: Module,
+        linker: &Linker<Frame>,
+        reset: Reset,
+        start_gas: u64,
+    ) -> Result<Loaded, Fault> {
         let pre = linker.instantiate_pre(&module).map_err(broken)?;
         let export =
             |name: &str| module.get_export_index(name).ok_or_else(|| Fault::Engine(format!("no `{name}`")));
@@ -118,6 +124,7 @@ impl Loaded {
             entries,
             globals,
             reset,
+            start_gas,
             image: OnceLock::new(),
             pre,
             module,
@@ -188,7 +195,8 @@ impl Live {
         self.store.data_mut().begin(context, argument);
         if self.entries[place].is_none() {
             let function = self.instance.get_module_export(&mut self.store, &loaded.entries[place]);
-            let function = function.and_then(Extern::into_func).ok_or_else(|| broken("a call is no function"))?;
+            let function =
+                function.and_then(Extern::into_func).ok_or_else(|| broken("a call is no function"))?;
             self.entries[place] = Some(function.typed(&self.store).map_err(broken)?);
         }
         match &self.entries[place] {
@@ -208,7 +216,8 @@ impl Live {
         export: &str,
         results: &mut [wasmtime::Val],
     ) -> Result<wasmtime::Result<()>, Fault> {
-        let function = self.instance.get_func(&mut self.store, export).ok_or_else(|| broken("no such function"))?;
+        let function =
+            self.instance.get_func(&mut self.store, export).ok_or_else(|| broken("no such function"))?;
         Ok(function.call(&mut self.store, &[], results))
     }
 
@@ -221,7 +230,10 @@ impl Live {
     pub(super) fn reset_globals(&mut self, loaded: &Loaded, gas: i64) -> Result<(), Fault> {
         let function = self.instance.get_module_export(&mut self.store, &loaded.reset_globals);
         let function = function.and_then(Extern::into_func).ok_or_else(|| broken("no function resets"))?;
-        function.typed::<i64, ()>(&self.store).and_then(|reset| reset.call(&mut self.store, gas)).map_err(broken)
+        function
+            .typed::<i64, ()>(&self.store)
+            .and_then(|reset| reset.call(&mut self.store, gas))
+            .map_err(broken)
     }
 
     /// Whether an instance that returned can be put back.

@@ -33,8 +33,7 @@ fn check(wasm: &[u8], arguments: &[Vec<u8>]) -> Vec<String> {
         let engine = Engine::with(settings).unwrap();
         engine.load(&CODE, wasm).unwrap();
         let ended = |argument: &Vec<u8>| {
-            let report =
-                engine.call(&CODE, "f", Context::Action, argument, GAS, &mut Desk::default());
+            let report = engine.call(&CODE, "f", Context::Action, argument, GAS, &mut Desk::default());
             format!("{} {}", report.as_ref().map_or(0, |report| report.gas_used), words(&report))
         };
         let ended: Vec<String> = arguments.iter().map(ended).collect();

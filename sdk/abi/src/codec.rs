@@ -64,6 +64,17 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// Appends the canonical bytes of a value.
+///
+/// # Panics
+/// As [`encode`].
+pub fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
+    match postcard::serialize_with_flavor(value, Growing(core::mem::take(bytes))) {
+        Ok(grown) => *bytes = grown,
+        Err(_) => panic!("types with a codec always encode into a growing buffer"),
+    }
+}
+
 /// The value that `bytes` are the canonical form of; at most `limit` bytes.
 ///
 /// # Errors

@@ -167,7 +167,12 @@ fn are_plain_fields<'f>(
     let Some(mut rest) = bytes.strip_prefix(&[count]) else { return Some(false) };
     for (_, ty) in fields {
         let length = match Basic::of(ty)? {
-            Basic::Party | Basic::Account | Basic::Asset | Basic::Agreement | Basic::Calendar | Basic::Hash => 32,
+            Basic::Party
+            | Basic::Account
+            | Basic::Asset
+            | Basic::Agreement
+            | Basic::Calendar
+            | Basic::Hash => 32,
             Basic::U8 => 1,
             Basic::U16 => varint_length(rest, 3, 0x03)?,
             Basic::U32 => varint_length(rest, 5, 0x0f)?,

@@ -45,6 +45,9 @@ pub enum Item {
 }
 
 impl Item {
+    /// The number in front of a transaction's bytes.
+    pub const TX: u8 = 1;
+
     /// The id under which its receipt stands.
     pub fn id(&self) -> Hash {
         match self {

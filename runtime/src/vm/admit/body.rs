@@ -41,7 +41,12 @@ impl Pass {
         function
     }
 
-    fn body_of(&mut self, function: u32, body: &FunctionBody<'_>, counts: &mut Counts) -> Result<(), Finding> {
+    fn body_of(
+        &mut self,
+        function: u32,
+        body: &FunctionBody<'_>,
+        counts: &mut Counts,
+    ) -> Result<(), Finding> {
         let at = body.range().start;
         let ty = self.functions.get(function as usize).and_then(|ty| self.types.get(*ty as usize));
         let mut locals = ty.map_or(0, |ty| ty.params().len() as u64);

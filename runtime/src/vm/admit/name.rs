@@ -44,8 +44,8 @@ fn look_up(names: &mut BTreeMap<u32, Option<String>>, wasm: &[u8]) -> Option<()>
 /// What an operator is called in the text format: `I32TruncF64S` is `i32.trunc_f64_s`.
 pub(super) fn of_operator(operator: &Operator<'_>) -> String {
     const SPACES: &[&str] = &[
-        "I32", "I64", "F32", "F64", "V128", "I8x16", "I16x8", "I32x4", "I64x2", "F32x4", "F64x2", "Memory", "Table",
-        "Local", "Global", "Ref", "Data", "Elem", "Struct", "Array", "I31", "Any", "Extern",
+        "I32", "I64", "F32", "F64", "V128", "I8x16", "I16x8", "I32x4", "I64x2", "F32x4", "F64x2", "Memory",
+        "Table", "Local", "Global", "Ref", "Data", "Elem", "Struct", "Array", "I31", "Any", "Extern",
     ];
     let debug = format!("{operator:?}");
     let name = debug.split([' ', '{', '(']).next().unwrap_or_default();

@@ -6,9 +6,10 @@ use crate::vm::limit::LIMITS;
 use tenor_abi::host;
 use tenor_abi::spec;
 use wasmparser::{
-    ConstExpr, CustomSectionReader, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, ExternalKind, FuncType, GlobalSectionReader, Import, ImportSectionReader,
-    MemorySectionReader, Operator, Payload, RefType, TableSectionReader, TypeRef, TypeSectionReader, ValType,
+    ConstExpr, CustomSectionReader, DataKind, DataSectionReader, ElementItems, ElementKind,
+    ElementSectionReader, ExportSectionReader, ExternalKind, FuncType, GlobalSectionReader, Import,
+    ImportSectionReader, MemorySectionReader, Operator, Payload, RefType, TableSectionReader, TypeRef,
+    TypeSectionReader, ValType,
 };
 
 const PAGE_BYTES: u64 = 65536;
@@ -89,7 +90,9 @@ impl Pass {
 
     fn import(&self, import: &Import<'_>, at: u64) -> Result<(), Finding> {
         let refused = |text: String| Err(Finding::new("import", at, text));
-        let shown = |name: &str| -> String { name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect() };
+        let shown = |name: &str| -> String {
+            name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect()
+        };
         let name = format!("`{}.{}`", shown(import.module), shown(import.name));
         let TypeRef::Func(ty) = import.ty else {
             return refused(format!("{name}: only functions of the host may be imported"));
@@ -147,8 +150,10 @@ impl Pass {
         for export in section.clone() {
             let export = export.map_err(invalid)?;
             if export.name.starts_with(RESERVED) {
-                let text =
-                    format!("export `{}`: names that begin with `{RESERVED}` are the host's", export.name.escape_debug());
+                let text = format!(
+                    "export `{}`: names that begin with `{RESERVED}` are the host's",
+                    export.name.escape_debug()
+                );
                 self.find(Finding::new("export", at, text));
             }
             match export.kind {
@@ -213,7 +218,7 @@ impl Pass {
 
 /// The type of a host function.
 fn host_type(function: &host::HostFunction) -> FuncType {
-    let params = (0..function.params).map(|_| ValType::I32);
+    let params = function.params.iter().map(|_| ValType::I32);
     FuncType::new(params, function.returns.then_some(ValType::I32))
 }
 

@@ -43,24 +43,10 @@ pub(super) fn before_store(operator: &Op<'_>, noted: Noted) -> Vec<I<'static>> {
     let Some((is_wide, offset)) = place(operator) else { return vec![] };
     let Noted { wide, bits, page, narrow } = noted;
     let (mut code, value) = if is_wide {
-        (
-            vec![
-                I::LocalSet(wide),
-                I::LocalTee(narrow),
-                I::LocalGet(narrow),
-                I::I64ExtendI32U,
-            ],
-            wide,
-        )
+        (vec![I::LocalSet(wide), I::LocalTee(narrow), I::LocalGet(narrow), I::I64ExtendI32U], wide)
     } else {
         (
-            vec![
-                I::LocalSet(narrow),
-                I::I64ExtendI32U,
-                I::LocalTee(wide),
-                I::I32WrapI64,
-                I::LocalGet(wide),
-            ],
+            vec![I::LocalSet(narrow), I::I64ExtendI32U, I::LocalTee(wide), I::I32WrapI64, I::LocalGet(wide)],
             narrow,
         )
     };
@@ -68,7 +54,14 @@ pub(super) fn before_store(operator: &Op<'_>, noted: Noted) -> Vec<I<'static>> {
         code.extend([I::I64Const(offset as i64), I::I64Add]);
     }
     code.extend([I::I64Const(PAGE_SHIFT.into()), I::I64ShrU, I::LocalSet(page)]);
-    code.extend([I::I64Const(1), I::LocalGet(page), I::I64Shl, I::LocalGet(bits), I::I64Or, I::LocalSet(bits)]);
+    code.extend([
+        I::I64Const(1),
+        I::LocalGet(page),
+        I::I64Shl,
+        I::LocalGet(bits),
+        I::I64Or,
+        I::LocalSet(bits),
+    ]);
     code.push(I::LocalGet(value));
     code
 }
