@@ -1,4 +1,4 @@
-//! `tenor check`: says whether a module would be admitted, or whether the proof of a receipt holds.
+//! `tenor check`: says whether a module would be admitted, or whether a proof holds.
 //!
 //! A file whose name ends in `.proof`, or one that comes with a genesis document, is a proof; any other is
 //! looked at as a module.

@@ -1,13 +1,13 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Candidate, Outcome, Rejection, UsedKey, door};
+use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, door};
 use crate::fault::Fault;
 use crate::lanes::list_root;
 use crate::ledger::settle_history;
 use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
-use crate::state::{Committed, Kind, Overlay};
+use crate::state::{Base, Kind, Overlay};
 use crate::store::WriteSet;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
@@ -66,7 +66,7 @@ struct Making<'c, 's> {
     items: Vec<Item>,
     /// Canonical bytes of each item.
     item_bytes: Vec<Vec<u8>>,
-    outcomes: Vec<Outcome>,
+    endings: Vec<Ending>,
     used: Vec<UsedKey>,
     /// The due queues, once they were looked at.
     queues: Option<Queues>,
@@ -75,7 +75,7 @@ struct Making<'c, 's> {
 }
 
 impl<'c, 's> Making<'c, 's> {
-    fn new(block: &'c BlockContext<'c>, base: &'s Committed) -> Result<Making<'c, 's>, Fault> {
+    fn new(block: &'c BlockContext<'c>, base: &'s dyn Base) -> Result<Making<'c, 's>, Fault> {
         let mut state = Overlay::new(base);
         raise_key_window(&mut state, block)?;
         Ok(Making {
@@ -83,7 +83,7 @@ impl<'c, 's> Making<'c, 's> {
             state,
             items: vec![],
             item_bytes: vec![],
-            outcomes: vec![],
+            endings: vec![],
             used: vec![],
             queues: None,
             gas: 0,
@@ -103,18 +103,18 @@ impl<'c, 's> Making<'c, 's> {
     }
 
     fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
-        let outcome = execute::occurrence(&mut self.state, self.block, item)?;
+        let ending = execute::occurrence(&mut self.state, self.block, item)?;
         let item = Item::Due(item);
         self.bytes += 64;
-        self.push(codec::encode(&item), item, outcome);
+        self.push(codec::encode(&item), item, ending);
         Ok(())
     }
 
-    fn push(&mut self, bytes: Vec<u8>, item: Item, outcome: Outcome) {
-        self.gas += outcome.gas;
+    fn push(&mut self, bytes: Vec<u8>, item: Item, ending: Ending) {
+        self.gas += ending.gas;
         self.items.push(item);
         self.item_bytes.push(bytes);
-        self.outcomes.push(outcome);
+        self.endings.push(ending);
     }
 
     /// Occurrences in queue order while the next one fits a share of the block's gas: banks take turns, one each,
@@ -184,11 +184,11 @@ impl<'c, 's> Making<'c, 's> {
             return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
         let index = self.index();
-        let outcome = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        let ending = execute::transaction(&mut self.state, self.block, &checked, index)?;
         self.used.push(checked.used(index));
         self.bytes += checked.bytes().len();
         let bytes = [&[Item::TX][..], checked.bytes()].concat();
-        self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), outcome);
+        self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), ending);
         Ok(Attempt::Ran)
     }
 
@@ -201,8 +201,8 @@ impl<'c, 's> Making<'c, 's> {
         execute::use_keys(&mut self.state, self.block.height, &self.used)?;
         settle_history(&mut self.state)?;
         let writes = WriteSet::new(self.state.into_writes()?);
-        let Making { items, item_bytes, outcomes, .. } = self;
-        Ok(Done { items, item_bytes, receipts: execute::receipts(outcomes), writes })
+        let Making { items, item_bytes, endings, .. } = self;
+        Ok(Done { items, item_bytes, receipts: execute::receipts(endings), writes })
     }
 }
 
@@ -263,7 +263,7 @@ impl Chain {
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let block = self.context(time);
-        let mut making = Making::new(&block, &self.base)?;
+        let mut making = Making::new(&block, self.base.as_ref())?;
         execute::check_ahead(&making.state, &mut candidates)?;
         making.run_queue(making.half())?;
         let mut candidates = candidates.into_iter();
@@ -336,7 +336,7 @@ impl Chain {
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let receipts: Vec<Vec<u8>> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
-        let state = self.base.stash(&done.writes)?;
+        let state = self.base.stash(done.writes.rows())?;
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
         ancestry.push(tag::ANCESTRY, &parent.0);

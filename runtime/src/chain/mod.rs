@@ -11,6 +11,8 @@ mod open;
 mod solo;
 mod read;
 mod replay;
+mod past;
+mod still;
 mod examine;
 
 pub use build::{Built, Invalid};
@@ -21,11 +23,12 @@ pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Sto
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};
 pub use solo::Solo;
+pub use still::Still;
 
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
 use crate::schedule;
-use crate::state::{Committed, Overlay, StateMemory};
+use crate::state::{Overlay, State, StateMemory};
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;
@@ -37,7 +40,7 @@ use tenor_wire::merkle::Mmr;
 pub struct Chain {
     genesis: Genesis,
     id: ChainId,
-    base: Committed,
+    base: Box<dyn State>,
     journal: Box<dyn Journal>,
     /// Hashes of all headers before the tip.
     ancestry: Mmr,
@@ -78,7 +81,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        schedule::next_wake(&Overlay::new(&self.base))
+        schedule::next_wake(&Overlay::new(self.base.as_ref()))
     }
 
     /// What the state takes in memory.
@@ -88,7 +91,7 @@ impl Chain {
 
     /// State as of the newest block, to read or to try things on; nothing written to it is kept.
     pub fn state(&self) -> Overlay<'_> {
-        Overlay::new(&self.base)
+        Overlay::new(self.base.as_ref())
     }
 
     /// The context of a block after the newest one.
@@ -106,3 +109,5 @@ impl Chain {
 
 #[cfg(test)]
 mod storage_tests;
+#[cfg(test)]
+mod past_tests;

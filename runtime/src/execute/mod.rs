@@ -4,6 +4,7 @@
 //! receipt: done, refused or failed; the latter two roll back everything but the receipt, the used key and
 //! what the chain itself must remember (an ended proposal, a retry).
 
+mod ending;
 mod contract;
 mod candidate;
 pub mod door;
@@ -14,14 +15,13 @@ mod setter;
 mod agreement;
 mod propose;
 mod session;
-mod outcome;
 mod due;
 mod view;
 
 pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
-pub use outcome::{Outcome, receipts};
+pub use ending::{Ending, receipts};
 pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
@@ -72,29 +72,25 @@ pub fn transaction(
     block: &BlockContext<'_>,
     checked: &CheckedTransaction,
     index: u32,
-) -> Result<Outcome, Fault> {
+) -> Result<Ending, Fault> {
     let mark = state.mark();
     let mut run = Run::of_transaction(block, checked);
     let ran = operation(state, &mut run, checked);
     if ran.is_err() {
         state.roll_back(mark);
     }
-    let outcome = settle(run, ran, state)?;
+    let ending = settle(run, ran, state)?;
     let used = checked.used(index);
     let row = IdempotencyRecord { operation: used.operation, height: block.height, index };
     state.put(&key::idempotency(&used.party, &used.key), &row);
-    Ok(outcome)
+    Ok(ending)
 }
 
 /// Runs an occurrence that is due, at the head of its bank's queue.
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn occurrence(
-    state: &mut Overlay<'_>,
-    block: &BlockContext<'_>,
-    item: DueItem,
-) -> Result<Outcome, Fault> {
+pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
     due::run(state, block, item)
 }
 
@@ -131,23 +127,24 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
     }
 }
 
-/// Turns what a run ended with into an outcome; a fault goes on up.
-fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<Outcome, Fault> {
+/// Turns what a run came to into an ending; a fault goes on up.
+fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<Ending, Fault> {
     if let Some(proposal) = run.ended_proposal {
         state.delete(crate::state::Kind::Proposal, &proposal.0);
     }
     let (item, gas) = (run.item, run.gas_used());
-    let without_effect =
-        |fate, code, gas, data| Outcome { item, fate, code, gas, data, entries: vec![], events: vec![] };
     Ok(match ran {
         Ok(data) => {
             let (entries, events) = (run.entries, run.events);
-            Outcome { item, fate: Fate::Done, code: 0, gas, data, entries, events }
+            Ending { item, fate: Fate::Done, code: 0, gas, data, entries, events }
         }
-        Err(Trouble::Refused { code, data }) => without_effect(Fate::Refused, code, gas, data),
+        Err(Trouble::Refused { code, data }) => {
+            Ending { item, fate: Fate::Refused, code, gas, data, entries: vec![], events: vec![] }
+        }
         Err(Trouble::Failed(failure)) => {
             let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
-            without_effect(Fate::Failed, failure.code(), gas, vec![])
+            let code = failure.code();
+            Ending { item, fate: Fate::Failed, code, gas, data: vec![], entries: vec![], events: vec![] }
         }
         Err(Trouble::Fault(fault)) => return Err(fault),
     })
@@ -172,8 +169,8 @@ pub struct UsedKey {
 /// [`Fault`] of the store.
 pub fn use_keys(state: &mut Overlay<'_>, height: u64, used: &[UsedKey]) -> Result<(), Fault> {
     let mut days: BTreeMap<u32, KeyDayRecord> = BTreeMap::new();
-    for UsedKey { party, key: used, operation, index } in used {
-        let day = match days.entry(used.day()) {
+    for UsedKey { party, key, operation, index } in used {
+        let day = match days.entry(key.day()) {
             Entry::Occupied(day) => day.into_mut(),
             Entry::Vacant(day) => {
                 let before = state.get(&key::day(*day.key()))?;
@@ -181,7 +178,7 @@ pub fn use_keys(state: &mut Overlay<'_>, height: u64, used: &[UsedKey]) -> Resul
             }
         };
         let parts: [&[u8]; 6] =
-            [&day.running.0, &party.0, &used.0, &operation.0, &height.to_le_bytes(), &index.to_le_bytes()];
+            [&day.running.0, &party.0, &key.0, &operation.0, &height.to_le_bytes(), &index.to_le_bytes()];
         *day = KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: day.count + 1 };
     }
     days.iter().for_each(|(day, record)| state.put(&key::day(*day), record));
