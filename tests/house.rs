@@ -31,6 +31,12 @@ fn code(path: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// The same without what stands between quotation marks on a line.
+fn unquoted(path: &Path) -> String {
+    let line = |line: &str| line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+    code(path).lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The modules of a crate in the order in which its `lib.rs` lists them.
 fn floors(source: &Path) -> Vec<String> {
     let lib = code(&source.join("lib.rs"));
@@ -76,7 +82,7 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
             if path.components().any(|part| part.as_os_str() == "tests") {
                 continue;
             }
-            let code = code(&path);
+            let code = unquoted(&path);
             for word in ["f32", "f64", "HashMap", "HashSet", "SystemTime", "Instant::now", "std::net"] {
                 let found = code
                     .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')

@@ -1,6 +1,9 @@
 //! `tenor bench`: measures, each ratio's two sides in the same run.
 
 mod commit;
+mod due;
+mod gas;
+mod gas_module;
 mod invoke;
 mod payments;
 mod signer;
@@ -23,6 +26,10 @@ pub enum Name {
     Invoke,
     /// Signed transfers, durable.
     Payments,
+    /// Standing orders that are all due in the same second, durable.
+    Due,
+    /// Each operator and host call against its price.
+    Gas,
     /// Blocks of 1,000 random updates of the state, durable.
     Commit,
 }
@@ -44,11 +51,14 @@ pub struct Bench {
     /// Accounts that pay each other, for `payments`.
     #[arg(long, default_value_t = 100_000)]
     accounts: usize,
+    /// Standing orders, for `due`.
+    #[arg(long, default_value_t = 100_000)]
+    orders: usize,
 }
 
 /// A measured figure.
 pub(crate) struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     unit: &'static str,
 }
@@ -79,6 +89,8 @@ impl Bench {
             Name::Commit => {
                 ("commit", commit::measure(self.seconds, self.keys, self.cache_mb * 1024 * 1024)?)
             }
+            Name::Due => ("due", due::measure(self.orders)?),
+            Name::Gas => ("gas", gas::measure(self.seconds)?),
             Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
         };
         let figures: Vec<Value> = measured
@@ -93,7 +105,7 @@ impl Bench {
             .collect();
         let mut text = String::new();
         for figure in &measured.figures {
-            text += &format!("{:<32} {:>14.1} {}\n", figure.name, figure.value, figure.unit);
+            text += &format!("{:<36} {:>14.3} {}\n", figure.name, figure.value, figure.unit);
         }
         for ratio in &measured.ratios {
             text += &format!("{:<32} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);
