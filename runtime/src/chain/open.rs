@@ -4,7 +4,7 @@ use super::journal::{FileJournal, Journal, MemoryJournal};
 use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, TornTail};
+use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
 use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
@@ -203,6 +203,7 @@ impl Stored {
     /// [`Fault`]: what is broken and neither the log nor a snapshot can heal.
     pub fn open(folder: &Path, chain: ChainId, room: Room) -> Result<Stored, Fault> {
         let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
+        check_complete(&log_folder)?;
         let disk = match Disk::open(&state_folder) {
             Err(full @ StoreError::Full(_)) => return Err(full.into()),
             opened => opened,
@@ -221,14 +222,17 @@ impl Stored {
     }
 
     /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
-    /// block 0 or is damaged there, from the newest snapshot in the folder and the log behind it.
+    /// block 0 or is damaged there, from the newest snapshot in the folder and the log behind it. What is missing of
+    /// the log before that is taken to be gone from here on.
     ///
     /// # Errors
     /// As [`Stored::open`].
     pub fn rebuild(folder: &Path, chain: ChainId, room: Room, progress: Told<'_>) -> Result<Stored, Fault> {
         let disk = Disk::open(&folder.join(STATE_FOLDER));
         let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
-        make_again(folder, chain, room, mark.map(|mark| mark.height), progress)
+        let made = make_again(folder, chain, room, mark.map(|mark| mark.height), progress)?;
+        begin_behind_gaps(&folder.join(LOG_FOLDER))?;
+        Ok(made)
     }
 
     /// Makes the state of a folder from a snapshot and the log behind it.

@@ -8,9 +8,11 @@ mod files;
 mod record;
 mod segment;
 mod reader;
+mod retain;
 
 pub use reader::Reader;
 pub use record::{Kind, Record, payload_root};
+pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
 
 use crate::fault::Fault;
 use reader::{Heights, Place, put};
@@ -258,6 +260,14 @@ impl Log {
         Log::read_from(folder, chain, &Start::At(height), keep)
     }
 
+    /// The first heights of the segments in a folder.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn firsts(folder: &Path) -> Result<Vec<u64>, LogError> {
+        Ok(retain::segments(folder)?.iter().map(|path| segment::first_of(path)).collect())
+    }
+
     /// Reads every segment of a folder through and changes nothing; `progress` is told how many of them.
     ///
     /// # Errors
@@ -267,14 +277,20 @@ impl Log {
         chain: ChainId,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Survey, LogError> {
-        let paths = segment::list(folder)?;
+        let paths = retain::segments(folder)?;
         let (mut survey, mut previous, mut sealed) = (Survey::default(), None, false);
+        if let Err(missing @ LogError::Missing { .. }) = check_complete(folder) {
+            survey.damage.push(missing);
+        }
         for (number, path) in paths.iter().enumerate() {
             let (name, first) = (segment::name(path), segment::first_of(path));
             let bytes = fs::metadata(path).map_err(io(path.display().to_string()))?.len();
             survey.segments.push(Surveyed { name, first, bytes });
             if let Err(missing) = follows(sealed, survey.tip, path) {
-                survey.damage.push(missing);
+                // One was told above.
+                if survey.damage.is_empty() {
+                    survey.damage.push(missing);
+                }
                 (previous, survey.tip) = (None, None);
             }
             sealed = false;
@@ -308,7 +324,7 @@ impl Log {
     /// # Errors
     /// As [`Log::open_from`].
     pub fn peek(folder: &Path, chain: ChainId, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
-        let segments = segment::list(folder)?;
+        let segments = retain::segments(folder)?;
         let behind = segments.partition_point(|path| segment::first_of(path) <= height);
         let Some(number) = behind.checked_sub(1) else { return Ok(None) };
         let (path, is_last) = (&segments[number], behind == segments.len());
@@ -326,7 +342,7 @@ impl Log {
         keep: Option<u64>,
     ) -> Result<(Log, TornTail), LogError> {
         let position = if let Start::Behind(position) = start { Some(*position) } else { None };
-        let segments = segment::list(folder)?;
+        let segments = retain::segments(folder)?;
         let Some(last) = segments.last().cloned() else {
             return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
         };
@@ -421,7 +437,9 @@ impl Log {
             let bytes = if number == last { self.length } else { length };
             Ok(Extent { name: segment::name(path), file, bytes })
         };
-        self.reader.segments.iter().enumerate().map(extent).collect()
+        let begins = retain::begins_file(&self.folder).map_err(io(self.folder.display().to_string()))?;
+        let segments = self.reader.segments.iter().enumerate().map(extent);
+        begins.map(Ok).into_iter().chain(segments).collect()
     }
 
     /// Appends records; they are not durable before [`Log::sync`].
