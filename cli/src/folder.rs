@@ -3,6 +3,7 @@
 //! A folder is made under a temporary name and renamed when everything in it is synced, so a folder that is
 //! there is whole.
 
+use crate::compiler::compiler;
 use crate::keys::Keys;
 use crate::near;
 use crate::output::Progress;
@@ -125,7 +126,7 @@ pub struct Folder {
 /// # Errors
 /// When this machine cannot run wasm.
 pub fn engine() -> Result<Arc<dyn Guest>> {
-    Ok(Arc::new(Engine::new()?))
+    Ok(Arc::new(Engine::new()?.compiled_by(compiler())))
 }
 
 impl Folder {

@@ -113,7 +113,7 @@ pub enum Command {
     Verify(verify::Verify),
     /// Writes the proof of a receipt, or of what state held after any block.
     Prove(prove::Prove),
-    /// Checks a proof, knowing the genesis document only.
+    /// Checks whether a module would be admitted, or a proof, knowing the genesis document only.
     Check(check::Check),
     /// Backups: made, checked, restored.
     #[command(subcommand)]
@@ -125,6 +125,9 @@ pub enum Command {
     Db(db::Db),
     /// Measures.
     Bench(crate::bench::Bench),
+    /// Compiles one module for another process of this program.
+    #[command(hide = true)]
+    CompileModule,
 }
 
 /// `tenor demo`.
@@ -170,6 +173,7 @@ impl Command {
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),
             Command::Bench(command) => command.run(output),
+            Command::CompileModule => crate::compiler::run_child(),
         }
     }
 }

@@ -103,11 +103,7 @@ impl Chain {
     pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let (context, mut state) = (self.context(time), self.state());
         match execute::door::check(&state, &context, tx.into())? {
-            Ok(checked) => {
-                let outcome = execute::transaction(&mut state, &context, &checked, 0)?;
-                let receipt = execute::receipts(vec![outcome]).pop();
-                Ok(Ok(receipt.expect("an outcome has a receipt")))
-            }
+            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
             Err(rejection) => Ok(Err(rejection)),
         }
     }

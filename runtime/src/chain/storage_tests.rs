@@ -464,7 +464,7 @@ fn a_stop_in_the_middle_of_a_checkpoint_loses_nothing() {
     let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
     let mut unmarked = 0;
     for _ in 0..rounds(40) {
-        // A checkpoint begins whenever a quarter of the small cache has changed, and goes on beside this.
+        // A checkpoint begins whenever half of the small cache has changed, and goes on beside this.
         (0..2).for_each(|_| grown.block().unwrap());
         let stopped = tempfile::tempdir().unwrap();
         write_files(stopped.path(), &read_files(&grown.folder, STATE_FOLDER));

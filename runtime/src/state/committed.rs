@@ -417,15 +417,16 @@ impl Parts {
         Ok(self.behind.as_ref().map_or(Ok(false), Behind::is_idle)?)
     }
 
-    /// Begins a checkpoint when a quarter of the cache has changed, and waits for the one before when half of
-    /// it has: what is not on the disk cannot be put out of memory.
+    /// Begins a checkpoint when half of the cache has changed, and waits for the one before when three quarters
+    /// have: what is not on the disk cannot be put out of memory, and a page that changes often is written the
+    /// seldomer the later a checkpoint begins.
     fn bound_backlog(&mut self) -> Result<(), Fault> {
         let dirty_bytes = self.dirty_bytes();
-        if dirty_bytes <= self.cache_bytes / 4 {
+        if dirty_bytes <= self.cache_bytes / 2 {
             return Ok(());
         }
         if let Some(behind) = &self.behind
-            && dirty_bytes > self.cache_bytes / 2
+            && dirty_bytes > self.cache_bytes / 4 * 3
         {
             behind.wait()?;
         }
