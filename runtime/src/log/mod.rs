@@ -102,6 +102,8 @@ impl std::convert::From<LogError> for Fault {
 pub struct Position {
     /// First height of its segment.
     segment: u64,
+    /// What the block's record goes on from, and where it begins.
+    block: (u64, u64),
     /// The first byte behind it.
     offset: u64,
     /// End of the checksum that the next record goes on from, and that checksum.
@@ -365,6 +367,11 @@ impl Log {
             }
         };
         let mut heights = Heights::new();
+        if let Some(position) = position {
+            let ((after, offset), end) = (position.block, position.after);
+            let place = Place { segment: first, span: Span { after, offset, end } };
+            put(&mut heights, Kind::Block, position.height, place);
+        }
         let mut tip = position.map(|position| position.height);
         let mut end = Scanned::default();
         for (number, path) in segments.iter().enumerate().skip(first) {
@@ -418,8 +425,10 @@ impl Log {
     pub fn position_behind(&self, height: u64) -> Result<Option<Position>, LogError> {
         if self.tip() == Some(height) && self.ends_with_writes(height) {
             let segment = self.reader.segments.last().map_or(0, |path| segment::first_of(path));
+            let block = self.reader.heights.get(&height).and_then(|places| places.block);
+            let block = block.map(|place| place.span.before()).unwrap_or_default();
             let (offset, after, checksum) = (self.length, self.after, self.previous);
-            return Ok(Some(Position { segment, offset, after, checksum, height }));
+            return Ok(Some(Position { segment, block, offset, after, checksum, height }));
         }
         self.reader.position_behind(height)
     }

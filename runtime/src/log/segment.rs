@@ -23,6 +23,13 @@ pub(super) struct Span {
     pub end: u64,
 }
 
+impl Span {
+    /// Where it begins and what it goes on from: with where it ends, all of it.
+    pub fn before(&self) -> (u64, u64) {
+        (self.after, self.offset)
+    }
+}
+
 /// A record that was found in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
