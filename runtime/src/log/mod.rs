@@ -32,7 +32,7 @@ pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The disk is full; what was not acknowledged is not there.
-    #[error("the disk is full: {0}; nothing more is written until space is made and the process restarted")]
+    #[error("the disk is full: {0}; nothing more is written")]
     Full(String),
     /// The file system failed.
     #[error("{place}: {error}")]
@@ -62,7 +62,15 @@ pub enum LogError {
         /// The first block that is missing.
         from: u64,
     },
-    /// The folder holds another chain, a newer form, or no log.
+    /// A newer build wrote it.
+    #[error("segment {segment} has format {given}, this build reads {FORMAT}")]
+    Newer {
+        /// File name.
+        segment: String,
+        /// Its format.
+        given: u32,
+    },
+    /// The folder holds another chain, or no log.
     #[error("{0}")]
     Foreign(String),
     /// A block that is not the next one.
@@ -80,18 +88,39 @@ pub enum LogError {
         given: usize,
     },
     /// An earlier write failed; what came of it is unknown until the folder is opened again.
-    #[error("an earlier write to the log failed; restart to go on")]
+    #[error("an earlier write to the log failed")]
     Poisoned,
+}
+
+impl LogError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            LogError::Full(_) => "make space on the disk, then start again",
+            LogError::Io { .. } | LogError::Poisoned => "see to the disk, then start again",
+            LogError::Damaged { .. } => {
+                "copy the segment back from a backup, or restore the backup into another folder"
+            }
+            LogError::Missing { .. } => {
+                "copy the segment back from a backup; where there is none, `tenor doctor --rebuild` goes on from a snapshot"
+            }
+            LogError::Newer { .. } => "use the newer build that wrote it",
+            LogError::Foreign(_) => "name the folder of this chain, or copy its log back from a backup",
+            LogError::Order { .. } | LogError::TooLong { .. } => "report it: this is no fault of the folder",
+        }
+    }
 }
 
 impl std::convert::From<LogError> for Fault {
     fn from(error: LogError) -> Fault {
+        let text = format!("{error}; {}", error.remedy());
         match error {
             LogError::Damaged { .. }
             | LogError::Missing { .. }
+            | LogError::Newer { .. }
             | LogError::Foreign(_)
-            | LogError::Order { .. } => Fault::Log(error.to_string()),
-            _ => Fault::Storage(error.to_string()),
+            | LogError::Order { .. } => Fault::Log(text),
+            _ => Fault::Storage(text),
         }
     }
 }

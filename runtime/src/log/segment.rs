@@ -257,10 +257,12 @@ fn check_header(bytes: &[u8], chain: ChainId, before: Option<Checksum>, name: &s
         return Err(damaged("it does not begin with the header of a segment"));
     }
     let format = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-    if format != FORMAT {
-        return Err(LogError::Foreign(format!(
-            "segment {name} has format {format}, this build reads {FORMAT}"
-        )));
+    if format > FORMAT {
+        return Err(LogError::Newer { segment: name.into(), given: format });
+    }
+    if format < FORMAT {
+        let text = format!("segment {name} has format {format}, from before this build's {FORMAT}");
+        return Err(LogError::Foreign(text));
     }
     if bytes[12..44] != chain.0 {
         return Err(LogError::Foreign(format!("segment {name} is of another chain")));
