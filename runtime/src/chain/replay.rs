@@ -74,7 +74,7 @@ pub(super) fn first_wrong_key(
         let Some(block) = journal.block(height)? else { return Ok(None) };
         let transactions = block.items.into_iter().filter_map(|item| match item {
             Item::Tx(tx) => Some(tx.into()),
-            Item::Due(_) => None,
+            Item::Due(_) | Item::Expiry(_) => None,
         });
         let header = chain.build(block.header.time, transactions.collect())?.header;
         let rows = chain.stash.as_ref().map_or(&[][..], |stash| stash.writes.rows());
