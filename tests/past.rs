@@ -1,9 +1,13 @@
 //! Balances of earlier blocks are what they were then.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use tenor_runtime::chain::{Chain, FileJournal, Journal, LOG_FOLDER};
 use tenor_runtime::ledger::{self, TrialRow};
-use tenor_runtime::state::Kind;
+use tenor_runtime::log::Log;
 use tenor_runtime::state::record::AccountRecord;
+use tenor_runtime::state::record::hex;
+use tenor_runtime::state::{Kind, Room};
+use tenor_runtime::store::WriteSet;
 use tenor_testing::Bank;
 
 #[test]
@@ -68,4 +72,37 @@ fn a_fork_lives_the_life_of_its_bank_from_any_height() {
         assert_eq!((again.root(), again.balance(bob.account)), (bank.root(), balance.clone()));
     }
     assert_eq!((bank.balance(bob.account), bank.blocks() == blocks), (balance, true));
+}
+
+#[test]
+fn a_log_whose_writes_are_wrong_is_told_by_the_first_wrong_key() {
+    let mut bank = Bank::new();
+    let (ada, bob) = (bank.customer("ada", "100.00"), bank.customer("bob", "0.00"));
+    for _ in 0..4 {
+        bank.transfer(&ada, bob.account, "1.00").done();
+    }
+    let (chain, wrong) = (bank.chain(), bank.chain().tip().height);
+    let key = Kind::Account.full_key(&bob.account.0);
+    let written = |folder: &std::path::Path, is_wrong: bool| {
+        let mut journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), chain.id()).unwrap());
+        for mut block in bank.blocks() {
+            let height = block.header.height;
+            let mut rows = chain.journal().writes(height).unwrap().unwrap().into_rows();
+            if is_wrong && height == wrong {
+                let row = rows.iter_mut().find(|row| row.0 == key).unwrap();
+                row.1.as_mut().unwrap()[40] ^= 1;
+            }
+            let writes = WriteSet::new(rows);
+            block.writes = writes.hash();
+            journal.append(&block, &tenor_abi::codec::encode(&block), &writes).unwrap();
+        }
+        let engine = std::sync::Arc::clone(chain.guest());
+        Chain::open(folder, chain.genesis().clone(), engine, Room::default())
+            .map(|(chain, _)| chain.tip().state)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(written(&folder.path().join("right"), false).unwrap(), bank.root(), "made again from the log");
+    let said = written(&folder.path().join("wrong"), true).unwrap_err().to_string();
+    let named = format!("block {wrong} is not what its items give");
+    assert!(said.contains(&named) && said.ends_with(&format!("first at the key {}", hex(&key))), "{said}");
 }

@@ -243,6 +243,83 @@ fn damage_is_named_or_healed() {
     drop(folder);
 }
 
+#[test]
+fn a_folder_that_is_not_right_says_what_to_do() {
+    let (folder, data) = town();
+    let root = done(&data, &["verify"])["state_root"].clone();
+    let other = folder.path().join("other");
+    done(&other, &["init"]);
+    done(&other, &["db", "stat"]);
+    done(&data, &["db", "stat"]);
+    let segment = data.join("log/00000000000000000000.log");
+    let put = |path: &Path, bytes: &[u8]| std::fs::write(path, bytes).unwrap();
+    let whole = |path: &Path| std::fs::read(path).unwrap();
+    let change = |path: &Path, with: &dyn Fn(Vec<u8>) -> Vec<u8>, words: &[&str], expected: &[&str]| {
+        let before = whole(path);
+        put(path, &with(before.clone()));
+        let said = complaint(&data, 1, words);
+        assert!(expected.iter().all(|part| said.contains(part)), "{said}\nwanted {expected:?}");
+        put(path, &before);
+    };
+    // Files of another chain.
+    let copy_back = "copy its log back from a backup";
+    change(
+        &data.join("genesis"),
+        &|_| whole(&other.join("genesis")),
+        &["verify"],
+        &["is of another chain", copy_back],
+    );
+    change(
+        &segment,
+        &|_| whole(&other.join("log/00000000000000000000.log")),
+        &["list", "accounts"],
+        &["is of another chain", copy_back],
+    );
+    // A newer format, and bytes that are none.
+    let newer = |mut bytes: Vec<u8>| {
+        bytes[8] = 9;
+        bytes
+    };
+    change(&segment, &newer, &["verify"], &["has format 9, this build reads", "use the newer build"]);
+    // Copied in part.
+    let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    change(&segment, &half, &["verify"], &["when the state store saw it", "restore the backup"]);
+    change(
+        &segment,
+        &|_| vec![],
+        &["verify"],
+        &["does not begin with the header of a segment", "from a backup"],
+    );
+    // Nothing of the log, or not its beginning.
+    let away = folder.path().join("away");
+    std::fs::rename(&segment, &away).unwrap();
+    let said = complaint(&data, 1, &["verify"]);
+    assert!(said.contains("holds no block log") && said.contains(copy_back), "{said}");
+    std::fs::rename(&away, data.join("log/00000000000000000003.log")).unwrap();
+    let said = complaint(&data, 1, &["verify"]);
+    assert!(said.contains("segment 00000000000000000000.log, which begins at block 0, is missing"), "{said}");
+    assert!(said.contains("copy the segment back"), "{said}");
+    std::fs::rename(data.join("log/00000000000000000003.log"), &segment).unwrap();
+    put(&data.join("log/begins"), b"x");
+    assert!(complaint(&data, 1, &["verify"]).contains("does not hold the height of a block"));
+    std::fs::remove_file(data.join("log/begins")).unwrap();
+    // A folder that nobody may write: its lock cannot be taken.
+    std::fs::remove_file(data.join("lock")).unwrap();
+    std::fs::create_dir(data.join("lock")).unwrap();
+    assert!(complaint(&data, 1, &["verify"]).contains("lock"));
+    std::fs::remove_dir(data.join("lock")).unwrap();
+    // Settings out of range, and terms that are too short.
+    assert!(complaint(&data, 2, &["verify", "--cache-mb", "0"]).contains("0 is not in 1.."));
+    let said = complaint(&data, 1, &["db", "retain", "--writes", "10"]);
+    assert!(said.contains("write sets are kept for at least 35 days, 10 given"), "{said}");
+    assert!(complaint(&data, 1, &["db", "retain"]).contains("name a term with --writes or --blocks"));
+    let kept = done(&data, &["db", "retain", "--writes", "35", "--blocks", "35"]);
+    assert_eq!(kept["blocks"]["segments"], 0, "the newest segment stays");
+    for words in [&["verify", "--cache-mb", "1"][..], &["verify", "--history-mb", "0"]] {
+        assert_eq!(done(&data, words)["state_root"], root);
+    }
+}
+
 /// A disk that is full is a limit on the size of files here: writing beyond it fails in the same way.
 #[test]
 fn a_full_disk_is_named_and_nothing_is_lost() {

@@ -14,6 +14,9 @@ pub const PROTOCOL: u16 = 1;
 /// Blocks whose states are at hand for reading and proving, where memory allows. Local to a replica.
 pub const PROOF_WINDOW_BLOCKS: usize = 1_000;
 
+/// Days for which headers, receipts and certificates are kept outside a sandbox: ten years. Local to a replica.
+pub const RETAIN_DAYS_MIN: u32 = 3_653;
+
 /// Limits of blocks, items and what they leave behind. Changing one changes the protocol.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {

@@ -41,6 +41,7 @@ pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Mea
     let proofs = run.proofs()?;
     let memory = run.stored.memory();
     let on_disk = folder_bytes(&scratch.path().join(STATE_FOLDER))?;
+    let log_bytes = folder_bytes(&scratch.path().join(LOG_FOLDER))?;
     for _ in 0..TAIL {
         run.block()?;
     }
@@ -50,7 +51,8 @@ pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Mea
     let stored = Stored::open(scratch.path(), CHAIN, room)?;
     let (open_ms, open_cpu_ms) = (ms(wall.elapsed()), ms(process_cpu() - cpu));
     anyhow::ensure!(stored.base.root() == root, "opened again it has another root");
-    anyhow::ensure!(stored.opened.redone == TAIL && !stored.opened.rebuilt, "{:?}", stored.opened);
+    // With little memory a checkpoint has bounded the tail by itself.
+    anyhow::ensure!(stored.opened.redone <= TAIL && !stored.opened.rebuilt, "{:?}", stored.opened);
     let known = memory.trie.known_bytes + memory.index.known_bytes;
     let cached = memory.trie.cached_bytes + memory.index.cached_bytes;
     let figures = [
@@ -62,6 +64,8 @@ pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Mea
         ("bare_sync_ms", bare_sync_ms, "ms"),
         ("open_ms", open_ms, "ms"),
         ("open_cpu_ms", open_cpu_ms, "ms"),
+        ("open_redone_blocks", stored.opened.redone as f64, "1"),
+        ("disk_bytes_per_log_byte", (log_bytes + on_disk) as f64 / log_bytes as f64, "1"),
         ("proof_make_us", proofs.make_us, "us"),
         ("proof_verify_us", proofs.verify_us, "us"),
         ("proof_bytes", proofs.bytes, "bytes"),

@@ -2,14 +2,15 @@
 
 use super::Data;
 use crate::folder::Folder;
-use crate::output::{Output, Table};
-use anyhow::{Context, Result};
-use clap::Subcommand;
+use crate::output::{Output, Progress, Table};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use tenor_runtime::chain::{LOG_FOLDER, STATE_FOLDER, Stored};
+use tenor_runtime::chain::{LOG_FOLDER, Retention, STATE_FOLDER, Stored};
+use tenor_runtime::log::LetGo;
 use tenor_runtime::state::namespace::kind_of;
 use tenor_runtime::state::{Kind, State};
 use tenor_runtime::store::PagesMemory;
@@ -19,6 +20,45 @@ use tenor_runtime::store::PagesMemory;
 pub enum Db {
     /// Keys and bytes by kind of record, log, store, memory.
     Stat(Data),
+    /// Lets go of old parts of the log, below a snapshot that is read back first.
+    Retain(Retain),
+}
+
+/// `tenor db retain`: without a term everything is kept.
+#[derive(Debug, Args)]
+pub struct Retain {
+    /// Days for which the write sets of blocks are kept, from which older states are made.
+    #[arg(long, value_name = "DAYS")]
+    writes: Option<u32>,
+    /// Days for which blocks are kept, with receipts and certificates.
+    #[arg(long, value_name = "DAYS")]
+    blocks: Option<u32>,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl Retain {
+    fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let (_lock, genesis) = Folder::lock(&self.data.data)?;
+        let retention = Retention { writes_days: self.writes, blocks_days: self.blocks };
+        retention.check(&genesis.parameters.limits, genesis.parameters.sandbox)?;
+        if retention == Retention::default() {
+            bail!("everything is kept; name a term with --writes or --blocks");
+        }
+        let stored = Stored::open(&self.data.data, genesis.chain_id(), self.data.memory.room())?;
+        let mut progress = Progress::new();
+        let told = &mut |done, of| progress.at("reading the snapshot", done, of);
+        let done = stored.retain(&self.data.data, retention, told)?;
+        progress.end();
+        let gone = |gone: LetGo| json!({ "segments": gone.segments, "bytes": gone.bytes });
+        let document =
+            json!({ "snapshot": done.snapshot, "writes": gone(done.writes), "blocks": gone(done.blocks) });
+        let text = format!(
+            "snapshot  of block {}, read back\nwrites    {} bytes of {} segments let go\nblocks    {} bytes in {} segments let go",
+            done.snapshot, done.writes.bytes, done.writes.segments, done.blocks.bytes, done.blocks.segments
+        );
+        output.result(&document, &text)
+    }
 }
 
 /// What there is of a kind.
@@ -35,7 +75,10 @@ impl Db {
     /// # Errors
     /// When the folder cannot be opened or read.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let Db::Stat(Data { data, memory }) = self;
+        let (data, memory) = match self {
+            Db::Stat(Data { data, memory }) => (data, memory),
+            Db::Retain(retain) => return retain.run(output),
+        };
         let (_lock, genesis) = Folder::lock(&data)?;
         let Stored { mut base, tip, .. } = Stored::open(&data, genesis.chain_id(), memory.room())?;
         base.flush()?;

@@ -101,7 +101,8 @@ impl Finding {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Finding::Log(_) | Finding::Ahead { .. } => {
+            Finding::Log(error) => error.remedy(),
+            Finding::Ahead { .. } => {
                 "copy the log's segments back from a backup, or restore the backup into another folder"
             }
             Finding::TornTail { .. } => "nothing: the next opening cuts it off",

@@ -169,12 +169,12 @@ impl Blocks for Reader {
     }
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
-        let bytes = self.read(Kind::Writes, height)?;
-        let read = |bytes: Vec<u8>| {
-            WriteSet::from_bytes(&bytes)
+        let found = self.read_with_root(Kind::Writes, height)?;
+        let read = |(bytes, root)| {
+            WriteSet::of_payload(bytes, root)
                 .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
         };
-        bytes.map(read).transpose()
+        found.map(read).transpose()
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {

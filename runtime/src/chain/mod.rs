@@ -13,6 +13,7 @@ mod read;
 mod replay;
 mod past;
 mod still;
+mod retain;
 mod examine;
 
 pub use build::{Built, Invalid};
@@ -22,6 +23,7 @@ pub use journal::{FileJournal, Journal, MemoryJournal, peek_block};
 pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, Told};
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};
+pub use retain::{Retained, Retention, RetentionError};
 pub use solo::Solo;
 pub use still::Still;
 

@@ -1,11 +1,13 @@
 //! Beginning a chain, and opening one again: load the store, redo the log after its mark, compare the root.
 
 use super::journal::{FileJournal, Journal, MemoryJournal};
+use super::replay::first_wrong_key;
 use super::{Chain, Genesis};
 use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, TornTail};
+use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
+use crate::state::record::hex;
 use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
@@ -136,7 +138,11 @@ impl Chain {
         room: Room,
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
-        let Stored { base, journal, ancestry, tip, opened } = Stored::open(folder, id, room)?;
+        let stored = Stored::open(folder, id, room).map_err(|fault| match fault {
+            Fault::Diverged { height, what } => explained(folder, &genesis, &guest, height, what),
+            other => other,
+        })?;
+        let Stored { base, journal, ancestry, tip, opened } = stored;
         let (base, journal, contracts) = (Box::new(base), Box::new(journal), Contracts::default());
         let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
@@ -157,6 +163,21 @@ impl Chain {
     /// [`Fault`] when it cannot be written.
     pub fn flush(&mut self) -> Result<(), Fault> {
         self.base.flush()
+    }
+}
+
+/// Says which key it is that the log's writes have wrong, where executing the blocks again finds one.
+fn explained(folder: &Path, genesis: &Genesis, guest: &Arc<dyn Guest>, height: u64, what: String) -> Fault {
+    let found = Log::open(&folder.join(LOG_FOLDER), genesis.chain_id(), None)
+        .map_err(Fault::from)
+        .and_then(|(log, _)| first_wrong_key(genesis, Arc::clone(guest), &FileJournal::new(log)));
+    match found {
+        Ok(Some((height, key))) => {
+            let key = hex(&key);
+            Fault::Diverged { height, what: format!("the log's writes are wrong, first at the key {key}") }
+        }
+        Ok(None) => Fault::Diverged { height, what },
+        Err(fault) => Fault::Diverged { height, what: format!("{what}; looking for the key: {fault}") },
     }
 }
 
@@ -203,6 +224,7 @@ impl Stored {
     /// [`Fault`]: what is broken and neither the log nor a snapshot can heal.
     pub fn open(folder: &Path, chain: ChainId, room: Room) -> Result<Stored, Fault> {
         let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
+        check_complete(&log_folder)?;
         let disk = match Disk::open(&state_folder) {
             Err(full @ StoreError::Full(_)) => return Err(full.into()),
             opened => opened,
@@ -221,14 +243,17 @@ impl Stored {
     }
 
     /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
-    /// block 0 or is damaged there, from the newest snapshot in the folder and the log behind it.
+    /// block 0 or is damaged there, from the newest snapshot in the folder and the log behind it. What is missing of
+    /// the log before that is taken to be gone from here on.
     ///
     /// # Errors
     /// As [`Stored::open`].
     pub fn rebuild(folder: &Path, chain: ChainId, room: Room, progress: Told<'_>) -> Result<Stored, Fault> {
         let disk = Disk::open(&folder.join(STATE_FOLDER));
         let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
-        make_again(folder, chain, room, mark.map(|mark| mark.height), progress)
+        let made = make_again(folder, chain, room, mark.map(|mark| mark.height), progress)?;
+        begin_behind_gaps(&folder.join(LOG_FOLDER))?;
+        Ok(made)
     }
 
     /// Makes the state of a folder from a snapshot and the log behind it.
@@ -429,9 +454,10 @@ pub(super) fn redo_up_to(
         let resume = Resume { log: journal.position_behind(height)?, ancestry: ancestry.clone() };
         let root = base.redo(&last_of_each(std::mem::take(&mut rows)), height, resume)?;
         if newest.as_ref().is_some_and(|header| header.state != root) {
-            return Err(Fault::State(format!(
-                "the log's writes up to height {height} give another root than its header"
-            )));
+            return Err(Fault::Diverged {
+                height,
+                what: "the log's writes up to it give another state root than its header".into(),
+            });
         }
         progress(height + 1 - first, last + 1 - first);
     }

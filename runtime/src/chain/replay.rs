@@ -1,11 +1,13 @@
 //! Replaying a chain: every item executed again in an empty memory, never using a stored write set.
 
+use super::journal::Journal;
 use super::{Chain, Genesis, Replica};
 use crate::fault::Fault;
+use crate::store::{Change, WriteSet};
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
-use tenor_wire::block::{Block, Certificate};
+use tenor_wire::block::{Block, Certificate, Item};
 
 /// What a replay came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,4 +53,45 @@ pub fn replay(
         progress(header.height);
     }
     Ok(done)
+}
+
+/// Executes blocks until one writes something else than the log has of it; height and key of the first difference.
+///
+/// # Errors
+/// [`Fault`] when a block cannot be read or executed.
+pub(super) fn first_wrong_key(
+    genesis: &Genesis,
+    guest: Arc<dyn Guest>,
+    journal: &dyn Journal,
+) -> Result<Option<(u64, Vec<u8>)>, Fault> {
+    let mut chain =
+        Chain::in_memory(genesis.clone(), guest).map_err(|error| Fault::State(error.to_string()))?;
+    let first = chain.journal().writes(0)?.map_or(vec![], WriteSet::into_rows);
+    if let Some(key) = first_difference(journal, 0, &first)? {
+        return Ok(Some((0, key)));
+    }
+    for height in 1..=journal.tip().unwrap_or(0) {
+        let Some(block) = journal.block(height)? else { return Ok(None) };
+        let transactions = block.items.into_iter().filter_map(|item| match item {
+            Item::Tx(tx) => Some(tx.into()),
+            Item::Due(_) | Item::Expiry(_) => None,
+        });
+        let header = chain.build(block.header.time, transactions.collect())?.header;
+        let rows = chain.stash.as_ref().map_or(&[][..], |stash| stash.writes.rows());
+        if let Some(key) = first_difference(journal, height, rows)? {
+            return Ok(Some((height, key)));
+        }
+        chain.persist(&header.hash())?;
+        let hash = header.hash();
+        chain.commit(Certificate { height, round: 0, header: hash, votes: vec![] })?;
+    }
+    Ok(None)
+}
+
+fn first_difference(journal: &dyn Journal, height: u64, rows: &[Change]) -> Result<Option<Vec<u8>>, Fault> {
+    let logged = journal.writes(height)?.map_or(vec![], WriteSet::into_rows);
+    let place = (0..rows.len().max(logged.len())).find(|place| rows.get(*place) != logged.get(*place));
+    let keys =
+        place.map(|place| [rows.get(place), logged.get(place)].map(|row| row.map(|row| row.0.clone())));
+    Ok(keys.and_then(|keys| keys.into_iter().flatten().min()))
 }

@@ -8,9 +8,11 @@ mod files;
 mod record;
 mod segment;
 mod reader;
+mod retain;
 
 pub use reader::Reader;
 pub use record::{Kind, Record, payload_root};
+pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
 
 use crate::fault::Fault;
 use reader::{Heights, Place, put};
@@ -30,7 +32,7 @@ pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The disk is full; what was not acknowledged is not there.
-    #[error("the disk is full: {0}; nothing more is written until space is made and the process restarted")]
+    #[error("the disk is full: {0}; nothing more is written")]
     Full(String),
     /// The file system failed.
     #[error("{place}: {error}")]
@@ -60,7 +62,15 @@ pub enum LogError {
         /// The first block that is missing.
         from: u64,
     },
-    /// The folder holds another chain, a newer form, or no log.
+    /// A newer build wrote it.
+    #[error("segment {segment} has format {given}, this build reads {FORMAT}")]
+    Newer {
+        /// File name.
+        segment: String,
+        /// Its format.
+        given: u32,
+    },
+    /// The folder holds another chain, or no log.
     #[error("{0}")]
     Foreign(String),
     /// A block that is not the next one.
@@ -78,18 +88,39 @@ pub enum LogError {
         given: usize,
     },
     /// An earlier write failed; what came of it is unknown until the folder is opened again.
-    #[error("an earlier write to the log failed; restart to go on")]
+    #[error("an earlier write to the log failed")]
     Poisoned,
+}
+
+impl LogError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            LogError::Full(_) => "make space on the disk, then start again",
+            LogError::Io { .. } | LogError::Poisoned => "see to the disk, then start again",
+            LogError::Damaged { .. } => {
+                "copy the segment back from a backup, or restore the backup into another folder"
+            }
+            LogError::Missing { .. } => {
+                "copy the segment back from a backup; where there is none, `tenor doctor --rebuild` goes on from a snapshot"
+            }
+            LogError::Newer { .. } => "use the newer build that wrote it",
+            LogError::Foreign(_) => "name the folder of this chain, or copy its log back from a backup",
+            LogError::Order { .. } | LogError::TooLong { .. } => "report it: this is no fault of the folder",
+        }
+    }
 }
 
 impl std::convert::From<LogError> for Fault {
     fn from(error: LogError) -> Fault {
+        let text = format!("{error}; {}", error.remedy());
         match error {
             LogError::Damaged { .. }
             | LogError::Missing { .. }
+            | LogError::Newer { .. }
             | LogError::Foreign(_)
-            | LogError::Order { .. } => Fault::Log(error.to_string()),
-            _ => Fault::Storage(error.to_string()),
+            | LogError::Order { .. } => Fault::Log(text),
+            _ => Fault::Storage(text),
         }
     }
 }
@@ -100,6 +131,8 @@ impl std::convert::From<LogError> for Fault {
 pub struct Position {
     /// First height of its segment.
     segment: u64,
+    /// What the block's record goes on from, and where it begins.
+    block: (u64, u64),
     /// The first byte behind it.
     offset: u64,
     /// End of the checksum that the next record goes on from, and that checksum.
@@ -258,6 +291,14 @@ impl Log {
         Log::read_from(folder, chain, &Start::At(height), keep)
     }
 
+    /// The first heights of the segments in a folder.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn firsts(folder: &Path) -> Result<Vec<u64>, LogError> {
+        Ok(retain::segments(folder)?.iter().map(|path| segment::first_of(path)).collect())
+    }
+
     /// Reads every segment of a folder through and changes nothing; `progress` is told how many of them.
     ///
     /// # Errors
@@ -267,14 +308,20 @@ impl Log {
         chain: ChainId,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Survey, LogError> {
-        let paths = segment::list(folder)?;
+        let paths = retain::segments(folder)?;
         let (mut survey, mut previous, mut sealed) = (Survey::default(), None, false);
+        if let Err(missing @ LogError::Missing { .. }) = check_complete(folder) {
+            survey.damage.push(missing);
+        }
         for (number, path) in paths.iter().enumerate() {
             let (name, first) = (segment::name(path), segment::first_of(path));
             let bytes = fs::metadata(path).map_err(io(path.display().to_string()))?.len();
             survey.segments.push(Surveyed { name, first, bytes });
             if let Err(missing) = follows(sealed, survey.tip, path) {
-                survey.damage.push(missing);
+                // One was told above.
+                if survey.damage.is_empty() {
+                    survey.damage.push(missing);
+                }
                 (previous, survey.tip) = (None, None);
             }
             sealed = false;
@@ -308,7 +355,7 @@ impl Log {
     /// # Errors
     /// As [`Log::open_from`].
     pub fn peek(folder: &Path, chain: ChainId, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
-        let segments = segment::list(folder)?;
+        let segments = retain::segments(folder)?;
         let behind = segments.partition_point(|path| segment::first_of(path) <= height);
         let Some(number) = behind.checked_sub(1) else { return Ok(None) };
         let (path, is_last) = (&segments[number], behind == segments.len());
@@ -326,7 +373,7 @@ impl Log {
         keep: Option<u64>,
     ) -> Result<(Log, TornTail), LogError> {
         let position = if let Start::Behind(position) = start { Some(*position) } else { None };
-        let segments = segment::list(folder)?;
+        let segments = retain::segments(folder)?;
         let Some(last) = segments.last().cloned() else {
             return Err(LogError::Foreign(format!("{} holds no block log", folder.display())));
         };
@@ -349,6 +396,11 @@ impl Log {
             }
         };
         let mut heights = Heights::new();
+        if let Some(position) = position {
+            let ((after, offset), end) = (position.block, position.after);
+            let place = Place { segment: first, span: Span { after, offset, end } };
+            put(&mut heights, Kind::Block, position.height, place);
+        }
         let mut tip = position.map(|position| position.height);
         let mut end = Scanned::default();
         for (number, path) in segments.iter().enumerate().skip(first) {
@@ -402,8 +454,10 @@ impl Log {
     pub fn position_behind(&self, height: u64) -> Result<Option<Position>, LogError> {
         if self.tip() == Some(height) && self.ends_with_writes(height) {
             let segment = self.reader.segments.last().map_or(0, |path| segment::first_of(path));
+            let block = self.reader.heights.get(&height).and_then(|places| places.block);
+            let block = block.map(|place| place.span.before()).unwrap_or_default();
             let (offset, after, checksum) = (self.length, self.after, self.previous);
-            return Ok(Some(Position { segment, offset, after, checksum, height }));
+            return Ok(Some(Position { segment, block, offset, after, checksum, height }));
         }
         self.reader.position_behind(height)
     }
@@ -421,7 +475,9 @@ impl Log {
             let bytes = if number == last { self.length } else { length };
             Ok(Extent { name: segment::name(path), file, bytes })
         };
-        self.reader.segments.iter().enumerate().map(extent).collect()
+        let begins = retain::begins_file(&self.folder).map_err(io(self.folder.display().to_string()))?;
+        let segments = self.reader.segments.iter().enumerate().map(extent);
+        begins.map(Ok).into_iter().chain(segments).collect()
     }
 
     /// Appends records; they are not durable before [`Log::sync`].

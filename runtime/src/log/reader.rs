@@ -6,7 +6,7 @@ use super::{LogError, Position, io, note};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tenor_abi::id::ChainId;
+use tenor_abi::id::{ChainId, Hash};
 
 /// Where a record stands.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +87,20 @@ impl Reader {
     /// # Errors
     /// [`LogError::Damaged`] when it is no longer what its checksum says, [`LogError::Io`].
     pub fn read(&self, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
+        Ok(self.read_with_root(kind, height)?.map(|(payload, _)| payload))
+    }
+
+    /// As [`Reader::read`], and the root over the payload.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn read_with_root(&self, kind: Kind, height: u64) -> Result<Option<(Vec<u8>, Hash)>, LogError> {
         let Some(Place { segment, span }) = self.find(kind, height)? else { return Ok(None) };
         let path = &self.segments[segment];
         let (previous, bytes) = segment::read(path, span).map_err(io(path.display().to_string()))?;
         match decode(&bytes, 0, &previous) {
             Some(found) if (found.kind, found.height) == (kind, height) => {
-                Ok(Some(bytes[found.payload()].to_vec()))
+                Ok(Some((bytes[found.payload()].to_vec(), found.root)))
             }
             _ => Err(LogError::Damaged {
                 segment: segment::name(path),
@@ -112,8 +120,8 @@ impl Reader {
         let path = &self.segments[block.segment];
         let after = Span { after: block.span.end, offset: block.span.end, end: block.span.end };
         let (checksum, _) = segment::read(path, after).map_err(io(path.display().to_string()))?;
-        let segment = segment::first_of(path);
-        Ok(Some(Position { segment, offset: writes.span.end, after: block.span.end, checksum, height }))
+        let (segment, block) = (segment::first_of(path), block.span.before());
+        Ok(Some(Position { segment, block, offset: writes.span.end, after: after.end, checksum, height }))
     }
 
     /// Where a record stands: known, or found by reading the segment that it must be in.

@@ -85,6 +85,8 @@ pub(super) struct Found {
     pub kind: Kind,
     pub height: u64,
     pub checksum: Checksum,
+    /// The root over the payload.
+    pub root: Hash,
     pub offset: usize,
     pub end: usize,
 }
@@ -111,8 +113,9 @@ pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option
 pub(super) fn recompute(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
     let (kind, height, end) = seems(bytes, offset)?;
     let (head, payload) = bytes[offset..end - TAIL].split_at(HEAD);
-    let checksum = plain_hash(&[previous, head, &payload_root(payload).0]).0;
-    Some(Found { kind, height, checksum, offset, end })
+    let root = payload_root(payload);
+    let checksum = plain_hash(&[previous, head, &root.0]).0;
+    Some(Found { kind, height, checksum, root, offset, end })
 }
 
 /// Kind, height and end of what seems to be a record at an offset, by its first bytes alone.

@@ -23,6 +23,13 @@ pub(super) struct Span {
     pub end: u64,
 }
 
+impl Span {
+    /// Where it begins and what it goes on from: with where it ends, all of it.
+    pub fn before(&self) -> (u64, u64) {
+        (self.after, self.offset)
+    }
+}
+
 /// A record that was found in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
@@ -78,7 +85,7 @@ impl Segment {
 }
 
 /// Puts a file with these bytes, synced, in the place of whatever has this name; open for appending.
-fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
     let shown = || path.display().to_string();
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
@@ -125,6 +132,19 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
 /// The height that a segment's name says it begins at.
 pub(super) fn first_of(path: &Path) -> u64 {
     path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// The first height of the segment that follows, as the seal at the end of this one says; none where it ends
+/// otherwise.
+pub(super) fn next_of(path: &Path) -> std::io::Result<Option<u64>> {
+    let file = File::open(path)?;
+    let mut seal = [0; HEAD + TAIL];
+    let Some(at) = file.metadata()?.len().checked_sub(seal.len() as u64) else { return Ok(None) };
+    file.read_exact_at(&mut seal, at)?;
+    Ok(match seems(&seal, 0) {
+        Some((Kind::Seal, height, end)) if end == seal.len() => Some(height),
+        _ => None,
+    })
 }
 
 /// A segment's name, for messages.
@@ -237,10 +257,12 @@ fn check_header(bytes: &[u8], chain: ChainId, before: Option<Checksum>, name: &s
         return Err(damaged("it does not begin with the header of a segment"));
     }
     let format = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-    if format != FORMAT {
-        return Err(LogError::Foreign(format!(
-            "segment {name} has format {format}, this build reads {FORMAT}"
-        )));
+    if format > FORMAT {
+        return Err(LogError::Newer { segment: name.into(), given: format });
+    }
+    if format < FORMAT {
+        let text = format!("segment {name} has format {format}, from before this build's {FORMAT}");
+        return Err(LogError::Foreign(text));
     }
     if bytes[12..44] != chain.0 {
         return Err(LogError::Foreign(format!("segment {name} is of another chain")));

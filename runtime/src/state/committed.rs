@@ -78,8 +78,8 @@ pub struct Resume {
 
 /// A block's leaves in the trie that is not committed yet.
 struct Stashed {
-    /// The rows of the write set that are leaves, by their place in it, and their paths.
-    leaves: Vec<(usize, Path)>,
+    /// The rows of the write set that are leaves, by their place in it, and their place in what undoes them.
+    leaves: Vec<(usize, usize)>,
     undo: Undo,
 }
 
@@ -183,7 +183,10 @@ impl Committed {
     /// As [`State::stash`] and [`State::commit`].
     pub fn redo(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<Hash, Fault> {
         let root = self.stash(rows)?;
-        self.commit(rows, height, resume)?;
+        let mut parts = self.parts();
+        // These may be the rows of many blocks: the states in between are not to be had.
+        let is_read = parts.window.is_read();
+        parts.commit(rows, height, resume, is_read)?;
         Ok(root)
     }
 
@@ -253,6 +256,45 @@ fn together(full_key: &[u8]) -> Option<usize> {
 }
 
 impl Parts {
+    /// Makes the stashed block the newest one; what it replaced is entered into the window where it is asked for.
+    fn commit(
+        &mut self,
+        rows: &[Change],
+        height: u64,
+        resume: Resume,
+        is_entered: bool,
+    ) -> Result<(), Fault> {
+        let Some(Stashed { leaves, undo }) = self.stashed.take() else {
+            return Err(Fault::State(format!("block {height} is committed without having been stashed")));
+        };
+        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len()));
+        self.index.begin_batch();
+        let mut leaves = leaves.into_iter().peekable();
+        for (place, (key, value)) in rows.iter().enumerate() {
+            match leaves.next_if(|leaf| leaf.0 == place) {
+                Some((_, undone)) => {
+                    let before = undo.changes()[undone].1.as_ref();
+                    if let Some(replaced) = &mut replaced {
+                        replaced.push(key, self.record_of(key, before)?.as_deref());
+                    }
+                    self.commit_leaf(key, value.as_deref(), before)?;
+                }
+                // What lies in the rows is only ever added.
+                None if lies_in_rows(key) => {
+                    self.rows.set(key, value.as_deref());
+                    replaced.iter_mut().for_each(|replaced| replaced.push(key, None));
+                }
+                None => {
+                    let before = self.index.set(key, value.as_deref())?;
+                    replaced.iter_mut().for_each(|replaced| replaced.push(key, before.as_deref()));
+                }
+            }
+        }
+        (self.height, self.resume) = (height, resume);
+        self.enter(replaced);
+        self.bound_backlog()
+    }
+
     /// Enters the newest block into the window.
     fn enter(&mut self, replaced: Option<Replaced>) {
         let (root, ancestry, leaves) = (self.trie.root(), self.resume.ancestry.clone(), self.trie.len());
@@ -477,11 +519,15 @@ impl State for Committed {
             |row: &(usize, &Change)| kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf);
         let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
         let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
-        let change = |((_, (key, value)), path): (&(usize, &Change), &Path)| {
-            (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
+        let mut by_path: Vec<usize> = (0..paths.len()).collect();
+        by_path.sort_unstable_by_key(|leaf| paths[*leaf]);
+        let change = |leaf: &usize| {
+            let (key, value) = leaves[*leaf].1;
+            (paths[*leaf], value.as_ref().map(|value| OwnContent::of(key, value)))
         };
-        let undo = parts.trie.update(leaves.iter().zip(&paths).map(change).collect())?;
-        let leaves = leaves.iter().map(|(place, _)| *place).zip(paths).collect();
+        let undo = parts.trie.update(by_path.iter().map(change).collect())?;
+        let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
+        by_path.iter().enumerate().for_each(|(undone, leaf)| leaves[*leaf].1 = undone);
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
@@ -495,35 +541,8 @@ impl State for Committed {
     fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
-        let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
-            return Err(Fault::State(format!("block {height} is committed without having been stashed")));
-        };
-        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, rows.len()));
-        parts.index.begin_batch();
-        let mut leaves = leaves.into_iter().peekable();
-        for (place, (key, value)) in rows.iter().enumerate() {
-            match leaves.next_if(|leaf| leaf.0 == place) {
-                Some((_, path)) => {
-                    let before = undo.before(&path).and_then(Option::as_ref);
-                    if let Some(replaced) = &mut replaced {
-                        replaced.push(key, parts.record_of(key, before)?.as_deref());
-                    }
-                    parts.commit_leaf(key, value.as_deref(), before)?;
-                }
-                // What lies in the rows is only ever added.
-                None if lies_in_rows(key) => {
-                    parts.rows.set(key, value.as_deref());
-                    replaced.iter_mut().for_each(|replaced| replaced.push(key, None));
-                }
-                None => {
-                    let before = parts.index.set(key, value.as_deref())?;
-                    replaced.iter_mut().for_each(|replaced| replaced.push(key, before.as_deref()));
-                }
-            }
-        }
-        (parts.height, parts.resume) = (height, resume);
-        parts.enter(replaced);
-        parts.bound_backlog()
+        let is_entered = parts.window.is_open();
+        parts.commit(rows, height, resume, is_entered)
     }
 
     fn checkpoint(&mut self) -> Result<(), Fault> {

@@ -129,7 +129,12 @@ impl Window {
 
     /// Whether what the next block replaces is to be entered.
     pub fn is_open(&self) -> bool {
-        self.bytes_max > 0 || !self.held.is_empty()
+        self.bytes_max > 0 || self.is_read()
+    }
+
+    /// Whether somebody reads a state.
+    pub fn is_read(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Takes in a block; `replaced` is none where nobody asked for it.

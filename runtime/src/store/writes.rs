@@ -47,15 +47,23 @@ impl WriteSet {
     /// # Errors
     /// [`CodecError`], also when the keys do not ascend.
     pub fn from_bytes(bytes: &[u8]) -> Result<WriteSet, CodecError> {
+        WriteSet::of_payload(bytes.to_vec(), payload_root(bytes))
+    }
+
+    /// As [`WriteSet::from_bytes`], where the root over the bytes' pieces is known.
+    ///
+    /// # Errors
+    /// As [`WriteSet::from_bytes`].
+    pub(crate) fn of_payload(bytes: Vec<u8>, root: Hash) -> Result<WriteSet, CodecError> {
         if bytes.len() > WRITES_BYTES_MAX {
             return Err(CodecError::TooLong { limit: WRITES_BYTES_MAX, given: bytes.len() });
         }
-        let rows = decode(bytes).ok_or(CodecError::Malformed)?;
+        let rows = decode(&bytes).ok_or(CodecError::Malformed)?;
         // Encoded again it must be the same: lengths have one form, and nothing follows.
         if encode(&rows) != bytes || !rows.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(CodecError::NotCanonical);
         }
-        Ok(WriteSet { rows, root: payload_root(bytes), bytes: bytes.to_vec() })
+        Ok(WriteSet { rows, root, bytes })
     }
 
     /// The hash that the block record holds: the root over the bytes' pieces.
