@@ -51,15 +51,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis f71fe25ffc519e8b
-body a93f25aca4414ec0
-transaction 010381a7c8d62d9b
-receipt e75e44fff9ce0498
-entry 59824af4a234f185
-header 2014bc18e62f8c39
-certificate 74a7df4417d9d413
-bundle 04774c003408ccdc
-writes 88edcdbc2a992606";
+genesis bad8760e9f425452
+body b11efdcb3cece873
+transaction b6532ae7b5d7cd1e
+receipt d4e9ce9c331a39f6
+entry d0797455099d331f
+header 3607a4644457f621
+certificate 3495d3f01745a7d6
+bundle 90dac1b75c6c4e53
+writes 37ab381ee60a5974";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.
