@@ -5,6 +5,7 @@ mod due;
 mod gas;
 mod gas_module;
 mod invoke;
+mod ledger;
 mod payments;
 mod signer;
 mod verify;
@@ -24,6 +25,8 @@ pub enum Name {
     Verify,
     /// Calls of a contract, in memory.
     Invoke,
+    /// Entries judged and booked, in memory.
+    Ledger,
     /// Signed transfers, durable.
     Payments,
     /// Standing orders that are all due in the same second, durable.
@@ -89,6 +92,7 @@ impl Bench {
             Name::Commit => {
                 ("commit", commit::measure(self.seconds, self.keys, self.cache_mb * 1024 * 1024)?)
             }
+            Name::Ledger => ("ledger", ledger::measure(self.seconds)?),
             Name::Due => ("due", due::measure(self.orders)?),
             Name::Gas => ("gas", gas::measure(self.seconds)?),
             Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
