@@ -77,6 +77,7 @@ pub fn spec_of(chain: &Chain, item: &Item) -> Result<Option<Spec>> {
         Item::Due(due) => Ok(Some(reading::agreement(chain, &due.agreement)?.1)),
         // A receipt that says no may name an agreement or a contract that there is not.
         Item::Tx(tx) => Ok(spec_of_operation(chain, &tx.body.operation).ok().flatten()),
+        Item::Expiry(_) => Ok(None),
     }
 }
 

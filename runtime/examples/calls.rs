@@ -97,8 +97,8 @@ impl Session for Shelf {
     fn storage_next(&mut self, _from: &[u8], _end: &[u8]) -> Answer<Option<(Vec<u8>, Vec<u8>)>> {
         Ok(None)
     }
-    fn post(&mut self, _request: &[u8]) -> Answer<u32> {
-        Ok(0)
+    fn post(&mut self, _request: &[u8]) -> Answer<Option<u32>> {
+        Ok(Some(0))
     }
     fn try_post(&mut self, _request: &[u8]) -> Answer<Option<Vec<u8>>> {
         Ok(None)
@@ -107,6 +107,27 @@ impl Session for Shelf {
         Ok(vec![0])
     }
     fn balance(&mut self, _account: &[u8]) -> Answer<Vec<u8>> {
+        Ok(vec![])
+    }
+    fn post_entry(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
+        Ok(vec![])
+    }
+    fn hold(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
+        Ok(vec![])
+    }
+    fn capture(&mut self, _request: &[u8]) -> Answer<()> {
+        Ok(())
+    }
+    fn release(&mut self, _request: &[u8]) -> Answer<()> {
+        Ok(())
+    }
+    fn statement(&mut self, _request: &[u8], _count: u32) -> Answer<Vec<u8>> {
+        Ok(vec![])
+    }
+    fn postings_since(&mut self, _request: &[u8]) -> Answer<u64> {
+        Ok(0)
+    }
+    fn balance_on(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
         Ok(vec![])
     }
     fn schedule_start(&mut self, _request: &[u8]) -> Answer<()> {

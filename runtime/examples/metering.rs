@@ -11,8 +11,13 @@ const ROUND: Duration = Duration::from_millis(400);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, export, numbers @ ..] = arguments.as_slice() else { return Err("FILE EXPORT NUMBER…".into()) };
-    let numbers = numbers.iter().map(|n| Ok(Val::I64(n.parse()?))).collect::<Result<Vec<_>, Box<dyn std::error::Error>>>()?;
+    let [file, export, numbers @ ..] = arguments.as_slice() else {
+        return Err("FILE EXPORT NUMBER…".into());
+    };
+    let numbers = numbers
+        .iter()
+        .map(|n| Ok(Val::I64(n.parse()?)))
+        .collect::<Result<Vec<_>, Box<dyn std::error::Error>>>()?;
     let wasm = std::fs::read(file)?;
     let own = instrument(&wasm, &LIMITS)?.reset;
     let (bare, answer, _) = measure(&wasm, export, &numbers)?;
@@ -21,13 +26,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let counted = instrument_as(&wasm, &LIMITS, Some(reset))?;
         let (each, same, gas) = measure(&counted.wasm, export, &numbers)?;
         assert_eq!(answer, same, "the counted module answers something else");
-        println!("{:<15} {each:>12.1} ns   {:>+6.1} %   {gas} gas", format!("{reset:?}"), (each / bare - 1.0) * 100.0);
+        println!(
+            "{:<15} {each:>12.1} ns   {:>+6.1} %   {gas} gas",
+            format!("{reset:?}"),
+            (each / bare - 1.0) * 100.0
+        );
     }
     Ok(())
 }
 
 /// Nanoseconds of a call, the best of five rounds; its answer, and its gas.
-fn measure(wasm: &[u8], export: &str, numbers: &[Val]) -> Result<(f64, Option<i64>, i64), Box<dyn std::error::Error>> {
+fn measure(
+    wasm: &[u8],
+    export: &str,
+    numbers: &[Val],
+) -> Result<(f64, Option<i64>, i64), Box<dyn std::error::Error>> {
     let engine = Engine::new(&Config::new())?;
     let module = Module::new(&engine, wasm)?;
     let mut store = Store::new(&engine, ());

@@ -55,6 +55,12 @@ pub struct Limits {
     pub due_ahead_ms: u64,
     /// Days that a proposal may wait.
     pub proposal_days_max: u16,
+    /// Transfers of a batch.
+    pub batch_transfers_max: u32,
+    /// Gas of each posting of an operation of the chain's own beyond the first two.
+    pub posting_gas: u64,
+    /// Gas of the end of a hold.
+    pub expiry_gas: u64,
 }
 
 impl Limits {
@@ -80,6 +86,9 @@ impl Limits {
             time_step_ms_max: None,
             due_ahead_ms: 1_000,
             proposal_days_max: 30,
+            batch_transfers_max: 10_000,
+            posting_gas: 5_000,
+            expiry_gas: 20_000,
         }
     }
 }
@@ -114,7 +123,9 @@ impl Parameters {
             instrumenter,
             admission,
             prices,
-            operations: vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 20],
+            operations: vec![
+                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 30, 31, 32, 33,
+            ],
             sandbox: true,
             limits: Limits::sandbox(),
         }

@@ -11,9 +11,13 @@ use tenor_abi::calendar::BusinessDayConvention;
 use tenor_abi::call::{Actor, Call, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
-use tenor_abi::entry::{AccountRef, Balance, CollectRequest, EntryRequest, Posting, Shortfall, Side};
-use tenor_abi::id::{AccountId, AgreementId, CalendarId, Hash, PartyId};
-use tenor_abi::money::Money;
+use tenor_abi::entry::{
+    AccountRef, Balance, CaptureRequest, CollectRequest, EntryKey, EntryRequest, HoldLine, HoldRequest, Mode,
+    Posted, Posting, Shortfall, Side, StatementLine,
+};
+use tenor_abi::id::{AccountId, AgreementId, CalendarId, Hash, HoldId, PartyId};
+use tenor_abi::limit::STATEMENT_LINES_MAX;
+use tenor_abi::money::{Currency, Money};
 use tenor_abi::recurrence::Recurrence;
 
 /// What every call can see; all that a view gets.
@@ -132,6 +136,18 @@ impl<C: Contract> View<C> {
         own(&host::balance(&codec::encode(&account.account())))
     }
 
+    /// What an account or book holds by value dates up to and with a day, in minor units: what interest is
+    /// computed on. A handler asks it for its own date and gets the same, however late it runs.
+    pub fn balance_on(&self, account: impl InLedger, date: Date) -> i128 {
+        own(&host::balance_on(&codec::encode(&(account.account(), date))))
+    }
+
+    /// Postings of an account or book from a place in its history on: at most 100, the oldest first.
+    pub fn statement(&self, account: impl InLedger, from: u64, count: u16) -> Vec<StatementLine> {
+        let count = count.min(STATEMENT_LINES_MAX as u16);
+        own(&host::statement(&codec::encode(&(account.account(), from)), count))
+    }
+
     /// The date of a schedule's next attempt.
     pub fn next_due(&self, schedule: C::Schedules) -> Option<Date> {
         host::next_due(schedule.number()).map(|bytes| own(&bytes))
@@ -163,6 +179,41 @@ impl<C: Contract> Cx<C> {
             None => Ok(()),
             Some(bytes) => Err(own(&bytes)),
         }
+    }
+
+    /// Books an entry once under an external key of the agreement: what stands under it already, with the same
+    /// postings, is returned and nothing is booked.
+    pub fn post_once(&mut self, entry: Entry<C>, key: EntryKey) -> Posted {
+        let request = EntryRequest { key: Some(key), ..entry.request };
+        own(&host::post_entry(&codec::encode(&request)))
+    }
+
+    /// Sets money aside on accounts for payees, until an instant: all lines or none, each with another payer. A
+    /// ledger refusal ends the call.
+    pub fn hold(&mut self, lines: Vec<HoldLine>, expires_at: Timestamp, purpose: C::Purposes) -> HoldId {
+        let request = HoldRequest { lines, expires_at, purpose: purpose.number() };
+        own(&host::hold(&codec::encode(&request)))
+    }
+
+    /// Pays all that is left of a hold that this agreement placed.
+    pub fn capture(&mut self, hold: HoldId, purpose: C::Purposes) {
+        self.capture_parts(hold, Vec::new(), true, purpose);
+    }
+
+    /// Pays parts of a hold that this agreement placed; with `last` the rest is released.
+    pub fn capture_parts(
+        &mut self,
+        hold: HoldId,
+        parts: Vec<(AccountId, u128)>,
+        last: bool,
+        purpose: C::Purposes,
+    ) {
+        host::capture(&codec::encode(&CaptureRequest { hold, parts, last, purpose: purpose.number() }));
+    }
+
+    /// Releases what is left of a hold that this agreement placed.
+    pub fn release(&mut self, hold: HoldId) {
+        host::release(&codec::encode(&hold));
     }
 
     /// Takes what is there, up to an amount; returns what was taken.
@@ -217,6 +268,11 @@ impl<C: Contract> Cx<C> {
     }
 }
 
+/// A line of a hold: who will pay whom, and how much.
+pub fn hold_line(from: impl InLedger, to: impl InLedger, money: Money) -> HoldLine {
+    HoldLine { from: from.account(), to: to.account(), money }
+}
+
 /// An entry in the making: all its postings are booked, or none.
 #[derive(Clone, Debug)]
 pub struct Entry<C: Contract> {
@@ -227,18 +283,40 @@ pub struct Entry<C: Contract> {
 impl<C: Contract> Entry<C> {
     /// An entry for a purpose of the contract's list.
     pub fn new(purpose: C::Purposes) -> Entry<C> {
-        let request = EntryRequest { postings: Vec::new(), purpose: purpose.number(), narrative: None };
+        let (narrative, reference, value_date, key) = (None, None, None, None);
+        let (postings, purpose) = (Vec::new(), purpose.number());
+        let request = EntryRequest { postings, purpose, narrative, reference, value_date, key };
         Entry { request, _contract: PhantomData }
     }
 
     /// A debit; none when the amount is zero.
     pub fn debit(self, account: impl InLedger, money: Money) -> Entry<C> {
-        self.line(account.account(), Side::Debit, money)
+        self.line(account.account(), Side::Debit, Mode::Exact, money)
     }
 
     /// A credit; none when the amount is zero.
     pub fn credit(self, account: impl InLedger, money: Money) -> Entry<C> {
-        self.line(account.account(), Side::Credit, money)
+        self.line(account.account(), Side::Credit, Mode::Exact, money)
+    }
+
+    /// A debit of as much of an amount as the account can give above its floor.
+    pub fn debit_up_to(self, account: impl InLedger, most: Money) -> Entry<C> {
+        self.line(account.account(), Side::Debit, Mode::AtMost, most)
+    }
+
+    /// A credit of as much of an amount as the account can take below its ceiling.
+    pub fn credit_up_to(self, account: impl InLedger, most: Money) -> Entry<C> {
+        self.line(account.account(), Side::Credit, Mode::AtMost, most)
+    }
+
+    /// A debit of what balances the other lines in a currency.
+    pub fn debit_rest(self, account: impl InLedger, currency: Currency) -> Entry<C> {
+        self.push(account.account(), Side::Debit, Mode::Balancing, Money::zero(currency))
+    }
+
+    /// A credit of what balances the other lines in a currency.
+    pub fn credit_rest(self, account: impl InLedger, currency: Currency) -> Entry<C> {
+        self.push(account.account(), Side::Credit, Mode::Balancing, Money::zero(currency))
     }
 
     /// A commitment to a narrative that travels beside the block.
@@ -247,10 +325,24 @@ impl<C: Contract> Entry<C> {
         self
     }
 
-    fn line(mut self, account: AccountRef, side: Side, money: Money) -> Entry<C> {
-        if !money.is_zero() {
-            self.request.postings.push(Posting { account, side, money });
-        }
+    /// A commitment to an end-to-end reference that travels beside the block.
+    pub fn reference(mut self, commitment: Hash) -> Entry<C> {
+        self.request.reference = Some(commitment);
+        self
+    }
+
+    /// The day that it counts from, where that is later than the call's date.
+    pub fn value_date(mut self, date: Date) -> Entry<C> {
+        self.request.value_date = Some(date);
+        self
+    }
+
+    fn line(self, account: AccountRef, side: Side, mode: Mode, money: Money) -> Entry<C> {
+        if money.is_zero() { self } else { self.push(account, side, mode, money) }
+    }
+
+    fn push(mut self, account: AccountRef, side: Side, mode: Mode, money: Money) -> Entry<C> {
+        self.request.postings.push(Posting { account, side, mode, money });
         self
     }
 }

@@ -91,8 +91,29 @@ functions! {
             Some((key.to_vec(), value.to_vec()))
         }
     }
-    /// Books an entry, or ends the call with the ledger's refusal.
-    fn post(request: &[u8]) -> u32 { raw::post(at(request), request.len() as i32) as u32 }
+    /// Books an entry, or ends the call with the ledger's refusal; its place among the item's, none where its
+    /// amounts came to nothing.
+    fn post(request: &[u8]) -> Option<u32> { u32::try_from(raw::post(at(request), request.len() as i32)).ok() }
+    /// Books an entry or finds the one under its external key; the bytes of what stands there.
+    fn post_entry(request: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::post_entry(at(request), request.len() as i32, out, cap)).unwrap_or_default()
+    }
+    /// Places a hold; the bytes of its id.
+    fn hold(request: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::hold(at(request), request.len() as i32, out, cap)).unwrap_or_default()
+    }
+    /// Captures a hold.
+    fn capture(request: &[u8]) { raw::capture(at(request), request.len() as i32) }
+    /// Releases what is left of a hold.
+    fn release(hold: &[u8]) { raw::release(at(hold), hold.len() as i32) }
+    /// The bytes of postings of an account's history.
+    fn statement(request: &[u8], count: u16) -> Vec<u8> {
+        filled(|out, cap| raw::statement(at(request), request.len() as i32, i32::from(count), out, cap)).unwrap_or_default()
+    }
+    /// The bytes of a value-dated balance.
+    fn balance_on(request: &[u8]) -> Vec<u8> {
+        filled(|out, cap| raw::balance_on(at(request), request.len() as i32, out, cap)).unwrap_or_default()
+    }
     /// Books an entry; the shortfall's bytes when money is missing.
     fn try_post(request: &[u8]) -> Option<Vec<u8>> {
         filled(|out, cap| raw::try_post(at(request), request.len() as i32, out, cap)).filter(|shortfall| !shortfall.is_empty())

@@ -20,7 +20,7 @@ use tenor_abi::spec::Spec;
 use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
-use tenor_wire::op::{AccountOp, OpenOp, Operation, PublishOp, account_id};
+use tenor_wire::op::{AccountKind, AccountOp, OpenOp, Operation, PublishOp, account_id};
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
 
@@ -101,6 +101,7 @@ impl Bank {
                     purpose,
                     floor,
                     ceiling: None,
+                    kind: AccountKind::Plain,
                 })
             };
             genesis.operations.extend([signer.enrolment(&cast), account("main", floor)]);

@@ -18,7 +18,7 @@ use tenor_abi::id::{AccountId, ChainId};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
 use tenor_wire::crypto::PublicKey;
-use tenor_wire::op::{AccountOp, Operation, Spend, TransferOp, account_id};
+use tenor_wire::op::{AccountKind, AccountOp, Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
 
@@ -45,6 +45,7 @@ pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
             purpose: "main".into(),
             floor: FLOOR,
             ceiling: None,
+            kind: AccountKind::Plain,
         };
         genesis.operations.extend([signer.enrolment(&cast), Operation::Account(account)]);
     }

@@ -18,8 +18,8 @@ use tenor_runtime::vm;
 use tenor_wire::block::{Validator, ValidatorSet};
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::op::{
-    AccountOp, AssetKind, AssetOp, CalendarOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, RoleOp,
-    account_id, calendar_id,
+    AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp,
+    RoleOp, account_id, calendar_id,
 };
 
 /// Lowest balance of the account that money is put into circulation from, in cents.
@@ -93,6 +93,7 @@ impl Init {
                 purpose: purpose.into(),
                 floor,
                 ceiling: None,
+                kind: AccountKind::Plain,
             })
         };
         let calendar = Calendar::named("TARGET", 2000, 2099).context("TARGET is a known calendar")?;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use tenor_abi::id::{AccountId, AssetId, PartyId};
 use tenor_runtime::state::record::PartyRecord;
-use tenor_wire::op::{AccountOp, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id};
+use tenor_wire::op::{AccountKind, AccountOp, Operation, PartyKind, PartyOp, Spend, TransferOp, account_id};
 
 /// Purpose of the account that a name stands for.
 const PURPOSE: &str = "main";
@@ -59,8 +59,14 @@ impl New {
         }
         let op = self.party(&mut desk, home, &eur)?;
         let (party, account) = (op.party, account_id(&op.party.0, &eur, PURPOSE));
-        let opening =
-            AccountOp { owner: party, asset: eur, purpose: PURPOSE.into(), floor: 0, ceiling: None };
+        let opening = AccountOp {
+            owner: party,
+            asset: eur,
+            purpose: PURPOSE.into(),
+            floor: 0,
+            ceiling: None,
+            kind: AccountKind::Plain,
+        };
         let mut operations =
             vec![("officer", Operation::Party(op), vec![]), ("officer", Operation::Account(opening), vec![])];
         if fund.is_positive() {

@@ -200,6 +200,7 @@ fn block(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
         let what = match item {
             Item::Due(due) => format!("occurrence {}.{}", due.kind, due.number),
             Item::Tx(tx) => tx.body.operation.name().to_lowercase(),
+            Item::Expiry(_) => "end of a hold".into(),
         };
         let fate = format!("{:?}", full.receipt.fate).to_lowercase();
         items.row(vec![

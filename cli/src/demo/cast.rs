@@ -14,8 +14,8 @@ use tenor_runtime::vm;
 use tenor_wire::block::{Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
-    AccountOp, AssetKind, AssetOp, CalendarOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, RoleOp,
-    account_id, calendar_id,
+    AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp,
+    RoleOp, account_id, calendar_id,
 };
 
 /// Customers of the demo.
@@ -148,6 +148,7 @@ impl Cast {
                 purpose: purpose.into(),
                 floor,
                 ceiling: None,
+                kind: AccountKind::Plain,
             })
         };
         let asset = |code: &str, scale, kind| {

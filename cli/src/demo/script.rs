@@ -18,8 +18,8 @@ use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
 use tenor_wire::block::{Block, Item};
 use tenor_wire::op::{
-    AccountOp, ExposureLimit, InvokeOp, OpenOp, Operation, PartyKind, ProposeOp, PublishOp, Seen, Spend,
-    TransferOp, account_id,
+    AccountKind, AccountOp, ExposureLimit, InvokeOp, OpenOp, Operation, PartyKind, ProposeOp, PublishOp,
+    Seen, Spend, TransferOp, account_id,
 };
 use tenor_wire::receipt::{Fate, FullReceipt};
 
@@ -175,6 +175,7 @@ impl Script<'_> {
                 purpose: "main".into(),
                 floor: 0,
                 ceiling: None,
+                kind: AccountKind::Plain,
             };
             ("officer", Operation::Account(op), vec![])
         });
@@ -457,7 +458,7 @@ impl Script<'_> {
 fn count(counts: &mut Counts, block: &Block) {
     for item in &block.items {
         match item {
-            Item::Due(_) => counts.occurrences += 1,
+            Item::Due(_) | Item::Expiry(_) => counts.occurrences += 1,
             Item::Tx(_) => counts.transactions += 1,
         }
     }

@@ -4,7 +4,7 @@ use super::{Chain, Stashed};
 use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, door};
 use crate::fault::Fault;
 use crate::lanes::list_root;
-use crate::ledger::settle_history;
+use crate::ledger::{self, settle_history};
 use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
@@ -13,7 +13,7 @@ use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
 use tenor_abi::tag;
-use tenor_wire::block::{Block, DueItem, HEADER_VERSION, Header, Item};
+use tenor_wire::block::{Block, DueItem, ExpiryItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::FullReceipt;
 
@@ -143,6 +143,24 @@ impl<'c, 's> Making<'c, 's> {
         Ok(())
     }
 
+    /// Ends of holds whose time is over, the earliest first, while they fit half the block's gas.
+    fn run_expiries(&mut self) -> Result<(), Fault> {
+        let (gas, count_max) =
+            (self.block.parameters.limits.expiry_gas, self.block.parameters.limits.block_items as usize);
+        ledger::sweep_resolved(&mut self.state, self.block.time, count_max)?;
+        for hold in ledger::due_holds(&self.state, self.block.time, count_max)? {
+            if !self.has_room(gas, 64, self.half()) {
+                break;
+            }
+            let item = ExpiryItem { hold };
+            let outcome = execute::expiry(&mut self.state, self.block, item)?;
+            self.bytes += 64;
+            let item = Item::Expiry(item);
+            self.push(codec::encode(&item), item, outcome);
+        }
+        Ok(())
+    }
+
     /// The agreement's own overdue occurrences, as items of their own; false when they do not fit.
     fn run_overdue(&mut self, agreement: AgreementId) -> Result<bool, Fault> {
         let limits = &self.block.parameters.limits;
@@ -239,16 +257,18 @@ fn raise_key_window(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result
     drop_keys(state, oldest_day.max(kept), block.parameters.limits.block_items)
 }
 
-/// Drops used keys of days that are no longer accepted, as many as a block can add; the leaves of their days stay
-/// and say what they were.
+/// Drops used keys and external keys of days that are no longer accepted, as many of each as a block can add; the
+/// leaves of the idempotency keys' days stay and say what they were.
 fn drop_keys(state: &mut Overlay<'_>, oldest_day: u32, count_max: u32) -> Result<(), Fault> {
-    let mut from = Kind::Idempotency.full_key(&[]);
-    let end = Kind::Idempotency.full_key(&oldest_day.to_be_bytes());
-    for _ in 0..count_max {
-        let Some((row, _)) = state.next_row(&from, &end)? else { break };
-        from.clone_from(&row);
-        from.push(0);
-        state.set_row(row, None);
+    for kind in [Kind::Idempotency, Kind::EntryKey] {
+        let mut from = kind.full_key(&[]);
+        let end = kind.full_key(&oldest_day.to_be_bytes());
+        for _ in 0..count_max {
+            let Some((row, _)) = state.next_row(&from, &end)? else { break };
+            from.clone_from(&row);
+            from.push(0);
+            state.set_row(row, None);
+        }
     }
     Ok(())
 }
@@ -265,6 +285,7 @@ impl Chain {
         let block = self.context(time);
         let mut making = Making::new(&block, self.base.as_ref())?;
         execute::check_ahead(&making.state, &mut candidates)?;
+        making.run_expiries()?;
         making.run_queue(making.half())?;
         let mut candidates = candidates.into_iter();
         while !candidates.as_slice().is_empty() {
@@ -304,7 +325,7 @@ impl Chain {
         // finds an occurrence that is missing, misplaced or made up.
         let transactions = items.iter().filter_map(|item| match item {
             Item::Tx(tx) => Some(Candidate::from(tx.clone())),
-            Item::Due(_) => None,
+            Item::Due(_) | Item::Expiry(_) => None,
         });
         let built = self.build(header.time, transactions.collect())?;
         let invalid = self.first_difference(&built, header, items);

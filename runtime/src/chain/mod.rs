@@ -27,6 +27,7 @@ pub use still::Still;
 
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
+use crate::ledger;
 use crate::schedule;
 use crate::state::{Overlay, State, StateMemory};
 use crate::vm::Guest;
@@ -81,7 +82,9 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        schedule::next_wake(&Overlay::new(self.base.as_ref()))
+        let state = Overlay::new(self.base.as_ref());
+        let wakes = [schedule::next_wake(&state)?, ledger::next_expiry(&state)?];
+        Ok(wakes.into_iter().flatten().min())
     }
 
     /// What the state takes in memory.

@@ -5,7 +5,7 @@ use super::run::{Run, Trouble};
 use super::session::Frame;
 use super::setter;
 use crate::fault::{Fault, Stop};
-use crate::ledger::open_account;
+use crate::ledger::{Opening, open_account};
 use crate::schedule;
 use crate::state::Overlay;
 use crate::state::record::{
@@ -26,7 +26,7 @@ use tenor_abi::role::Role;
 use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec};
 use tenor_abi::tag;
 use tenor_abi::value::{self, Value};
-use tenor_wire::op::{InvokeOp, OpenOp, Operation, Seen};
+use tenor_wire::op::{AccountChange, AccountKind, BooksChange, InvokeOp, OpenOp, Operation, Seen};
 
 /// An agreement with its contract and its terms read.
 pub(super) struct Opened {
@@ -366,6 +366,17 @@ pub(super) fn approval_needed(
         Operation::Publish(op) => Some((op.bank, Role::ProductManager)),
         Operation::Role(op) => Some((op.bank, Role::Operations)),
         Operation::Party(op) => Some((op.home, Role::Operations)),
+        Operation::AccountChange(op) => match op.change {
+            AccountChange::Freeze { .. } | AccountChange::Unfreeze => {
+                let bank = super::books::bank_of_account(state, &op.account)?;
+                Some((bank, Role::Compliance))
+            }
+            _ => None,
+        },
+        Operation::Books(op) => match op.change {
+            BooksChange::Exposure { .. } => Some((op.bank, Role::ProductManager)),
+            _ => Some((op.bank, Role::Operations)),
+        },
         _ => None,
     })
 }
@@ -382,7 +393,8 @@ fn open_books(state: &mut Overlay<'_>, opened: &Opened) -> Result<(), Trouble> {
             }
         }
         let floor = if book.negative { -(COUNTER_MAX as i128) } else { 0 };
-        open_account(state, Holder::Agreement(opened.id), asset, &book.name, floor, None)?;
+        let (owner, purpose, kind) = (Holder::Agreement(opened.id), book.name.as_str(), AccountKind::Plain);
+        open_account(state, Opening { owner, asset, purpose, floor, ceiling: None, kind })?;
     }
     Ok(())
 }

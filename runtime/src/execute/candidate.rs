@@ -75,10 +75,12 @@ impl Candidate {
             Operation::Invoke(op) => (None, Some(op.seen.agreement)),
             _ => (None, None),
         };
-        let used = Kind::Idempotency.full_key(&key::idempotency(&body.actor(), &body.key));
+        // The form is not checked yet: there may be no actor.
+        let actor = body.authorisers.first();
+        let used = actor.map(|actor| Kind::Idempotency.full_key(&key::idempotency(&actor.party, &body.key)));
         keys.chain(accounts.chain(payee).map(|account| Kind::Account.full_key(&account.0)))
             .chain(agreement.map(|agreement| Kind::Agreement.full_key(&agreement.0)))
-            .chain([used])
+            .chain(used)
             .collect()
     }
 

@@ -10,6 +10,9 @@ mod candidate;
 pub mod door;
 mod run;
 mod native;
+mod money;
+mod holding;
+mod books;
 mod publish;
 mod setter;
 mod agreement;
@@ -26,10 +29,10 @@ pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};
-use crate::ledger::open_account;
+use crate::ledger::{Opening, open_account};
 use crate::params::Parameters;
 use crate::state::Overlay;
-use crate::state::record::{Holder, IdempotencyRecord, KeyDayRecord, key};
+use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
 use std::collections::BTreeMap;
@@ -39,7 +42,7 @@ use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::tag;
-use tenor_wire::block::DueItem;
+use tenor_wire::block::{DueItem, ExpiryItem};
 use tenor_wire::crypto::hash;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::Fate;
@@ -94,6 +97,19 @@ pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueIt
     due::run(state, block, item)
 }
 
+/// Ends a hold whose time is over.
+///
+/// # Errors
+/// [`Fault`]: the replica is broken.
+pub fn expiry(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: ExpiryItem) -> Result<Ending, Fault> {
+    let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.expiry_gas);
+    let ran = holding::expire(state, &mut run, &item);
+    if !matches!(ran, Ok(_) | Err(Trouble::Fault(_))) {
+        return Err(Fault::State(format!("{} cannot be ended", item.hold)));
+    }
+    settle(run, ran, state)
+}
+
 fn operation(
     state: &mut Overlay<'_>,
     run: &mut Run<'_>,
@@ -113,7 +129,15 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
         Operation::Asset(op) => native::asset(state, run, op),
         Operation::Account(op) => native::account(state, run, op),
         Operation::Calendar(op) => native::calendar(state, run, op),
-        Operation::Transfer(op) => native::transfer(state, run, op),
+        Operation::Transfer(op) => money::transfer(state, run, op),
+        Operation::Batch(op) => money::batch(state, run, op),
+        Operation::Entry(op) => money::entry(state, run, op),
+        Operation::Correct(op) => money::correct(state, run, op),
+        Operation::Hold(op) => holding::hold(state, run, op),
+        Operation::Capture(op) => holding::capture(state, run, op),
+        Operation::Release(hold) => holding::release(state, run, hold),
+        Operation::AccountChange(op) => books::account_change(state, run, op),
+        Operation::Books(op) => books::books(state, run, op),
         Operation::Grant(op) => native::grant(state, run, op),
         Operation::Revoke(op) => native::revoke(state, run, op),
         Operation::Publish(op) => publish::publish(state, run, op),
@@ -203,8 +227,7 @@ pub fn apply_genesis(state: &mut Overlay<'_>, operation: &Operation, time: Times
             Ok(())
         }
         Operation::Account(op) => {
-            let owner = Holder::Party(op.owner);
-            open_account(state, owner, op.asset, &op.purpose, op.floor, op.ceiling)?;
+            open_account(state, Opening::of(op))?;
             Ok(())
         }
         Operation::Calendar(op) => {

@@ -1,8 +1,7 @@
-//! Operations that the chain does itself: parties, keys, roles, assets, accounts, calendars, money, grants.
+//! Operations that the chain does itself: parties, keys, roles, assets, accounts, calendars, grants.
 
 use super::run::{Run, Trouble, party as party_of};
-use crate::fault::Fault;
-use crate::ledger::{Draft, Line, open_account};
+use crate::ledger::{Opening, open_account};
 use crate::state::Kind;
 use crate::state::Overlay;
 use crate::state::record::{
@@ -11,17 +10,15 @@ use crate::state::record::{
 };
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::entry::Side;
 use tenor_abi::id::{AccountId, Hash, PartyId};
 use tenor_abi::limit::AMOUNT_MAX;
 use tenor_abi::money::SCALE_MAX;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_wire::op::{
-    AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp, RevokeOp, RoleOp,
-    TransferOp, calendar_id,
+    AccountKind, AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp,
+    RevokeOp, RoleOp, calendar_id,
 };
-use tenor_wire::receipt::EntrySource;
 
 type Ran = Result<Vec<u8>, Trouble>;
 
@@ -123,16 +120,16 @@ pub(super) fn insert_asset(state: &mut Overlay<'_>, op: &AssetOp) -> Result<(), 
 }
 
 /// Opens an account. By the owner or operations staff of its home bank; a floor below zero is the issuer's to
-/// give.
+/// give, a control account the home bank's.
 pub(super) fn account(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &AccountOp) -> Ran {
     let owner = party_of(state, &op.owner)?;
     if op.floor < 0 {
         let asset: AssetRecord = state.get(&op.asset.0)?.ok_or(Refusal::UnknownAsset { asset: op.asset })?;
         run.staff(state, &asset.issuer, Role::Operations)?;
-    } else if !run.has(&op.owner) {
+    } else if !run.has(&op.owner) || op.kind == AccountKind::Control {
         run.staff(state, &owner.home, Role::Operations)?;
     }
-    let id = open_account(state, Holder::Party(op.owner), op.asset, &op.purpose, op.floor, op.ceiling)?;
+    let id = open_account(state, Opening::of(op))?;
     Ok(codec::encode(&id))
 }
 
@@ -161,27 +158,6 @@ pub(super) fn calendar(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &Calendar
 pub(super) fn insert_calendar(state: &mut Overlay<'_>, op: &CalendarOp) {
     let record = CalendarRecord { publisher: op.publisher, code: op.code, calendar: op.calendar.clone() };
     state.put(&calendar_id(&op.publisher, op.code).0, &record);
-}
-
-/// Moves money from an account whose owner signs. Value-dated by the asset issuer's bank.
-pub(super) fn transfer(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &TransferOp) -> Ran {
-    let from: AccountRecord = state.get(&op.from.0)?.ok_or(Refusal::UnknownAccount { account: op.from })?;
-    let minor = i128::try_from(op.amount).unwrap_or(i128::MAX);
-    let issuer = state.get::<AssetRecord>(&from.asset.0)?.map(|asset| asset.issuer);
-    let issuer = issuer.ok_or_else(|| Fault::State(format!("the asset of {} is missing", op.from)))?;
-    let bank = party_of(state, &issuer)?.home;
-    let line = |account: AccountId, side| Line { account, side, minor, code: None };
-    let draft = Draft {
-        id: run.next_entry(),
-        source: EntrySource::Party,
-        booked_at: run.time(),
-        value_date: run.business_date(state, &bank)?,
-        lines: vec![line(op.from, Side::Debit), line(op.to, Side::Credit)],
-        narrative: op.narrative,
-        reference: op.reference,
-    };
-    let index = run.book(state, draft)?;
-    Ok(codec::encode(&index))
 }
 
 /// Allows an agreement to debit an account. By its owner.

@@ -2,9 +2,10 @@
 
 use super::{BlockContext, CheckedTransaction};
 use crate::fault::{Fault, Stop};
-use crate::ledger::{self, Draft, Signed};
+use crate::ledger::{self, Draft, Plan, Signed};
 use crate::state::Overlay;
 use crate::state::record::{PartyRecord, RoleRecord, key};
+use std::collections::BTreeSet;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::EntryId;
 use tenor_abi::event::{Event, EventBody};
@@ -118,14 +119,58 @@ impl<'a> Run<'a> {
 
     /// Books an entry of this item.
     pub fn book(&mut self, state: &mut Overlay<'_>, draft: Draft) -> Result<u32, Stop> {
-        let limit = self.block.parameters.limits.item_entries;
-        if self.entries.len() >= limit as usize {
-            return Err(Refusal::BadValue { rule: format!("an item books at most {limit} entries") }.into());
-        }
+        self.check_entries()?;
         let plan = ledger::plan(state, draft, &self.signed)?;
+        self.book_plan(state, plan)
+    }
+
+    /// An item has room for another entry.
+    pub fn check_entries(&self) -> Result<(), Refusal> {
+        let limit = self.block.parameters.limits.item_entries;
+        if self.entries.len() < limit as usize {
+            return Ok(());
+        }
+        Err(Refusal::BadValue { rule: format!("an item books at most {limit} entries") })
+    }
+
+    /// Books what was planned.
+    pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan) -> Result<u32, Stop> {
         let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;
+        if cfg!(debug_assertions) {
+            ledger::check_touched(state, &entry)?;
+        }
         self.entries.push(entry);
         Ok(self.entries.len() as u32 - 1)
+    }
+
+    /// An act that takes two roles: one with the first signs, and outside a sandbox another person with the second
+    /// approves. In a sandbox one of the two is enough.
+    pub fn two_roles(
+        &self,
+        state: &Overlay<'_>,
+        bank: &PartyId,
+        first: Role,
+        second: Role,
+    ) -> Result<(), Stop> {
+        if self.block.parameters.sandbox && self.has_role(state, bank, second)? {
+            return Ok(());
+        }
+        if !self.has_role(state, bank, first)? {
+            return Err(Refusal::RoleMissing { role: first, bank: *bank }.into());
+        }
+        if self.block.parameters.sandbox { Ok(()) } else { self.second_person(state, bank, second) }
+    }
+
+    /// Remembers which banks' operations staff signed, where that counts: a clawback, an issue, a value date back.
+    pub fn note_staff(&mut self, state: &Overlay<'_>, banks: BTreeSet<PartyId>) -> Result<(), Fault> {
+        for bank in banks {
+            match self.staff(state, &bank, Role::Operations) {
+                Ok(()) => self.signed.staff.push(bank),
+                Err(Stop::Refused(_)) => {}
+                Err(Stop::Fault(fault)) => return Err(fault),
+            }
+        }
+        Ok(())
     }
 
     /// The name of the next entry.

@@ -4,7 +4,7 @@
 use super::agreement::{Opened, book_asset};
 use super::run::{Run, Trouble};
 use crate::fault::Stop;
-use crate::ledger::{self, Draft, Line};
+use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line};
 use crate::schedule::{self, Place};
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
@@ -12,15 +12,19 @@ use crate::vm::{HostError, HostRule, Session};
 use std::collections::BTreeSet;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
-use tenor_abi::entry::{AccountRef, CollectRequest, EntryRequest, Posting, Shortfall, Side};
+use tenor_abi::entry::{
+    AccountRef, CaptureRequest, CollectRequest, EntryId, EntryRequest, HoldRequest, Mode, Posted, Posting,
+    Shortfall, Side,
+};
 use tenor_abi::event::EventBody;
-use tenor_abi::id::{AccountId, CalendarId};
+use tenor_abi::id::{AccountId, CalendarId, HoldId};
+use tenor_abi::limit::VALUE_DATED_ROWS_MAX;
 use tenor_abi::money::Money;
 use tenor_abi::recurrence::Recurrence;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::{CallDef, CallKind, Missed};
-use tenor_wire::op::account_id;
-use tenor_wire::receipt::EntrySource;
+use tenor_wire::op::{account_id, hold_id};
+use tenor_wire::receipt::{Act, EntrySource};
 
 /// Most bytes of a request that a contract hands over.
 const REQUEST_BYTES_MAX: usize = 512 * 1024;
@@ -96,37 +100,118 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         Ok(own || self.state.get::<GrantRecord>(&key::grant(account, &opened.id))?.is_some())
     }
 
-    fn lines(&mut self, postings: &[Posting]) -> Result<Vec<Line>, Stop> {
+    /// Whether the contract may let money come to an account.
+    fn check_payee(&mut self, account: &AccountId) -> Result<(), Stop> {
+        if self.may_reach(account)? {
+            return Ok(());
+        }
+        Err(Refusal::AccountNotNamed { account: *account }.into())
+    }
+
+    fn asked(&mut self, postings: &[Posting]) -> Result<Vec<Asked>, Stop> {
         postings
             .iter()
             .map(|posting| {
                 let account = self.account(posting.account)?;
-                if posting.side == Side::Credit && !self.may_reach(&account)? {
-                    return Err(Refusal::AccountNotNamed { account }.into());
+                if posting.side == Side::Credit {
+                    self.check_payee(&account)?;
                 }
                 let Money { minor, currency } = posting.money;
-                Ok(Line { account, side: posting.side, minor, code: Some(currency.code) })
+                let line = Line { account, side: posting.side, minor, currency: Some(currency) };
+                Ok(Asked { line, mode: posting.mode })
             })
             .collect()
     }
 
-    fn book(&mut self, request: &EntryRequest) -> Result<u32, Stop> {
-        if usize::from(request.purpose) >= self.opened.contract.spec.purposes.len().max(1) {
-            return Err(Refusal::BadValue {
-                rule: format!("the spec has no entry purpose {}", request.purpose),
-            }
-            .into());
+    /// A draft without lines by the agreement. In a handler the chain itself dates it to the due date.
+    fn draft(&self, purpose: u16, value_date: Option<Date>) -> Result<Draft, Stop> {
+        if usize::from(purpose) >= self.opened.contract.spec.purposes.len().max(1) {
+            return Err(Refusal::BadValue { rule: format!("the spec has no entry purpose {purpose}") }.into());
         }
-        let draft = Draft {
-            id: self.run.next_entry(),
-            source: EntrySource::Agreement { agreement: self.opened.id, purpose: request.purpose },
-            booked_at: self.run.time(),
-            value_date: self.date,
-            lines: self.lines(&request.postings)?,
-            narrative: request.narrative,
-            reference: None,
+        let ahead_days = self.run.block.parameters.limits.value_date_ahead_days;
+        let (today, dated_by) = match value_date {
+            Some(_) => (self.date, DatedBy::Asker { ahead_days }),
+            None if self.time == self.run.time() => (self.date, DatedBy::Chain),
+            None => (self.run.business_date(self.state, &self.opened.record.bank)?, DatedBy::Chain),
         };
-        self.run.book(self.state, draft)
+        Ok(Draft {
+            id: self.run.next_entry(),
+            source: EntrySource::Agreement { agreement: self.opened.id, purpose },
+            act: Act::Post,
+            booked_at: self.run.time(),
+            today,
+            value_date: value_date.unwrap_or(self.date),
+            dated_by,
+            lines: vec![],
+            narrative: None,
+            reference: None,
+        })
+    }
+
+    /// Books a request; nothing when its amounts come to nothing.
+    fn book(&mut self, request: &EntryRequest) -> Result<Option<u32>, Stop> {
+        let mut draft = self.draft(request.purpose, request.value_date)?;
+        let asked = self.asked(&request.postings)?;
+        draft.lines = ledger::settle(self.state, &asked)?;
+        if draft.lines.is_empty() && !asked.is_empty() {
+            return Ok(None);
+        }
+        (draft.narrative, draft.reference) = (request.narrative, request.reference);
+        self.run.book(self.state, draft).map(Some)
+    }
+
+    /// Books a request, unless its external key says that it is booked.
+    fn book_keyed(&mut self, request: &EntryRequest) -> Result<Posted, Stop> {
+        let (id, now) = (self.opened.id, self.run.time());
+        let days = self.run.block.parameters.limits.idempotency_days;
+        if let Some(kept) = ledger::find_keyed(self.state, &id, request, now, days)? {
+            return Ok(Posted { entry: kept.entry, new: false });
+        }
+        let place = self.book(request)?;
+        let entry = place.map(|index| EntryId { item: self.run.item, index });
+        ledger::keep_keyed(self.state, &id, request, entry)?;
+        Ok(Posted { entry, new: true })
+    }
+
+    fn place_hold(&mut self, asked: &HoldRequest) -> Result<HoldId, Stop> {
+        self.run.check_entries()?;
+        let mut parts = Vec::with_capacity(asked.lines.len());
+        for line in &asked.lines {
+            let (from, to) = (self.account(line.from)?, self.account(line.to)?);
+            self.check_payee(&to)?;
+            let Money { minor, currency } = line.money;
+            let own = Line { account: from, side: Side::Debit, minor, currency: Some(currency) };
+            parts.push(HoldPart { from, to, line: own });
+        }
+        let id = hold_id(&self.run.item, self.run.entries.len() as u32);
+        let mut draft = self.draft(asked.purpose, None)?;
+        draft.act = Act::Hold { hold: id, expires_at: asked.expires_at };
+        let days_max = self.run.block.parameters.limits.hold_days_max;
+        let plan = ledger::plan_hold(self.state, draft, &parts, days_max, &self.run.signed)?;
+        self.run.book_plan(self.state, plan)?;
+        Ok(id)
+    }
+
+    fn pay_hold(&mut self, asked: &CaptureRequest) -> Result<(), Stop> {
+        self.run.check_entries()?;
+        let draft = self.draft(asked.purpose, None)?;
+        let capture = Capture { hold: asked.hold, parts: &asked.parts, last: asked.last };
+        let plan = ledger::plan_capture(self.state, draft, &capture, &self.run.signed)?;
+        self.run.book_plan(self.state, plan).map(|_| ())
+    }
+
+    fn free_hold(&mut self, hold: HoldId) -> Result<(), Stop> {
+        self.run.check_entries()?;
+        let draft = self.draft(0, None)?;
+        let plan = ledger::plan_release(self.state, draft, hold, &self.run.signed)?;
+        self.run.book_plan(self.state, plan).map(|_| ())
+    }
+
+    /// An account of a question, which the contract must be allowed to look into.
+    fn seen(&mut self, account: AccountRef) -> Result<AccountId, Stop> {
+        let account = self.account(account)?;
+        self.check_payee(&account)?;
+        Ok(account)
     }
 
     fn count_key(&mut self, added: bool) -> Result<(), HostError> {
@@ -206,14 +291,61 @@ impl Session for Frame<'_, '_, '_> {
         Ok(found.map(|(row, value)| (row[33..].to_vec(), value)))
     }
 
-    fn post(&mut self, bytes: &[u8]) -> Result<u32, HostError> {
+    fn post(&mut self, bytes: &[u8]) -> Result<Option<u32>, HostError> {
         let asked: EntryRequest = request(bytes)?;
-        self.book(&asked).map_err(stop)
+        let posted = self.book_keyed(&asked).map_err(stop)?;
+        Ok(posted.entry.map(|entry| entry.index))
+    }
+
+    fn post_entry(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let asked: EntryRequest = request(bytes)?;
+        Ok(codec::encode(&self.book_keyed(&asked).map_err(stop)?))
+    }
+
+    fn hold(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let asked: HoldRequest = request(bytes)?;
+        Ok(codec::encode(&self.place_hold(&asked).map_err(stop)?))
+    }
+
+    fn capture(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        let asked: CaptureRequest = request(bytes)?;
+        self.pay_hold(&asked).map_err(stop)
+    }
+
+    fn release(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        let hold: HoldId = request(bytes)?;
+        self.free_hold(hold).map_err(stop)
+    }
+
+    fn statement(&mut self, bytes: &[u8], count: u32) -> Result<Vec<u8>, HostError> {
+        let (account, from): (AccountRef, u64) = request(bytes)?;
+        let account = self.seen(account).map_err(stop)?;
+        let lines = ledger::postings(self.state, &account, from, u64::from(count)).map_err(fault)?;
+        Ok(codec::encode(&lines))
+    }
+
+    fn postings_since(&mut self, bytes: &[u8]) -> Result<u64, HostError> {
+        let (account, date): (AccountRef, Date) = request(bytes)?;
+        let account = self.seen(account).map_err(stop)?;
+        let ahead_days = self.run.block.parameters.limits.value_date_ahead_days;
+        let (first, count) = ledger::rows_since(self.state, &account, date, ahead_days).map_err(fault)?;
+        if count - first > VALUE_DATED_ROWS_MAX {
+            return Err(refused(Refusal::TooManyPostings { account, limit: VALUE_DATED_ROWS_MAX }));
+        }
+        Ok(count - first)
+    }
+
+    fn balance_on(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let (account, date): (AccountRef, Date) = request(bytes)?;
+        let account = self.seen(account).map_err(stop)?;
+        let ahead_days = self.run.block.parameters.limits.value_date_ahead_days;
+        let balance = ledger::balance_on(self.state, &account, date, ahead_days).map_err(fault)?;
+        Ok(codec::encode(&balance))
     }
 
     fn try_post(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
         let asked: EntryRequest = request(bytes)?;
-        match self.book(&asked) {
+        match self.book_keyed(&asked) {
             Ok(_) => Ok(None),
             Err(Stop::Refused(Refusal::InsufficientFunds { account, available, needed })) => {
                 Ok(Some(codec::encode(&Shortfall { account, available, needed })))
@@ -236,18 +368,18 @@ impl Session for Frame<'_, '_, '_> {
         let minor = asked.money.minor.min(i128::try_from(available).unwrap_or(i128::MAX));
         if minor > 0 {
             let money = asked.money.with_minor(minor);
-            let posting = |account, side| Posting { account, side, money };
+            let posting = |account, side| Posting { account, side, mode: Mode::Exact, money };
             let postings = vec![posting(asked.from, Side::Debit), posting(asked.to, Side::Credit)];
-            self.book(&EntryRequest { postings, purpose: asked.purpose, narrative: None }).map_err(stop)?;
+            let (purpose, narrative, reference) = (asked.purpose, None, None);
+            let (value_date, key) = (None, None);
+            self.book(&EntryRequest { postings, purpose, narrative, reference, value_date, key })
+                .map_err(stop)?;
         }
         Ok(codec::encode(&minor.max(0).unsigned_abs()))
     }
 
     fn balance(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
-        let account = self.account(request(bytes)?).map_err(stop)?;
-        if !self.may_reach(&account).map_err(stop)? {
-            return Err(refused(Refusal::AccountNotNamed { account }));
-        }
+        let account = self.seen(request(bytes)?).map_err(stop)?;
         Ok(codec::encode(&ledger::balance(self.state, &account).map_err(stop)?))
     }
 

@@ -3,13 +3,13 @@
 use super::plan::Plan;
 use crate::fault::Stop;
 use crate::state::Overlay;
-use crate::state::record::{AgreementRecord, GrantRecord, Holder, key};
+use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
 use std::collections::BTreeMap;
 use tenor_abi::date::Date;
-use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Period;
-use tenor_wire::op::Spend;
+use tenor_wire::op::{AccountKind, Spend};
 use tenor_wire::receipt::EntrySource;
 
 /// Most periods of a grant whose use is remembered; a value date before them is refused.
@@ -24,6 +24,8 @@ pub struct Signed {
     pub spend_max: Vec<Spend>,
     /// The agreement that the item calls itself, if it calls one.
     pub top: Option<AgreementId>,
+    /// Banks whose operations staff signed, in two persons outside a sandbox; asked for only where it counts.
+    pub staff: Vec<PartyId>,
     spent: BTreeMap<AccountId, u128>,
 }
 
@@ -31,7 +33,7 @@ impl Signed {
     /// The authority of an item with signers.
     pub fn by(mut parties: Vec<PartyId>, spend_max: Vec<Spend>, top: Option<AgreementId>) -> Signed {
         parties.sort();
-        Signed { parties, spend_max, top, spent: BTreeMap::new() }
+        Signed { parties, spend_max, top, staff: vec![], spent: BTreeMap::new() }
     }
 
     /// Whether a party signed.
@@ -46,27 +48,35 @@ impl Signed {
         }
     }
 
+    /// Whether the issuer of an asset signed, by itself or by its staff.
+    fn has_issuer(&self, asset: &AssetRecord) -> bool {
+        self.has(&asset.issuer) || self.staff.contains(&asset.issuer)
+    }
+
     fn bound(&self, account: &AccountId) -> Option<u128> {
         self.spend_max.iter().find(|spend| spend.account == *account).map(|spend| spend.amount)
     }
 }
 
 /// An account is debited only by its owner's own operation, by the agreement that the owner called and listed
-/// the account for, under a grant, or as the agreement's own book.
+/// the account for, under a grant, as the agreement's own book, or by the issuer where the asset's terms allow
+/// clawback. What is set aside counts like a debit. Money comes into being and ends only where the issuer signs.
 pub(super) fn check_debits(state: &Overlay<'_>, plan: &mut Plan, signed: &Signed) -> Result<(), Stop> {
     let agreement = match plan.draft.source {
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
-    let debited: Vec<(AccountId, Holder, u128)> = plan
-        .effects
-        .iter()
-        .filter_map(|(account, effect)| {
-            let change = effect.after.balance() - effect.before.balance();
-            (change < 0).then_some((*account, effect.before.owner, change.unsigned_abs()))
-        })
-        .collect();
-    for (account, owner, amount) in debited {
+    let mut debited: Vec<(AccountId, Holder, AssetId, u128)> = vec![];
+    for (account, effect) in &plan.effects {
+        if effect.before.kind == AccountKind::Issuance {
+            check_issuer(state, account, &effect.before, signed)?;
+        }
+        let taken = effect.taken();
+        if taken > 0 {
+            debited.push((*account, effect.before.owner, effect.before.asset, taken));
+        }
+    }
+    for (account, owner, asset, amount) in debited {
         let owner = match owner {
             Holder::Agreement(book) if Some(book) == agreement => continue,
             Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account }.into()),
@@ -78,9 +88,42 @@ pub(super) fn check_debits(state: &Overlay<'_>, plan: &mut Plan, signed: &Signed
         }
         let own_item = owner_signed && (agreement.is_none() || agreement == signed.top);
         if !own_item {
-            let agreement = agreement.ok_or(Refusal::DebitNotAllowed { account })?;
-            use_grant(state, plan, &agreement, account, amount)?;
+            match agreement {
+                Some(agreement) => use_grant(state, plan, &agreement, account, amount)?,
+                None => check_clawback(state, account, &asset, signed)?,
+            }
         }
+    }
+    Ok(())
+}
+
+fn check_issuer(
+    state: &Overlay<'_>,
+    account: &AccountId,
+    record: &AccountRecord,
+    signed: &Signed,
+) -> Result<(), Stop> {
+    let asset: AssetRecord =
+        state.get(&record.asset.0)?.ok_or(Refusal::UnknownAsset { asset: record.asset })?;
+    if signed.has_issuer(&asset) {
+        return Ok(());
+    }
+    Err(Refusal::IssuerOnly { account: *account, issuer: asset.issuer }.into())
+}
+
+/// A debit by the issuer, without the owner.
+fn check_clawback(
+    state: &Overlay<'_>,
+    account: AccountId,
+    asset: &AssetId,
+    signed: &Signed,
+) -> Result<(), Stop> {
+    let record: AssetRecord = state.get(&asset.0)?.ok_or(Refusal::UnknownAsset { asset: *asset })?;
+    if !signed.has_issuer(&record) {
+        return Err(Refusal::DebitNotAllowed { account }.into());
+    }
+    if !record.clawback {
+        return Err(Refusal::NotInAssetTerms { asset: *asset, what: "clawback".into() }.into());
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Booking a plan: counters, history, grants, exposure. The one place where a balance changes.
 
 use super::authority::Signed;
+use super::hold;
 use super::plan::Plan;
 use crate::fault::Fault;
 use crate::state::Overlay;
@@ -8,7 +9,7 @@ use crate::state::record::{AccountRecord, HistoryRecord, key};
 use std::collections::BTreeMap;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
-use tenor_wire::receipt::{BookedPosting, Entry};
+use tenor_wire::receipt::{Act, BookedPosting, Entry};
 
 /// Books a plan at a block height and returns the entry.
 ///
@@ -23,12 +24,18 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         }
         running.insert(*account, effect.before.clone());
     }
-    let mut postings = Vec::with_capacity(plan.draft.lines.len());
-    for line in &plan.draft.lines {
+    // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
+    let books = plan.draft.act.books();
+    let mut postings = Vec::with_capacity(plan.draft.lines.len() + plan.linked.len());
+    for line in plan.draft.lines.iter().chain(&plan.linked) {
         let (account, amount) = (line.account, line.minor.unsigned_abs());
         let Some(record) = running.get_mut(&account) else {
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
+        postings.push(BookedPosting { account, asset: record.asset, side: line.side, amount });
+        if !books {
+            continue;
+        }
         match line.side {
             Side::Debit => record.debits_posted += amount,
             Side::Credit => record.credits_posted += amount,
@@ -45,13 +52,14 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         };
         state.put(&key::history(&account, record.history_count), &posting);
         record.history_count += 1;
-        postings.push(BookedPosting { account, asset: record.asset, side: line.side, amount });
     }
-    for (account, record) in running {
+    for (account, mut record) in running {
         let planned = &plan.effects[&account].after;
         if (record.debits_posted, record.credits_posted) != (planned.debits_posted, planned.credits_posted) {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
+        record.debits_pending = planned.debits_pending;
+        record.credits_pending = planned.credits_pending;
         state.put(&account.0, &record);
     }
     for (row, grant) in &plan.grants {
@@ -60,6 +68,18 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
     for (row, exposure) in &plan.exposures {
         state.put(row, exposure);
     }
+    for (row, hold) in &plan.holds {
+        state.put(row, hold);
+    }
+    for (row, correction) in &plan.corrections {
+        state.put(row, correction);
+    }
+    match plan.draft.act {
+        Act::Hold { hold, expires_at } => hold::index(state, &hold, &plan, expires_at),
+        Act::Expire { hold } => hold::forget(state, &hold, &plan),
+        _ => {}
+    }
+    let linked = postings.split_off(plan.draft.lines.len());
     let draft = plan.draft;
     Ok(Entry {
         id: draft.id,
@@ -69,6 +89,7 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         postings,
         narrative: draft.narrative,
         reference: draft.reference,
-        corrects: None,
+        act: draft.act,
+        linked,
     })
 }

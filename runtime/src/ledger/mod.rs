@@ -1,23 +1,43 @@
-//! The ledger: double entry over accounts with counters, floors, ceilings and history.
+//! The ledger: double entry over accounts with counters, floors, ceilings, holds and history.
 //!
 //! [`plan`] judges a draft against state and changes nothing; [`commit`] books what was planned. A contract
 //! can ask for entries; only this floor writes a balance.
 
 mod account;
+mod change;
 mod past;
+mod statement;
 mod authority;
+mod dates;
 mod book;
 mod history;
 mod plan;
+mod amounts;
+mod keyed;
+mod hold;
+mod correct;
+mod check;
 #[cfg(test)]
 mod tests;
 
-pub use account::{TrialRow, balance, open_account, trial_balance};
+pub use account::{Opening, TrialRow, balance, bank_of, open_account, supply, trial_balance};
+pub use amounts::{Asked, settle};
 pub use authority::{Signed, period_start};
 pub use book::commit;
+pub use change::{change_account, set_books};
+pub use check::{check, check_touched};
+pub use correct::{Correction, correction};
+pub use dates::DatedBy;
 pub use history::settle_history;
+pub use hold::{
+    Capture, HoldPart, due_holds, expire, next_expiry, plan_capture, plan_hold, plan_release, sweep_resolved,
+};
+pub use keyed::{KeyedEntry, find_keyed, keep_keyed};
 pub use past::{posting_at, trial_balance_at};
 pub use plan::{Draft, Line, Plan, plan};
+pub use statement::{Statement, balance_on, postings, rows_since, statement};
 
 /// Most postings of an entry.
 pub const POSTINGS_MAX: usize = 8190;
+/// Most control accounts above one another.
+pub const CONTROL_DEPTH_MAX: usize = 4;

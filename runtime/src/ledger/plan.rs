@@ -1,18 +1,23 @@
 //! Judging an entry: every rule, no write.
 
-use super::POSTINGS_MAX;
 use super::authority::{self, Signed};
-use crate::fault::Stop;
+use super::dates::{self, DatedBy};
+use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
+use crate::fault::{Fault, Stop};
 use crate::state::Overlay;
-use crate::state::record::{AccountRecord, AgreementRecord, ExposureRecord, GrantRecord, Holder, key};
+use crate::state::record::{
+    AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
+};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
 use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
-use tenor_abi::money::Code;
+use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
-use tenor_wire::receipt::EntrySource;
+use tenor_wire::op::AccountKind;
+use tenor_wire::receipt::{Act, EntrySource};
 
 /// One line of a draft.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -24,7 +29,7 @@ pub struct Line {
     /// Minor units.
     pub minor: i128,
     /// The currency that the asker means, checked against the account's; none where the asker named an asset.
-    pub code: Option<Code>,
+    pub currency: Option<Currency>,
 }
 
 /// An entry that is asked for.
@@ -34,10 +39,16 @@ pub struct Draft {
     pub id: EntryId,
     /// Who asks.
     pub source: EntrySource,
+    /// What it is.
+    pub act: Act,
     /// Block time.
     pub booked_at: Timestamp,
+    /// The asker's business date; in a handler the due date.
+    pub today: Date,
     /// The day it counts from.
     pub value_date: Date,
+    /// Who says so.
+    pub dated_by: DatedBy,
     /// Its lines.
     pub lines: Vec<Line>,
     /// Commitment to a narrative.
@@ -53,31 +64,60 @@ pub(super) struct Effect {
     pub after: AccountRecord,
 }
 
+impl Effect {
+    /// What leaves the account or is set aside on it, minor units.
+    pub fn taken(&self) -> u128 {
+        let posted = self.before.balance() - self.after.balance();
+        posted.max(0).unsigned_abs() + self.after.debits_pending.saturating_sub(self.before.debits_pending)
+    }
+}
+
+pub(super) type Effects = BTreeMap<AccountId, Effect>;
+
 /// An entry that was judged and may be booked, as long as nothing else was written since.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
     pub(super) draft: Draft,
-    pub(super) effects: BTreeMap<AccountId, Effect>,
+    pub(super) effects: Effects,
+    /// What control accounts mirror, ascending by account and side.
+    pub(super) linked: Vec<Line>,
     pub(super) grants: Vec<(Vec<u8>, GrantRecord)>,
     pub(super) exposures: BTreeMap<Vec<u8>, ExposureRecord>,
+    pub(super) holds: Vec<(Vec<u8>, HoldRecord)>,
+    pub(super) corrections: Vec<(Vec<u8>, CorrectionRecord)>,
     /// What the signers' accounts lose, to be counted against `spend_max`.
     pub(super) spent: Vec<(AccountId, u128)>,
 }
 
-/// Judges a draft.
+impl Plan {
+    pub(super) fn of(draft: Draft, effects: Effects) -> Plan {
+        let (grants, holds, corrections) = (vec![], vec![], vec![]);
+        let (linked, exposures, spent) = (vec![], BTreeMap::new(), vec![]);
+        Plan { draft, effects, linked, grants, exposures, holds, corrections, spent }
+    }
+}
+
+/// Judges a draft whose lines are booked: a posting or a correction.
 ///
 /// # Errors
 /// [`Stop::Refused`] with the first rule that is broken, in the order: shape, accounts, balance of each
-/// asset, authority, limits, exposure.
+/// asset, value date, authority, limits, exposure.
 pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, Stop> {
+    let mut plan = begin(state, draft)?;
+    plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
+    authority::check_debits(state, &mut plan, signed)?;
+    plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
+    link(state, &mut plan)?;
+    expose(state, &mut plan, true)?;
+    Ok(plan)
+}
+
+/// Shape, accounts and balance: what holds for every entry.
+pub(super) fn begin(state: &Overlay<'_>, draft: Draft) -> Result<Plan, Stop> {
     check_shape(&draft)?;
     let effects = apply_lines(state, &draft)?;
     check_balance(&draft, &effects)?;
-    let mut plan = Plan { draft, effects, grants: vec![], exposures: BTreeMap::new(), spent: vec![] };
-    authority::check_debits(state, &mut plan, signed)?;
-    plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
-    check_exposure(state, &mut plan)?;
-    Ok(plan)
+    Ok(Plan::of(draft, effects))
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -90,42 +130,64 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
     }
 }
 
-fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<BTreeMap<AccountId, Effect>, Stop> {
-    let mut effects: BTreeMap<AccountId, Effect> = BTreeMap::new();
+/// What the lines do to the counters: to the pending ones where they are set aside, else to the posted ones.
+fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
+    let is_hold = matches!(draft.act, Act::Hold { .. });
+    let mut effects = Effects::new();
     let mut sides: BTreeMap<AccountId, Side> = BTreeMap::new();
     for line in &draft.lines {
         let account = line.account;
         if *sides.entry(account).or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
-        let effect = match effects.entry(account) {
-            std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
-                let before: AccountRecord =
-                    state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
-                place.insert(Effect { after: before.clone(), before })
-            }
-        };
-        let needed = effect.before.currency.code;
-        match line.code {
-            Some(given) if given != needed => {
+        let effect = touch(state, &mut effects, account)?;
+        if let Some(given) = line.currency {
+            let needed = effect.before.currency;
+            if given.code != needed.code {
+                let (given, needed) = (given.code, needed.code);
                 return Err(Refusal::WrongCurrency { account, given, needed }.into());
             }
-            _ => {}
+            if given.scale != needed.scale {
+                let (given, needed) = (given.scale, needed.scale);
+                return Err(Refusal::WrongScale { account, given, needed }.into());
+            }
         }
-        let counter = match line.side {
-            Side::Debit => &mut effect.after.debits_posted,
-            Side::Credit => &mut effect.after.credits_posted,
-        };
-        *counter += line.minor.unsigned_abs();
-        if *counter > COUNTER_MAX {
-            return Err(Refusal::CounterFull { account }.into());
+        if effect.before.kind == AccountKind::Control {
+            return Err(Refusal::ControlAccount { account }.into());
         }
+        count(effect, account, line, is_hold)?;
     }
     Ok(effects)
 }
 
-fn check_balance(draft: &Draft, effects: &BTreeMap<AccountId, Effect>) -> Result<(), Refusal> {
+/// The effect on an account, which begins as none.
+pub(super) fn touch<'e>(
+    state: &Overlay<'_>,
+    effects: &'e mut Effects,
+    account: AccountId,
+) -> Result<&'e mut Effect, Stop> {
+    Ok(match effects.entry(account) {
+        Place::Occupied(found) => found.into_mut(),
+        Place::Vacant(place) => {
+            let before: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
+            place.insert(Effect { after: before.clone(), before })
+        }
+    })
+}
+
+fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
+    let after = &mut effect.after;
+    let counter = match (line.side, is_hold) {
+        (Side::Debit, false) => &mut after.debits_posted,
+        (Side::Credit, false) => &mut after.credits_posted,
+        (Side::Debit, true) => &mut after.debits_pending,
+        (Side::Credit, true) => &mut after.credits_pending,
+    };
+    *counter += line.minor.unsigned_abs();
+    if *counter > COUNTER_MAX { Err(Refusal::CounterFull { account }) } else { Ok(()) }
+}
+
+fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
     let mut sums: BTreeMap<AssetId, (u128, u128)> = BTreeMap::new();
     for line in &draft.lines {
         let sum = sums.entry(effects[&line.account].before.asset).or_default();
@@ -140,35 +202,67 @@ fn check_balance(draft: &Draft, effects: &BTreeMap<AccountId, Effect>) -> Result
     }
 }
 
-fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), Refusal> {
+/// What an account allows to happen to it.
+pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), Refusal> {
     let (account, before, after) = (*account, &effect.before, &effect.after);
     let change = after.balance() - before.balance();
+    let (held, promised) =
+        (after.debits_pending > before.debits_pending, after.credits_pending > before.credits_pending);
     if before.closed {
         return Err(Refusal::Closed { account });
     }
-    if change < 0 {
-        if before.frozen_out {
-            return Err(Refusal::Frozen { account, outgoing: true });
+    if change < 0 || held {
+        if let Some(reason) = before.frozen_out {
+            return Err(Refusal::Frozen { account, outgoing: true, reason });
         }
-        if after.balance() - (after.debits_pending as i128) < after.floor {
-            let needed = change.unsigned_abs();
-            return Err(Refusal::InsufficientFunds { account, available: before.available(), needed });
+        let floor = if held { after.hold_floor() } else { after.floor };
+        if after.balance() - (after.debits_pending as i128) < floor {
+            let needed = effect.taken();
+            let available = if held { before.available_to_hold() } else { before.available() };
+            return Err(Refusal::InsufficientFunds { account, available, needed });
         }
     }
-    if change > 0 {
-        if before.frozen_in {
-            return Err(Refusal::Frozen { account, outgoing: false });
+    if change > 0 || promised {
+        if let Some(reason) = before.frozen_in {
+            return Err(Refusal::Frozen { account, outgoing: false, reason });
         }
-        if let Some(ceiling) = after.ceiling.filter(|ceiling| after.balance() > *ceiling) {
-            return Err(Refusal::AboveCeiling { account, ceiling, would_be: after.balance() });
+        // A capture never fails on a ceiling, so what holds will bring has its room already.
+        let would_be = after.balance() + after.credits_pending as i128;
+        if let Some(ceiling) = after.ceiling.filter(|ceiling| would_be > *ceiling) {
+            return Err(Refusal::AboveCeiling { account, ceiling, would_be });
         }
     }
     Ok(())
 }
 
+/// What control accounts mirror: every booked line, added up by account and side, up to the top.
+pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+    let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
+    for line in &plan.draft.lines {
+        let mut above = plan.effects[&line.account].before.control;
+        let mut depth = 0;
+        while let Some(control) = above {
+            if depth == CONTROL_DEPTH_MAX {
+                let rule = format!("at most {CONTROL_DEPTH_MAX} control accounts stand above one another");
+                return Err(Refusal::BadValue { rule }.into());
+            }
+            *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
+            above = touch(state, &mut plan.effects, control)?.before.control;
+            depth += 1;
+        }
+    }
+    for ((account, side), amount) in sums {
+        let line = Line { account, side, minor: amount as i128, currency: None };
+        count(touch(state, &mut plan.effects, account)?, account, &line, false)?;
+        plan.linked.push(line);
+    }
+    Ok(())
+}
+
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the
-/// agreement together are below zero.
-fn check_exposure(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+/// agreement together are below zero. A capture and a correction move it and are not refused by it.
+pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Result<(), Stop> {
+    let bounded = bounded && plan.draft.act == Act::Post;
     let mut touched: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();
     for effect in plan.effects.values() {
         if let Holder::Agreement(agreement) = effect.before.owner {
@@ -191,8 +285,10 @@ fn check_exposure(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
         let before = super::account::books_total(state, &agreement, &asset)?;
         let below = |total: i128| total.min(0).unsigned_abs();
         let (was, will) = (below(before), below(before + change));
-        exposure.used = exposure.used + will - was;
-        if will > was && exposure.used > exposure.limit {
+        exposure.used = (exposure.used + will).checked_sub(was).ok_or_else(|| {
+            Fault::Books(format!("the exposure of {product} is below what {agreement} owes"))
+        })?;
+        if bounded && will > was && exposure.used > exposure.limit {
             let (limit, would_be) = (exposure.limit, exposure.used);
             return Err(Refusal::ExposureExceeded { asset, limit, would_be }.into());
         }

@@ -1,19 +1,21 @@
 //! The ledger against a model that knows nothing of plans, counters or history: a map from account to balance.
 
-use super::{Draft, Line, Signed, commit, open_account, plan, settle_history, trial_balance};
+use super::{
+    DatedBy, Draft, Line, Opening, Signed, check, commit, open_account, plan, settle_history, trial_balance,
+};
 use crate::fault::Stop;
 use crate::state::record::{AccountRecord, AssetRecord, HistoryRecord, Holder, key, to_bytes};
 use crate::state::{Nothing, Overlay};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
-use tenor_abi::entry::{EntryId, Side};
+use tenor_abi::entry::{EntryId, FreezeReason, Side};
 use tenor_abi::id::{AccountId, AssetId, Hash, PartyId};
 use tenor_abi::money::Code;
 use tenor_abi::tag;
 use tenor_wire::merkle::Mmr;
-use tenor_wire::op::{AssetKind, Spend};
-use tenor_wire::receipt::EntrySource;
+use tenor_wire::op::{AccountKind, AssetKind, Spend};
+use tenor_wire::receipt::{Act, EntrySource};
 
 const PARTIES: usize = 3;
 const ASSETS: [&str; 2] = ["EUR", "PTS"];
@@ -53,7 +55,9 @@ fn opened(state: &mut Overlay<'_>) -> Vec<Known> {
             let floor = [-100_000, 0, -30][owner];
             let ceiling = (owner == 2).then_some(100);
             let holder = Holder::Party(party(owner));
-            let id = open_account(state, holder, id, "main", floor, ceiling).unwrap();
+            let (asset_id, kind) = (id, AccountKind::Plain);
+            let opening = Opening { owner: holder, asset: asset_id, purpose: "main", floor, ceiling, kind };
+            let id = open_account(state, opening).unwrap();
             accounts.push(Known { id, owner, asset, floor, ceiling, balance: 0 });
         }
     }
@@ -113,13 +117,16 @@ fn book(state: &mut Overlay<'_>, accounts: &[Known], asked: &Asked, index: u32) 
         account: account(*place),
         side: if *debit { Side::Debit } else { Side::Credit },
         minor: *minor,
-        code: None,
+        currency: None,
     };
     let draft = Draft {
         id: EntryId { item: Hash([7; 32]), index },
         source: EntrySource::Party,
+        act: Act::Post,
         booked_at: Timestamp(u64::from(index)),
+        today: Date::of(2026, 1, 1),
         value_date: Date::of(2026, 1, 1),
+        dated_by: DatedBy::Chain,
         lines: asked.lines.iter().map(line).collect(),
         narrative: None,
         reference: None,
@@ -163,6 +170,7 @@ proptest! {
                 (Err(Stop::Refused(_)), None) => prop_assert_eq!(state.mark(), mark, "a refusal wrote"),
                 (said, expected) => prop_assert!(false, "{:?}, by the rules {:?}: {:?}", said, expected, asked),
             }
+            check(&state).unwrap();
             for row in trial_balance(&state).unwrap().values() {
                 prop_assert_eq!(row.debits, row.credits);
             }
@@ -205,10 +213,11 @@ fn nothing_is_booked_to_what_is_closed_or_frozen() {
     let closed = |record: &mut AccountRecord| record.closed = true;
     assert_eq!(tried(&closed, payer), Some(Refusal::Closed { account: payer }));
     assert_eq!(tried(&closed, payee), Some(Refusal::Closed { account: payee }));
-    let frozen_out = |record: &mut AccountRecord| record.frozen_out = true;
-    assert_eq!(tried(&frozen_out, payer), Some(Refusal::Frozen { account: payer, outgoing: true }));
-    let frozen_in = |record: &mut AccountRecord| record.frozen_in = true;
-    assert_eq!(tried(&frozen_in, payee), Some(Refusal::Frozen { account: payee, outgoing: false }));
+    let reason = FreezeReason::Order;
+    let frozen_out = |record: &mut AccountRecord| record.frozen_out = Some(reason);
+    assert_eq!(tried(&frozen_out, payer), Some(Refusal::Frozen { account: payer, outgoing: true, reason }));
+    let frozen_in = |record: &mut AccountRecord| record.frozen_in = Some(reason);
+    assert_eq!(tried(&frozen_in, payee), Some(Refusal::Frozen { account: payee, outgoing: false, reason }));
     // What is frozen the other way does not matter, and untouched it is booked.
     assert_eq!(tried(&frozen_in, payer), None);
 }

@@ -196,6 +196,6 @@ fn bytes_are_golden() {
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();
     assert_eq!(
         plain_hash(&[&bytes]).to_string(),
-        "hash1gcr3l046fmqcds0ac9degdul074z0k459ghc54dqgwuejn7t7p3sl8m8tx"
+        "hash1pejflqrqzfz447psrucpqktm0fce60g8xt6h7flh8xhv7tlkvczs0rszwx"
     );
 }

@@ -94,6 +94,14 @@ kinds! {
     Exposure = 20 Leaf First32;
     /// the oldest key day that is accepted
     KeyWindow = 21 Leaf Kind;
+    /// bank, account code u16 → general-ledger key, side, back window
+    AccountCode = 22 Leaf First32;
+    /// bank → the last day whose books are closed
+    ClosedBooks = 23 Leaf First32;
+    /// account, sequence u64 → what corrections took back of a posting
+    Correction = 24 Leaf First32;
+    /// day u32, agreement, external key → the entry under it
+    EntryKey = 25 Leaf Kind;
 
     /// day u32, party, key → operation hash and receipt place
     Idempotency = 64 Summarised Kind;
@@ -110,6 +118,10 @@ kinds! {
     AccountOf = 98 Derived Kind;
     /// party, agreement → nothing
     AgreementOf = 99 Derived Kind;
+    /// hold, account → nothing
+    HoldOf = 100 Derived Kind;
+    /// end of the hold's time, hold → nothing
+    Expiry = 101 Derived Kind;
 }
 
 impl Kind {
@@ -138,8 +150,10 @@ mod tests {
         let golden = "1=Party/Leaf 2=Key/Leaf 3=Role/Leaf 4=Asset/Leaf 5=Account/Leaf 6=Hold/Leaf 7=Grant/Leaf \
             8=Agreement/Leaf 9=Storage/Leaf 10=Schedule/Leaf 11=Proposal/Leaf 12=Calendar/Leaf 13=RateTable/Leaf \
             14=Quota/Leaf 15=Parameters/Leaf 16=Contract/Leaf 17=Code/Leaf 18=Zone/Leaf 19=KeyDay/Leaf \
-            20=Exposure/Leaf 21=KeyWindow/Leaf 64=Idempotency/Summarised 65=History/Summarised \
-            66=HistoryPeaks/Summarised 96=Due/Derived 97=Name/Derived 98=AccountOf/Derived 99=AgreementOf/Derived";
+            20=Exposure/Leaf 21=KeyWindow/Leaf 22=AccountCode/Leaf 23=ClosedBooks/Leaf 24=Correction/Leaf \
+            25=EntryKey/Leaf 64=Idempotency/Summarised 65=History/Summarised \
+            66=HistoryPeaks/Summarised 96=Due/Derived 97=Name/Derived 98=AccountOf/Derived 99=AgreementOf/Derived \
+            100=HoldOf/Derived 101=Expiry/Derived";
         assert_eq!(text.join(" "), golden);
     }
 

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use tenor_abi::calendar::Calendar;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
-use tenor_abi::entry::{EntryId, Side};
-use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, PartyId};
+use tenor_abi::entry::{EntryId, EntryKey, FreezeReason, Side};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, HoldId, PartyId};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::recurrence::Recurrence;
 use tenor_abi::role::Role;
-use tenor_abi::spec::{Period, Version};
+use tenor_abi::spec::{BookSide, Period, Version};
 use tenor_wire::crypto::PublicKey;
 use tenor_wire::merkle::Mmr;
-use tenor_wire::op::{AssetKind, KeyRole, Operation, PartyKind, Purpose, Spend};
+use tenor_wire::op::{AccountKind, AssetKind, KeyRole, Operation, PartyKind, Purpose, Spend};
+use tenor_wire::receipt::EntrySource;
 
 /// Version of the records' form.
 pub const RECORD_VERSION: u8 = 1;
@@ -129,6 +130,12 @@ records! {
         purpose: Purpose,
         /// Code and decimals of the asset, which never change.
         currency: Currency,
+        /// What it is to the ledger.
+        kind: AccountKind,
+        /// Account code of its bank.
+        code: u16,
+        /// The control account that mirrors it.
+        control: Option<AccountId>,
         /// Posted debits, minor units.
         debits_posted: u128,
         /// Posted credits, minor units.
@@ -141,16 +148,67 @@ records! {
         floor: i128,
         /// Highest balance.
         ceiling: Option<i128>,
-        /// Nothing comes in.
-        frozen_in: bool,
-        /// Nothing goes out.
-        frozen_out: bool,
+        /// Whether holds may use what lies below zero.
+        holds_overdraft: bool,
+        /// Nothing comes in, and why.
+        frozen_in: Option<FreezeReason>,
+        /// Nothing goes out, and why.
+        frozen_out: Option<FreezeReason>,
         /// Closed for good.
         closed: bool,
         /// Postings so far.
         history_count: u64,
         /// Root over them.
         history_root: Hash,
+    }
+    /// Money set aside on an account: a line of a hold. It stays until the hold's time is over.
+    Hold => HoldRecord {
+        /// Account that receives.
+        to: AccountId,
+        /// What was set aside, minor units.
+        placed: u128,
+        /// What of it is neither captured nor released, minor units.
+        left: u128,
+        /// Last instant of a capture.
+        expires_at: Timestamp,
+        /// Who placed it.
+        source: EntrySource,
+        /// The entry that says so.
+        entry: EntryId,
+    }
+    /// What an account code of a bank means.
+    AccountCode => AccountCodeRecord {
+        /// General-ledger key.
+        gl: Purpose,
+        /// Its side on paper.
+        side: BookSide,
+        /// Days before the business date that a value date may lie under a role of the bank.
+        back_days: u16,
+    }
+    /// How far a bank's books are closed.
+    ClosedBooks => ClosedBooksRecord {
+        /// The last closed day.
+        until: Date,
+    }
+    /// What corrections took back of a posting.
+    Correction => CorrectionRecord {
+        /// Minor units of all corrections together.
+        taken_back: u128,
+    }
+    /// The entry under an external key, and what it was asked with.
+    EntryKey => EntryKeyRecord {
+        /// The entry; none where there was nothing to book.
+        entry: Option<EntryId>,
+        /// Tagged hash of the postings as asked for.
+        postings: Hash,
+        /// Purpose.
+        purpose: u16,
+        /// Value date as asked for.
+        value_date: Option<Date>,
+        /// Narrative.
+        narrative: Option<Hash>,
+        /// Reference.
+        reference: Option<Hash>,
     }
     /// What an agreement may debit an account by.
     Grant => GrantRecord {
@@ -315,6 +373,10 @@ records! {
     AccountOf => AccountOfRow {}
     /// A row that stands for itself.
     AgreementOf => AgreementOfRow {}
+    /// A row that stands for itself.
+    HoldOf => HoldOfRow {}
+    /// A row that stands for itself.
+    Expiry => ExpiryRow {}
 }
 
 impl AccountRecord {
@@ -326,6 +388,17 @@ impl AccountRecord {
     /// What can be debited now: balance less pending debits, down to the floor; never below zero.
     pub fn available(&self) -> u128 {
         let free = self.balance() - self.debits_pending as i128 - self.floor;
+        u128::try_from(free).unwrap_or(0)
+    }
+
+    /// The lowest balance that a hold may leave: overdraft is used only where the account says so.
+    pub fn hold_floor(&self) -> i128 {
+        if self.holds_overdraft { self.floor } else { self.floor.max(0) }
+    }
+
+    /// What a hold can set aside now; never below zero.
+    pub fn available_to_hold(&self) -> u128 {
+        let free = self.balance() - self.debits_pending as i128 - self.hold_floor();
         u128::try_from(free).unwrap_or(0)
     }
 }
@@ -410,7 +483,27 @@ pub mod key {
     pub fn idempotency(party: &PartyId, key: &tenor_wire::tx::IdempotencyKey) -> Vec<u8> {
         join(&[&key.day().to_be_bytes(), &party.0, &key.0])
     }
-    /// account, sequence.
+    /// account, hold.
+    pub fn hold(account: &AccountId, hold: &HoldId) -> Vec<u8> {
+        join(&[&account.0, &hold.0])
+    }
+    /// hold, account.
+    pub fn hold_of(hold: &HoldId, account: &AccountId) -> Vec<u8> {
+        join(&[&hold.0, &account.0])
+    }
+    /// end of the hold's time, hold: the order in which holds expire.
+    pub fn expiry(expires_at: Timestamp, hold: &HoldId) -> Vec<u8> {
+        join(&[&expires_at.0.to_be_bytes(), &hold.0])
+    }
+    /// bank, account code.
+    pub fn account_code(bank: &PartyId, code: u16) -> Vec<u8> {
+        join(&[&bank.0, &code.to_be_bytes()])
+    }
+    /// day, agreement, external key.
+    pub fn entry_key(agreement: &AgreementId, key: &EntryKey) -> Vec<u8> {
+        join(&[&key.day().to_be_bytes(), &agreement.0, &key.0])
+    }
+    /// account, sequence; also of what corrections took back.
     pub fn history(account: &AccountId, sequence: u64) -> Vec<u8> {
         join(&[&account.0, &sequence.to_be_bytes()])
     }

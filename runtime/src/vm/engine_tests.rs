@@ -31,7 +31,7 @@ nobody! {
     storage_set(key: &[u8], value: &[u8]) -> ();
     storage_remove(key: &[u8]) -> bool;
     storage_next(from: &[u8], end: &[u8]) -> Option<Row>;
-    post(request: &[u8]) -> u32;
+    post(request: &[u8]) -> Option<u32>;
     try_post(request: &[u8]) -> Option<Vec<u8>>;
     collect_up_to(request: &[u8]) -> Vec<u8>;
     balance(account: &[u8]) -> Vec<u8>;
@@ -42,6 +42,13 @@ nobody! {
     next_due(kind: u16) -> Option<Vec<u8>>;
     enter_state(state: u16) -> ();
     business_day(request: &[u8]) -> Vec<u8>;
+    post_entry(request: &[u8]) -> Vec<u8>;
+    hold(request: &[u8]) -> Vec<u8>;
+    capture(request: &[u8]) -> ();
+    release(request: &[u8]) -> ();
+    statement(request: &[u8], count: u32) -> Vec<u8>;
+    postings_since(request: &[u8]) -> u64;
+    balance_on(request: &[u8]) -> Vec<u8>;
 }
 
 fn module(body: &str) -> Vec<u8> {

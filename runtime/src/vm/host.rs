@@ -7,7 +7,8 @@ use super::session::{HostError, HostRule, Session};
 use std::ops::Range;
 use tenor_abi::host::{self, HostFunction};
 use tenor_abi::limit::{
-    ANSWER_BYTES_MAX, EVENT_BYTES_MAX, REQUEST_BYTES_MAX, STORAGE_KEY_BYTES_MAX, STORAGE_VALUE_BYTES_MAX,
+    ANSWER_BYTES_MAX, EVENT_BYTES_MAX, REQUEST_BYTES_MAX, STATEMENT_LINES_MAX, STORAGE_KEY_BYTES_MAX,
+    STORAGE_VALUE_BYTES_MAX,
 };
 use wasmtime::{Caller, Linker, Val};
 
@@ -19,6 +20,14 @@ scoped_tls_hkt::scoped_thread_local! {
 
 /// Most bytes that what was collected takes: a u128 in canonical bytes.
 const COLLECTED_BYTES_MAX: usize = 19;
+/// Most bytes that the entry of a keyed request takes: an option of hash and u32, and a bool.
+const POSTED_BYTES_MAX: usize = 39;
+/// Bytes of a hold's id.
+const HOLD_ID_BYTES: usize = 32;
+/// Gas of each posting that a statement reads.
+const STATEMENT_LINE_GAS: u64 = 500;
+/// Gas of each posting that a value-dated balance looks through.
+const VALUE_DATED_ROW_GAS: u64 = 100;
 
 /// Why a host function did not return to the guest.
 #[derive(Debug)]
@@ -247,7 +256,7 @@ impl Call<'_, '_> {
 
     fn post(&mut self, ptr: i32, len: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.post(&self.memory()[request])).map(|index| index as i32)
+        session(|s| s.post(&self.memory()[request])).map(|index| index.map_or(-1, |index| index as i32))
     }
 
     fn try_post(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
@@ -259,11 +268,7 @@ impl Call<'_, '_> {
     }
 
     fn collect_up_to(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
-        // Asking again would collect again, so what was collected must fit at once.
-        if (cap as u32 as usize) < COLLECTED_BYTES_MAX {
-            let text = format!("collect_up_to: room for {cap} bytes given, {COLLECTED_BYTES_MAX} needed");
-            return rule(HostRule::Value, text);
-        }
+        self.check_room(cap, COLLECTED_BYTES_MAX)?;
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
         let taken = session(|s| s.collect_up_to(&self.memory()[request]))?;
         self.give(out, cap, &taken)
@@ -273,6 +278,61 @@ impl Call<'_, '_> {
         let account = self.place(ptr, len, REQUEST_BYTES_MAX)?;
         let balance = session(|s| s.balance(&self.memory()[account]))?;
         self.give(out, cap, &balance)
+    }
+
+    fn post_entry(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
+        self.check_room(cap, POSTED_BYTES_MAX)?;
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        let posted = session(|s| s.post_entry(&self.memory()[request]))?;
+        self.give(out, cap, &posted)
+    }
+
+    fn hold(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
+        self.check_room(cap, HOLD_ID_BYTES)?;
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        let hold = session(|s| s.hold(&self.memory()[request]))?;
+        self.give(out, cap, &hold)
+    }
+
+    fn capture(&mut self, ptr: i32, len: i32) -> Hosted<()> {
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        session(|s| s.capture(&self.memory()[request]))
+    }
+
+    fn release(&mut self, ptr: i32, len: i32) -> Hosted<()> {
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        session(|s| s.release(&self.memory()[request]))
+    }
+
+    fn statement(&mut self, ptr: i32, len: i32, count: i32, out: i32, cap: i32) -> Hosted<i32> {
+        let count = u32::from(number(count)?);
+        if count as usize > STATEMENT_LINES_MAX {
+            let text = format!(
+                "statement: {count} postings asked for, at most {STATEMENT_LINES_MAX} are read at once"
+            );
+            return rule(HostRule::Value, text);
+        }
+        self.charge(STATEMENT_LINE_GAS * u64::from(count))?;
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        let lines = session(|s| s.statement(&self.memory()[request], count))?;
+        self.give(out, cap, &lines)
+    }
+
+    fn balance_on(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        let postings = session(|s| s.postings_since(&self.memory()[request.clone()]))?;
+        self.charge(VALUE_DATED_ROW_GAS.saturating_mul(postings))?;
+        let balance = session(|s| s.balance_on(&self.memory()[request]))?;
+        self.give(out, cap, &balance)
+    }
+
+    /// What is done once must fit at once: asking again would do it again.
+    fn check_room(&self, cap: i32, needed: usize) -> Hosted<()> {
+        if (cap as u32 as usize) < needed {
+            let text = format!("{}: room for {cap} bytes given, {needed} needed", self.function.name);
+            return rule(HostRule::Value, text);
+        }
+        Ok(())
     }
 
     fn schedule_start(&mut self, ptr: i32, len: i32) -> Hosted<()> {

@@ -48,10 +48,18 @@ pub trait Session {
     fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError>;
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError>;
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError>;
-    fn post(&mut self, request: &[u8]) -> Result<u32, HostError>;
+    fn post(&mut self, request: &[u8]) -> Result<Option<u32>, HostError>;
     fn try_post(&mut self, request: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
     fn collect_up_to(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
     fn balance(&mut self, account: &[u8]) -> Result<Vec<u8>, HostError>;
+    fn post_entry(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
+    fn hold(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
+    fn capture(&mut self, request: &[u8]) -> Result<(), HostError>;
+    fn release(&mut self, request: &[u8]) -> Result<(), HostError>;
+    fn statement(&mut self, request: &[u8], count: u32) -> Result<Vec<u8>, HostError>;
+    /// How many postings [`Session::balance_on`] looks through.
+    fn postings_since(&mut self, request: &[u8]) -> Result<u64, HostError>;
+    fn balance_on(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
     fn schedule_start(&mut self, request: &[u8]) -> Result<(), HostError>;
     fn schedule_hold(&mut self, kind: u16) -> Result<(), HostError>;
     fn schedule_resume(&mut self, kind: u16) -> Result<(), HostError>;

@@ -8,7 +8,8 @@ use crate::store::Row;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tenor_abi::codec;
-use tenor_abi::entry::{AccountRef, CollectRequest, EntryRequest};
+use tenor_abi::date::Date;
+use tenor_abi::entry::{AccountRef, CaptureRequest, CollectRequest, EntryRequest, HoldRequest};
 use tenor_abi::host::Context;
 use tenor_abi::id::Hash;
 use tenor_abi::limit::REQUEST_BYTES_MAX;
@@ -158,7 +159,7 @@ impl Session for World {
         let found = self.rows.range(from.to_vec()..).next().filter(|(key, _)| key.as_slice() < end);
         Ok(found.map(|(key, value)| (key.clone(), value.clone())))
     }
-    fn post(&mut self, bytes: &[u8]) -> Result<u32, HostError> {
+    fn post(&mut self, bytes: &[u8]) -> Result<Option<u32>, HostError> {
         World::entry(bytes)
     }
     fn try_post(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
@@ -170,6 +171,35 @@ impl Session for World {
     }
     fn balance(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
         no_account(request(bytes)?)
+    }
+    fn post_entry(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        World::entry(bytes)
+    }
+    fn hold(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let asked: HoldRequest = request(bytes)?;
+        match asked.lines.first() {
+            Some(line) => no_account(line.from),
+            None => refused(&Refusal::BadPostings { given: 0 }),
+        }
+    }
+    fn capture(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        let asked: CaptureRequest = request(bytes)?;
+        refused(&Refusal::UnknownHold { hold: asked.hold })
+    }
+    fn release(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        refused(&Refusal::UnknownHold { hold: request(bytes)? })
+    }
+    fn statement(&mut self, bytes: &[u8], _count: u32) -> Result<Vec<u8>, HostError> {
+        let (account, _): (AccountRef, u64) = request(bytes)?;
+        no_account(account)
+    }
+    fn postings_since(&mut self, bytes: &[u8]) -> Result<u64, HostError> {
+        let (account, _): (AccountRef, Date) = request(bytes)?;
+        no_account(account)
+    }
+    fn balance_on(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
+        let (account, _): (AccountRef, Date) = request(bytes)?;
+        no_account(account)
     }
     fn schedule_start(&mut self, _request: &[u8]) -> Result<(), HostError> {
         no_schedule()

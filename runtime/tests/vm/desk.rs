@@ -50,13 +50,13 @@ impl Session for Desk {
         let found = found.map(|(key, value)| (key.clone(), value.clone()));
         self.reach(found)
     }
-    fn post(&mut self, request: &[u8]) -> Answer<u32> {
+    fn post(&mut self, request: &[u8]) -> Answer<Option<u32>> {
         match request {
             b"refuse" => Err(HostError::Refused { code: 17, data: b"why".to_vec() }),
             b"rule" => Err(HostError::Rule(HostRule::Value, "no entry".into())),
             b"fault" => Err(HostError::Fault("a page is gone".into())),
             b"panic" => panic!("a mistake of ours"),
-            _ => self.reach(3),
+            _ => self.reach(Some(3)),
         }
     }
     fn try_post(&mut self, request: &[u8]) -> Answer<Option<Vec<u8>>> {
@@ -67,6 +67,27 @@ impl Session for Desk {
     }
     fn balance(&mut self, _account: &[u8]) -> Answer<Vec<u8>> {
         self.reach(b"balance".to_vec())
+    }
+    fn post_entry(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
+        self.reach(vec![])
+    }
+    fn hold(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
+        self.reach(vec![])
+    }
+    fn capture(&mut self, _request: &[u8]) -> Answer<()> {
+        self.reach(())
+    }
+    fn release(&mut self, _request: &[u8]) -> Answer<()> {
+        self.reach(())
+    }
+    fn statement(&mut self, _request: &[u8], _count: u32) -> Answer<Vec<u8>> {
+        self.reach(vec![])
+    }
+    fn postings_since(&mut self, _request: &[u8]) -> Answer<u64> {
+        self.reach(0)
+    }
+    fn balance_on(&mut self, _request: &[u8]) -> Answer<Vec<u8>> {
+        self.reach(vec![])
     }
     fn schedule_start(&mut self, _request: &[u8]) -> Answer<()> {
         self.reach(())

@@ -122,6 +122,21 @@ macro_rules! host_functions {
             18 enter_state(state: i32) -> (), WRITES, 1_000, 0;
             /// A date moved to a business day: ([`crate::date::Date`], convention, calendar id) to a date.
             19 business_day(ptr: i32, len: i32, out: i32, cap: i32) -> i32, ALL, 2_000, 2;
+            /// Books an [`crate::entry::EntryRequest`] or finds the one under its external key; a
+            /// [`crate::entry::Posted`].
+            20 post_entry(ptr: i32, len: i32, out: i32, cap: i32) -> i32, WRITES, 30_000, 20;
+            /// Places a hold ([`crate::entry::HoldRequest`]); its id.
+            21 hold(ptr: i32, len: i32, out: i32, cap: i32) -> i32, WRITES, 30_000, 20;
+            /// Captures a hold ([`crate::entry::CaptureRequest`]) that this agreement placed.
+            22 capture(ptr: i32, len: i32) -> (), WRITES, 30_000, 20;
+            /// Releases what is left of a hold (its id) that this agreement placed.
+            23 release(ptr: i32, len: i32) -> (), WRITES, 20_000, 20;
+            /// Postings of an account from a place in its history on: ([`crate::entry::AccountRef`], sequence u64)
+            /// to at most `count` [`crate::entry::StatementLine`]s, each 500 gas.
+            24 statement(ptr: i32, len: i32, count: i32, out: i32, cap: i32) -> i32, ALL, 2_000, 2;
+            /// What an account holds by value dates up to a day: ([`crate::entry::AccountRef`],
+            /// [`crate::date::Date`]) to i128; 100 gas for each posting that is looked through.
+            25 balance_on(ptr: i32, len: i32, out: i32, cap: i32) -> i32, ALL, 5_000, 2;
         }
     };
 }
@@ -179,7 +194,11 @@ mod tests {
                 "schedule_hold",
                 "schedule_resume",
                 "schedule_end",
-                "enter_state"
+                "enter_state",
+                "post_entry",
+                "hold",
+                "capture",
+                "release"
             ]
         );
     }

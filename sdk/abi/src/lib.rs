@@ -26,6 +26,7 @@ pub mod period;
 pub mod instalment;
 pub mod role;
 pub mod entry;
+pub mod flow;
 pub mod call;
 pub mod event;
 pub mod spec;

@@ -16,3 +16,9 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub const REQUEST_BYTES_MAX: usize = 512 * 1024;
 /// Linear memory of a contract, in pages of 64 KiB.
 pub const MEMORY_PAGES_MAX: u64 = 256;
+/// Lines of a hold.
+pub const HOLD_LINES_MAX: usize = 64;
+/// Postings that a contract reads at once from an account's history.
+pub const STATEMENT_LINES_MAX: usize = 100;
+/// Postings of the latest days that a value-dated balance may look through.
+pub const VALUE_DATED_ROWS_MAX: u64 = 100_000;

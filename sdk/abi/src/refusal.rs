@@ -3,8 +3,9 @@
 //! A refusal is data in a receipt: its code and its canonical bytes are hashed, its text is not.
 
 use crate::codec;
-use crate::date::Timestamp;
-use crate::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, PartyId, ProposalId};
+use crate::date::{Date, Timestamp};
+use crate::entry::{EntryId, FreezeReason};
+use crate::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, HoldId, PartyId, ProposalId};
 use crate::money::Code;
 use crate::role::Role;
 use alloc::string::String;
@@ -88,7 +89,8 @@ refusals! {
     GrantExceeded { account: AccountId, max: u128, used: u128, asked: u128 } = "AM14"
         "the grant on {account} allows {max} per period, {used} used, {asked} asked (minor units)";
     /// Incoming or outgoing postings are stopped.
-    Frozen { account: AccountId, outgoing: bool } = "AC06" "{account} is frozen (outgoing: {outgoing})";
+    Frozen { account: AccountId, outgoing: bool, reason: FreezeReason } = "AC06"
+        "{account} is frozen (outgoing: {outgoing}), reason: {reason}";
     /// The account is closed.
     Closed { account: AccountId } = "AC04" "{account} is closed";
     /// Above the ceiling.
@@ -125,6 +127,59 @@ refusals! {
     /// A term of the product has another value than its default, and nobody who may set it signed.
     NotYourTerm { term: String, role: Role, bank: PartyId } = "AG01"
         "the term `{term}` is the product's: leave it out, or have {bank} or a {role} there sign as well";
+    /// An amount has other decimals than the account's asset.
+    WrongScale { account: AccountId, given: u8, needed: u8 } = "AM03"
+        "{account} counts {needed} decimals, {given} given";
+    /// What an account holds or has set aside must be zero for this.
+    NotEmpty { account: AccountId, balance: i128, pending: u128 } = "AC04"
+        "{account} holds {balance} and has {pending} pending; both must be zero (minor units)";
+    /// A control account is posted to by the ledger alone.
+    ControlAccount { account: AccountId } = "AC01" "{account} is a control account: only linked postings reach it";
+    /// Only the issuer of an asset issues and redeems it.
+    IssuerOnly { account: AccountId, issuer: PartyId } = "AG01"
+        "{account} issues and redeems: {issuer} must sign";
+    /// The asset's terms of creation do not allow this.
+    NotInAssetTerms { asset: AssetId, what: String } = "AG01" "the terms of {asset} at its creation allow no {what}";
+    /// No such hold, or it ended and its time is over.
+    UnknownHold { hold: HoldId } = "AG03" "there is no open hold {hold}";
+    /// The hold was captured or released before.
+    HoldResolved { hold: HoldId } = "AG03" "{hold} is resolved already";
+    /// The hold's time is over.
+    HoldExpired { hold: HoldId, expired_at: Timestamp } = "AG03" "{hold} expired at {expired_at}";
+    /// More than is left of a hold.
+    AboveHold { hold: HoldId, account: AccountId, left: u128, asked: u128 } = "AM14"
+        "{hold} has {left} left on {account}, {asked} asked (minor units)";
+    /// A hold ends after now and within the days that there are.
+    BadExpiry { given: Timestamp, earliest: Timestamp, latest: Timestamp } = "DT01"
+        "a hold may end from {earliest} to {latest}, {given} given";
+    /// The value date lies before what the asker may choose.
+    ValueDatePast { given: Date, earliest: Date } = "DT01"
+        "a value date from {earliest} on is possible without staff of every bank concerned, {given} given";
+    /// The value date lies too far ahead.
+    ValueDateAhead { given: Date, latest: Date } = "DT01" "a value date until {latest} is possible, {given} given";
+    /// The value date lies before the back window of an account's code.
+    BeforeWindow { account: AccountId, given: Date, earliest: Date } = "DT01"
+        "{account} takes value dates from {earliest} on, {given} given";
+    /// The value date lies in a period whose books are closed.
+    PeriodClosed { bank: PartyId, given: Date, closed_until: Date } = "DT01"
+        "the books of {bank} are closed until {closed_until}, {given} given";
+    /// The external key stands for another entry.
+    EntryKeyTaken { entry: EntryId, field: String } = "AM05"
+        "the external key stands for entry {entry} with another {field}";
+    /// The external key's day is too old or not yet.
+    EntryKeyDay { given: u32, oldest: u32, latest: u32 } = "DT01"
+        "the external key is of day {given}; days {oldest} to {latest} (since 1970) are accepted";
+    /// The account's history has no such posting of the entry.
+    UnknownPosting { account: AccountId, sequence: u64 } = "NOOR"
+        "posting {sequence} of {account} is not one of the entry";
+    /// Corrections together would exceed the exact reverse.
+    AboveReverse { account: AccountId, sequence: u64, left: u128, asked: u128 } = "AM14"
+        "of posting {sequence} of {account} {left} can be corrected, {asked} asked (minor units)";
+    /// More transfers than a batch may have, or none.
+    BadBatch { given: u32, limit: u32 } = "AM18" "a batch has 1 to {limit} transfers, {given} given";
+    /// A value-dated question would have to look through too many postings.
+    TooManyPostings { account: AccountId, limit: u64 } = "AM18"
+        "{account} has more than {limit} postings in the days that count";
 }
 
 impl Refusal {
@@ -197,8 +252,7 @@ mod tests {
     fn codes_are_places() {
         assert_eq!(Refusal::Stale { terms_given: 0, terms_now: 1, code_now: CodeHash([0; 32]) }.code(), 1);
         assert_eq!(Refusal::NotAuthorised.code(), 2);
-        let last =
-            Refusal::NotYourTerm { term: String::new(), role: Role::ProductManager, bank: PartyId([0; 32]) };
+        let last = Refusal::TooManyPostings { account: AccountId([0; 32]), limit: 0 };
         assert_eq!(last.code() as usize, Refusal::NAMES.len());
         assert!(Refusal::NAMES.len() < 128, "one byte of discriminant");
     }

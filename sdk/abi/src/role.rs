@@ -17,12 +17,20 @@ pub enum Role {
     Auditor,
     /// Publishes products.
     ProductManager,
+    /// Freezes accounts and frees them, together with operations.
+    Compliance,
 }
 
 impl Role {
     /// Every role, in order of its number.
-    pub const ALL: [Role; 5] =
-        [Role::LoanOfficer, Role::CreditManager, Role::Operations, Role::Auditor, Role::ProductManager];
+    pub const ALL: [Role; 6] = [
+        Role::LoanOfficer,
+        Role::CreditManager,
+        Role::Operations,
+        Role::Auditor,
+        Role::ProductManager,
+        Role::Compliance,
+    ];
 
     /// The role's name as operators write it.
     pub const fn name(self) -> &'static str {
@@ -32,6 +40,7 @@ impl Role {
             Role::Operations => "operations",
             Role::Auditor => "auditor",
             Role::ProductManager => "product_manager",
+            Role::Compliance => "compliance",
         }
     }
 }
@@ -44,7 +53,9 @@ impl fmt::Display for Role {
 
 /// The text is no role's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a role; roles are loan_officer, credit_manager, operations, auditor, product_manager")]
+#[error(
+    "not a role; roles are loan_officer, credit_manager, operations, auditor, product_manager, compliance"
+)]
 pub struct UnknownRole;
 
 impl FromStr for Role {

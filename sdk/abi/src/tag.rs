@@ -104,6 +104,8 @@ tags! {
     SEED = 0x27;
     /// Inner node over the pieces of a payload of the block log.
     PIECES_NODE = 0x28;
+    /// Occurrence id of the end of a hold.
+    EXPIRY = 0x29;
 }
 
 /// List of items of a block.

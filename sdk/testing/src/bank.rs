@@ -20,8 +20,9 @@ use tenor_runtime::vm::{self, Guest};
 use tenor_wire::block::{Block, Certificate, Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
-    AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp, Operation,
-    PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen, Spend, TransferOp, account_id, calendar_id,
+    AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp,
+    Operation, PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen, Spend, TransferOp, account_id,
+    calendar_id,
 };
 use tenor_wire::receipt::{Entry, Fate, FullReceipt};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
@@ -168,6 +169,18 @@ impl Bank {
     /// # Panics
     /// When its genesis is refused, which it never is.
     pub fn on(guest: Arc<dyn Guest>) -> Bank {
+        Bank::begin(guest, true)
+    }
+
+    /// A bank that is no sandbox: acts of its staff take two persons.
+    ///
+    /// # Panics
+    /// As [`Bank::on`].
+    pub fn with_four_eyes() -> Bank {
+        Bank::begin(crate::engine(), false)
+    }
+
+    fn begin(guest: Arc<dyn Guest>, sandbox: bool) -> Bank {
         let bank_party = party_id("bank");
         let asset = AssetOp {
             issuer: bank_party,
@@ -188,6 +201,7 @@ impl Bank {
                 purpose: purpose.into(),
                 floor,
                 ceiling: None,
+                kind: AccountKind::Plain,
             })
         };
         let calendar = Calendar::named("TARGET", 2020, 2070).unwrap_or_else(|| panic!("TARGET is known"));
@@ -195,11 +209,10 @@ impl Bank {
         let genesis = Genesis {
             version: GENESIS_VERSION,
             time: Date::of(2026, 1, 1).midnight(),
-            parameters: Parameters::sandbox(
-                vm::admission_hash(),
-                vm::prices_hash(),
-                vm::INSTRUMENTER_VERSION,
-            ),
+            parameters: Parameters {
+                sandbox,
+                ..Parameters::sandbox(vm::admission_hash(), vm::prices_hash(), vm::INSTRUMENTER_VERSION)
+            },
             validators: ValidatorSet {
                 validators: vec![Validator { bank: bank_party, key: secret("validator").public() }],
                 quorum: 1,
@@ -214,6 +227,7 @@ impl Bank {
                 role(officer.party, Role::ProductManager),
                 role(manager.party, Role::CreditManager),
                 role(manager.party, Role::Operations),
+                role(manager.party, Role::Compliance),
                 Operation::Asset(asset),
                 account("main", 0),
                 account("funding", -(EXPOSURE as i128) * 1000),
@@ -308,9 +322,7 @@ impl Bank {
     /// Makes a customer with a key and a euro account with money in it.
     pub fn customer(&mut self, name: &str, euros: &str) -> Person {
         let customer = person(name, &self.eur);
-        let op = Operation::Party(party_op(&customer, self.bank.party, PartyKind::Person));
-        let officer = self.officer.clone();
-        self.run(&officer, op, vec![]).done();
+        self.staff(Operation::Party(party_op(&customer, self.bank.party, PartyKind::Person))).done();
         self.account(&customer, self.eur, "main");
         let amount = money(euros).minor.unsigned_abs();
         if amount > 0 {
@@ -329,9 +341,10 @@ impl Bank {
 
     /// Opens an account.
     pub fn account(&mut self, owner: &Person, asset: AssetId, purpose: &str) -> AccountId {
-        let op = AccountOp { owner: owner.party, asset, purpose: purpose.into(), floor: 0, ceiling: None };
-        let officer = self.officer.clone();
-        self.run(&officer, Operation::Account(op), vec![]).done();
+        let kind = AccountKind::Plain;
+        let op =
+            AccountOp { owner: owner.party, asset, purpose: purpose.into(), floor: 0, ceiling: None, kind };
+        self.staff(Operation::Account(op)).done();
         account_id(&owner.party.0, &asset, purpose)
     }
 
@@ -345,8 +358,8 @@ impl Bank {
             freezable: false,
             clawback: false,
         };
-        let (officer, id) = (self.officer.clone(), op.id());
-        self.run(&officer, Operation::Asset(op), vec![]).done();
+        let id = op.id();
+        self.staff(Operation::Asset(op)).done();
         id
     }
 
@@ -432,6 +445,18 @@ impl Bank {
         let expires_at = Timestamp(self.chain.tip().time.0 + 7 * DAY_MS);
         let op = ProposeOp { operation, gas_limit: GAS, spend_max: vec![], expires_at };
         decoded(&self.run(by, Operation::Propose(op), vec![]).done().data)
+    }
+
+    /// An act of the bank's staff: by the officer, and where that takes two persons approved by the manager.
+    pub fn staff(&mut self, operation: Operation) -> Outcome {
+        let (officer, manager) = (self.officer.clone(), self.manager.clone());
+        if self.chain.genesis().parameters.sandbox {
+            return self.run(&officer, operation, vec![]);
+        }
+        let expires_at = Timestamp(self.chain.tip().time.0 + 7 * DAY_MS);
+        let op = ProposeOp { operation: Box::new(operation), gas_limit: GAS, spend_max: vec![], expires_at };
+        let proposal = decoded(&self.run(&officer, Operation::Propose(op), vec![]).done().data);
+        self.approve(&manager, proposal)
     }
 
     /// Approves a proposal, which runs it.
@@ -653,7 +678,9 @@ impl Bank {
 
     /// Debits equal credits in every asset, after every block.
     fn check_books(&self) {
-        let rows = ledger::trial_balance(&self.chain.state()).unwrap_or_else(|fault| panic!("{fault}"));
+        let state = self.chain.state();
+        ledger::check(&state).unwrap_or_else(|fault| panic!("{fault}"));
+        let rows = ledger::trial_balance(&state).unwrap_or_else(|fault| panic!("{fault}"));
         for (asset, row) in rows {
             assert_eq!(row.debits, row.credits, "{asset} is out of balance at {}", self.chain.tip().height);
         }

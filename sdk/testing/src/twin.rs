@@ -104,8 +104,27 @@ impl Host for Calling<'_> {
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         self.ask("storage_next", |s| s.storage_next(from, end))
     }
-    fn post(&mut self, request: &[u8]) -> u32 {
+    fn post(&mut self, request: &[u8]) -> Option<u32> {
         self.ask("post", |s| s.post(request))
+    }
+    fn post_entry(&mut self, request: &[u8]) -> Vec<u8> {
+        self.ask("post_entry", |s| s.post_entry(request))
+    }
+    fn hold(&mut self, request: &[u8]) -> Vec<u8> {
+        self.ask("hold", |s| s.hold(request))
+    }
+    fn capture(&mut self, request: &[u8]) {
+        self.ask("capture", |s| s.capture(request));
+    }
+    fn release(&mut self, hold: &[u8]) {
+        self.ask("release", |s| s.release(hold));
+    }
+    fn statement(&mut self, request: &[u8], count: u16) -> Vec<u8> {
+        self.ask("statement", |s| s.statement(request, u32::from(count)))
+    }
+    fn balance_on(&mut self, request: &[u8]) -> Vec<u8> {
+        // As the engine does: what is too much to look through is refused first.
+        self.ask("balance_on", |s| s.postings_since(request).and_then(|_| s.balance_on(request)))
     }
     fn try_post(&mut self, request: &[u8]) -> Option<Vec<u8>> {
         self.ask("try_post", |s| s.try_post(request))

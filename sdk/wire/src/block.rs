@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, ChainId, Hash, OccurrenceId, PartyId};
+use tenor_abi::id::{AgreementId, ChainId, Hash, HoldId, OccurrenceId, PartyId};
 use tenor_abi::tag;
 
 /// Version of the header's form.
@@ -33,6 +33,20 @@ impl DueItem {
     }
 }
 
+/// The end of a hold whose time is over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ExpiryItem {
+    /// The hold.
+    pub hold: HoldId,
+}
+
+impl ExpiryItem {
+    /// The id under which its receipt stands: a hold expires once.
+    pub fn id(&self) -> OccurrenceId {
+        OccurrenceId(crypto::hash(tag::EXPIRY, &[&self.hold.0]).0)
+    }
+}
+
 /// One thing that a block does. Append only.
 // Nearly all items are transactions; a box for each would cost more than the room that occurrences waste.
 #[allow(clippy::large_enum_variant)]
@@ -42,6 +56,8 @@ pub enum Item {
     Due(DueItem),
     /// A transaction.
     Tx(Transaction),
+    /// A hold whose time is over.
+    Expiry(ExpiryItem),
 }
 
 impl Item {
@@ -53,6 +69,7 @@ impl Item {
         match self {
             Item::Due(due) => Hash(due.id().0),
             Item::Tx(tx) => Hash(tx.id().0),
+            Item::Expiry(expiry) => Hash(expiry.id().0),
         }
     }
 }

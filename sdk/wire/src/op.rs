@@ -6,11 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use tenor_abi::calendar::Calendar;
-use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, CodeHash, Hash, PartyId, ProposalId};
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::{EntryId, FreezeReason, Side};
+use tenor_abi::id::{
+    AccountId, AgreementId, AssetId, CalendarId, CodeHash, Hash, HoldId, PartyId, ProposalId,
+};
 use tenor_abi::money::Code;
 use tenor_abi::role::Role;
-use tenor_abi::spec::Period;
+use tenor_abi::spec::{BookSide, Period};
 use tenor_abi::tag;
 
 /// The number of a key among its party's keys.
@@ -151,6 +154,18 @@ pub fn asset_id(issuer: &PartyId, code: Code) -> AssetId {
     AssetId(hash(tag::ASSET, &[&issuer.0, code.as_str().as_bytes()]).0)
 }
 
+/// What an account is to the ledger. Append only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum AccountKind {
+    /// Holds what its owner has or owes.
+    #[default]
+    Plain,
+    /// The issuer's: what comes out of it is issued, what goes into it is redeemed; its balance is the supply, negative.
+    Issuance,
+    /// Mirrors every posting of the accounts that name it, so that their total is a balance; it counts for nothing.
+    Control,
+}
+
 /// Opens an account.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AccountOp {
@@ -164,6 +179,85 @@ pub struct AccountOp {
     pub floor: i128,
     /// Highest balance, if there is one.
     pub ceiling: Option<i128>,
+    /// What it is to the ledger.
+    pub kind: AccountKind,
+}
+
+/// What happens to an account. Append only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum AccountChange {
+    /// Sets what it may hold; limits within which it does not lie today only block further use.
+    Limits {
+        /// Lowest balance, at most 0.
+        floor: i128,
+        /// Highest balance.
+        ceiling: Option<i128>,
+        /// Whether holds may use what lies below zero.
+        holds_overdraft: bool,
+    },
+    /// Stops what comes in, what goes out, or both.
+    Freeze {
+        /// Nothing comes in.
+        incoming: bool,
+        /// Nothing goes out.
+        outgoing: bool,
+        /// Why.
+        reason: FreezeReason,
+    },
+    /// Lets it be used again.
+    Unfreeze,
+    /// Closes it for good; it must be empty.
+    Close,
+    /// Puts it under another account code of its bank.
+    Code(u16),
+    /// Names the control account that mirrors it; it must be empty.
+    Control(Option<AccountId>),
+}
+
+/// Changes an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AccountChangeOp {
+    /// Which.
+    pub account: AccountId,
+    /// How.
+    pub change: AccountChange,
+}
+
+/// What a bank decides about its books. Append only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum BooksChange {
+    /// Says what an account code means; a code of an account that has none is 0.
+    Code {
+        /// The code.
+        code: u16,
+        /// General-ledger key, 1..=16 of `a-z 0-9 -`.
+        gl: Purpose,
+        /// Its side on paper.
+        side: BookSide,
+        /// Days before the business date that a value date may lie under a role of the bank.
+        back_days: u16,
+    },
+    /// Closes the books up to and with a day before the business date; it only rises.
+    Close {
+        /// The last closed day.
+        until: Date,
+    },
+    /// Changes what a product may have outstanding in an asset.
+    Exposure {
+        /// Name of the product.
+        product: String,
+        /// The asset and the most; the bank must be its issuer.
+        limit: ExposureLimit,
+    },
+}
+
+/// Changes a bank's books.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BooksOp {
+    /// Whose.
+    pub bank: PartyId,
+    /// How.
+    pub change: BooksChange,
 }
 
 /// The id of an account: owner is a party or an agreement.
@@ -237,6 +331,101 @@ pub struct TransferOp {
     pub to: AccountId,
     /// Minor units, 1..=10^30.
     pub amount: u128,
+    /// Salted commitment to a narrative.
+    pub narrative: Option<Hash>,
+    /// Salted commitment to an end-to-end reference.
+    pub reference: Option<Hash>,
+}
+
+/// Moves money many times under one signature, each transfer on its own: one that is refused leaves the others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BatchOp {
+    /// 1..=10,000 transfers, in their order.
+    pub transfers: Vec<TransferOp>,
+}
+
+/// A line of a hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HoldLineOp {
+    /// Account that will pay.
+    pub from: AccountId,
+    /// Account that will receive.
+    pub to: AccountId,
+    /// Minor units, 1..=10^30.
+    pub amount: u128,
+}
+
+/// Sets money aside; all lines or none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HoldOp {
+    /// 1..=64 lines, each with another account that pays.
+    pub lines: Vec<HoldLineOp>,
+    /// Last instant at which it can be captured.
+    pub expires_at: Timestamp,
+    /// Salted commitment to a narrative.
+    pub narrative: Option<Hash>,
+    /// Salted commitment to an end-to-end reference.
+    pub reference: Option<Hash>,
+}
+
+/// The id of a hold: the item that placed it and its place among the holds of that item.
+pub fn hold_id(item: &Hash, place: u32) -> HoldId {
+    HoldId(hash(tag::HOLD, &[&item.0, &tenor_abi::codec::encode(&place)]).0)
+}
+
+/// Pays out of a hold.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CaptureOp {
+    /// The hold.
+    pub hold: HoldId,
+    /// How much of which account's line, minor units above zero; nothing named means all that is left.
+    pub parts: Vec<(AccountId, u128)>,
+    /// Whether what is left after it is released.
+    pub last: bool,
+}
+
+/// A posting of an entry that is corrected, by its place in its account's history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CorrectLineOp {
+    /// The account.
+    pub account: AccountId,
+    /// Place of the posting in the account's history, from 0.
+    pub sequence: u64,
+    /// How much of it is taken back, minor units.
+    pub amount: u128,
+}
+
+/// Corrects an entry: postings of it are taken back, in whole or in part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CorrectOp {
+    /// The entry.
+    pub entry: EntryId,
+    /// What is taken back.
+    pub lines: Vec<CorrectLineOp>,
+    /// The day it counts from; the business date where none is named.
+    pub value_date: Option<Date>,
+    /// Salted commitment to a narrative.
+    pub narrative: Option<Hash>,
+}
+
+/// A line of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntryLineOp {
+    /// Where.
+    pub account: AccountId,
+    /// Debit or credit.
+    pub side: Side,
+    /// Minor units, 1..=10^30.
+    pub amount: u128,
+}
+
+/// Books an entry over accounts of those who sign.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntryOp {
+    /// 2..=8,190 lines; each asset balances on its own.
+    pub lines: Vec<EntryLineOp>,
+    /// The day it counts from; the business date where none is named.
+    pub value_date: Option<Date>,
     /// Salted commitment to a narrative.
     pub narrative: Option<Hash>,
     /// Salted commitment to an end-to-end reference.
@@ -346,13 +535,13 @@ operations! {
     /// Moves money.
     Transfer(TransferOp) = 9;
     /// Many transfers under one signature.
-    Batch = 10;
+    Batch(BatchOp) = 10;
     /// Sets money aside.
-    Hold = 11;
+    Hold(HoldOp) = 11;
     /// Takes money that was set aside.
-    Capture = 12;
+    Capture(CaptureOp) = 12;
     /// Gives back money that was set aside.
-    Release = 13;
+    Release(HoldId) = 13;
     /// Proposes an operation.
     Propose(ProposeOp) = 14;
     /// Approves a proposal.
@@ -386,5 +575,11 @@ operations! {
     /// Changes quotas.
     Quota = 29;
     /// Corrects an entry.
-    Correct = 30;
+    Correct(CorrectOp) = 30;
+    /// Changes an account.
+    AccountChange(AccountChangeOp) = 31;
+    /// Changes a bank's books.
+    Books(BooksOp) = 32;
+    /// Books an entry.
+    Entry(EntryOp) = 33;
 }

@@ -8,7 +8,7 @@ use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::event::Event;
-use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, HoldId};
 use tenor_abi::tag;
 
 /// What became of an item that a block holds.
@@ -68,6 +68,46 @@ pub enum EntrySource {
     },
 }
 
+/// What an entry is. Append only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Act {
+    /// Its postings are booked.
+    Post,
+    /// Its postings take back postings of another entry.
+    Correct(EntryId),
+    /// Its postings are set aside, and nothing is booked.
+    Hold {
+        /// The hold.
+        hold: HoldId,
+        /// Last instant of a capture.
+        expires_at: Timestamp,
+    },
+    /// Its postings are booked out of what a hold set aside.
+    Capture {
+        /// The hold.
+        hold: HoldId,
+        /// Whether what was left is released.
+        last: bool,
+    },
+    /// Its postings are no longer set aside, and nothing is booked.
+    Release {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// As a release, by the hold's time being over.
+    Expire {
+        /// The hold.
+        hold: HoldId,
+    },
+}
+
+impl Act {
+    /// Whether the postings change booked balances.
+    pub const fn books(self) -> bool {
+        matches!(self, Act::Post | Act::Correct(_) | Act::Capture { .. })
+    }
+}
+
 /// A booked entry: an atomic set of postings, each asset balancing on its own.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -85,8 +125,33 @@ pub struct Entry {
     pub narrative: Option<Hash>,
     /// Salted commitment to an end-to-end reference.
     pub reference: Option<Hash>,
-    /// The entry that this one corrects.
-    pub corrects: Option<EntryId>,
+    /// What it is.
+    pub act: Act,
+    /// What control accounts mirror of it, ascending by account and side.
+    pub linked: Vec<BookedPosting>,
+}
+
+/// What became of one transfer of a batch; its place in the list and the transaction name it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SubReceipt {
+    /// Done or refused.
+    pub fate: Fate,
+    /// As in [`Receipt`].
+    pub code: u16,
+    /// What it was refused with.
+    #[serde(with = "tenor_abi::codec::bytes")]
+    pub data: Vec<u8>,
+    /// Place of its entry among the item's.
+    pub entry: Option<u32>,
+}
+
+/// The data of a batch's receipt.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BatchOutcome {
+    /// Root over the transfers' outcomes.
+    pub root: Hash,
+    /// The outcomes in the order of the transfers.
+    pub transfers: Vec<SubReceipt>,
 }
 
 /// A receipt with all that its hashes stand for.

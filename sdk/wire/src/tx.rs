@@ -15,8 +15,8 @@ pub const BODY_VERSION: u8 = 1;
 pub const AUTHORISERS_MAX: usize = 8;
 /// Longest time between valid-from and valid-until.
 pub const VALIDITY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
-/// Most bytes of an encoded transaction; a published module is the largest thing in one.
-pub const TRANSACTION_BYTES_MAX: usize = 640 * 1024;
+/// Most bytes of an encoded transaction; a batch of 10,000 transfers is the largest thing in one.
+pub const TRANSACTION_BYTES_MAX: usize = 1024 * 1024;
 /// Most accounts in `spend_max`.
 pub const SPENDS_MAX: usize = 64;
 
