@@ -63,8 +63,9 @@ fn failed(error: impl std::fmt::Display) -> InstrumentError {
     InstrumentError(error.to_string())
 }
 
-/// Stores in loops that are still worth noting the pages they write to.
-const NOTED_STORES_MAX: u32 = 400;
+/// One of so many stores may stand in a loop for it to be worth noting the pages that they write to. Products have
+/// one of twelve or fewer there, code that works on memory (a hash, a cipher) half of them.
+const STORES_PER_LOOPED: u32 = 4;
 /// Pages of 64 KiB that are put back whole rather than by what was written.
 const WHOLE_PAGES_MAX: u64 = 2;
 
@@ -182,11 +183,12 @@ impl Parts {
 
     /// What noting a store costs its loop, against what putting back all of the memory costs a call.
     fn choose(&self, planned: &[(FunctionBody<'_>, plan::Plan, FuncType)]) -> Reset {
-        let in_loops: u32 = planned.iter().map(|(_, plan, _)| plan.stores_in_loops).sum();
-        match (self.pages, in_loops) {
-            (0, _) => Reset::Whole,
-            (_, 0..=NOTED_STORES_MAX) => Reset::Pages,
-            (1..=WHOLE_PAGES_MAX, _) => Reset::Whole,
+        let sum = |of: fn(&plan::Plan) -> u32| planned.iter().map(|(_, plan, _)| of(plan)).sum::<u32>();
+        let (stores, looped) = (sum(|plan| plan.stores), sum(|plan| plan.stores_in_loops));
+        match self.pages {
+            0 => Reset::Whole,
+            _ if looped * STORES_PER_LOOPED <= stores => Reset::Pages,
+            1..=WHOLE_PAGES_MAX => Reset::Whole,
             _ => Reset::Never,
         }
     }
