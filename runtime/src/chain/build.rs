@@ -197,6 +197,9 @@ impl<'c, 's> Making<'c, 's> {
 
     fn done(mut self) -> Result<Done, Fault> {
         settle_history(&mut self.state)?;
+        if cfg!(debug_assertions) {
+            ledger::check_block(&self.state)?;
+        }
         let writes = WriteSet::new(self.state.into_writes()?);
         let Making { items, item_bytes, outcomes, .. } = self;
         Ok(Done { items, item_bytes, receipts: execute::receipts(outcomes), writes })

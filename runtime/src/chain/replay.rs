@@ -2,6 +2,7 @@
 
 use super::{Chain, Genesis, Replica};
 use crate::fault::Fault;
+use crate::ledger;
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
@@ -21,7 +22,8 @@ pub struct Replayed {
 /// Executes blocks from 1 on in an empty chain of the same genesis.
 ///
 /// # Errors
-/// [`Fault::Diverged`] naming the first block that is not what its items give.
+/// [`Fault::Diverged`] naming the first block that is not what its items give; [`Fault::Books`] when at the end
+/// the books do not hold.
 pub fn replay(
     genesis: &Genesis,
     guest: Arc<dyn Guest>,
@@ -50,5 +52,6 @@ pub fn replay(
         };
         progress(header.height);
     }
+    ledger::check(&chain.state())?;
     Ok(done)
 }

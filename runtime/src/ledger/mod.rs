@@ -27,7 +27,7 @@ pub use amounts::{Asked, settle};
 pub use authority::{Signed, period_start};
 pub use book::commit;
 pub use change::{change_account, set_books};
-pub use check::{check, check_touched};
+pub use check::{check, check_block, check_touched};
 pub use correct::{Correction, correction};
 pub use dates::DatedBy;
 pub use history::settle_history;
