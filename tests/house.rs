@@ -77,7 +77,15 @@ fn a_module_looks_only_down() {
 
 #[test]
 fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
-    for folder in ["sdk/abi/src", "sdk/wire/src", "sdk/src", "runtime/src", "contracts", "examples/points"] {
+    for folder in [
+        "sdk/abi/src",
+        "sdk/wire/src",
+        "sdk/src",
+        "runtime/src",
+        "contracts",
+        "examples/points",
+        "examples/escrow",
+    ] {
         for path in sources(&root().join(folder)) {
             if path.components().any(|part| part.as_os_str() == "tests") {
                 continue;
@@ -95,7 +103,9 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
 
 #[test]
 fn a_contract_stands_alone() {
-    for folder in ["contracts/recurring", "contracts/loan", "contracts/loyalty", "examples/points"] {
+    for folder in
+        ["contracts/recurring", "contracts/loan", "contracts/loyalty", "examples/points", "examples/escrow"]
+    {
         let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
         let dependencies =
             manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();

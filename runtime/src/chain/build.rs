@@ -218,6 +218,9 @@ impl<'c, 's> Making<'c, 's> {
     fn done(mut self) -> Result<Done, Fault> {
         execute::use_keys(&mut self.state, self.block.height, &self.used)?;
         settle_history(&mut self.state)?;
+        if cfg!(debug_assertions) {
+            ledger::check_block(&self.state)?;
+        }
         let writes = WriteSet::new(self.state.into_writes()?);
         let Making { items, item_bytes, endings, .. } = self;
         Ok(Done { items, item_bytes, receipts: execute::receipts(endings), writes })
