@@ -39,7 +39,7 @@ fn probe(name: &'static str, code: Vec<I<'static>>) -> Probe {
 
 /// `local = local op constant`.
 fn narrow(name: &'static str, operator: I<'static>) -> Probe {
-    probe(name, vec![I::LocalGet(NARROW), I::I32Const(0x1234_567), operator, I::LocalSet(NARROW)])
+    probe(name, vec![I::LocalGet(NARROW), I::I32Const(0x0123_4567), operator, I::LocalSet(NARROW)])
 }
 
 fn wide(name: &'static str, operator: I<'static>) -> Probe {

@@ -342,10 +342,13 @@ fn line(number: usize, debit: bool, minor: i128) -> Line {
     Line { account: account(number), side, minor, currency: None }
 }
 
+/// What an act that is done does to the model.
+type OnModel = Box<dyn FnOnce(&mut Model)>;
+
 /// Runs an operation on both, and says what the ledger refused it with.
 fn run(real: &mut Real<'_>, model: &mut Model, op: &Op) -> Result<Option<&'static str>, Fault> {
     let signed = Real::signed();
-    let (done, broken, effect): (Result<(), Stop>, Broken, Option<Box<dyn FnOnce(&mut Model)>>) = match op {
+    let (done, broken, effect): (Result<(), Stop>, Broken, Option<OnModel>) = match op {
         Op::Entry { lines, days, staff } => {
             let mut draft = real.draft(model, *days, *staff);
             let (id, date) = (draft.id, draft.value_date);
