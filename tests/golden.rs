@@ -52,15 +52,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis 93d61631a75e028c
-body f8e19caf5201ddb0
-transaction bcc4c6f1e30f01df
-receipt 81f2fa37784a9711
-entry 4effd8261ac558fe
-header b3bbea7da1b47807
-certificate fc3dceef59c86c46
-bundle 51bc629383a22e88
-writes 7197125da54b8efb";
+genesis 8fe1aeb8e3fc7da0
+body c92356be8e6189da
+transaction 79215d8d1bfcae0b
+receipt 6c5eb4053d2d6519
+entry 5acb9ebd35a7aa39
+header b536f7f7ff665c14
+certificate a6248e82d3d97afd
+bundle 44ce1823eda95604
+writes 3a4e060a3cf46fcf";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.

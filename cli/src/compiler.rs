@@ -61,6 +61,8 @@ impl Children {
         let mut child = Command::new(&self.program)
             .arg(COMMAND)
             .env_clear()
+            // The allocator would begin by reserving more address space than the child may have.
+            .env("MIMALLOC_ARENA_RESERVE", "32MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -113,8 +115,9 @@ impl Compiler for Children {
 /// # Errors
 /// When what it was given is not that. A module that does not compile ends the process.
 pub fn run_child() -> Result<()> {
+    // Memory that is written to, not address space: the program's own code takes much of that.
     for (resource, most) in
-        [(Resource::As, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)]
+        [(Resource::Data, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)]
     {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }

@@ -27,6 +27,8 @@ use tenor_wire::op::account_id;
 /// Name of the genesis document in a data folder.
 pub const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
+/// What was compiled for this chain; it is made again where it is missing.
+const COMPILED: &str = "compiled";
 
 /// Names that stand for ids at this bank; they belong to its vault and never enter the chain.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -129,6 +131,11 @@ pub fn engine() -> Result<Arc<dyn Guest>> {
     Ok(Arc::new(Engine::new()?.compiled_by(compiler())))
 }
 
+/// The engine of a folder, which keeps what was compiled there.
+fn engine_in(path: &Path) -> Result<Arc<dyn Guest>> {
+    Ok(Arc::new(Engine::new()?.compiled_by(compiler()).kept_in(&path.join(COMPILED))?))
+}
+
 impl Folder {
     /// Whether a folder holds a chain.
     pub fn exists(path: &Path) -> bool {
@@ -166,7 +173,7 @@ impl Folder {
     /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
     pub fn open(path: &Path, room: Room) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
-        let (chain, opened) = Chain::open(path, genesis, engine()?, room)?;
+        let (chain, opened) = Chain::open(path, genesis, engine_in(path)?, room)?;
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;

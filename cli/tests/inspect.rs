@@ -132,7 +132,7 @@ fn what_state_held_after_any_block_holds_where_only_the_genesis_document_is() {
     std::fs::create_dir(&lone).unwrap();
     std::fs::copy(data.join("genesis"), lone.join("genesis")).unwrap();
     let prove = |name: &str, words: &[&str]| {
-        let file = folder.path().join(name);
+        let file = folder.path().join(format!("{name}.proof"));
         let proved = done(&data, &[&["prove", "--out", text(&file)], words].concat());
         let checked = done(&lone, &["check", text(&file)]);
         assert_eq!((&checked["height"], &checked["key"]), (&proved["height"], &proved["key"]));
@@ -150,15 +150,15 @@ fn what_state_held_after_any_block_holds_where_only_the_genesis_document_is() {
     assert!(prove("early", &["--account", "bob", "--at", "1"])["record"].is_null());
     // A proof of one height says nothing of another: its header has another root.
     let (mut early, late) = (
-        StateBundle::from_bytes(&std::fs::read(folder.path().join("then")).unwrap()).unwrap(),
-        StateBundle::from_bytes(&std::fs::read(folder.path().join("now")).unwrap()).unwrap(),
+        StateBundle::from_bytes(&std::fs::read(folder.path().join("then.proof")).unwrap()).unwrap(),
+        StateBundle::from_bytes(&std::fs::read(folder.path().join("now.proof")).unwrap()).unwrap(),
     );
     (early.header, early.link) = (late.header, late.link);
-    let file = folder.path().join("mixed");
+    let file = folder.path().join("mixed.proof");
     std::fs::write(&file, early.to_bytes()).unwrap();
     let said = complaint(&lone, 1, &["check", text(&file)]);
     assert!(said.contains(&format!("the state of block {} has something else there", before + 3)), "{said}");
-    let bytes = std::fs::read(folder.path().join("then")).unwrap();
+    let bytes = std::fs::read(folder.path().join("then.proof")).unwrap();
     for at in (0..bytes.len()).step_by(11) {
         let mut wrong = bytes.clone();
         wrong[at] ^= 1;

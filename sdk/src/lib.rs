@@ -31,7 +31,7 @@ pub use serde;
 
 /// What a contract's file begins with: `use tenor_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::context::Entry;
+    pub use crate::context::{Entry, hold_line};
     pub use crate::storage::{Index, Item, Log, Map};
     pub use crate::{
         actions, books, choice, contract, date, errors, events, lifecycle, money, purposes, rate, record,
@@ -43,8 +43,8 @@ pub mod prelude {
     pub use tenor_abi::call::{Actor, Occurrence};
     pub use tenor_abi::date::{Date, DayOfMonth, Timestamp, Weekday};
     pub use tenor_abi::daycount::DayCount;
-    pub use tenor_abi::entry::{Balance, Shortfall};
-    pub use tenor_abi::id::{AccountId as Account, AssetId, CalendarId, Hash, PartyId};
+    pub use tenor_abi::entry::{Balance, EntryKey, Posted, Shortfall, StatementLine};
+    pub use tenor_abi::id::{AccountId as Account, AssetId, CalendarId, Hash, HoldId, PartyId};
     pub use tenor_abi::money::{Currency, Money};
     pub use tenor_abi::rate::Rate;
     pub use tenor_abi::recurrence::Recurrence;

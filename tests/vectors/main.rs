@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used)] // A test: what is not there fails it.
 
 mod days;
+mod flows;
 mod loans;
 mod recurrences;
 mod spreadsheet;
+mod transfers;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +57,7 @@ pub fn dates(list: &Value) -> Vec<Date> {
 type Answer = fn(&Value, &Value) -> Outcome;
 
 /// The files answered and what answers them.
-const ANSWERS: [(&str, Answer); 14] = [
+const ANSWERS: [(&str, Answer); 16] = [
     ("strata_day_counts", days::day_count),
     ("strata_business_day_conventions", days::convention),
     ("strata_holiday_calendars", days::holidays),
@@ -70,6 +72,8 @@ const ANSWERS: [(&str, Answer); 14] = [
     ("excel_date_functions", spreadsheet::date_function),
     ("excel_financial_functions", spreadsheet::excel),
     ("numpy_financial", spreadsheet::numpy),
+    ("numscript_specs", flows::numscript),
+    ("tigerbeetle_state_machine", transfers::tigerbeetle),
 ];
 
 /// The lists of a file that hold cases.

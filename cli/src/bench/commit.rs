@@ -75,7 +75,10 @@ pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Mea
         ("keys", keys as f64, "1"),
     ];
     Ok(Measured {
-        figures: figures.into_iter().map(|(name, value, unit)| Figure { name, value, unit }).collect(),
+        figures: figures
+            .into_iter()
+            .map(|(name, value, unit)| Figure { name: name.into(), value, unit })
+            .collect(),
         ratios: vec![Ratio {
             name: "block_wall_of_cpu_and_sync",
             value: without.wall_ms / (without.cpu_ms + bare_sync_ms),

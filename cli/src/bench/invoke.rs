@@ -130,15 +130,15 @@ impl Points {
         while spent < Duration::from_secs(seconds.max(1)) {
             let (context, mut state) = (self.chain.context(self.time()), self.chain.state());
             let start = thread_cpu();
-            let mut endings = Vec::with_capacity(block.len());
+            let mut outcomes = Vec::with_capacity(block.len());
             let mut used = Vec::with_capacity(block.len());
             for (index, checked) in block.iter().enumerate() {
-                endings.push(execute::transaction(&mut state, &context, checked, index as u32)?);
+                outcomes.push(execute::transaction(&mut state, &context, checked, index as u32)?);
                 used.push(checked.used(index as u32));
             }
             let ran = thread_cpu();
             execute::use_keys(&mut state, context.height, &used)?;
-            let receipts = execute::receipts(endings);
+            let receipts = execute::receipts(outcomes);
             let end = thread_cpu();
             spent += end - start;
             closing += end - ran;
@@ -150,10 +150,10 @@ impl Points {
         }
         let each = |time: Duration| time.as_secs_f64() * 1e6 / calls as f64;
         Ok(vec![
-            Figure { name: "calls_per_second", value: 1e6 / each(spent), unit: "/s" },
-            Figure { name: "us_per_call", value: each(spent), unit: "us" },
-            Figure { name: "us_of_it_receipts_and_keys", value: each(closing), unit: "us" },
-            Figure { name: "gas_per_call", value: gas as f64, unit: "1" },
+            Figure { name: "calls_per_second".into(), value: 1e6 / each(spent), unit: "/s" },
+            Figure { name: "us_per_call".into(), value: each(spent), unit: "us" },
+            Figure { name: "us_of_it_receipts_and_keys".into(), value: each(closing), unit: "us" },
+            Figure { name: "gas_per_call".into(), value: gas as f64, unit: "1" },
         ])
     }
 
@@ -177,12 +177,12 @@ impl Points {
             call(&self.seen.code, "issue", &self.argument(bank, encode(&(2u16, from, HELD))))?;
             let transfer = self.argument(from, encode(&(3u16, from, to, 1u64)));
             figures.push(Figure {
-                name: empty_name,
+                name: empty_name.into(),
                 value: each_us(|| call(&EMPTY_CODE, "f", &transfer))?,
                 unit: "us",
             });
             let value = each_us(|| call(&self.seen.code, "transfer", &transfer))?;
-            figures.push(Figure { name: transfer_name, value, unit: "us" });
+            figures.push(Figure { name: transfer_name.into(), value, unit: "us" });
         }
         Ok(figures)
     }

@@ -1,7 +1,11 @@
 //! `tenor bench`: measures, each ratio's two sides in the same run.
 
 mod commit;
+mod due;
+mod gas;
+mod gas_module;
 mod invoke;
+mod ledger;
 mod payments;
 mod signer;
 mod verify;
@@ -21,8 +25,14 @@ pub enum Name {
     Verify,
     /// Calls of a contract, in memory.
     Invoke,
+    /// Entries judged and booked, in memory.
+    Ledger,
     /// Signed transfers, durable.
     Payments,
+    /// Standing orders that are all due in the same second, durable.
+    Due,
+    /// Each operator and host call against its price.
+    Gas,
     /// Blocks of 1,000 random updates of the state, durable.
     Commit,
 }
@@ -44,11 +54,14 @@ pub struct Bench {
     /// Accounts that pay each other, for `payments`.
     #[arg(long, default_value_t = 100_000)]
     accounts: usize,
+    /// Standing orders, for `due`.
+    #[arg(long, default_value_t = 100_000)]
+    orders: usize,
 }
 
 /// A measured figure.
 pub(crate) struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     unit: &'static str,
 }
@@ -79,6 +92,9 @@ impl Bench {
             Name::Commit => {
                 ("commit", commit::measure(self.seconds, self.keys, self.cache_mb * 1024 * 1024)?)
             }
+            Name::Ledger => ("ledger", ledger::measure(self.seconds)?),
+            Name::Due => ("due", due::measure(self.orders)?),
+            Name::Gas => ("gas", gas::measure(self.seconds)?),
             Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
         };
         let figures: Vec<Value> = measured
@@ -93,7 +109,7 @@ impl Bench {
             .collect();
         let mut text = String::new();
         for figure in &measured.figures {
-            text += &format!("{:<32} {:>14.1} {}\n", figure.name, figure.value, figure.unit);
+            text += &format!("{:<36} {:>14.3} {}\n", figure.name, figure.value, figure.unit);
         }
         for ratio in &measured.ratios {
             text += &format!("{:<32} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);

@@ -68,11 +68,15 @@ pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
     let name = if accounts == 1_000_000 { "of_verify_ceiling_1m" } else { "of_verify_ceiling" };
     Ok(Measured {
         figures: vec![
-            Figure { name: "payments_per_second", value: rate, unit: "/s" },
-            Figure { name: "payments_per_second_at_tip", value: count / at_tip.as_secs_f64(), unit: "/s" },
-            Figure { name: "execute_us", value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
-            Figure { name: "verify_per_second_all_cores", value: ceiling, unit: "/s" },
-            Figure { name: "accounts", value: accounts as f64, unit: "1" },
+            Figure { name: "payments_per_second".into(), value: rate, unit: "/s" },
+            Figure {
+                name: "payments_per_second_at_tip".into(),
+                value: count / at_tip.as_secs_f64(),
+                unit: "/s",
+            },
+            Figure { name: "execute_us".into(), value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
+            Figure { name: "verify_per_second_all_cores".into(), value: ceiling, unit: "/s" },
+            Figure { name: "accounts".into(), value: accounts as f64, unit: "1" },
         ],
         ratios: vec![Ratio {
             name,
@@ -231,7 +235,7 @@ fn cores() -> usize {
 }
 
 /// Makes things on every core, in order.
-fn in_parts<T: Send>(count: usize, make: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(super) fn in_parts<T: Send>(count: usize, make: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let share = count.div_ceil(cores()).max(1);
     thread::scope(|scope| {
         let parts: Vec<_> = (0..count)

@@ -46,7 +46,7 @@ pub(super) fn all_cores(seconds: u64) -> Result<f64> {
 pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let one = rate(&samples()?, Duration::from_secs(seconds));
     let all = all_cores(seconds)?;
-    let figure = |name, value| Figure { name, value, unit: "/s" };
+    let figure = |name: &str, value| Figure { name: name.into(), value, unit: "/s" };
     Ok(Measured {
         figures: vec![figure("verify_per_second_one_core", one), figure("verify_per_second_all_cores", all)],
         ratios: vec![Ratio {

@@ -82,18 +82,18 @@ impl Init {
             code: Code::of("EUR"),
             scale: 2,
             kind: AssetKind::Money,
-            freezable: false,
+            freezable: true,
             clawback: false,
         };
         let eur = asset.id();
-        let account = |purpose: &str, floor| {
+        let account = |purpose: &str, floor, kind| {
             Operation::Account(AccountOp {
                 owner: at,
                 asset: eur,
                 purpose: purpose.into(),
                 floor,
                 ceiling: None,
-                kind: AccountKind::Plain,
+                kind,
             })
         };
         let calendar = Calendar::named("TARGET", 2000, 2099).context("TARGET is a known calendar")?;
@@ -131,8 +131,8 @@ impl Init {
                 role(&manager, Role::CreditManager),
                 role(&manager, Role::Operations),
                 Operation::Asset(asset),
-                account("main", 0),
-                account("funding", FUNDING_FLOOR),
+                account("main", 0, AccountKind::Plain),
+                account("funding", FUNDING_FLOOR, AccountKind::Issuance),
                 Operation::Calendar(CalendarOp { publisher: at, code: target, calendar }),
             ],
         };

@@ -93,7 +93,7 @@ impl Invoke {
         if matches!(Refusal::from_data(&trial.data), Some(Refusal::FourEyes { .. }))
             && trial.receipt.fate == Fate::Refused
         {
-            return propose(&mut desk, &self.by, operation, spend, &spec, output);
+            return propose(&mut desk, &self.by, operation, spend, Some(&spec), output);
         }
         let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
@@ -110,17 +110,18 @@ fn report(receipt: &FullReceipt, state: &str, output: &mut Output<'_>) -> Result
     )
 }
 
-fn propose(
+/// Proposes what a second person must approve, and says how.
+pub(super) fn propose(
     desk: &mut Desk,
     by: &str,
     operation: Operation,
     spend_max: Vec<Spend>,
-    spec: &Spec,
+    spec: Option<&Spec>,
     output: &mut Output<'_>,
 ) -> Result<()> {
     let expires_at = Timestamp(desk.time().0 + PROPOSAL_DAYS * DAY_MS);
     let op = ProposeOp { operation: Box::new(operation), gas_limit: GAS_LIMIT, spend_max, expires_at };
-    let receipt = submit(desk, by, Operation::Propose(op), vec![], Some(spec))?;
+    let receipt = submit(desk, by, Operation::Propose(op), vec![], spec)?;
     let id: ProposalId = codec::decode(&receipt.data, 64)?;
     let document = json!({ "proposal": id.to_string(), "expires_at": expires_at.to_string() });
     output.result(&document, &format!("a second person must approve this\nproposal  {id}\nuntil     {expires_at}\napprove   tenor approve {id} --as KEY"))

@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tenor_abi::id::{AccountId, AgreementId, CodeHash, PartyId, ProposalId};
+use tenor_abi::id::{AccountId, AgreementId, CodeHash, HoldId, PartyId, ProposalId};
 use tenor_abi::money::Decimal;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::{
-    AccountRecord, AgreementRecord, ContractRecord, PartyRecord, ProposalRecord, ScheduleRecord, Waiting,
+    AccountRecord, AgreementRecord, ContractRecord, HoldRecord, PartyRecord, ProposalRecord, ScheduleRecord,
+    Waiting,
 };
 
 /// What can be listed.
@@ -29,6 +30,8 @@ pub enum What {
     Proposals,
     /// Schedules and when they next fall due.
     Schedules,
+    /// Money set aside.
+    Holds,
 }
 
 /// `tenor list`.
@@ -62,6 +65,7 @@ impl List {
             What::Parties => parties(chain, &desk.folder().names.parties)?,
             What::Proposals => proposals(chain)?,
             What::Schedules => schedules(chain)?,
+            What::Holds => holds(chain)?,
         };
         let mut table = Table::new(&columns);
         let mut documents = vec![];
@@ -107,6 +111,25 @@ fn accounts(chain: &Chain) -> Result<Rows> {
         ]);
     }
     Ok((vec!["account", "purpose", "balance", "currency"], rows))
+}
+
+fn holds(chain: &Chain) -> Result<Rows> {
+    let mut rows = vec![];
+    for (key, record) in chain.records::<HoldRecord>(&[])? {
+        let (account, hold) = (AccountId(id(&key)?), HoldId(id(&key[32..])?));
+        let payer: AccountRecord = chain.record(&account.0)?.context("the account of a hold is missing")?;
+        let amount = |minor: u128| Decimal(minor as i128, payer.currency.scale).to_string();
+        rows.push(vec![
+            hold.to_string(),
+            account.to_string(),
+            record.to.to_string(),
+            amount(record.placed),
+            amount(record.left),
+            payer.currency.code.to_string(),
+            record.expires_at.to_string(),
+        ]);
+    }
+    Ok((vec!["hold", "from", "to", "placed", "left", "currency", "until"], rows))
 }
 
 fn contracts(chain: &Chain) -> Result<Rows> {

@@ -20,6 +20,7 @@ use tenor_runtime::chain::{Chain, Replica};
 use tenor_runtime::ledger;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
 use tenor_wire::block::Item;
+use tenor_wire::op::AccountKind;
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -123,17 +124,57 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
     let document = json!({
         "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
         "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
+        "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
+        "awaited": decimal(record.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
+        "code": record.code, "control": record.control.map(|control| control.to_string()),
+        "frozen_in": record.frozen_in.map(|reason| reason.name()),
+        "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
         "postings": record.history_count, "history_root": record.history_root.to_string(),
     });
     let text = format!(
-        "{id}\n{}, {} {} ({} available)\n\n{}",
+        "{id}\n{}, {} {} ({} available)\n{}\n{}",
         record.purpose,
         decimal(record.balance()),
         record.currency.code,
         decimal(record.available() as i128),
+        account_facts(&record),
         reading::statement_table(chain, &desk.folder().names, &id, &lines, 20)?
     );
     output.result(&document, &text)
+}
+
+/// What is out of the ordinary about an account, a line each.
+fn account_facts(record: &AccountRecord) -> String {
+    let decimal = |minor: i128| format!("{} {}", Decimal(minor, record.currency.scale), record.currency.code);
+    let mut facts = vec![];
+    if record.floor != 0 {
+        facts.push(format!("floor    {}", decimal(record.floor)));
+    }
+    if let Some(ceiling) = record.ceiling {
+        facts.push(format!("ceiling  {}", decimal(ceiling)));
+    }
+    if record.debits_pending + record.credits_pending > 0 {
+        let (held, awaited) = (record.debits_pending as i128, record.credits_pending as i128);
+        facts.push(format!("held     {}, awaited {}", decimal(held), decimal(awaited)));
+    }
+    if record.kind != AccountKind::Plain {
+        facts.push(format!("kind     {}", format!("{:?}", record.kind).to_lowercase()));
+    }
+    if record.code != 0 {
+        facts.push(format!("code     {}", record.code));
+    }
+    if let Some(control) = record.control {
+        facts.push(format!("mirrored by {control}"));
+    }
+    for (reason, what) in [(record.frozen_in, "in"), (record.frozen_out, "out")] {
+        if let Some(reason) = reason {
+            facts.push(format!("frozen {what}: {reason}"));
+        }
+    }
+    if record.closed {
+        facts.push("closed".into());
+    }
+    facts.iter().map(|fact| format!("{fact}\n")).collect()
 }
 
 fn account_at(desk: &Desk, asked: &str, height: u64, output: &mut Output<'_>) -> Result<()> {

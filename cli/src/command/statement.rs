@@ -1,12 +1,17 @@
-//! `tenor statement`: every posting of an account with the balance after it.
+//! `tenor statement`: postings of an account with the balance after each, as booked or by value date.
 
 use super::{Data, desk, find_account};
-use crate::output::Output;
+use crate::desk::Desk;
+use crate::output::{Output, Table};
 use crate::reading;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
+use tenor_abi::date::Date;
+use tenor_abi::entry::Side;
+use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
+use tenor_runtime::ledger;
 use tenor_runtime::state::record::AccountRecord;
 
 /// `tenor statement`.
@@ -17,6 +22,18 @@ pub struct Statement {
     /// Shows only this many of the newest lines.
     #[arg(long)]
     newest: Option<usize>,
+    /// By value date: from this day on, like 2026-01-01.
+    #[arg(long)]
+    from: Option<Date>,
+    /// By value date: up to and with this day.
+    #[arg(long)]
+    to: Option<Date>,
+    /// Of what was booked up to the block of this height; a statement that names the same height stays the same.
+    #[arg(long)]
+    at: Option<u64>,
+    /// Prints lines with commas between.
+    #[arg(long)]
+    csv: bool,
     #[command(flatten)]
     data: Data,
 }
@@ -28,6 +45,9 @@ impl Statement {
     /// When there is no such account.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
+        if self.from.is_some() || self.to.is_some() || self.at.is_some() || self.csv {
+            return self.by_value_date(&desk, output);
+        }
         let (chain, names) = (&desk.folder().chain, &desk.folder().names);
         let id = find_account(names, &self.account)?;
         let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
@@ -53,6 +73,59 @@ impl Statement {
             record.currency.code,
             lines.len(),
             reading::statement_table(chain, names, &id, shown, shown.len())?
+        );
+        output.result(&document, &text)
+    }
+
+    /// Between two days, with what was there before and after.
+    fn by_value_date(&self, desk: &Desk, output: &mut Output<'_>) -> Result<()> {
+        let chain = &desk.folder().chain;
+        let id: AccountId = find_account(&desk.folder().names, &self.account)?;
+        let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
+        let from = self.from.unwrap_or(Date::of(1970, 1, 1));
+        let to = self.to.unwrap_or_else(|| chain.tip().time.date());
+        ensure!(from <= to, "a statement from {from} to {to} has no day");
+        let tip = chain.tip().height;
+        let height = self.at.unwrap_or(tip);
+        ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
+        let statement = ledger::statement(&chain.state(), &id, from, to, height)?;
+        let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
+        let (opening, closing) = (decimal(statement.opening), decimal(statement.closing));
+        let currency = record.currency.code.to_string();
+        let columns = ["value date", "booked", "amount", "balance", "currency", "entry"];
+        let mut table = Table::new(&columns);
+        let (mut rows, mut csv) = (vec![], vec![columns.join(",").replace(' ', "_")]);
+        let shown =
+            &statement.lines[statement.lines.len().saturating_sub(self.newest.unwrap_or(usize::MAX))..];
+        for line in shown {
+            let amount = decimal(match line.side {
+                Side::Debit => -(line.amount as i128),
+                Side::Credit => line.amount as i128,
+            });
+            let cells = vec![
+                line.value_date.to_string(),
+                line.booked_at.date().to_string(),
+                amount,
+                decimal(line.balance),
+                currency.clone(),
+                line.entry.to_string(),
+            ];
+            rows.push(json!({
+                "value_date": cells[0], "booked": cells[1], "amount": cells[2], "balance": cells[3],
+                "entry": cells[5], "sequence": line.sequence,
+            }));
+            csv.push(cells.join(","));
+            table.row(cells);
+        }
+        let document = json!({
+            "account": id.to_string(), "currency": currency, "from": from.to_string(), "to": to.to_string(),
+            "height": height, "opening": opening, "closing": closing, "lines": rows,
+        });
+        if self.csv {
+            return output.result(&document, &csv.join("\n"));
+        }
+        let text = format!(
+            "{id}\nfrom {from} to {to}, as of block {height}\n\nopening  {opening} {currency}\n\n{table}\nclosing  {closing} {currency}"
         );
         output.result(&document, &text)
     }

@@ -34,12 +34,20 @@ impl TrialBalance {
             "height": chain.tip().height,
             "time": chain.tip().time.to_string(),
             "trial_balance": report::trial_balance(chain)?,
+            "issued": report::issued(chain)?,
         });
+        let issued = document["issued"].as_object().into_iter().flatten();
+        let issued: Vec<String> = issued
+            .map(|(code, amount)| {
+                format!("issued {} {code}, all of it outstanding\n", amount.as_str().unwrap_or(""))
+            })
+            .collect();
         let text = format!(
-            "as of block {}, {}\n\n{}\n{}",
+            "as of block {}, {}\n\n{}{}\n{}",
             chain.tip().height,
             chain.tip().time,
             report::trial_table(&document),
+            issued.concat(),
             reading::books_table(chain)?
         );
         output.result(&document, &text)

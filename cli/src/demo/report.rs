@@ -24,6 +24,19 @@ pub fn trial_balance(chain: &Chain) -> Result<Value> {
     trial_document(chain, ledger::trial_balance(&chain.state())?)
 }
 
+/// Asset code to what was issued out of issuance accounts and not redeemed.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn issued(chain: &Chain) -> Result<Value> {
+    let mut rows = serde_json::Map::new();
+    for (asset, minor) in ledger::supply(&chain.state())? {
+        let record: AssetRecord = chain.record(&asset.0)?.context("an asset is missing")?;
+        rows.insert(record.code.to_string(), json!(Decimal(minor, record.scale).to_string()));
+    }
+    Ok(Value::Object(rows))
+}
+
 /// The trial balance after an earlier block.
 ///
 /// # Errors

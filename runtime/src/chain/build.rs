@@ -5,7 +5,7 @@ use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, 
 use crate::fault::Fault;
 use crate::lanes::list_root;
 use crate::ledger::{self, settle_history};
-use crate::schedule;
+use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
 use crate::store::WriteSet;
@@ -68,6 +68,8 @@ struct Making<'c, 's> {
     item_bytes: Vec<Vec<u8>>,
     endings: Vec<Ending>,
     used: Vec<UsedKey>,
+    /// The due queues, once they were looked at.
+    queues: Option<Queues>,
     gas: u64,
     bytes: usize,
 }
@@ -83,6 +85,7 @@ impl<'c, 's> Making<'c, 's> {
             item_bytes: vec![],
             endings: vec![],
             used: vec![],
+            queues: None,
             gas: 0,
             bytes: 0,
         })
@@ -114,23 +117,29 @@ impl<'c, 's> Making<'c, 's> {
         self.endings.push(ending);
     }
 
-    /// The occurrence whose turn it is: banks take turns, one each, the first rotated by height.
-    fn next_due(&self, turn: u64) -> Result<Option<DueItem>, Fault> {
-        let mut heads = schedule::heads(&self.state)?;
-        heads.retain(|head| head.due <= self.block.time);
-        let place = (self.block.height + turn) as usize;
-        Ok((!heads.is_empty()).then(|| heads[place % heads.len()].item))
-    }
-
-    /// Occurrences in queue order while the next one fits a share of the block's gas.
+    /// Occurrences in queue order while the next one fits a share of the block's gas: banks take turns, one each,
+    /// the first rotated by height.
     fn run_queue(&mut self, gas_of_block: u64) -> Result<(), Fault> {
         let due_gas = self.block.parameters.limits.due_gas;
-        let mut turn = 0;
+        let mut queues = match self.queues.take() {
+            Some(mut queues) => {
+                queues.look_again(&self.state)?;
+                queues
+            }
+            None => Queues::of(&self.state)?,
+        };
+        let mut place = self.block.height as usize;
         while self.has_room(due_gas, 64, gas_of_block) {
-            let Some(item) = self.next_due(turn)? else { break };
+            let heads = queues.due(self.block.time);
+            if heads.is_empty() {
+                break;
+            }
+            let Head { bank, item, .. } = heads[place % heads.len()];
             self.run_due(item)?;
-            turn += 1;
+            queues.go_on(&self.state, &bank)?;
+            place += 1;
         }
+        self.queues = Some(queues);
         Ok(())
     }
 
@@ -209,6 +218,9 @@ impl<'c, 's> Making<'c, 's> {
     fn done(mut self) -> Result<Done, Fault> {
         execute::use_keys(&mut self.state, self.block.height, &self.used)?;
         settle_history(&mut self.state)?;
+        if cfg!(debug_assertions) {
+            ledger::check_block(&self.state)?;
+        }
         let writes = WriteSet::new(self.state.into_writes()?);
         let Making { items, item_bytes, endings, .. } = self;
         Ok(Done { items, item_bytes, receipts: execute::receipts(endings), writes })

@@ -3,11 +3,12 @@
 use super::journal::{Blocks, peek_block};
 use super::open::{LOG_FOLDER, STATE_FOLDER};
 use crate::fault::Fault;
+use crate::ledger;
 use crate::log::{Log, LogError, Reader};
 use crate::state::record::{
     AccountRecord, AgreementRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting, from_bytes, key,
 };
-use crate::state::{Base, Committed, Kind, Resume, Room, State, namespace};
+use crate::state::{Base, Committed, Kind, Overlay, Resume, Room, State, namespace};
 use crate::store::{Disk, StoreError};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -69,6 +70,9 @@ pub enum Finding {
     /// The rows of an account's history are not those that the account names.
     #[error("the history of {0} is not what the account says")]
     History(AccountId),
+    /// The books do not hold together.
+    #[error("{0}")]
+    Books(Fault),
     /// The due queue has other rows than the schedules say.
     #[error("the due queue: {missing} rows are missing, {stray} are of no schedule")]
     Due {
@@ -95,6 +99,7 @@ impl Finding {
             Finding::Row(_) => "state-row",
             Finding::Index { .. } => "state-index",
             Finding::History(_) => "state-history",
+            Finding::Books(_) => "books",
             Finding::Due { .. } => "state-due",
         }
     }
@@ -106,6 +111,7 @@ impl Finding {
             Finding::Ahead { .. } => {
                 "copy the log's segments back from a backup, or restore the backup into another folder"
             }
+            Finding::Books(_) => "keep the folder as it is, stop the node, and run `tenor verify`",
             Finding::TornTail { .. } => "nothing: the next opening cuts it off",
             _ => "the next opening or `tenor doctor --rebuild` makes the state again from the log",
         }
@@ -170,6 +176,10 @@ pub fn examine(
         }
     }
     found.extend(damaged.into_iter().map(Finding::Page));
+    // Books are judged where everything else that they lie in is whole.
+    if found.is_empty() {
+        found.extend(ledger::check(&Overlay::new(&state)).err().map(Finding::Books));
+    }
     Ok(found)
 }
 

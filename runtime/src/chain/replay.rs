@@ -3,6 +3,7 @@
 use super::journal::Journal;
 use super::{Chain, Genesis, Replica};
 use crate::fault::Fault;
+use crate::ledger;
 use crate::store::{Change, WriteSet};
 use crate::vm::Guest;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ pub struct Replayed {
 /// Executes blocks from 1 on in an empty chain of the same genesis.
 ///
 /// # Errors
-/// [`Fault::Diverged`] naming the first block that is not what its items give.
+/// [`Fault::Diverged`] naming the first block that is not what its items give; [`Fault::Books`] when at the end
+/// the books do not hold.
 pub fn replay(
     genesis: &Genesis,
     guest: Arc<dyn Guest>,
@@ -52,6 +54,7 @@ pub fn replay(
         };
         progress(header.height);
     }
+    ledger::check(&chain.state())?;
     Ok(done)
 }
 

@@ -8,21 +8,41 @@ use crate::state::Overlay;
 use crate::state::record::{AccountRecord, HistoryRecord, key};
 use std::collections::BTreeMap;
 use tenor_abi::entry::Side;
-use tenor_abi::id::AccountId;
+use tenor_abi::id::{AccountId, AssetId};
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
+
+/// The counters of an account from line to line.
+struct Running {
+    asset: AssetId,
+    debits_posted: u128,
+    credits_posted: u128,
+    history_count: u64,
+}
+
+impl Running {
+    fn of(record: &AccountRecord) -> Running {
+        let AccountRecord { asset, debits_posted, credits_posted, history_count, .. } = *record;
+        Running { asset, debits_posted, credits_posted, history_count }
+    }
+}
 
 /// Books a plan at a block height and returns the entry.
 ///
 /// # Errors
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
-pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: u64) -> Result<Entry, Fault> {
+pub fn commit(
+    state: &mut Overlay<'_>,
+    mut plan: Plan,
+    signed: &mut Signed,
+    height: u64,
+) -> Result<Entry, Fault> {
     signed.count(&plan);
-    let mut running: BTreeMap<AccountId, AccountRecord> = BTreeMap::new();
+    let mut running: BTreeMap<AccountId, Running> = BTreeMap::new();
     for (account, effect) in &plan.effects {
         if !state.read(&account.0, |now: Option<&AccountRecord>| now == Some(&effect.before))? {
             return Err(Fault::Books(format!("{account} changed between plan and booking")));
         }
-        running.insert(*account, effect.before.clone());
+        running.insert(*account, Running::of(&effect.before));
     }
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     let books = plan.draft.act.books();
@@ -50,17 +70,18 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
             debits_posted: record.debits_posted,
             credits_posted: record.credits_posted,
         };
-        state.put(&key::history(&account, record.history_count), &posting);
+        state.set(&key::history(&account, record.history_count), posting);
         record.history_count += 1;
     }
-    for (account, mut record) in running {
-        let planned = &plan.effects[&account].after;
-        if (record.debits_posted, record.credits_posted) != (planned.debits_posted, planned.credits_posted) {
+    for ((account, effect), booked) in
+        std::mem::take(&mut plan.effects).into_iter().zip(running.into_values())
+    {
+        let mut record = effect.after;
+        if (booked.debits_posted, booked.credits_posted) != (record.debits_posted, record.credits_posted) {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
-        record.debits_pending = planned.debits_pending;
-        record.credits_pending = planned.credits_pending;
-        state.put(&account.0, &record);
+        record.history_count = booked.history_count;
+        state.set(&account.0, record);
     }
     for (row, grant) in &plan.grants {
         state.put(row, grant);

@@ -4,13 +4,13 @@ use super::account::{bank_of, each_account};
 use super::plan::Line;
 use crate::fault::Fault;
 use crate::state::record::{
-    AccountRecord, AgreementRecord, ContractRecord, ExposureRecord, HistoryRecord, HoldRecord, Holder,
-    from_bytes, key,
+    AccountRecord, AgreementRecord, ContractRecord, ExpiryRow, ExposureRecord, HistoryRecord, HoldOfRow,
+    HoldRecord, Holder, from_bytes, key,
 };
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::entry::Side;
-use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, HoldId, PartyId};
 use tenor_wire::op::AccountKind;
 use tenor_wire::receipt::Entry;
 
@@ -89,6 +89,7 @@ fn pending(state: &Overlay<'_>) -> Result<BTreeMap<AccountId, (u128, u128)>, Fau
     let mut from = Kind::Hold.full_key(&[]);
     while let Some((full, bytes)) = state.next_row(&from, &[Kind::Hold as u8 + 1])? {
         let record: HoldRecord = from_bytes(&full, &bytes)?;
+        check_rows(state, &full, &record)?;
         let account = full.get(1..33).and_then(|account| account.try_into().ok()).map(AccountId);
         let account = account.ok_or_else(|| Fault::State("a hold's key has no account".into()))?;
         sums.entry(account).or_default().0 += record.left;
@@ -97,6 +98,42 @@ fn pending(state: &Overlay<'_>) -> Result<BTreeMap<AccountId, (u128, u128)>, Fau
         from.push(0);
     }
     Ok(sums)
+}
+
+/// The rows by which a hold is found.
+fn check_rows(state: &Overlay<'_>, full_key: &[u8], record: &HoldRecord) -> Result<(), Fault> {
+    let short = || Fault::State("a hold's key is too short".into());
+    let account = full_key.get(1..).and_then(|key| key.first_chunk()).copied().map(AccountId);
+    let hold = full_key.get(33..).and_then(|key| key.first_chunk()).copied().map(HoldId);
+    let (account, hold) = account.zip(hold).ok_or_else(short)?;
+    let of = state.get::<HoldOfRow>(&key::hold_of(&hold, &account))?;
+    let queued = state.get::<ExpiryRow>(&key::expiry(record.expires_at, &hold))?;
+    if of.is_some() && queued.is_some() {
+        return Ok(());
+    }
+    Err(Fault::State(format!("a row of {hold} on {account} is missing")))
+}
+
+/// Checks what a block has touched, before it is done: counters against histories and pending debits against open
+/// holds of each account that was written.
+///
+/// # Errors
+/// [`Fault::Books`] naming the account.
+pub fn check_block(state: &Overlay<'_>) -> Result<(), Fault> {
+    let ids = state.written(Kind::Account, |full, _| full.get(1..).and_then(|id| id.first_chunk()).copied());
+    for account in ids.into_iter().flatten().map(AccountId) {
+        let Some(record) = state.get::<AccountRecord>(&account.0)? else { continue };
+        let mut held = 0;
+        let mut from = Kind::Hold.full_key(&account.0);
+        let end = [from.as_slice(), &[0xff; 33]].concat();
+        while let Some((full, bytes)) = state.next_row(&from, &end)? {
+            held += from_bytes::<HoldRecord>(&full, &bytes)?.left;
+            from = full;
+            from.push(0);
+        }
+        check_account(state, &account, &record, (held, record.credits_pending))?;
+    }
+    Ok(())
 }
 
 fn check_exposures(state: &Overlay<'_>, owed: &BTreeMap<(AgreementId, AssetId), i128>) -> Result<(), Fault> {

@@ -161,7 +161,7 @@ pub fn plan_release(
 /// # Errors
 /// [`Fault`] when the hold is not there.
 pub fn expire(state: &Overlay<'_>, mut draft: Draft, hold: HoldId) -> Result<Plan, Stop> {
-    let lines = lines_of(state, &hold)?;
+    let lines = hold_lines(state, &hold)?;
     let Some((_, first)) = lines.first() else {
         return Err(Fault::State(format!("{hold} is queued to expire and is not there")).into());
     };
@@ -215,7 +215,7 @@ fn open_lines(
     draft: &Draft,
     signed: &Signed,
 ) -> Result<Vec<(AccountId, HoldRecord)>, Stop> {
-    let lines = lines_of(state, hold)?;
+    let lines = hold_lines(state, hold)?;
     let Some((_, first)) = lines.first() else { return Err(Refusal::UnknownHold { hold: *hold }.into()) };
     match (first.source, draft.source) {
         // What an agreement placed is that agreement's to resolve.
@@ -247,8 +247,11 @@ fn check_payee(state: &Overlay<'_>, payee: &AccountId, signed: &Signed) -> Resul
     }
 }
 
-/// The lines of a hold, ascending by the account that pays.
-fn lines_of(state: &Overlay<'_>, hold: &HoldId) -> Result<Vec<(AccountId, HoldRecord)>, Fault> {
+/// The lines of a hold, ascending by the account that pays; none when it is unknown.
+///
+/// # Errors
+/// [`Fault::State`] when a line is missing.
+pub fn hold_lines(state: &Overlay<'_>, hold: &HoldId) -> Result<Vec<(AccountId, HoldRecord)>, Fault> {
     let mut from = Kind::HoldOf.full_key(&hold.0);
     let end = [from.as_slice(), &[0xff; 33]].concat();
     let mut lines = vec![];
@@ -288,7 +291,7 @@ pub fn next_expiry(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
 /// [`Fault`] of the store.
 pub fn sweep_resolved(state: &mut Overlay<'_>, now: Timestamp, count_max: usize) -> Result<(), Fault> {
     for (end, hold) in queued(state, now, count_max)? {
-        let lines = lines_of(state, &hold)?;
+        let lines = hold_lines(state, &hold)?;
         if lines.iter().all(|(_, record)| record.left == 0) {
             remove(state, end, &hold, lines.iter().map(|(account, _)| *account));
         }

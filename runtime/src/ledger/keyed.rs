@@ -50,9 +50,8 @@ pub fn find_keyed(
         Some((field, _)) => match kept.entry {
             Some(entry) => Err(Refusal::EntryKeyTaken { entry, field: field.into() }.into()),
             None => {
-                let rule = format!(
-                    "the external key stands for a request that booked nothing, with another {field}"
-                );
+                let rule =
+                    format!("the external key stands for a request that booked nothing: {field} differ");
                 Err(Refusal::BadValue { rule }.into())
             }
         },

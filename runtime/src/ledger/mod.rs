@@ -19,18 +19,21 @@ mod correct;
 mod check;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod model_tests;
 
 pub use account::{Opening, TrialRow, balance, bank_of, open_account, supply, trial_balance};
 pub use amounts::{Asked, settle};
 pub use authority::{Signed, period_start};
 pub use book::commit;
 pub use change::{change_account, set_books};
-pub use check::{check, check_touched};
+pub use check::{check, check_block, check_touched};
 pub use correct::{Correction, correction};
 pub use dates::DatedBy;
 pub use history::settle_history;
 pub use hold::{
-    Capture, HoldPart, due_holds, expire, next_expiry, plan_capture, plan_hold, plan_release, sweep_resolved,
+    Capture, HoldPart, due_holds, expire, hold_lines, next_expiry, plan_capture, plan_hold, plan_release,
+    sweep_resolved,
 };
 pub use keyed::{KeyedEntry, find_keyed, keep_keyed};
 pub use past::{posting_at, trial_balance_at};

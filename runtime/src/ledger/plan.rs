@@ -72,7 +72,8 @@ impl Effect {
     }
 }
 
-pub(super) type Effects = BTreeMap<AccountId, Effect>;
+/// Boxed, because a node of a map has room for eleven.
+pub(super) type Effects = BTreeMap<AccountId, Box<Effect>>;
 
 /// An entry that was judged and may be booked, as long as nothing else was written since.
 #[derive(Clone, PartialEq, Debug)]
@@ -170,7 +171,7 @@ pub(super) fn touch<'e>(
         Place::Occupied(found) => found.into_mut(),
         Place::Vacant(place) => {
             let before: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
-            place.insert(Effect { after: before.clone(), before })
+            place.insert(Box::new(Effect { after: before.clone(), before }))
         }
     })
 }

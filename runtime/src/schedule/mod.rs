@@ -10,7 +10,7 @@ mod turn;
 mod tests;
 
 pub use clock::{business_date, business_day_start, calendar, zone};
-pub use queue::{heads, next_wake};
+pub use queue::{Head, Queues, heads, next_wake};
 pub use turn::{
     Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start,
     suspend,

@@ -23,15 +23,76 @@ pub struct Head {
 /// # Errors
 /// [`Fault`] of the store or of a row that cannot be read.
 pub fn heads(state: &Overlay<'_>) -> Result<Vec<Head>, Fault> {
-    let mut heads = Vec::new();
-    let (mut from, end) = (vec![Kind::Due as u8], vec![Kind::Due as u8 + 1]);
-    while let Some((row, _)) = state.next_row(&from, &end)? {
-        let head = parse(&row)?;
-        from = Kind::Due.full_key(&head.bank.0);
-        from.extend([0xff; 64]);
-        heads.push(head);
+    Ok(Queues::of(state)?.0.into_iter().filter_map(|queue| queue.head).collect())
+}
+
+/// The queues while a block takes from them. Each is looked at from where its head stood: what stood before is
+/// taken out, and nothing comes to stand there, because what an occurrence starts is due later than itself, and
+/// what a transaction starts later than the block. So no row that the block took out is passed over twice.
+#[derive(Debug)]
+pub struct Queues(Vec<Queue>);
+
+#[derive(Debug)]
+struct Queue {
+    bank: PartyId,
+    /// Where to look for the head.
+    from: Vec<u8>,
+    head: Option<Head>,
+}
+
+impl Queues {
+    /// The queues in which something waits, in order of bank.
+    ///
+    /// # Errors
+    /// As [`heads`].
+    pub fn of(state: &Overlay<'_>) -> Result<Queues, Fault> {
+        let mut queues = vec![];
+        let (mut from, end) = (vec![Kind::Due as u8], vec![Kind::Due as u8 + 1]);
+        while let Some((row, _)) = state.next_row(&from, &end)? {
+            let head = parse(&row)?;
+            from = end_of(&head.bank);
+            queues.push(Queue { bank: head.bank, from: row, head: Some(head) });
+        }
+        Ok(Queues(queues))
     }
-    Ok(heads)
+
+    /// The heads that are due at a time, in order of bank.
+    pub fn due(&self, time: Timestamp) -> Vec<Head> {
+        let heads = self.0.iter().filter_map(|queue| queue.head);
+        heads.filter(|head| head.due <= time).collect()
+    }
+
+    /// Looks for the head of a bank's queue again, after its occurrence ran.
+    ///
+    /// # Errors
+    /// As [`heads`].
+    pub fn go_on(&mut self, state: &Overlay<'_>, bank: &PartyId) -> Result<(), Fault> {
+        self.0.iter_mut().filter(|queue| queue.bank == *bank).try_for_each(|queue| queue.look(state))
+    }
+
+    /// Looks for all heads again, after transactions ran.
+    ///
+    /// # Errors
+    /// As [`heads`].
+    pub fn look_again(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
+        self.0.iter_mut().try_for_each(|queue| queue.look(state))
+    }
+}
+
+impl Queue {
+    fn look(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
+        let row = state.next_row(&self.from, &end_of(&self.bank))?.map(|(row, _)| row);
+        self.head = row.as_deref().map(parse).transpose()?;
+        self.from = row.unwrap_or_else(|| end_of(&self.bank));
+        Ok(())
+    }
+}
+
+/// What stands behind every row of a bank.
+fn end_of(bank: &PartyId) -> Vec<u8> {
+    let mut end = Kind::Due.full_key(&bank.0);
+    end.extend([0xff; 64]);
+    end
 }
 
 /// The instant at which the next occurrence is due, if there is one.

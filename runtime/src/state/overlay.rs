@@ -372,7 +372,12 @@ impl<'b> Overlay<'b> {
 
     /// Writes a record.
     pub fn put<R: Record>(&mut self, key: &[u8], value: &R) {
-        let now = Now::Record(Box::new(value.clone()));
+        self.set(key, value.clone());
+    }
+
+    /// Writes a record that nobody else needs.
+    pub fn set<R: Record>(&mut self, key: &[u8], value: R) {
+        let now = Now::Record(Box::new(value));
         with_full_key(R::KIND, key, |full| self.write(full, now));
     }
 

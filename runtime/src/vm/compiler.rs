@@ -15,7 +15,7 @@ use tenor_wire::crypto::plain_hash;
 
 /// Processor seconds that compiling one module may take.
 pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
-/// Bytes of address space that a process compiling one module may have.
+/// Bytes of memory that a process compiling one module may have.
 pub const COMPILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// First bytes of a kept artefact.
 const MAGIC: &[u8; 8] = b"tenorart";

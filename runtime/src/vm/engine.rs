@@ -6,7 +6,6 @@ use super::host::Ended;
 use super::instance::{Frame, Live, Loaded, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
-use super::price;
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
@@ -170,7 +169,7 @@ impl Engine {
     pub(super) fn compile(&self, wasm: &[u8]) -> Result<Loaded, Fault> {
         let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
         let module = self.machine_code(&counted.wasm)?;
-        Loaded::of(module, &self.linker, counted.reset)
+        Loaded::of(module, &self.linker, counted.reset, counted.start_gas)
     }
 
     /// The machine code of an instrumented module: kept on disk, or made.
@@ -210,18 +209,18 @@ impl Engine {
     ) -> Result<(CallReport, Option<Live>), Fault> {
         let failed =
             |failure, text, gas_used| CallReport { outcome: CallOutcome::Failed(failure, text), gas_used };
-        let Some(start) = gas.checked_sub(price::INSTANCE) else {
+        let Some(start) = gas.checked_sub(loaded.start_gas) else {
             return Ok((failed(Failure::OutOfGas, "no gas for an instance".into(), gas), kept));
         };
         let Some(place) = loaded.call(export) else {
             let text = format!("the module has no call `{export}`");
-            return Ok((failed(Failure::HostRule, text, price::INSTANCE), kept));
+            return Ok((failed(Failure::HostRule, text, loaded.start_gas), kept));
         };
         let start = i64::try_from(start).unwrap_or(i64::MAX);
         let mut live = self.clean(loaded, kept)?;
         let returned = live.call(loaded, place, context, argument, start)?;
         let may_be_kept = returned.is_ok() && self.settings.kept_max > 0 && live.may_be_kept(loaded);
-        let report = report(&mut live, returned, gas, start)?;
+        let report = report(&mut live, returned, gas, loaded.start_gas)?;
         Ok((report, may_be_kept.then_some(live)))
     }
 }
@@ -261,12 +260,13 @@ pub(super) fn report(
     live: &mut Live,
     returned: wasmtime::Result<i32>,
     gas: u64,
-    start: i64,
+    start_gas: u64,
 ) -> Result<CallReport, Fault> {
+    let start = i64::try_from(gas.saturating_sub(start_gas)).unwrap_or(i64::MAX);
     let left = live.handles.gas.get(&mut live.store).i64().unwrap_or(-1);
     let outcome = outcome(live, returned, left)?;
     let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
-    let gas_used = if out_of_gas { gas } else { price::INSTANCE + start.abs_diff(left) };
+    let gas_used = if out_of_gas { gas } else { start_gas + start.abs_diff(left) };
     Ok(CallReport { outcome, gas_used })
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Loaded {
     entries: Vec<ModuleExport>,
     globals: Vec<ModuleExport>,
     reset: Reset,
+    /// Gas of beginning a call.
+    pub(super) start_gas: u64,
     image: OnceLock<Image>,
 }
 
@@ -93,7 +95,12 @@ struct Image {
 }
 
 impl Loaded {
-    pub(super) fn of(module: Module, linker: &Linker<Frame>, reset: Reset) -> Result<Loaded, Fault> {
+    pub(super) fn of(
+        module: Module,
+        linker: &Linker<Frame>,
+        reset: Reset,
+        start_gas: u64,
+    ) -> Result<Loaded, Fault> {
         let pre = linker.instantiate_pre(&module).map_err(broken)?;
         let export =
             |name: &str| module.get_export_index(name).ok_or_else(|| Fault::Engine(format!("no `{name}`")));
@@ -117,6 +124,7 @@ impl Loaded {
             entries,
             globals,
             reset,
+            start_gas,
             image: OnceLock::new(),
             pre,
             module,

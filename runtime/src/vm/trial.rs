@@ -2,7 +2,6 @@
 
 use super::engine::{Engine, report};
 use super::instance::{Live, broken};
-use super::price;
 use super::session::{CallOutcome, CallReport, HostError, HostRule, Session};
 use crate::fault::Fault;
 use crate::store::Row;
@@ -64,12 +63,12 @@ impl Engine {
             gas_used,
         };
         let function = loaded.function(export).filter(|ty| ty.params().len() == 0);
-        let report = match (gas.checked_sub(price::INSTANCE), function) {
+        let report = match (gas.checked_sub(loaded.start_gas), function) {
             (None, _) => failed(Failure::OutOfGas, "no gas for an instance", gas),
             (_, None) => failed(
                 Failure::HostRule,
                 "the module exports no such function without parameters",
-                price::INSTANCE,
+                loaded.start_gas,
             ),
             (Some(start), Some(ty)) => {
                 let start = i64::try_from(start).unwrap_or(i64::MAX);
@@ -82,7 +81,7 @@ impl Engine {
                     .unwrap_or_else(|_| Err(broken("the host panicked")))?;
                 // What a function outside our export types returns means nothing here; a refusal still does.
                 let refused = live.has_refused() && matches!(results.as_slice(), [Val::I32(1)]);
-                report(&mut live, returned.map(|()| i32::from(refused)), gas, start)?
+                report(&mut live, returned.map(|()| i32::from(refused)), gas, loaded.start_gas)?
             }
         };
         let memory = live.handles.memory.data(&live.store);

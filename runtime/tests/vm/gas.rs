@@ -4,8 +4,8 @@ use crate::desk::{Desk, call};
 use tenor_abi::refusal::Failure;
 use tenor_runtime::vm::{CallOutcome, CallReport, Context};
 
-/// Gas of a clean instance, in version 0 of the price table.
-const INSTANCE: u64 = 2_000;
+/// Gas of a clean instance with one page of memory, in version 1 of the price table.
+const INSTANCE: u64 = 4_000;
 
 fn run(body: &str, gas: u64) -> CallReport {
     let text = format!(
@@ -74,8 +74,8 @@ fn loops_and_calls() {
     // A call costs 6 besides what is called.
     check(&format!("(func $g) {}", f("(call $g) (i32.const 0)")), 9);
     // A host call costs 6 and its own price; bytes are extra.
-    check(&f("(call $arg_len)"), 27);
-    check(&f("(call $ret (i32.const 0) (i32.const 100)) (i32.const 0)"), 160);
+    check(&f("(call $arg_len)"), 67);
+    check(&f("(call $ret (i32.const 0) (i32.const 100)) (i32.const 0)"), 210);
 }
 
 #[test]

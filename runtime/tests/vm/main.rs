@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admission;
+mod artefact;
 mod desk;
 mod gas;
 mod instrument;

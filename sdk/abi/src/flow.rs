@@ -62,6 +62,8 @@ pub enum Target<A> {
     Keep,
     /// At most so much to each in order, minor units; the remainder to the last.
     InOrder(Vec<(u128, Target<A>)>, Box<Target<A>>),
+    /// All to the first whose most it does not exceed, else to the last.
+    OneOf(Vec<(u128, Target<A>)>, Box<Target<A>>),
     /// A share of the amount to each.
     Shares(Vec<(Share, Target<A>)>),
 }
@@ -275,6 +277,10 @@ fn give<A: Copy>(
                 give(target, part, leftover, depth + 1, given)?;
             }
             give(rest, left, leftover, depth + 1, given)?;
+        }
+        Target::OneOf(capped, rest) => {
+            let fits = capped.iter().find(|(most, _)| amount <= *most);
+            give(fits.map_or(rest.as_ref(), |(_, target)| target), amount, leftover, depth + 1, given)?;
         }
         Target::Shares(shares) => {
             let list: Vec<Share> = shares.iter().map(|(share, _)| *share).collect();

@@ -1,7 +1,7 @@
 //! The host functions: one table of what a contract can ask of its host.
 //!
-//! From it come the guest's imports, the host's linker, the matrix of what may be called when, and the
-//! prices. All parameters are `i32`. Where a function writes into the guest (`out`, `cap`), it does so only
+//! From it come the guest's imports, the host's linker, the matrix of what may be called when, the prices, and
+//! the page `docs/HOST.md`. All parameters are `i32`. Where a function writes into the guest (`out`, `cap`), it does so only
 //! when everything fits, and always returns the full length: the guest enlarges its buffer and asks again.
 
 /// Name of the import module; its number is the version of this table.
@@ -27,6 +27,19 @@ pub enum Context {
     Upgrade,
 }
 
+impl Context {
+    /// Every occasion.
+    pub const ALL: &'static [Context] = &[
+        Context::Open,
+        Context::Sign,
+        Context::Action,
+        Context::Due,
+        Context::View,
+        Context::Hook,
+        Context::Upgrade,
+    ];
+}
+
 /// Occasions on which nothing may be written.
 const READS: u8 = 1 << Context::View as u8 | 1 << Context::Hook as u8;
 /// Every occasion.
@@ -41,8 +54,10 @@ pub struct HostFunction {
     pub number: u16,
     /// Import name.
     pub name: &'static str,
-    /// How many `i32` parameters.
-    pub params: u8,
+    /// What it does.
+    pub doc: &'static str,
+    /// Names of its parameters, all `i32`.
+    pub params: &'static [&'static str],
     /// Whether it returns an `i32`.
     pub returns: bool,
     /// Occasions, a bit each.
@@ -66,13 +81,13 @@ macro_rules! host_functions {
     ($callback:ident) => {
         $callback! {
             /// Length of what `arg_read` gives.
-            0 arg_len() -> i32, ALL, 20, 0;
+            0 arg_len() -> i32, ALL, 60, 0;
             /// The call: canonical bytes of [`crate::call::Call`].
-            1 arg_read(out: i32, cap: i32) -> i32, ALL, 50, 1;
+            1 arg_read(out: i32, cap: i32) -> i32, ALL, 100, 1;
             /// Sets the answer.
-            2 ret(ptr: i32, len: i32) -> (), ALL, 50, 1;
+            2 ret(ptr: i32, len: i32) -> (), ALL, 100, 1;
             /// Sets the refusal; the export then returns 1.
-            3 refuse(code: i32, ptr: i32, len: i32) -> (), ALL, 50, 1;
+            3 refuse(code: i32, ptr: i32, len: i32) -> (), ALL, 100, 1;
             /// Reports an event.
             4 emit(event: i32, ptr: i32, len: i32) -> (), WRITES, 500, 10;
             /// The value at a storage key, -1 when there is none.
@@ -127,12 +142,13 @@ macro_rules! host_functions {
 }
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $number:literal $name:ident($($param:ident: i32),*) -> $result:tt, $contexts:ident, $gas:literal, $per_byte:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $number:literal $name:ident($($param:ident: i32),*) -> $result:tt, $contexts:ident, $gas:literal, $per_byte:literal;)*) => {
         /// Every host function in order of its number.
         pub const TABLE: &[HostFunction] = &[$(HostFunction {
             number: $number,
             name: stringify!($name),
-            params: { const NAMES: &[&str] = &[$(stringify!($param)),*]; NAMES.len() as u8 },
+            doc: concat!($($doc),*),
+            params: &[$(stringify!($param)),*],
             returns: table!(@returns $result),
             contexts: $contexts,
             gas: $gas,

@@ -165,7 +165,7 @@ refusals! {
         "the books of {bank} are closed until {closed_until}, {given} given";
     /// The external key stands for another entry.
     EntryKeyTaken { entry: EntryId, field: String } = "AM05"
-        "the external key stands for entry {entry} with another {field}";
+        "the external key stands for entry {entry}: {field} differ";
     /// The external key's day is too old or not yet.
     EntryKeyDay { given: u32, oldest: u32, latest: u32 } = "DT01"
         "the external key is of day {given}; days {oldest} to {latest} (since 1970) are accepted";

@@ -218,7 +218,7 @@ impl Pass {
 
 /// The type of a host function.
 fn host_type(function: &host::HostFunction) -> FuncType {
-    let params = (0..function.params).map(|_| ValType::I32);
+    let params = function.params.iter().map(|_| ValType::I32);
     FuncType::new(params, function.returns.then_some(ValType::I32))
 }
 

@@ -16,6 +16,7 @@ mod store;
 
 use super::admit::{RESERVED, features};
 use super::limit::ModuleLimits;
+use super::price;
 use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -24,8 +25,8 @@ use wasm_encoder::{
     MemoryType, Module, TableSection, TypeSection, ValType,
 };
 use wasmparser::{
-    ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Operator as Op, Parser, Payload, TypeRef,
-    ValType as Ty, ValidPayload, Validator,
+    ElementItems, ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Operator as Op, Parser,
+    Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
 };
 
 pub(super) use store::PAGE_SHIFT;
@@ -62,8 +63,9 @@ fn failed(error: impl std::fmt::Display) -> InstrumentError {
     InstrumentError(error.to_string())
 }
 
-/// Stores in loops that are still worth noting the pages they write to.
-const NOTED_STORES_MAX: u32 = 400;
+/// One of so many stores may stand in a loop for it to be worth noting the pages that they write to. Products have
+/// one of twelve or fewer there, code that works on memory (a hash, a cipher) half of them.
+const STORES_PER_LOOPED: u32 = 4;
 /// Pages of 64 KiB that are put back whole rather than by what was written.
 const WHOLE_PAGES_MAX: u64 = 2;
 
@@ -85,6 +87,8 @@ pub struct Instrumented {
     pub wasm: Vec<u8>,
     /// How its instances come back to their beginning.
     pub reset: Reset,
+    /// Gas of beginning a call, by what has to be put in place for it.
+    pub start_gas: u64,
 }
 
 /// The globals that are added behind the module's own, and what the memory may grow to.
@@ -137,7 +141,8 @@ pub fn instrument_as(
     for (body, plan, ty) in &planned {
         parts.code.function(&emit::emit(body, plan, ty, added)?);
     }
-    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset })
+    let start_gas = price::start(parts.pages, parts.data_bytes, parts.elements_count);
+    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset, start_gas })
 }
 
 #[derive(Default)]
@@ -164,6 +169,8 @@ struct Parts {
     imported: u32,
     pages: u64,
     pages_max: u64,
+    data_bytes: u64,
+    elements_count: u64,
     resettable: bool,
 }
 
@@ -176,11 +183,12 @@ impl Parts {
 
     /// What noting a store costs its loop, against what putting back all of the memory costs a call.
     fn choose(&self, planned: &[(FunctionBody<'_>, plan::Plan, FuncType)]) -> Reset {
-        let in_loops: u32 = planned.iter().map(|(_, plan, _)| plan.stores_in_loops).sum();
-        match (self.pages, in_loops) {
-            (0, _) => Reset::Whole,
-            (_, 0..=NOTED_STORES_MAX) => Reset::Pages,
-            (1..=WHOLE_PAGES_MAX, _) => Reset::Whole,
+        let sum = |of: fn(&plan::Plan) -> u32| planned.iter().map(|(_, plan, _)| of(plan)).sum::<u32>();
+        let (stores, looped) = (sum(|plan| plan.stores), sum(|plan| plan.stores_in_loops));
+        match self.pages {
+            0 => Reset::Whole,
+            _ if looped * STORES_PER_LOOPED <= stores => Reset::Pages,
+            1..=WHOLE_PAGES_MAX => Reset::Whole,
             _ => Reset::Never,
         }
     }
@@ -271,6 +279,11 @@ impl Parts {
                 again.parse_export_section(&mut self.exports, section).map_err(failed)
             }
             Payload::ElementSection(section) => {
+                for element in section.clone() {
+                    if let ElementItems::Functions(functions) = element.map_err(failed)?.items {
+                        self.elements_count += u64::from(functions.count());
+                    }
+                }
                 again.parse_element_section(&mut self.elements, section).map_err(failed)
             }
             Payload::DataCountSection { count, .. } => {
@@ -278,6 +291,9 @@ impl Parts {
                 Ok(())
             }
             Payload::DataSection(section) => {
+                for data in section.clone() {
+                    self.data_bytes += data.map_err(failed)?.data.len() as u64;
+                }
                 again.parse_data_section(&mut self.data, section).map_err(failed)
             }
             _ => Ok(()),

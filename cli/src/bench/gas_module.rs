@@ -1,0 +1,280 @@
+//! Modules that do one thing many times, for `tenor bench gas`.
+
+use tenor_abi::host;
+use wasm_encoder::{
+    BlockType, CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
+    Instruction as I, MemArg, MemArgTarget, MemorySection, MemoryType, Module, TypeSection, ValType,
+};
+
+/// How often the thing stands in the loop.
+const UNROLLED: usize = 32;
+/// Locals of the function: an i32, an i64, the rounds left.
+const NARROW: u32 = 0;
+const WIDE: u32 = 1;
+const ROUNDS: u32 = 2;
+
+/// A thing to measure.
+pub(super) struct Probe {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Rounds of the loop.
+    pub(super) rounds: i32,
+    /// Pages of memory.
+    pub(super) pages: u64,
+    /// What is done before the loop.
+    before: Vec<I<'static>>,
+    /// What is done again and again, leaving nothing on the stack.
+    code: Vec<I<'static>>,
+    /// Host function that is called, with its parameters and whether it returns something.
+    pub(super) host: Option<&'static str>,
+}
+
+fn memory(align: u32) -> MemArg {
+    MemArg { offset: 0, align, target: MemArgTarget::Memory(0), ordering: None }
+}
+
+fn probe(name: &'static str, code: Vec<I<'static>>) -> Probe {
+    Probe { name, rounds: 4_000, pages: 1, before: vec![], code, host: None }
+}
+
+/// `local = local op constant`.
+fn narrow(name: &'static str, operator: I<'static>) -> Probe {
+    probe(name, vec![I::LocalGet(NARROW), I::I32Const(0x1234_567), operator, I::LocalSet(NARROW)])
+}
+
+fn wide(name: &'static str, operator: I<'static>) -> Probe {
+    probe(name, vec![I::LocalGet(WIDE), I::I64Const(0x0123_4567_89ab), operator, I::LocalSet(WIDE)])
+}
+
+/// Divides what changes by what the compiler does not know.
+fn divide(name: &'static str, is_wide: bool, operator: I<'static>) -> Probe {
+    let code = if is_wide {
+        vec![I::I64Const(-7), I::LocalGet(WIDE), I::I64Const(3), I::I64Or, operator, I::LocalSet(WIDE)]
+    } else {
+        vec![I::I32Const(-7), I::LocalGet(NARROW), I::I32Const(3), I::I32Or, operator, I::LocalSet(NARROW)]
+    };
+    probe(name, code)
+}
+
+/// Every operator class.
+pub(super) fn operators() -> Vec<Probe> {
+    let chase = |name, mask: i32, pages| Probe {
+        pages,
+        rounds: 2_000,
+        ..probe(
+            name,
+            vec![
+                // A walk over the memory that no prefetcher foresees: address = (address * a + c) & mask, + load.
+                I::LocalGet(NARROW),
+                I::I32Const(1_664_525),
+                I::I32Mul,
+                I::I32Const(1_013_904_223),
+                I::I32Add,
+                I::I32Const(mask),
+                I::I32And,
+                I::LocalTee(NARROW),
+                I::LocalGet(NARROW),
+                I::I32Load(memory(2)),
+                I::I32Add,
+                I::LocalSet(NARROW),
+            ],
+        )
+    };
+    vec![
+        narrow("i32.add", I::I32Add),
+        narrow("i32.mul", I::I32Mul),
+        narrow("i32.rotl", I::I32Rotl),
+        narrow("i32.shl", I::I32Shl),
+        wide("i64.add", I::I64Add),
+        wide("i64.mul", I::I64Mul),
+        wide("i64.rotl", I::I64Rotl),
+        divide("i32.div_u", false, I::I32DivU),
+        divide("i32.div_s", false, I::I32DivS),
+        divide("i32.rem_s", false, I::I32RemS),
+        divide("i64.div_u", true, I::I64DivU),
+        divide("i64.div_s", true, I::I64DivS),
+        divide("i64.rem_u", true, I::I64RemU),
+        divide("i64.rem_s", true, I::I64RemS),
+        probe("i32.clz", vec![I::LocalGet(NARROW), I::I32Clz, I::LocalSet(NARROW)]),
+        probe("i64.popcnt", vec![I::LocalGet(WIDE), I::I64Popcnt, I::LocalSet(WIDE)]),
+        probe("i64.ctz", vec![I::LocalGet(WIDE), I::I64Ctz, I::LocalSet(WIDE)]),
+        probe(
+            "select",
+            vec![I::LocalGet(WIDE), I::I64Const(5), I::LocalGet(NARROW), I::Select, I::LocalSet(WIDE)],
+        ),
+        probe(
+            "i32.load",
+            vec![
+                I::LocalGet(NARROW),
+                I::I32Const(0xff8),
+                I::I32And,
+                I::I32Load(memory(2)),
+                I::LocalSet(NARROW),
+            ],
+        ),
+        probe("i64.store", vec![I::I32Const(64), I::LocalGet(WIDE), I::I64Store(memory(3))]),
+        chase("i32.load, 64 KiB", 0xfffc, 1),
+        chase("i32.load, 1 MiB", 0xf_fffc, 16),
+        chase("i32.load, 16 MiB", 0xff_fffc, 256),
+        probe("if", vec![I::LocalGet(NARROW), I::If(BlockType::Empty), I::End]),
+        probe(
+            "br_table",
+            vec![
+                I::Block(BlockType::Empty),
+                I::Block(BlockType::Empty),
+                I::LocalGet(NARROW),
+                I::BrTable(vec![0u32, 1].into(), 1),
+                I::End,
+                I::End,
+            ],
+        ),
+        probe("call", vec![I::Call(1)]),
+        Probe {
+            rounds: 1,
+            pages: 16,
+            ..probe(
+                "memory.fill, 1 MiB",
+                vec![I::I32Const(0), I::I32Const(1), I::I32Const(1 << 20), I::MemoryFill(0)],
+            )
+        },
+        Probe {
+            rounds: 200,
+            ..probe(
+                "memory.fill, 8 B",
+                vec![I::I32Const(0), I::I32Const(1), I::I32Const(8), I::MemoryFill(0)],
+            )
+        },
+        Probe {
+            rounds: 1,
+            pages: 16,
+            ..probe(
+                "memory.copy, 512 KiB",
+                vec![
+                    I::I32Const(0),
+                    I::I32Const(1 << 19),
+                    I::I32Const(1 << 19),
+                    I::MemoryCopy { src_mem: 0, dst_mem: 0 },
+                ],
+            )
+        },
+        Probe { rounds: 1, ..probe("memory.grow", vec![I::I32Const(1), I::MemoryGrow(0), I::Drop]) },
+        Probe {
+            rounds: 0,
+            pages: 256,
+            before: vec![
+                I::Loop(BlockType::Empty),
+                I::LocalGet(NARROW),
+                I::I64Const(-1),
+                I::I64Store(memory(3)),
+                I::LocalGet(NARROW),
+                I::I32Const(4_096),
+                I::I32Add,
+                I::LocalTee(NARROW),
+                I::I32Const(16 * 1024 * 1024),
+                I::I32LtU,
+                I::BrIf(0),
+                I::End,
+            ],
+            ..probe("every page of 16 MiB", vec![])
+        },
+    ]
+}
+
+/// Host functions that an empty world answers, with small and with large amounts of bytes.
+pub(super) fn host_calls() -> Vec<Probe> {
+    let call = |name, host, rounds, arguments: &[i32]| {
+        let returns = host::by_name(host).is_some_and(|function| function.returns);
+        let mut code: Vec<I<'static>> = arguments.iter().map(|value| I::I32Const(*value)).collect();
+        code.push(I::Call(0));
+        if returns {
+            code.push(I::Drop);
+        }
+        Probe { name, rounds, pages: 1, before: vec![], code, host: Some(host) }
+    };
+    vec![
+        call("arg_len", "arg_len", 200, &[]),
+        call("arg_read, 300 B", "arg_read", 100, &[0, 1_024]),
+        call("ret, 1 B", "ret", 100, &[0, 1]),
+        call("ret, 32 KiB", "ret", 5, &[0, 32_768]),
+        call("emit, 1 B", "emit", 20, &[1, 0, 1]),
+        call("emit, 4 KiB", "emit", 2, &[1, 0, 4_096]),
+        call("storage_get, none", "storage_get", 50, &[0, 34, 1_024, 64]),
+        call("storage_set, 16 B", "storage_set", 20, &[0, 34, 1_024, 16]),
+        call("storage_set, 16 KiB", "storage_set", 1, &[0, 34, 1_024, 16_384]),
+        call("storage_remove", "storage_remove", 20, &[0, 34]),
+        call("storage_next", "storage_next", 20, &[0, 34, 64, 34, 1_024, 64]),
+        call("next_due", "next_due", 50, &[0, 1_024, 64]),
+    ]
+}
+
+impl Probe {
+    /// Nothing but the start of a call.
+    pub(super) fn nothing(name: &'static str, pages: u64) -> Probe {
+        Probe { rounds: 0, pages, ..probe(name, vec![]) }
+    }
+
+    /// The module, whose `f` does the thing.
+    pub(super) fn module(&self) -> Vec<u8> {
+        let (mut types, mut imports, mut functions) =
+            (TypeSection::new(), ImportSection::new(), FunctionSection::new());
+        types.ty().function([], [ValType::I32]);
+        types.ty().function([], []);
+        if let Some(function) = self.host.and_then(host::by_name) {
+            let results = function.returns.then_some(ValType::I32);
+            types.ty().function(function.params.iter().map(|_| ValType::I32), results);
+            imports.import(host::MODULE, function.name, EntityType::Function(2));
+        }
+        functions.function(0).function(1);
+        let mut memories = MemorySection::new();
+        memories.memory(MemoryType {
+            minimum: self.pages,
+            maximum: None,
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        let mut exports = ExportSection::new();
+        let own = imports.len();
+        exports.export("memory", ExportKind::Memory, 0).export("f", ExportKind::Func, own);
+        let mut code = CodeSection::new();
+        code.function(&self.function());
+        let mut nothing = Function::new([]);
+        nothing.instruction(&I::End);
+        code.function(&nothing);
+        let mut module = Module::new();
+        module.section(&types);
+        if own > 0 {
+            module.section(&imports);
+        }
+        module.section(&functions).section(&memories).section(&exports).section(&code);
+        module.finish()
+    }
+
+    fn function(&self) -> Function {
+        let mut function = Function::new([(1, ValType::I32), (1, ValType::I64), (1, ValType::I32)]);
+        let mut put = |code: &[I<'static>]| {
+            code.iter().for_each(|instruction| {
+                function.instruction(instruction);
+            });
+        };
+        put(&self.before);
+        if self.rounds > 0 {
+            put(&[I::I64Const(0x1111), I::LocalSet(WIDE), I::I32Const(9), I::LocalSet(NARROW)]);
+            put(&[I::I32Const(self.rounds), I::LocalSet(ROUNDS), I::Loop(BlockType::Empty)]);
+            let times = if self.rounds == 1 { 1 } else { UNROLLED };
+            (0..times).for_each(|_| put(&self.code));
+            put(&[I::LocalGet(ROUNDS), I::I32Const(1), I::I32Sub, I::LocalTee(ROUNDS), I::BrIf(0), I::End]);
+        }
+        // What was computed is used, so that none of it falls away.
+        put(&[
+            I::LocalGet(WIDE),
+            I::I32WrapI64,
+            I::LocalGet(NARROW),
+            I::I32Xor,
+            I::I32Const(0),
+            I::I32And,
+            I::End,
+        ]);
+        function
+    }
+}

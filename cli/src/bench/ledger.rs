@@ -1,0 +1,246 @@
+//! Entries of the ledger per second, in memory on one thread, beside bare transfers between entries of a hash map.
+//!
+//! Each side moves one cent from account to account, with its checks. The ledger's side judges and books with
+//! limits, history rows, the event of the entry, the accounts' history trees and the block's write set; what it
+//! leaves in the accounts is compared with what the same transfers leave when they come as transactions.
+
+use super::signer::Signer;
+use super::{Figure, Measured, Ratio, thread_cpu};
+use crate::demo::cast::Cast;
+use crate::folder::engine;
+use crate::keys::VALIDATOR;
+use anyhow::{Context, Result, ensure};
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::Duration;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::{EntryId, Side};
+use tenor_abi::id::{AccountId, Hash};
+use tenor_runtime::chain::{Chain, Solo};
+use tenor_runtime::ledger::{self, DatedBy, Draft, Line, Signed};
+use tenor_runtime::schedule;
+use tenor_runtime::state::Overlay;
+use tenor_runtime::state::record::AccountRecord;
+use tenor_runtime::store::WriteSet;
+use tenor_wire::op::{AccountKind, AccountOp, Operation, Spend, TransferOp, account_id};
+use tenor_wire::receipt::{Act, Entry, EntrySource, Fate};
+
+/// Accounts that pay each other.
+const ACCOUNTS: usize = 10_000;
+/// Overdraft of each account in cents, so that nobody needs money to begin with.
+const FLOOR: i128 = -1_000_000_000;
+/// Entries of a block.
+const BLOCK: usize = 50_000;
+/// Entries that are also sent as transactions.
+const COMPARED: usize = 1_000;
+/// Postings of the longest entry.
+const LONGEST: usize = ledger::POSTINGS_MAX;
+/// Longest entries that are timed.
+const LONGEST_ENTRIES: usize = 1_000;
+
+pub(super) fn measure(seconds: u64) -> Result<Measured> {
+    let books = Books::opened()?;
+    books.compare()?;
+    let time = Duration::from_secs(seconds.max(1));
+    let (mut bare, mut booked) = (Timed::default(), Timed::default());
+    let mut balances: HashMap<[u8; 32], i128> =
+        books.accounts.iter().map(|(account, _)| (account.0, 0)).collect();
+    // Turn by turn, so that what else the machine does meets both.
+    while booked.spent < time {
+        for _ in 0..4 {
+            bare.count(BLOCK, || books.bare(&mut balances))?;
+        }
+        booked.count(BLOCK, || books.block().map(|_| ()))?;
+    }
+    let (p50, p999) = books.longest()?;
+    let figure = |name: &str, value, unit| Figure { name: name.into(), value, unit };
+    Ok(Measured {
+        figures: vec![
+            figure("entries_per_second", booked.rate(), "/s"),
+            figure("ns_per_entry", 1e9 / booked.rate(), "ns"),
+            figure("hashmap_transfers_per_second", bare.rate(), "/s"),
+            figure("longest_entry_ms_p50", p50, "ms"),
+            figure("longest_entry_ms_p999", p999, "ms"),
+            figure("accounts", ACCOUNTS as f64, "1"),
+        ],
+        ratios: vec![Ratio {
+            name: "of_hashmap",
+            value: booked.rate() / bare.rate(),
+            of: "entries_per_second",
+            to: "hashmap_transfers_per_second",
+        }],
+    })
+}
+
+#[derive(Default)]
+struct Timed {
+    spent: Duration,
+    done: usize,
+}
+
+impl Timed {
+    fn count(&mut self, pieces: usize, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let start = thread_cpu();
+        work()?;
+        self.spent += thread_cpu() - start;
+        self.done += pieces;
+        Ok(())
+    }
+
+    fn rate(&self) -> f64 {
+        self.done as f64 / self.spent.as_secs_f64()
+    }
+}
+
+struct Books {
+    chain: Chain,
+    solo: Solo,
+    accounts: Vec<(AccountId, Signer)>,
+    today: Date,
+}
+
+impl Books {
+    fn opened() -> Result<Books> {
+        let cast = Cast::new(1);
+        let signers = (0..ACCOUNTS).map(Signer::numbered).collect::<Result<Vec<_>>>()?;
+        let mut genesis = cast.genesis();
+        for signer in &signers {
+            let account = AccountOp {
+                owner: signer.party,
+                asset: cast.eur,
+                purpose: "main".into(),
+                floor: FLOOR,
+                ceiling: None,
+                kind: AccountKind::Plain,
+            };
+            genesis.operations.extend([signer.enrolment(&cast), Operation::Account(account)]);
+        }
+        let chain = Chain::in_memory(genesis, engine()?)?;
+        let accounts = signers
+            .into_iter()
+            .map(|signer| (account_id(&signer.party.0, &cast.eur, "main"), signer))
+            .collect();
+        let time = Timestamp(chain.tip().time.0 + 1);
+        let today = schedule::business_date(&schedule::zone(&chain.state(), &cast.party("bank"))?, time);
+        Ok(Books { chain, solo: Solo::new(cast.key(VALIDATOR)), accounts, today })
+    }
+
+    /// Who pays whom: over the accounts in an order that memory does not guess.
+    fn pair(&self, number: usize) -> (usize, usize) {
+        let from = number.wrapping_mul(7_919) % ACCOUNTS;
+        (from, (from + 1 + number % 97) % ACCOUNTS)
+    }
+
+    fn bare(&self, balances: &mut HashMap<[u8; 32], i128>) -> Result<()> {
+        for number in 0..BLOCK {
+            let (from, to) = self.pair(number);
+            let payer = balances.get_mut(&self.accounts[from].0.0).context("there is such an account")?;
+            let left = payer.checked_sub(1).filter(|left| *left >= FLOOR).context("there is money")?;
+            *payer = left;
+            let payee = balances.get_mut(&self.accounts[to].0.0).context("there is such an account")?;
+            *payee = payee.checked_add(1).context("there is room")?;
+        }
+        black_box(balances);
+        Ok(())
+    }
+
+    /// Judges and books one transfer, as an operation of its payer.
+    fn book(&self, state: &mut Overlay<'_>, item: Hash, number: usize) -> Result<Entry> {
+        let (from, to) = self.pair(number);
+        let (payer, signer) = &self.accounts[from];
+        let spend = Spend { account: *payer, amount: 1 };
+        let mut signed = Signed::by(vec![signer.party], vec![spend], None);
+        let line = |account, side| Line { account, side, minor: 1, currency: None };
+        let lines = vec![line(*payer, Side::Debit), line(self.accounts[to].0, Side::Credit)];
+        let plan = ledger::plan(state, self.draft(item, lines), &signed)
+            .map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+        Ok(ledger::commit(state, plan, &mut signed, self.chain.tip().height + 1)?)
+    }
+
+    fn draft(&self, item: Hash, lines: Vec<Line>) -> Draft {
+        Draft {
+            id: EntryId { item, index: 0 },
+            source: EntrySource::Party,
+            act: Act::Post,
+            booked_at: Timestamp(self.chain.tip().time.0 + 1),
+            today: self.today,
+            value_date: self.today,
+            dated_by: DatedBy::Asker { ahead_days: 0 },
+            lines,
+            narrative: None,
+            reference: None,
+        }
+    }
+
+    /// A block of entries over the same state each time: its events and its write set.
+    fn block(&self) -> Result<(Vec<Entry>, WriteSet)> {
+        let mut state = self.chain.state();
+        let mut entries = Vec::with_capacity(BLOCK);
+        for number in 0..BLOCK {
+            let mut item = [0; 32];
+            item[..8].copy_from_slice(&number.to_le_bytes());
+            entries.push(self.book(&mut state, Hash(item), number)?);
+        }
+        ledger::settle_history(&mut state)?;
+        Ok((entries, WriteSet::new(state.into_writes()?)))
+    }
+
+    /// The same transfers booked here and sent as transactions leave every account the same, history included.
+    fn compare(&self) -> Result<()> {
+        let time = Timestamp(self.chain.tip().time.0 + 1);
+        let transfer = |number: usize| {
+            let (from, to) = self.pair(number);
+            let (payer, signer) = &self.accounts[from];
+            let to = self.accounts[to].0;
+            let op = TransferOp { from: *payer, to, amount: 1, narrative: None, reference: None };
+            let spend = vec![Spend { account: *payer, amount: 1 }];
+            signer.sign(self.chain.id(), time, number as u64, spend, Operation::Transfer(op))
+        };
+        let sent: Vec<_> = (0..COMPARED).map(transfer).collect();
+        let mut here = self.chain.state();
+        for (number, tx) in sent.iter().enumerate() {
+            self.book(&mut here, Hash(tx.id().0), number)?;
+        }
+        ledger::settle_history(&mut here)?;
+        let mut there = self.chain.fork()?;
+        let candidates = sent.into_iter().map(Into::into).collect();
+        let (built, block) = self.solo.produce(&mut there, time, candidates)?;
+        let done = block.receipts.iter().all(|full| full.receipt.fate == Fate::Done);
+        ensure!(done && built.rejected.is_empty() && built.postponed.is_empty(), "a transfer was not done");
+        for (account, _) in &self.accounts {
+            let record = |state: &Overlay<'_>| state.get::<AccountRecord>(&account.0);
+            ensure!(
+                record(&here)? == record(&there.state())?,
+                "{account} differs from what transactions leave"
+            );
+        }
+        Ok(())
+    }
+
+    /// Milliseconds of an entry with as many postings as there may be: median, and the one in a thousand.
+    fn longest(&self) -> Result<(f64, f64)> {
+        let payer = &self.accounts[0];
+        let mut times = vec![];
+        for number in 0..LONGEST_ENTRIES {
+            let line = |account, side, minor| Line { account, side, minor, currency: None };
+            let paid = LONGEST - 1;
+            let mut lines = vec![line(payer.0, Side::Debit, paid as i128)];
+            lines.extend(self.accounts[1..=paid].iter().map(|(account, _)| line(*account, Side::Credit, 1)));
+            let spend = Spend { account: payer.0, amount: paid as u128 };
+            let mut signed = Signed::by(vec![payer.1.party], vec![spend], None);
+            let mut state = self.chain.state();
+            // Accounts are in memory, as those of a block are whose rows were asked for ahead.
+            for (account, _) in &self.accounts[..=paid] {
+                state.get::<AccountRecord>(&account.0)?;
+            }
+            let start = thread_cpu();
+            let draft = self.draft(Hash([number as u8; 32]), lines);
+            let plan = ledger::plan(&state, draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+            let entry = ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?;
+            times.push((thread_cpu() - start).as_secs_f64() * 1e3);
+            ensure!(entry.postings.len() == LONGEST, "every line is booked");
+        }
+        times.sort_by(f64::total_cmp);
+        Ok((times[times.len() / 2], times[times.len() * 999 / 1000]))
+    }
+}

@@ -1,0 +1,141 @@
+//! Money at the command line: held, paid out, batched, taken back, limited, frozen, and seen in statements.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
+
+use serde_json::Value;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Exit code and result of a command on a folder.
+fn tenor(data: &Path, words: &[&str]) -> (u8, String) {
+    let mut arguments: Vec<OsString> = vec!["tenor".into()];
+    arguments.extend(words.iter().map(OsString::from));
+    arguments.extend(["--data".into(), data.into()]);
+    let mut out = Vec::new();
+    let code = tenor_cli::run(arguments, &mut out);
+    (code, String::from_utf8(out).unwrap())
+}
+
+#[track_caller]
+fn done(data: &Path, words: &[&str]) -> Value {
+    let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
+    let (code, out) = tenor(data, &words);
+    assert_eq!(code, 0, "{words:?}");
+    serde_json::from_str(&out).unwrap()
+}
+
+#[track_caller]
+fn text(data: &Path, words: &[&str]) -> String {
+    let (code, out) = tenor(data, words);
+    assert_eq!(code, 0, "{words:?}");
+    out
+}
+
+/// A sandbox with Ada, who has 100.00, and a shop.
+fn sandbox() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    done(&data, &["init"]);
+    done(&data, &["key", "new", "ada", "--fund", "100.00 EUR"]);
+    done(&data, &["key", "new", "shop", "--fund", "0.00 EUR"]);
+    (folder, data)
+}
+
+#[test]
+fn money_is_held_and_paid_out_in_parts() {
+    let (_folder, data) = sandbox();
+    let hold = done(&data, &["hold", "place", "ada", "shop", "60.00 EUR"]);
+    let hold = hold["hold"].as_str().unwrap();
+    let ada = done(&data, &["show", "account", "ada"]);
+    assert_eq!(
+        (&ada["balance"], &ada["available"], &ada["held"]),
+        (&"100.00".into(), &"40.00".into(), &"60.00".into())
+    );
+    let (code, _) = tenor(&data, &["transfer", "ada", "shop", "40.01 EUR"]);
+    assert_ne!(code, 0);
+    done(&data, &["hold", "capture", hold, "15.00 EUR", "--as", "shop"]);
+    let open = done(&data, &["list", "holds"]);
+    assert_eq!(open["list"][0]["left"], "45.00");
+    done(&data, &["hold", "release", hold, "--as", "shop"]);
+    let shop = done(&data, &["show", "account", "shop"]);
+    assert_eq!((&shop["balance"], &shop["awaited"]), (&"15.00".into(), &"0.00".into()));
+    let acts: Vec<String> = done(&data, &["entries", "--account", "shop"])["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["act"].as_str().unwrap().into())
+        .collect();
+    assert_eq!(acts, ["hold", "capture", "release"]);
+    let table = text(&data, &["entries", "--account", "shop"]);
+    assert!(table.contains("15.00") && table.contains("EUR"), "{table}");
+    done(&data, &["verify"]);
+    assert_eq!(done(&data, &["doctor"])["findings"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_batch_pays_what_it_can_and_a_correction_takes_it_back() {
+    let (folder, data) = sandbox();
+    let file = folder.path().join("wages.csv");
+    std::fs::write(&file, "# wages\nshop,30.00 EUR\nbank,80.00 EUR\nshop, 0.50 EUR\n").unwrap();
+    let file = file.to_string_lossy().into_owned();
+    let batch = done(&data, &["batch", "ada", &file, "--once", "wages"]);
+    assert_eq!((batch["done"].as_u64(), batch["refused"].as_u64()), (Some(2), Some(1)));
+    let again = done(&data, &["batch", "ada", &file, "--once", "wages"]);
+    assert_eq!(again["item"], batch["item"], "done once");
+    assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "69.50");
+    let entry = format!("{}/0", batch["item"].as_str().unwrap());
+    let (code, _) = tenor(&data, &["correct", &entry, "--as", "ada"]);
+    assert_ne!(code, 0, "the shop gives back, so the shop signs");
+    done(&data, &["correct", &entry, "--as", "shop"]);
+    assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "99.50");
+    let (code, _) = tenor(&data, &["correct", &entry, "--as", "shop"]);
+    assert_ne!(code, 0, "not twice");
+}
+
+#[test]
+fn accounts_are_limited_frozen_closed_and_mirrored() {
+    let (_folder, data) = sandbox();
+    done(&data, &["account", "limits", "ada", "--floor", "-50.00", "--ceiling", "200.00"]);
+    let shown = text(&data, &["show", "account", "ada"]);
+    assert!(shown.contains("floor    -50.00 EUR") && shown.contains("ceiling  200.00 EUR"), "{shown}");
+    done(&data, &["account", "freeze", "ada", "--out", "--reason", "fraud"]);
+    let (code, _) = tenor(&data, &["transfer", "ada", "shop", "1.00 EUR"]);
+    assert_ne!(code, 0);
+    done(&data, &["account", "unfreeze", "ada"]);
+    done(&data, &["account", "open", "bank", "giro-total", "--kind", "control"]);
+    done(&data, &["account", "control", "shop", "--control", "bank/giro-total"]);
+    done(&data, &["transfer", "ada", "shop", "110.00 EUR"]);
+    assert_eq!(done(&data, &["show", "account", "bank/giro-total"])["balance"], "110.00");
+    done(&data, &["books", "code", "7", "--gl", "2100", "--side", "liability", "--back-days", "30"]);
+    done(&data, &["account", "code", "ada", "--code", "7"]);
+    done(&data, &["transfer", "shop", "ada", "110.00 EUR"]);
+    done(&data, &["account", "close", "shop", "--as", "shop"]);
+    let (code, _) = tenor(&data, &["transfer", "ada", "shop", "1.00 EUR"]);
+    assert_ne!(code, 0);
+    let balance = done(&data, &["trial-balance"]);
+    assert_eq!(
+        (&balance["issued"]["EUR"], &balance["trial_balance"]["EUR"]["difference"]),
+        (&"100.00".into(), &"0.00".into())
+    );
+    done(&data, &["verify"]);
+}
+
+#[test]
+fn a_statement_has_what_was_there_before_and_after() {
+    let (_folder, data) = sandbox();
+    done(&data, &["transfer", "ada", "shop", "10.00 EUR"]);
+    let first = done(&data, &["statement", "ada", "--to", "2100-01-01"]);
+    let height = first["height"].as_u64().unwrap().to_string();
+    done(&data, &["advance", "--to", "2026-01-05"]);
+    done(&data, &["transfer", "ada", "shop", "5.00 EUR"]);
+    let booked = done(&data, &["statement", "ada"]);
+    let day = |line: usize| booked["lines"][line]["value_date"].as_str().unwrap().to_string();
+    let between = done(&data, &["statement", "ada", "--from", &day(2), "--to", &day(2)]);
+    assert_eq!((&between["opening"], &between["closing"]), (&"90.00".into(), &"85.00".into()));
+    assert_eq!(between["lines"].as_array().unwrap().len(), 1);
+    let pinned = done(&data, &["statement", "ada", "--to", "2100-01-01", "--at", &height]);
+    assert_eq!(pinned, first);
+    let csv = text(&data, &["statement", "ada", "--csv"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "value_date,booked,amount,balance,currency,entry");
+    assert!(lines[3].contains(",-5.00,85.00,EUR,"), "{csv}");
+}

@@ -1,0 +1,82 @@
+//! Compiled code on disk: used when it is whole and our own, made again in every other case.
+
+use crate::desk::{Desk, GAS, module, words};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tenor_abi::id::CodeHash;
+use tenor_runtime::vm::{CompileError, Compiler, Context, Engine, Guest, Inside, Settings};
+
+const CODE: CodeHash = CodeHash([1; 32]);
+
+/// Counts what it compiles.
+#[derive(Default)]
+struct Counting(AtomicU32);
+
+impl Compiler for Counting {
+    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Inside.compile(module, settings)
+    }
+}
+
+/// Loads a module by an engine of its own and calls it; how many times it was compiled for that.
+fn compiled(folder: &Path, settings: Settings) -> u32 {
+    let counting = Arc::new(Counting::default());
+    let engine =
+        Engine::with(settings).unwrap().compiled_by(Arc::clone(&counting) as _).kept_in(folder).unwrap();
+    let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
+    engine.load(&CODE, &wasm).unwrap();
+    let ended = words(&engine.call(&CODE, "f", Context::Action, b"", GAS, &mut Desk::default()));
+    assert_eq!(ended, "done ");
+    counting.0.load(Ordering::Relaxed)
+}
+
+fn kept(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn what_was_compiled_is_found_again_and_only_by_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("compiled");
+    let standard = Settings::default();
+    assert_eq!((compiled(&folder, standard), compiled(&folder, standard)), (1, 0));
+    let [file] = kept(&folder).try_into().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    // Another configuration has another artefact.
+    assert_eq!(compiled(&folder, Settings { optimise: false, ..standard }), 1);
+    assert_eq!(kept(&folder).len(), 2);
+    // One that others may write to is not believed.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!((compiled(&folder, standard), compiled(&folder, standard)), (1, 0));
+}
+
+#[test]
+fn a_damaged_artefact_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let standard = Settings::default();
+    assert_eq!(compiled(folder.path(), standard), 1);
+    let [file] = kept(folder.path()).try_into().unwrap();
+    let whole = fs::read(&file).unwrap();
+    let at = |place: usize| {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 1;
+        damaged
+    };
+    let cut = whole[..whole.len() / 2].to_vec();
+    for damaged in [at(0), at(20), at(40), at(whole.len() - 1), cut, vec![]] {
+        fs::write(&file, damaged).unwrap();
+        assert_eq!(compiled(folder.path(), standard), 1);
+        assert_eq!(fs::read(&file).unwrap().len(), whole.len());
+    }
+    // A link to somewhere else is not followed.
+    fs::remove_file(&file).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::write(&elsewhere, &whole).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    assert_eq!(compiled(folder.path(), standard), 1);
+}
