@@ -100,6 +100,7 @@ impl Db {
             "tip": tip.height, "mark": mark, "leaves": memory.leaves,
             "kinds": counts.iter().map(|(kind, count)| (format!("{kind:?}"), count.json())).collect::<BTreeMap<_, _>>(),
             "log": { "segments": segments, "bytes": log_bytes }, "state": { "bytes": state_bytes },
+            "past": { "blocks": memory.past_blocks, "bytes": memory.past_bytes },
             "memory": { "leaves": pages(memory.trie), "index": pages(memory.index) },
         });
         let mut table = Table::new(&["kind", "standing", "rows", "key bytes", "value bytes"]);
@@ -116,8 +117,10 @@ impl Db {
         };
         let mark = mark.map_or_else(|| "none".to_string(), |height| height.to_string());
         let text = format!(
-            "{table}\ntip      {}\nmark     {mark}\nlog      {segments} segments, {log_bytes} bytes\nstate    {state_bytes} bytes\n{}\n{}",
+            "{table}\ntip      {}\nmark     {mark}\nlog      {segments} segments, {log_bytes} bytes\nstate    {state_bytes} bytes\npast     {} states before it at hand, {} bytes\n{}\n{}",
             tip.height,
+            memory.past_blocks,
+            memory.past_bytes,
             page_line("leaves  ", memory.trie),
             page_line("index   ", memory.index),
         );

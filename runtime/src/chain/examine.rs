@@ -1,15 +1,16 @@
 //! Examining a folder: everything that is stored is read and held against what covers it, and nothing is healed.
 
-use super::journal::peek_block;
+use super::journal::{Blocks, peek_block};
 use super::open::{LOG_FOLDER, STATE_FOLDER};
 use crate::fault::Fault;
 use crate::ledger;
-use crate::log::{Log, LogError};
+use crate::log::{Log, LogError, Reader};
 use crate::state::record::{
     AccountRecord, AgreementRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting, from_bytes, key,
 };
-use crate::state::{Base, Committed, Kind, Overlay, Room, State, namespace};
+use crate::state::{Base, Committed, Kind, Overlay, Resume, Room, State, namespace};
 use crate::store::{Disk, StoreError};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use tenor_abi::id::{AccountId, AgreementId, ChainId};
@@ -44,7 +45,7 @@ pub enum Finding {
     /// The state is not that of its block.
     #[error("the state of block {height} is not the one that its header names")]
     Root {
-        /// Height of the mark.
+        /// Height of the block.
         height: u64,
     },
     /// The log does not have the block of the mark.
@@ -169,6 +170,10 @@ pub fn examine(
     let damaged = state.check_pages();
     if damaged.is_empty() {
         found.extend(check_rows(&state));
+        let is_sound = found.iter().all(|finding| !matches!(finding, Finding::Log(_) | Finding::Root { .. }));
+        if is_sound && mark.height < tip {
+            found.extend(check_tail(&state, &Reader::of(&log, chain, Some(tip))?, mark.height + 1..=tip)?);
+        }
     }
     found.extend(damaged.into_iter().map(Finding::Page));
     // Books are judged where everything else that they lie in is whole.
@@ -176,6 +181,25 @@ pub fn examine(
         found.extend(ledger::check(&Overlay::new(&state)).err().map(Finding::Books));
     }
     Ok(found)
+}
+
+/// Takes the blocks behind the mark in on a fork, and says of the first one that comes to another root than its header.
+fn check_tail(
+    state: &Committed,
+    log: &dyn Blocks,
+    heights: RangeInclusive<u64>,
+) -> Result<Option<Finding>, Fault> {
+    let mut fork = state.fork()?;
+    for height in heights {
+        let (Some(block), Some(writes)) = (log.block(height)?, log.writes(height)?) else {
+            return Ok(Some(Finding::Root { height }));
+        };
+        if fork.stash(writes.rows())? != block.header.state || writes.hash() != block.writes {
+            return Ok(Some(Finding::Root { height }));
+        }
+        fork.commit(writes.rows(), height, Resume::default())?;
+    }
+    Ok(None)
 }
 
 /// What a walk through all rows counts.

@@ -917,3 +917,32 @@ fn a_snapshot_that_is_damaged_lets_nothing_go() {
     assert_eq!(years.check(&limits, true), Ok(()));
     assert!(years.check(&limits, false).unwrap_err().to_string().contains("at least 3653 days"));
 }
+
+#[test]
+fn an_examination_compares_the_state_with_every_header_up_to_the_tip() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
+    let row = |byte: u8| vec![(Kind::Asset.full_key(&[byte; 32]), Some(vec![byte; 40]))];
+    grown.block_of(row(1)).unwrap();
+    grown.base.flush().unwrap();
+    (2..5).for_each(|byte| grown.block_of(row(byte)).unwrap());
+    let codes = || {
+        let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
+        let told = |finding: &Finding| (finding.code(), finding.to_string());
+        found.iter().filter(|finding| finding.code() != "state-row").map(told).collect::<Vec<_>>()
+    };
+    let rows = grown.rows.clone();
+    drop(grown);
+    assert_eq!(codes(), []);
+    let (mut grown, opened) = Grown::open(folder.path(), &rows);
+    assert_eq!(opened.redone, 3, "the mark is behind");
+    // A block behind the mark whose writes are not what its header says, in a log that is whole.
+    let mut header = grown.tip().clone();
+    header.height += 1;
+    let writes = WriteSet::new(row(9));
+    let block = Block { header, items: vec![], receipts: vec![], writes: writes.hash() };
+    grown.journal.append(&block, &tenor_abi::codec::encode(&block), &writes).unwrap();
+    drop(grown);
+    let found = codes();
+    assert!(matches!(&found[..], [("state-root", said)] if said.contains("block 4")), "{found:?}");
+}

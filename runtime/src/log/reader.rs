@@ -1,10 +1,11 @@
 //! Reading the log: where each record stands, and what it holds.
 
 use super::record::{Kind, decode};
+use super::retain::segments;
 use super::segment::{self, From, Span};
 use super::{LogError, Position, io, note};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::{ChainId, Hash};
 
@@ -59,6 +60,14 @@ pub struct Reader {
 impl Reader {
     pub(super) fn new(chain: ChainId, segments: Vec<PathBuf>, tip: Option<u64>, heights: Heights) -> Reader {
         Reader { chain, segments, tip, heights: Arc::new(heights), looked: Arc::default() }
+    }
+
+    /// What reads the log of a folder that nobody has open, up to a block that is whole; nothing is changed.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn of(folder: &Path, chain: ChainId, tip: Option<u64>) -> Result<Reader, LogError> {
+        Ok(Reader::new(chain, segments(folder)?, tip, Heights::new()))
     }
 
     /// Enters a record that was written at the end.

@@ -254,3 +254,78 @@ fn verify_link(header: &Header, link: &Link, trusted: &Checkpoint) -> Result<(),
         Link::Ancestor(_) => Err(wrong("a certificate")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::HEADER_VERSION;
+    use crate::crypto::plain_hash;
+    use crate::trie::{End, Path, Step, leaf_hash, node_hash};
+    use alloc::string::ToString;
+    use alloc::vec;
+    use tenor_abi::id::PartyId;
+
+    /// An account (kind 5) beside one other leaf, under block 7 of a chain.
+    fn bundle() -> StateBundle {
+        let key: Vec<u8> = [5].into_iter().chain([9; 32]).collect();
+        let (path, sibling) = (Path::of(&[9; 32], &key), Hash([3; 32]));
+        let leaf = leaf_hash(&path, &key, b"record");
+        let (left, right) = if path.bit(4) { (sibling, leaf) } else { (leaf, sibling) };
+        let header = Header {
+            version: HEADER_VERSION,
+            protocol: 1,
+            chain: ChainId([2; 32]),
+            height: 7,
+            time: Timestamp(99),
+            parent: Hash([1; 32]),
+            ancestry: Hash([4; 32]),
+            items: Hash::ZERO,
+            items_count: 0,
+            receipts: Hash::ZERO,
+            receipts_count: 0,
+            state: node_hash(4, &left, &right),
+            outbox: Hash::ZERO,
+            validators: Hash([5; 32]),
+            parameters: Hash([6; 32]),
+            proposer: PartyId([7; 32]),
+        };
+        let proof = StateProof { steps: vec![Step { bit: 4, sibling }], end: End::Found(b"record".to_vec()) };
+        let link = Link::Ancestor(ListProof { index: 7, count: 9, siblings: vec![Hash([8; 32])] });
+        StateBundle { version: STATE_BUNDLE_VERSION, key, proof, header, link }
+    }
+
+    #[test]
+    fn a_bundle_about_state_has_golden_bytes_and_one_form() {
+        let bundle = bundle();
+        let bytes = bundle.to_bytes();
+        assert_eq!(bytes[0], 0x81, "no bundle about a receipt begins so");
+        assert_eq!(plain_hash(&[&bytes]).to_string(), GOLDEN);
+        assert_eq!(StateBundle::from_bytes(&bytes), Ok(bundle));
+    }
+
+    const GOLDEN: &str = "hash14sufg9a60x4xqj8kdx2wcwrysw6t3d94cn2yvfpy0lmaxhfgh6usqxqqru";
+
+    #[test]
+    fn a_bundle_about_state_is_held_against_the_checkpoint() {
+        let bundle = bundle();
+        let validators = ValidatorSet { validators: vec![], quorum: 0 };
+        let trusted = Checkpoint { header: bundle.header.clone(), validators };
+        assert_eq!(bundle.verify(&trusted).unwrap().record, Some(&b"record"[..]));
+        let other = Header { state: Hash::ZERO, ..bundle.header.clone() };
+        let moved = StateBundle { header: other, ..bundle.clone() };
+        assert!(matches!(moved.verify(&trusted), Err(ProofError::State { height: 7, .. })));
+        let newer = Checkpoint { header: Header { height: 9, ..trusted.header.clone() }, ..trusted.clone() };
+        assert_eq!(bundle.verify(&newer), Err(ProofError::NotAncestor));
+        let older = Checkpoint { header: Header { height: 3, ..trusted.header.clone() }, ..trusted.clone() };
+        assert!(matches!(bundle.verify(&older), Err(ProofError::WrongLink { .. })));
+        let chain = Header { chain: ChainId([9; 32]), ..trusted.header.clone() };
+        let elsewhere = Checkpoint { header: chain, ..trusted.clone() };
+        assert!(matches!(bundle.verify(&elsewhere), Err(ProofError::Chain { .. })));
+        // The owner follows from the key: one of another kind lies elsewhere.
+        let mut kind = bundle.clone();
+        kind.key[0] = 4;
+        assert!(matches!(kind.verify(&trusted), Err(ProofError::State { .. })));
+        let version = StateBundle { version: 1, ..bundle };
+        assert_eq!(version.verify(&trusted), Err(ProofError::Version(1)));
+    }
+}
