@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 use tenor_runtime::ledger::{self, TrialRow};
+use tenor_runtime::state::Kind;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_testing::Bank;
 
@@ -33,4 +34,38 @@ fn every_height_gives_the_balances_that_it_had() {
     }
     assert_eq!(ledger::posting_at(&state, &people[0].account, 0).unwrap(), None);
     assert!(ledger::trial_balance_at(&state, 0).unwrap().values().all(|row| *row == TrialRow::default()));
+}
+
+#[test]
+fn a_fork_lives_the_life_of_its_bank_from_any_height() {
+    let mut bank = Bank::new();
+    let (ada, bob) = (bank.customer("ada", "100.00"), bank.customer("bob", "0.00"));
+    for _ in 0..6 {
+        bank.transfer(&ada, bob.account, "1.00").done();
+    }
+    let (blocks, balance) = (bank.blocks(), bank.balance(bob.account));
+    let tip = bank.chain().tip().height;
+    for height in [0, 3, tip - 4, tip] {
+        let mut fork = bank.fork_at(height);
+        assert_eq!(fork.chain().tip(), &blocks[height as usize].header);
+        let state = bank.chain().past(height).unwrap();
+        let key = Kind::Account.full_key(&bob.account.0);
+        let proof = state.prove(&key).unwrap().unwrap();
+        let shown = proof.verify(&blocks[height as usize].header.state, &bob.account.0, &key).unwrap();
+        assert_eq!(shown, fork.chain().state().get_row(&key).unwrap().as_deref());
+        // What is paid on it is not paid at the bank, and a fork of it begins with that.
+        if height >= tip - 4 {
+            fork.transfer(&ada, bob.account, "50.00").done();
+            assert_eq!(fork.fork().balance(bob.account), fork.balance(bob.account));
+            assert_eq!(fork.replayed(), fork.root(), "its blocks are blocks");
+            assert_eq!(fork.blocks()[..=height as usize], blocks[..=height as usize]);
+        }
+        // Its own blocks are the bank's where the same happens.
+        let mut again = bank.fork_at(height);
+        for block in &blocks[height as usize + 1..] {
+            again.follow(block);
+        }
+        assert_eq!((again.root(), again.balance(bob.account)), (bank.root(), balance.clone()));
+    }
+    assert_eq!((bank.balance(bob.account), bank.blocks() == blocks), (balance, true));
 }

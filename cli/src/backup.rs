@@ -8,12 +8,14 @@ use crate::output::Progress;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use tenor_abi::id::{ChainId, Hash};
-use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Stored, peek_block};
-use tenor_runtime::log::{Log, LogError, Survey};
+use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Still, Stored, peek_block};
+use tenor_runtime::log::{Extent, Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
-use tenor_runtime::state::CACHE_BYTES;
+use tenor_runtime::state::{Room, State};
+use tenor_wire::block::Header;
 use tenor_wire::crypto::plain_hash;
 
 /// Version of a backup's form.
@@ -120,26 +122,34 @@ impl Backup {
     ///
     /// # Errors
     /// When something is there already, another process has the data folder, or the disk says no.
-    pub fn create(data: &Path, to: &Path) -> Result<Backup> {
+    pub fn create(data: &Path, to: &Path, room: Room) -> Result<Backup> {
         let (_lock, genesis) = Folder::lock(data)?;
-        let stored = Stored::open(data, genesis.chain_id(), CACHE_BYTES)?;
+        let stored = Stored::open(data, genesis.chain_id(), room)?;
+        Backup::write(&stored.still()?, data, to)
+    }
+
+    /// As [`Backup::create`], for a folder that this process has open and may go on with meanwhile: what is backed up
+    /// is the chain as it stood.
+    ///
+    /// # Errors
+    /// When something is there already, or the disk says no.
+    pub fn write(still: &Still, data: &Path, to: &Path) -> Result<Backup> {
         let mut progress = Progress::new();
         make_whole(to, |making| {
             let told = shown(&mut progress, "writing the snapshot");
-            let Stored { base, ancestry, tip, .. } = &stored;
-            Snapshot::create(&making.join(SNAPSHOT), base, tip, ancestry, told)?.check(|_, _| {})?;
-            let mut list = List {
-                format: FORMAT,
-                chain: genesis.chain_id().to_string(),
-                height: tip.height,
-                files: vec![],
-            };
+            still.snapshot(&making.join(SNAPSHOT), told)?.check(|_, _| {})?;
             for path in files_of(data)? {
                 copy_synced(&data.join(&path), &making.join(&path))?;
+            }
+            fs::create_dir_all(making.join(LOG_FOLDER)).context("making the folder of the log")?;
+            for segment in still.log() {
+                copy_segment(segment, &making.join(LOG_FOLDER))?;
             }
             for folder in [LOG_FOLDER, KEYS] {
                 sync(&making.join(folder))?;
             }
+            let Header { chain, height, .. } = still.header();
+            let mut list = List { format: FORMAT, chain: chain.to_string(), height: *height, files: vec![] };
             for path in files_below(making)? {
                 let bytes = fs::read(making.join(&path)).with_context(|| format!("reading {path}"))?;
                 let sha3_256 = hex(&plain_hash(&[&bytes]));
@@ -228,7 +238,7 @@ impl Backup {
     ///
     /// # Errors
     /// [`BackupError`]; also when something is there already or the disk says no.
-    pub fn restore(&self, data: &Path) -> Result<()> {
+    pub fn restore(&self, data: &Path, room: Room) -> Result<()> {
         self.check_files()?;
         let height = self.height();
         make_whole(data, |making| {
@@ -250,10 +260,10 @@ impl Backup {
             let mut progress = Progress::new();
             let made = {
                 let mut told = shown(&mut progress, "making the state");
-                Stored::from_snapshot(making, self.chain, &self.snapshot, CACHE_BYTES, &mut told)?
+                Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?
             };
             drop(made);
-            let opened = Stored::open(making, self.chain, CACHE_BYTES)?;
+            let opened = Stored::open(making, self.chain, room)?;
             if opened.base.root() != self.root() || opened.opened.rebuilt {
                 bail!("the restored state does not open at {}; take another backup", self.root());
             }
@@ -325,14 +335,12 @@ fn hex(hash: &Hash) -> String {
     hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a data folder has in files: those at its top but the lock, its keys, the segments of its log.
+/// What a data folder has in files besides its log: those at its top but the lock, and its keys.
 fn files_of(data: &Path) -> Result<Vec<String>> {
     let all = files_below(data)?;
     let is_kept = |path: &String| match path.split_once('/') {
         None => path != "lock" && !path.ends_with(".new"),
-        Some((folder, name)) => {
-            folder == KEYS && name.ends_with(".key") || folder == LOG_FOLDER && name.ends_with(".log")
-        }
+        Some((folder, name)) => folder == KEYS && name.ends_with(".key"),
     };
     Ok(all.into_iter().filter(is_kept).collect())
 }
@@ -353,6 +361,17 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Copies what counts of a segment that may go on.
+fn copy_segment(segment: &Extent, to: &Path) -> Result<()> {
+    let to = to.join(&segment.name);
+    let copy = || -> std::io::Result<()> {
+        let mut copied = File::create(&to)?;
+        std::io::copy(&mut (&segment.file).take(segment.bytes), &mut copied)?;
+        copied.sync_all()
+    };
+    copy().with_context(|| format!("copying segment {} to {}", segment.name, to.display()))
 }
 
 fn copy_synced(from: &Path, to: &Path) -> Result<()> {

@@ -3,10 +3,12 @@
 //! A folder is made under a temporary name and renamed when everything in it is synced, so a folder that is
 //! there is whole.
 
+use crate::compiler::compiler;
 use crate::keys::Keys;
 use crate::near;
+use crate::output::Progress;
 use crate::words::Unnamed;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,6 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenor_abi::id::{AssetId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_runtime::fault::Fault;
+use tenor_runtime::state::Room;
 use tenor_runtime::state::record::AssetRecord;
 use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
@@ -113,6 +117,7 @@ pub struct Folder {
     pub names: Names,
     /// What opening it did.
     pub opened: Opened,
+    room: Room,
     _lock: FolderLock,
 }
 
@@ -121,7 +126,7 @@ pub struct Folder {
 /// # Errors
 /// When this machine cannot run wasm.
 pub fn engine() -> Result<Arc<dyn Guest>> {
-    Ok(Arc::new(Engine::new()?))
+    Ok(Arc::new(Engine::new()?.compiled_by(compiler())))
 }
 
 impl Folder {
@@ -155,17 +160,36 @@ impl Folder {
         Ok((FolderLock::take(path)?, Folder::genesis(path)?))
     }
 
-    /// Opens a folder for this process alone.
+    /// Opens a folder for this process alone, with room in memory for its state.
     ///
     /// # Errors
     /// When there is no chain in it, another process has it, or it is damaged beyond what the log can heal.
-    pub fn open(path: &Path) -> Result<Folder> {
+    pub fn open(path: &Path, room: Room) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
-        let (chain, opened) = Chain::open(path, genesis, engine()?)?;
+        let (chain, opened) = Chain::open(path, genesis, engine()?, room)?;
         let names = fs::read(path.join(NAMES)).context("reading the names")?;
         let names = serde_json::from_slice(&names)
             .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
-        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, _lock: lock })
+        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
+    }
+
+    /// The chain as it stood after the block of a height: from memory where that state is at hand, else made from the
+    /// nearest snapshot and the log.
+    ///
+    /// # Errors
+    /// When there is no such block yet, or the log does not reach back so far.
+    pub fn chain_at(&self, height: u64) -> Result<Chain> {
+        let tip = self.chain.tip().height;
+        ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
+        match self.chain.fork_at(height) {
+            Err(Fault::Gone { .. }) => {}
+            forked => return Ok(forked?),
+        }
+        let mut progress = Progress::new();
+        let mut told = |done, of| progress.at("making the older state", done, of);
+        let made = self.chain.fork_from_log(&self.path, height, self.room, &mut told)?;
+        progress.end();
+        Ok(made)
     }
 
     /// What a word stands for, as [`crate::words::Lookup`] asks: names from this bank, decimals from the

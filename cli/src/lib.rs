@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod bench;
 pub mod command;
+pub mod compiler;
 pub mod demo;
 pub mod desk;
 pub mod folder;

@@ -8,6 +8,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Ok(program) = std::env::current_exe() {
+        tenor_cli::compiler::compile_with(program);
+    }
     let code = tenor_cli::run(std::env::args_os(), &mut std::io::stdout().lock());
     ExitCode::from(code)
 }

@@ -6,7 +6,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tenor_abi::date::Timestamp;
 use tenor_cli::backup::{Backup, BackupError};
+use tenor_cli::desk::Desk;
+use tenor_cli::folder::Folder;
+use tenor_runtime::state::Room;
 
 #[track_caller]
 fn done(words: &[&str]) -> Value {
@@ -49,7 +53,7 @@ fn refused(from: &Path) -> BackupError {
     let open = || Backup::open(from).map_err(anyhow::Error::from);
     let checked = open().and_then(|backup| backup.check()).unwrap_err();
     let to = from.with_extension("restored");
-    let restored = open().and_then(|backup| backup.restore(&to)).unwrap_err();
+    let restored = open().and_then(|backup| backup.restore(&to, Room::default())).unwrap_err();
     assert!(!to.exists());
     let (checked, restored) = (format!("{checked:#}"), restored);
     assert!(format!("{restored:#}").contains(checked.split("; ").next().unwrap()), "{checked}, {restored:#}");
@@ -84,6 +88,37 @@ fn a_restored_folder_is_the_one_that_was_backed_up() {
     // Nothing half made is left beside.
     let left = fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("making")));
+}
+
+#[test]
+fn a_folder_is_backed_up_while_blocks_are_made_in_it() {
+    let (scratch, data, _) = backed_up();
+    let mut desk = Desk::at_tip(Folder::open(&data, Room::default()).unwrap()).unwrap();
+    let still = desk.folder().chain.still().unwrap();
+    let (height, root) = (still.header().height, still.header().state);
+    let to = scratch.path().join("meanwhile");
+    let blocks = std::thread::scope(|scope| {
+        let copying = scope.spawn(|| Backup::write(&still, &data, &to).unwrap());
+        let mut blocks = 0;
+        while !copying.is_finished() || blocks < 20 {
+            desk.block(Timestamp(desk.time().0 + 1_000), vec![]).unwrap();
+            blocks += 1;
+        }
+        let made = copying.join().unwrap();
+        assert_eq!((made.height(), made.root()), (height, root));
+        blocks
+    });
+    assert_eq!(desk.folder().chain.tip().height, height + blocks);
+    drop((still, desk));
+    Backup::open(&to).unwrap().check().unwrap();
+    let again = scratch.path().join("again");
+    done(&["backup", "restore", text(&to), "--data", text(&again)]);
+    let verified = done(&["verify", "--data", text(&again)]);
+    assert_eq!(
+        (verified["height"].as_u64(), verified["state_root"].as_str()),
+        (Some(height), Some(root.to_string().as_str()))
+    );
+    assert_eq!(done(&["doctor", "--data", text(&again)])["findings"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
 #[test]
 fn a_folder_in_use_is_named_with_its_holder() {
     let (_folder, data) = town();
-    let held = tenor_cli::folder::Folder::open(&data).unwrap();
+    let held = tenor_cli::folder::Folder::open(&data, tenor_runtime::state::Room::default()).unwrap();
     let said = complaint(&data, 1, &["list", "accounts"]);
     assert!(said.contains(&format!("in use by process {}", std::process::id())), "{said}");
     drop(held);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tenor_cli::folder::Folder;
 use tenor_runtime::chain::Replica;
+use tenor_runtime::state::{CACHE_BYTES_MIN, Room};
 use tenor_runtime::store::FolderLock;
 
 /// Kills in CI; `TENOR_ROUNDS` asks for more.
@@ -15,8 +16,9 @@ fn rounds() -> u64 {
     std::env::var("TENOR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
 }
 
-fn demo(data: &Path) -> Child {
+fn demo(data: &Path, cache_mb: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
+    command.env("TENOR_CACHE_MB", cache_mb);
     command.args(["demo", "--json", "--seed", "11", "--data"]).arg(data);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -26,8 +28,8 @@ fn log_bytes(data: &Path) -> u64 {
 }
 
 /// Lets the demo run until its log has grown by so many bytes, then kills it.
-fn killed_after(data: &Path, growth: u64) -> bool {
-    let (before, mut child) = (log_bytes(data), demo(data));
+fn killed_after(data: &Path, growth: u64, cache_mb: &str) -> bool {
+    let (before, mut child) = (log_bytes(data), demo(data, cache_mb));
     while log_bytes(data) < before + growth {
         if child.try_wait().unwrap().is_some() {
             return false;
@@ -43,20 +45,24 @@ fn killed_after(data: &Path, growth: u64) -> bool {
 fn fifty_kills_lose_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("killed");
-    let (mut kills, mut inside_writes, mut height) = (0, 0, 0);
+    let (mut kills, mut inside_writes, mut from_marks, mut height) = (0, 0, 0, 0);
     // A growth that differs from round to round, so that kills fall between and inside all kinds of writes.
     let growth = |round: u64| 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 60_000;
     for round in 0..rounds() {
-        if !killed_after(&data, growth(round)) {
+        // With a small cache a checkpoint is nearly always on its way.
+        if !killed_after(&data, growth(round), if round % 4 == 0 { "256" } else { "1" }) {
             break;
         }
         kills += 1;
         if !data.exists() {
             continue;
         }
-        let folder = Folder::open(&data).unwrap();
+        let room = Room { cache_bytes: CACHE_BYTES_MIN, ..Room::default() };
+        let folder = Folder::open(&data, room).unwrap();
+        assert!(!folder.opened.rebuilt, "round {round}: what the mark says is there");
         inside_writes += u64::from(folder.opened.torn.bytes > 0 || folder.opened.redone > 0);
         let tip = folder.chain.tip().clone();
+        from_marks += u64::from(folder.opened.redone < tip.height && tip.height > height + 1);
         assert!(tip.height >= height, "round {round}: the chain went back from {height} to {}", tip.height);
         height = tip.height;
         let block = folder.chain.block(height).unwrap().unwrap();
@@ -65,8 +71,11 @@ fn fifty_kills_lose_nothing() {
         FolderLock::take(&data).unwrap();
     }
     assert!(kills >= rounds().min(40), "only {kills} kills: the demo ended early");
-    println!("{kills} kills, {inside_writes} of them with something to cut or redo, height {height}");
+    println!(
+        "{kills} kills, {inside_writes} with something to cut or redo, {from_marks} behind a checkpoint, height {height}"
+    );
     assert!(inside_writes > 0, "no kill fell inside a write");
+    assert!(from_marks > 5, "hardly a checkpoint was made: {from_marks}");
     let whole = |data: &Path| {
         let output = Command::new(env!("CARGO_BIN_EXE_tenor"))
             .args(["demo", "--json", "--seed", "11", "--data"])

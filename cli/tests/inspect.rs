@@ -4,6 +4,7 @@
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use tenor_wire::proof::StateBundle;
 
 /// Exit code and result of a command on a folder.
 fn tenor(data: &Path, words: &[&str]) -> (u8, String) {
@@ -96,7 +97,7 @@ fn a_receipt_holds_where_only_the_genesis_document_is() {
     let proved = done(&data, &["prove", &height, "0", "--out", text(&proof)]);
     std::fs::create_dir(&lone).unwrap();
     std::fs::copy(data.join("genesis"), lone.join("genesis")).unwrap();
-    let held = tenor_cli::folder::Folder::open(&data).unwrap();
+    let held = tenor_cli::folder::Folder::open(&data, tenor_runtime::state::Room::default()).unwrap();
     let checked = done(&lone, &["check", text(&proof)]);
     assert_eq!(checked["receipt"]["item"], proved["item"]);
     assert_eq!(checked["height"].to_string(), height);
@@ -118,6 +119,63 @@ fn a_receipt_holds_where_only_the_genesis_document_is() {
     let none = folder.path().join("none.proof");
     assert!(complaint(&data, 1, &["prove", &height, "9", "--out", text(&none)]).contains("has 1 items"));
     assert!(complaint(&data, 1, &["prove", "999", "0", "--out", text(&none)]).contains("there is no block"));
+}
+
+#[test]
+fn what_state_held_after_any_block_holds_where_only_the_genesis_document_is() {
+    let (folder, data) = town();
+    let before = done(&data, &["verify", "--quick"])["height"].as_u64().unwrap();
+    for _ in 0..3 {
+        done(&data, &["transfer", "ada", "bob", "12.50 EUR"]);
+    }
+    let (lone, old) = (folder.path().join("lone"), before.to_string());
+    std::fs::create_dir(&lone).unwrap();
+    std::fs::copy(data.join("genesis"), lone.join("genesis")).unwrap();
+    let prove = |name: &str, words: &[&str]| {
+        let file = folder.path().join(name);
+        let proved = done(&data, &[&["prove", "--out", text(&file)], words].concat());
+        let checked = done(&lone, &["check", text(&file)]);
+        assert_eq!((&checked["height"], &checked["key"]), (&proved["height"], &proved["key"]));
+        assert_eq!(proved["found"], checked["record"].is_string());
+        checked
+    };
+    let (then, now) =
+        (prove("then", &["--account", "bob", "--at", &old]), prove("now", &["--account", "bob"]));
+    assert_eq!((then["height"].as_u64(), now["height"].as_u64()), (Some(before), Some(before + 3)));
+    assert_ne!(then["record"], now["record"], "bob was paid meanwhile");
+    // Made from the log: nothing of it is left, and the folder is as it was.
+    assert!(!data.join("state.past").exists());
+    // That something is not there is proved as well, and an account that was not there yet.
+    assert!(prove("none", &["--key", &format!("05{}", "07".repeat(32))])["record"].is_null());
+    assert!(prove("early", &["--account", "bob", "--at", "1"])["record"].is_null());
+    // A proof of one height says nothing of another: its header has another root.
+    let (mut early, late) = (
+        StateBundle::from_bytes(&std::fs::read(folder.path().join("then")).unwrap()).unwrap(),
+        StateBundle::from_bytes(&std::fs::read(folder.path().join("now")).unwrap()).unwrap(),
+    );
+    (early.header, early.link) = (late.header, late.link);
+    let file = folder.path().join("mixed");
+    std::fs::write(&file, early.to_bytes()).unwrap();
+    let said = complaint(&lone, 1, &["check", text(&file)]);
+    assert!(said.contains(&format!("the state of block {} has something else there", before + 3)), "{said}");
+    let bytes = std::fs::read(folder.path().join("then")).unwrap();
+    for at in (0..bytes.len()).step_by(11) {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 1;
+        std::fs::write(&file, wrong).unwrap();
+        assert_eq!(tenor(&lone, &["check", text(&file)]).0, 1, "byte {at}");
+    }
+    let none = folder.path().join("unmade");
+    for (words, expected) in [
+        (&["--account", "bob", "--at", "99"][..], "block 99 is not made yet; the newest is"),
+        (&["--account", "bbo"], "did you mean `bob`?"),
+        (&["--key", "5"], "a full key is bytes in hexadecimal, `5` given"),
+    ] {
+        let said = complaint(&data, 1, &[&["prove", "--out", text(&none)], words].concat());
+        assert!(said.contains(expected), "{said}");
+    }
+    complaint(&data, 2, &["prove", "--out", text(&none)]);
+    complaint(&data, 2, &["prove", "3", "0", "--at", "2", "--out", text(&none)]);
 }
 
 #[test]

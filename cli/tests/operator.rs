@@ -106,7 +106,19 @@ fn a_large_loan_takes_two_people() {
     assert!(complaint(&data, 3, &["approve", &proposal, "--as", "ada"]).contains("the role credit_manager"));
     done(&data, &["approve", &proposal, "--as", "manager"]);
     assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "60000.00");
-    assert_eq!(done(&data, &["show", "agreement", "house"])["state"], "Active");
+    let shown = done(&data, &["show", "agreement", "house"]);
+    assert_eq!(shown["state"], "Active");
+    // Each step was a block: opened, accepted, proposed and refused, disbursed.
+    let tip = shown["height"].as_u64().unwrap();
+    for (back, state) in [(0, "Active"), (1, "Accepted"), (3, "Accepted"), (4, "Offered")] {
+        let height = (tip - back).to_string();
+        let then = done(&data, &["show", "agreement", "house", "--at", &height]);
+        assert_eq!((then["state"].as_str(), then["height"].as_u64()), (Some(state), Some(tip - back)));
+    }
+    assert!(
+        complaint(&data, 1, &["show", "agreement", "house", "--at", "1"])
+            .contains("there is no agreement agr1")
+    );
     assert_eq!(done(&data, &["query", "house", "schedule"])["answer"].as_array().unwrap().len(), 120);
 }
 

@@ -23,6 +23,16 @@ pub enum Fault {
         /// What differs.
         what: String,
     },
+    /// A past state was asked for that is no longer at hand; the replica itself is whole.
+    #[error(
+        "the state of block {height} is no longer at hand; the oldest that is, is that of block {oldest}"
+    )]
+    Gone {
+        /// Height that was asked for.
+        height: u64,
+        /// Height of the oldest one.
+        oldest: u64,
+    },
     /// The books do not hold together.
     #[error("the books do not hold: {0}")]
     Books(String),

@@ -232,20 +232,22 @@ impl Index {
         self.pages.begin_batch();
     }
 
-    /// Writes a row, or takes it away.
+    /// Writes a row, or takes it away; what was there.
     ///
     /// # Errors
     /// As [`Index::get`].
-    pub fn set(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
+    pub fn set(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<Option<Vec<u8>>, Fault> {
         let Some(number) = self.page_of(key) else {
             if let Some(value) = value {
                 let first = self.pages.add(Run::one(key, value));
                 self.directory.insert(Box::default(), first);
             }
-            return Ok(());
+            return Ok(None);
         };
-        if value.is_none() && self.pages.get(number)?.find(key).is_err() {
-            return Ok(());
+        let run = self.pages.get(number)?;
+        let before = run.find(key).ok().map(|place| run.row(place).1.to_vec());
+        if value.is_none() && before.is_none() {
+            return Ok(None);
         }
         let run = self.pages.change(number)?;
         run.set(key, value);
@@ -260,7 +262,7 @@ impl Index {
         } else if is_low && value.is_none() {
             self.shrink(key, number)?;
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Bytes of the pages that changed since the last checkpoint.
@@ -363,11 +365,11 @@ mod tests {
             for (sequence, step) in (1u32..).zip(&steps) {
                 index.begin_batch();
                 for (key, value) in step {
-                    index.set(key, value.as_deref()).unwrap();
-                    match value {
+                    let before = match value {
                         Some(value) => model.insert(key.clone(), value.clone()),
                         None => model.remove(key),
                     };
+                    prop_assert_eq!(index.set(key, value.as_deref()).unwrap(), before);
                 }
                 prop_assert_eq!(&rows(&mut index), &model);
                 for (key, _) in step {
@@ -397,7 +399,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(Disk::open(folder.path()).unwrap());
         let mut index = Index::new(Some(Arc::clone(&disk)), 0);
-        (0..100u8).for_each(|key| index.set(&[key], Some(&[key; 200])).unwrap());
+        (0..100u8).for_each(|key| assert_eq!(index.set(&[key], Some(&[key; 200])).unwrap(), None));
         let mut pages = vec![];
         let top = index.checkpoint(1, &mut pages).unwrap();
         let mut less = Run::read(&pages[0].bytes).unwrap();

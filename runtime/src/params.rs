@@ -11,6 +11,9 @@ use tenor_wire::op::Operation;
 /// Number of the protocol that this build speaks.
 pub const PROTOCOL: u16 = 1;
 
+/// Blocks whose states are at hand for reading and proving, where memory allows. Local to a replica.
+pub const PROOF_WINDOW_BLOCKS: usize = 1_000;
+
 /// Limits of blocks, items and what they leave behind. Changing one changes the protocol.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {

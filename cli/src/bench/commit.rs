@@ -10,7 +10,7 @@ use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::tag;
 use tenor_runtime::chain::{FileJournal, Journal, LOG_FOLDER, STATE_FOLDER, Stored};
 use tenor_runtime::log::Log;
-use tenor_runtime::state::{Base, Committed, Kind, Resume};
+use tenor_runtime::state::{Base, Committed, HISTORY_BYTES, Kind, Resume, Room, State};
 use tenor_runtime::store::{Change, Disk, WriteSet};
 use tenor_wire::block::{Block, HEADER_VERSION, Header};
 use tenor_wire::crypto::hash;
@@ -23,8 +23,6 @@ const BLOCK: u64 = 1_000;
 const RECORD_BYTES: usize = 128;
 /// Keys that are loaded together.
 const LOAD: u64 = 50_000;
-/// Room for every page of ten million keys.
-const CACHE_BYTES: usize = 8 << 30;
 /// Seconds between checkpoints under load.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
 /// Blocks behind the mark when it is opened again.
@@ -32,9 +30,10 @@ const TAIL: u64 = 300;
 /// Proofs that are made.
 const PROOFS: u64 = 1_000;
 
-pub(super) fn measure(seconds: u64, keys: u64) -> Result<Measured> {
+pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Measured> {
+    let room = Room { cache_bytes, history_bytes: HISTORY_BYTES };
     let scratch = Scratch::new()?;
-    let mut run = Run::load(scratch.path(), keys)?;
+    let mut run = Run::load(scratch.path(), keys, room)?;
     let bare_sync_ms = bare_sync(scratch.path())?;
     let without = run.blocks(Duration::from_secs(seconds), false)?;
     run.stored.flush()?;
@@ -48,7 +47,7 @@ pub(super) fn measure(seconds: u64, keys: u64) -> Result<Measured> {
     let root = run.stored.root();
     drop(run);
     let (wall, cpu) = (Instant::now(), process_cpu());
-    let stored = Stored::open(scratch.path(), CHAIN, CACHE_BYTES)?;
+    let stored = Stored::open(scratch.path(), CHAIN, room)?;
     let (open_ms, open_cpu_ms) = (ms(wall.elapsed()), ms(process_cpu() - cpu));
     anyhow::ensure!(stored.base.root() == root, "opened again it has another root");
     anyhow::ensure!(stored.opened.redone == TAIL && !stored.opened.rebuilt, "{:?}", stored.opened);
@@ -106,10 +105,10 @@ struct Proofs {
 }
 
 impl Run {
-    fn load(folder: &Path, keys: u64) -> Result<Run> {
+    fn load(folder: &Path, keys: u64, room: Room) -> Result<Run> {
         let disk = Disk::open(&folder.join(STATE_FOLDER))?;
         let journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), CHAIN)?);
-        let stored = Committed::begin(Arc::new(disk), CACHE_BYTES);
+        let stored = Committed::begin(Arc::new(disk), room);
         let made_up = (Duration::ZERO, Duration::ZERO);
         let mut run = Run { stored, journal, keys, height: 0, chance: 1, made_up };
         for from in (0..keys).step_by(LOAD as usize) {
@@ -158,7 +157,7 @@ impl Run {
 
     fn commit(&mut self, rows: Vec<Change>) -> Result<()> {
         let writes = WriteSet::new(rows);
-        let state = self.stored.stash(&writes)?;
+        let state = self.stored.stash(writes.rows())?;
         let block = Block {
             header: header(self.height, state),
             items: vec![],
@@ -167,8 +166,8 @@ impl Run {
         };
         self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let log = self.journal.position_behind(self.height)?;
-        let resume = log.map(|log| Resume { log, ancestry: Mmr::default() });
-        self.stored.commit(&writes, self.height, resume)?;
+        let resume = Resume { log, ancestry: Mmr::default() };
+        self.stored.commit(writes.rows(), self.height, resume)?;
         self.height += 1;
         Ok(())
     }

@@ -13,13 +13,14 @@ use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
+use tenor_abi::call::{Actor, Call};
 use tenor_abi::codec::{self, encode};
-use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, CodeHash};
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::id::{AgreementId, CodeHash, PartyId};
 use tenor_abi::spec::Spec;
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::{self, CheckedTransaction, door};
-use tenor_runtime::vm::Engine;
+use tenor_runtime::vm::{CallOutcome, Context as Occasion, Engine, Guest, Settings, World};
 use tenor_wire::op::{InvokeOp, OpenOp, Operation, PublishOp, Seen};
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::Transaction;
@@ -32,33 +33,34 @@ const HOLDERS: usize = 1_000;
 const HELD: u64 = 1_000_000;
 /// Calls of a block.
 const BLOCK: usize = 10_000;
+/// Gas of a call whose parts are measured.
+const PART_GAS: u64 = 1_000_000;
+/// Calls after which the clock is read, when a part is measured.
+const PART_CALLS: u32 = 20_000;
+/// A module whose `f` does nothing.
+const EMPTY: &[u8] = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x05\x03\x01\0\x01\x07\x0e\x02\x06memory\x02\0\x01f\0\0\x0a\x06\x01\x04\0\x41\0\x0b";
+/// Under which the engine knows it.
+const EMPTY_CODE: CodeHash = CodeHash([0; 32]);
 
 pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let points = Points::issued()?;
     let block = points.block()?;
-    let (mut spent, mut calls, mut gas) = (Duration::ZERO, 0, 0);
-    // The same block again and again: each time its writes lie over the same state and are then dropped.
-    while spent < Duration::from_secs(seconds.max(1)) {
-        let (context, mut state) = (points.chain.context(points.time()), points.chain.state());
+    let mut figures = points.calls(&block, seconds)?;
+    figures.extend(points.parts()?);
+    Ok(Measured { figures, ratios: vec![] })
+}
+
+/// Microseconds of a piece of work, the best of three rounds.
+fn each_us(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
         let start = thread_cpu();
-        let run = |(index, checked)| execute::transaction(&mut state, &context, checked, index as u32);
-        let outcomes: Vec<_> = block.iter().enumerate().map(run).collect::<Result<_, _>>()?;
-        let receipts = execute::receipts(outcomes);
-        spent += thread_cpu() - start;
-        calls += receipts.len();
-        let done = |full: &FullReceipt| full.receipt.fate == Fate::Done && full.events.len() == 1;
-        ensure!(receipts.iter().all(done), "a transfer was not done");
-        gas = receipts[0].receipt.gas;
+        for _ in 0..PART_CALLS {
+            work()?;
+        }
+        best = best.min((thread_cpu() - start).as_secs_f64() * 1e6 / f64::from(PART_CALLS));
     }
-    let each = spent.as_secs_f64() / calls as f64;
-    Ok(Measured {
-        figures: vec![
-            Figure { name: "calls_per_second", value: 1.0 / each, unit: "/s" },
-            Figure { name: "us_per_call", value: each * 1e6, unit: "us" },
-            Figure { name: "gas_per_call", value: gas as f64, unit: "1" },
-        ],
-        ratios: vec![],
-    })
+    Ok(best)
 }
 
 /// A chain in memory with points that everybody holds some of.
@@ -119,6 +121,87 @@ impl Points {
             Ok(door::check(&state, &context, tx.into())??)
         });
         transfers.collect()
+    }
+
+    /// Whole calls: everything that a block does for them, their receipts and the day's running hash included.
+    fn calls(&self, block: &[CheckedTransaction], seconds: u64) -> Result<Vec<Figure>> {
+        let (mut spent, mut closing, mut calls, mut gas) = (Duration::ZERO, Duration::ZERO, 0, 0);
+        // The same block again and again: each time its writes lie over the same state and are then dropped.
+        while spent < Duration::from_secs(seconds.max(1)) {
+            let (context, mut state) = (self.chain.context(self.time()), self.chain.state());
+            let start = thread_cpu();
+            let mut endings = Vec::with_capacity(block.len());
+            let mut used = Vec::with_capacity(block.len());
+            for (index, checked) in block.iter().enumerate() {
+                endings.push(execute::transaction(&mut state, &context, checked, index as u32)?);
+                used.push(checked.used(index as u32));
+            }
+            let ran = thread_cpu();
+            execute::use_keys(&mut state, context.height, &used)?;
+            let receipts = execute::receipts(endings);
+            let end = thread_cpu();
+            spent += end - start;
+            closing += end - ran;
+            calls += block.len();
+            for full in &receipts {
+                ensure!(full.receipt.fate == Fate::Done && full.events.len() == 1, "a transfer was not done");
+                gas = full.receipt.gas;
+            }
+        }
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / calls as f64;
+        Ok(vec![
+            Figure { name: "calls_per_second", value: 1e6 / each(spent), unit: "/s" },
+            Figure { name: "us_per_call", value: each(spent), unit: "us" },
+            Figure { name: "us_of_it_receipts_and_keys", value: each(closing), unit: "us" },
+            Figure { name: "gas_per_call", value: gas as f64, unit: "1" },
+        ])
+    }
+
+    /// What a call's parts take alone: the engine without the chain around it, on a kept instance and on a fresh
+    /// one, with an empty call and with the transfer.
+    fn parts(&self) -> Result<Vec<Figure>> {
+        let mut figures = vec![];
+        for (kept_max, empty_name, transfer_name) in
+            [(64, "us_empty_call_kept", "us_transfer_kept"), (0, "us_empty_call_fresh", "us_transfer_fresh")]
+        {
+            let engine = Engine::with(Settings { kept_max, ..Settings::default() })?;
+            engine.load(&self.seen.code, POINTS)?;
+            engine.load(&EMPTY_CODE, EMPTY)?;
+            let mut world = World::default();
+            let mut call = |code: &CodeHash, name: &str, argument: &[u8]| -> Result<()> {
+                let report = engine.call(code, name, Occasion::Action, argument, PART_GAS, &mut world)?;
+                ensure!(matches!(report.outcome, CallOutcome::Done { .. }), "{:?}", report.outcome);
+                Ok(())
+            };
+            let (bank, from, to) = (self.cast.party("bank"), self.holders[0].party, self.holders[1].party);
+            call(&self.seen.code, "issue", &self.argument(bank, encode(&(2u16, from, HELD))))?;
+            let transfer = self.argument(from, encode(&(3u16, from, to, 1u64)));
+            figures.push(Figure {
+                name: empty_name,
+                value: each_us(|| call(&EMPTY_CODE, "f", &transfer))?,
+                unit: "us",
+            });
+            let value = each_us(|| call(&self.seen.code, "transfer", &transfer))?;
+            figures.push(Figure { name: transfer_name, value, unit: "us" });
+        }
+        Ok(figures)
+    }
+
+    /// What the host hands to a call by somebody.
+    fn argument(&self, actor: PartyId, arguments: Vec<u8>) -> Vec<u8> {
+        let bank = self.cast.party("bank");
+        encode(&Call {
+            agreement: self.seen.agreement,
+            bank,
+            actor: Actor::Party(actor),
+            time: self.time(),
+            date: Date::from_days(20_000),
+            booked_at: self.time(),
+            state: 0,
+            terms: encode(&(1u16, bank)),
+            occurrence: None,
+            arguments,
+        })
     }
 
     /// Time of the next block.

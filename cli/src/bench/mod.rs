@@ -38,6 +38,9 @@ pub struct Bench {
     /// Keys in the state, for `commit`.
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
+    /// Megabytes of memory for pages of the state, for `commit`.
+    #[arg(long, default_value_t = 8192)]
+    cache_mb: usize,
     /// Accounts that pay each other, for `payments`.
     #[arg(long, default_value_t = 100_000)]
     accounts: usize,
@@ -73,7 +76,9 @@ impl Bench {
         let (name, measured) = match self.name {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
-            Name::Commit => ("commit", commit::measure(self.seconds, self.keys)?),
+            Name::Commit => {
+                ("commit", commit::measure(self.seconds, self.keys, self.cache_mb * 1024 * 1024)?)
+            }
             Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
         };
         let figures: Vec<Value> = measured

@@ -52,7 +52,7 @@ impl Backup {
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         match self {
             Backup::Create(Create { to, data }) => {
-                let made = backup::Backup::create(&data.data, &to)?;
+                let made = backup::Backup::create(&data.data, &to, data.memory.room())?;
                 let keys = match made.has_keys() {
                     true => "\nthe keys of this sandbox are in it, unencrypted: keep it as you keep them",
                     false => "",
@@ -67,7 +67,7 @@ impl Backup {
             }
             Backup::Restore(Restore { from, data }) => {
                 let found = backup::Backup::open(&from)?;
-                found.restore(&data.data)?;
+                found.restore(&data.data, data.memory.room())?;
                 let text = format!("restored to {}\n{}", data.data.display(), text(&found));
                 output.result(&document(&found), &text)
             }

@@ -1,61 +1,48 @@
-//! `tenor check`: verifies the proof of a receipt against the genesis document alone.
+//! `tenor check`: says whether a module would be admitted, or whether a proof holds.
 //!
-//! It opens neither log nor state and takes no lock: what it trusts is the document whose hash is the chain's
-//! id, from which it makes block 0 itself.
+//! A file whose name ends in `.proof`, or one that comes with a genesis document, is a proof; any other is
+//! looked at as a module.
 
-use super::{Data, receipt_json};
-use crate::folder::{Folder, engine};
+mod module;
+mod proof;
+
+use super::Data;
 use crate::output::Output;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 use std::path::PathBuf;
-use tenor_runtime::chain::{Chain, Genesis};
-use tenor_wire::proof::Bundle;
 
 /// `tenor check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The proof.
+    /// A module, or the proof of a receipt.
     file: PathBuf,
-    /// Genesis document; the data folder's where none is given.
+    /// Looks at a module as wasm only: no spec and none of a contract's export types are asked for.
     #[arg(long)]
+    bare: bool,
+    /// Runs one export without arguments in an empty world, where the module is admitted.
+    #[arg(long, value_name = "EXPORT")]
+    run: Option<String>,
+    /// Gas for `--run`, at most what a transaction may sign for.
+    #[arg(long, default_value_t = module::GAS, requires = "run")]
+    gas: u64,
+    /// Genesis document for a proof; the data folder's where none is given.
+    #[arg(long, conflicts_with_all = ["bare", "run"])]
     genesis: Option<PathBuf>,
     #[command(flatten)]
     data: Data,
 }
 
 impl Check {
-    /// Checks everything, from the receipt up to the chain's first header.
+    /// Checks a module or a proof.
     ///
     /// # Errors
-    /// The first link that does not hold.
+    /// [`Found`](super::Found) when a module is not admitted; the first link of a proof that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let bytes = std::fs::read(&self.file).with_context(|| format!("reading {}", self.file.display()))?;
-        let bundle =
-            Bundle::from_bytes(&bytes).with_context(|| format!("{} shows nothing", self.file.display()))?;
-        let genesis = self.genesis()?;
-        let trusted = Chain::in_memory(genesis, engine()?)?.first_checkpoint()?;
-        let shown =
-            bundle.verify(&trusted).with_context(|| format!("{} shows nothing", self.file.display()))?;
-        let index = bundle.receipt_proof.index;
-        let document = json!({
-            "shown": true, "chain": trusted.header.chain.to_string(), "height": shown.height, "index": index,
-            "time": shown.time.to_string(), "receipt": receipt_json(&bundle.receipt),
-        });
-        let fate = format!("{:?}", bundle.receipt.receipt.fate).to_lowercase();
-        output.result(
-            &document,
-            &format!(
-                "holds: {} is {fate}\nblock  {}, item {index}\ntime   {}\nchain  {}",
-                shown.item, shown.height, shown.time, trusted.header.chain
-            ),
-        )
-    }
-
-    fn genesis(&self) -> Result<Genesis> {
-        let Some(path) = &self.genesis else { return Folder::genesis(&self.data.data) };
-        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        Genesis::from_bytes(&bytes).with_context(|| format!("{} is no genesis document", path.display()))
+        let is_proof = self.genesis.is_some() || self.file.extension().is_some_and(|end| end == "proof");
+        if is_proof && !self.bare && self.run.is_none() {
+            return proof::check(&self.file, self.genesis.as_deref(), &self.data, output);
+        }
+        module::check(&self.file, self.bare, self.run.as_deref(), self.gas, output)
     }
 }

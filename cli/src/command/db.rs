@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use tenor_runtime::chain::{LOG_FOLDER, STATE_FOLDER, Stored};
 use tenor_runtime::state::namespace::kind_of;
-use tenor_runtime::state::{CACHE_BYTES, Kind};
+use tenor_runtime::state::{Kind, State};
 use tenor_runtime::store::PagesMemory;
 
 /// `tenor db`.
@@ -35,9 +35,9 @@ impl Db {
     /// # Errors
     /// When the folder cannot be opened or read.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let Db::Stat(Data { data }) = self;
+        let Db::Stat(Data { data, memory }) = self;
         let (_lock, genesis) = Folder::lock(&data)?;
-        let Stored { mut base, tip, .. } = Stored::open(&data, genesis.chain_id(), CACHE_BYTES)?;
+        let Stored { mut base, tip, .. } = Stored::open(&data, genesis.chain_id(), memory.room())?;
         base.flush()?;
         let mut counts = BTreeMap::<Kind, Count>::new();
         base.walk(|full_key, value| {

@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tenor_abi::id::ChainId;
 use tenor_runtime::chain::{Opened, Stored, examine};
-use tenor_runtime::state::CACHE_BYTES;
+use tenor_runtime::state::Room;
 
 /// Less free space than this is a finding: a segment of the log, a checkpoint, and room to make the state again.
 const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
@@ -43,11 +43,17 @@ impl Doctor {
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let data = &self.data.data;
         let (_lock, genesis) = Folder::lock(data)?;
-        let rebuilt = if self.rebuild { Some(rebuild(data, genesis.chain_id())?) } else { None };
+        let rebuilt = if self.rebuild {
+            Some(rebuild(data, genesis.chain_id(), self.data.memory.room())?)
+        } else {
+            None
+        };
         let mut lines = permissions(data)?;
         lines.extend(free_space(data)?);
         let mut progress = Progress::new();
-        let found = examine(data, genesis.chain_id(), |done, of| progress.at("reading the log", done, of))?;
+        let found = examine(data, genesis.chain_id(), self.data.memory.room(), |done, of| {
+            progress.at("reading the log", done, of)
+        })?;
         progress.end();
         lines.extend(found.iter().map(|finding| Line {
             code: finding.code(),
@@ -84,10 +90,10 @@ impl Line {
     }
 }
 
-fn rebuild(data: &Path, chain: ChainId) -> Result<Opened> {
+fn rebuild(data: &Path, chain: ChainId, room: Room) -> Result<Opened> {
     let mut progress = Progress::new();
     let stored =
-        Stored::rebuild(data, chain, CACHE_BYTES, &mut |done, of| progress.at("making the state", done, of))?;
+        Stored::rebuild(data, chain, room, &mut |done, of| progress.at("making the state", done, of))?;
     progress.end();
     Ok(stored.opened)
 }

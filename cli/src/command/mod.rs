@@ -35,7 +35,7 @@ use crate::output::Output;
 use crate::refusal::explain;
 use crate::words;
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::date::Timestamp;
@@ -44,6 +44,7 @@ use tenor_abi::money::{Currency, Money};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
 use tenor_runtime::state::record::AccountRecord;
+use tenor_runtime::state::{CACHE_BYTES, CACHE_BYTES_MIN, HISTORY_BYTES, Room};
 use tenor_wire::op::{Operation, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::Transaction;
@@ -54,6 +55,29 @@ pub struct Data {
     /// Data folder.
     #[arg(long, default_value = "./tenor-data")]
     pub data: PathBuf,
+    /// Memory for its state.
+    #[command(flatten)]
+    pub memory: Memory,
+}
+
+/// The memory that the state may take.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Memory {
+    /// Megabytes of memory for pages of the state.
+    #[arg(long, env = "TENOR_CACHE_MB", default_value_t = (CACHE_BYTES / MB) as u32, value_parser = value_parser!(u32).range((CACHE_BYTES_MIN / MB) as i64..), hide_short_help = true)]
+    cache_mb: u32,
+    /// Megabytes of memory for the states of the newest 1,000 blocks; with 0 none is kept.
+    #[arg(long, env = "TENOR_HISTORY_MB", default_value_t = (HISTORY_BYTES / MB) as u32, hide_short_help = true)]
+    history_mb: u32,
+}
+
+const MB: usize = 1024 * 1024;
+
+impl Memory {
+    /// As the state takes it.
+    pub fn room(&self) -> Room {
+        Room { cache_bytes: self.cache_mb as usize * MB, history_bytes: self.history_mb as usize * MB }
+    }
 }
 
 /// What to do.
@@ -110,9 +134,9 @@ pub enum Command {
     TrialBalance(trial_balance::TrialBalance),
     /// Executes the whole chain again and compares.
     Verify(verify::Verify),
-    /// Writes the proof of a receipt.
+    /// Writes the proof of a receipt, or of what state held after any block.
     Prove(prove::Prove),
-    /// Checks the proof of a receipt, knowing the genesis document only.
+    /// Checks whether a module would be admitted, or a proof, knowing the genesis document only.
     Check(check::Check),
     /// Backups: made, checked, restored.
     #[command(subcommand)]
@@ -124,6 +148,9 @@ pub enum Command {
     Db(db::Db),
     /// Measures.
     Bench(crate::bench::Bench),
+    /// Compiles one module for another process of this program.
+    #[command(hide = true)]
+    CompileModule,
 }
 
 /// `tenor demo`.
@@ -132,6 +159,8 @@ pub struct Demo {
     /// Data folder.
     #[arg(long, default_value = "./tenor-demo")]
     data: PathBuf,
+    #[command(flatten)]
+    memory: Memory,
     /// What everything in the demo is derived from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -144,7 +173,7 @@ impl Command {
     /// What went wrong, in words.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         match self {
-            Command::Demo(demo) => crate::demo::run(&demo.data, demo.seed, output),
+            Command::Demo(demo) => crate::demo::run(&demo.data, demo.memory.room(), demo.seed, output),
             Command::Init(command) => command.run(output),
             Command::Key(command) => command.run(output),
             Command::Asset(command) => command.run(output),
@@ -173,6 +202,7 @@ impl Command {
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),
             Command::Bench(command) => command.run(output),
+            Command::CompileModule => crate::compiler::run_child(),
         }
     }
 }
@@ -189,7 +219,7 @@ pub struct Found(pub usize);
 
 /// A desk over the folder, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {
-    Desk::at_tip(Folder::open(&data.data)?)
+    Desk::at_tip(Folder::open(&data.data, data.memory.room())?)
 }
 
 /// The account of a name, a name and purpose, or an id.

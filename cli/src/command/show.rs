@@ -16,7 +16,7 @@ use tenor_abi::money::Decimal;
 use tenor_abi::spec::TermDef;
 use tenor_abi::text::type_name;
 use tenor_abi::value;
-use tenor_runtime::chain::Replica;
+use tenor_runtime::chain::{Chain, Replica};
 use tenor_runtime::ledger;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
 use tenor_wire::block::Item;
@@ -48,7 +48,7 @@ pub struct Show {
     what: What,
     /// Its id, name, height, or height/index.
     id: String,
-    /// Of an account: as it was after the block of this height.
+    /// Of an account or an agreement: as it was after the block of this height.
     #[arg(long)]
     at: Option<u64>,
     #[command(flatten)]
@@ -65,11 +65,12 @@ impl Show {
         if let Some(height) = self.at {
             return match self.what {
                 What::Account => account_at(&desk, &self.id, height, output),
-                _ => bail!("`--at` is for accounts: the balance after a block stands in their history"),
+                What::Agreement => agreement(&desk, &desk.folder().chain_at(height)?, &self.id, output),
+                _ => bail!("`--at` is for accounts and agreements"),
             };
         }
         match self.what {
-            What::Agreement => agreement(&desk, &self.id, output),
+            What::Agreement => agreement(&desk, &desk.folder().chain, &self.id, output),
             What::Account => account(&desk, &self.id, output),
             What::Contract => contract(&desk, &self.id, output),
             What::Block => block(&desk, &self.id, output),
@@ -80,8 +81,8 @@ impl Show {
     }
 }
 
-fn agreement(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let (chain, id) = (&desk.folder().chain, find_agreement(desk, asked)?);
+fn agreement(desk: &Desk, chain: &Chain, asked: &str, output: &mut Output<'_>) -> Result<()> {
+    let id = find_agreement(desk, asked)?;
     let (record, spec) = reading::agreement(chain, &id)?;
     let values = value::decode_fields(&spec, value::terms_of(&spec), &record.terms)?;
     let mut terms = Table::new(&["term", "value"]);
@@ -104,7 +105,7 @@ fn agreement(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
     let state = spec.state_name(record.state);
     let document = json!({
         "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "state": state,
-        "terms_version": record.terms_version, "terms": documents,
+        "height": chain.tip().height, "terms_version": record.terms_version, "terms": documents,
     });
     let text = format!(
         "{id}\n{}@{}, {state}, opened {}\n\n{terms}\n{books}",

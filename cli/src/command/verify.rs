@@ -31,7 +31,7 @@ impl Verify {
     /// # Errors
     /// The first thing that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let folder = Folder::open(&self.data.data)?;
+        let folder = Folder::open(&self.data.data, self.data.memory.room())?;
         let chain = &folder.chain;
         let tip = chain.tip().clone();
         let validators = &chain.genesis().validators;

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 use tenor_runtime::chain::{Replayed, Replica, replay};
 use tenor_runtime::fault::Fault;
+use tenor_runtime::state::Room;
 
 const SEED: &str = "demo-seed";
 const RESULT: &str = "demo-result.json";
@@ -30,7 +31,7 @@ const PROOF: &str = "demo-receipt.proof";
 ///
 /// # Errors
 /// When the folder holds something else, or the disk says no.
-pub fn run(path: &Path, seed: u64, output: &mut Output<'_>) -> Result<()> {
+pub fn run(path: &Path, room: Room, seed: u64, output: &mut Output<'_>) -> Result<()> {
     let cast = Cast::new(seed);
     if !path.exists() {
         let genesis = cast.genesis();
@@ -42,7 +43,7 @@ pub fn run(path: &Path, seed: u64, output: &mut Output<'_>) -> Result<()> {
         return output.result(&document, &text);
     }
     let started = Instant::now();
-    let folder = Folder::open(path)?;
+    let folder = Folder::open(path, room)?;
     let mut progress = Progress::new();
     let (mut desk, lived) = script::live(Desk::from_genesis(folder)?, &cast, &mut progress)?;
     desk.folder_mut().names.agreements = lived.names.clone();

@@ -8,7 +8,7 @@ use crate::log::{Log, LogError};
 use crate::state::record::{
     AccountRecord, AgreementRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting, from_bytes, key,
 };
-use crate::state::{Base, Committed, Kind, Overlay, namespace};
+use crate::state::{Base, Committed, Kind, Overlay, Room, State, namespace};
 use crate::store::{Disk, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -121,7 +121,12 @@ impl Finding {
 ///
 /// # Errors
 /// [`Fault::Storage`] when the disk cannot be read, or there is no log.
-pub fn examine(folder: &Path, chain: ChainId, progress: impl FnMut(u64, u64)) -> Result<Vec<Finding>, Fault> {
+pub fn examine(
+    folder: &Path,
+    chain: ChainId,
+    room: Room,
+    progress: impl FnMut(u64, u64),
+) -> Result<Vec<Finding>, Fault> {
     let log = folder.join(LOG_FOLDER);
     let survey = Log::survey(&log, chain, progress)?;
     let tip = survey.tip.unwrap_or(0);
@@ -146,7 +151,7 @@ pub fn examine(folder: &Path, chain: ChainId, progress: impl FnMut(u64, u64)) ->
         found.push(Finding::Mark);
         return Ok(found);
     };
-    let state = match Committed::open(disk, &mark, crate::state::CACHE_BYTES) {
+    let state = match Committed::open(disk, &mark, room) {
         Ok((state, _)) => state,
         Err(fault) => {
             found.push(Finding::Top(fault));

@@ -1,9 +1,10 @@
 //! Where committed blocks are kept: the block log on disk, or a list in memory.
 
 use crate::fault::Fault;
-use crate::log::{Kind, Log, Position, Record};
+use crate::log::{Extent, Kind, Log, Position, Reader, Record};
 use crate::store::WriteSet;
 use std::path::Path;
+use std::sync::Arc;
 use tenor_abi::codec;
 use tenor_abi::id::ChainId;
 use tenor_wire::block::{Block, Certificate};
@@ -45,6 +46,32 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::block`].
     fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault>;
+    /// The files that it has now, how much of each counts; none in memory.
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn extent(&self) -> Result<Vec<Extent>, Fault>;
+    /// A journal of its own, in memory, that has the blocks up to a height and goes on from there.
+    fn fork(&self, height: u64) -> MemoryJournal;
+}
+
+/// What was committed, to be read while blocks go on.
+pub trait Blocks: Send + Sync {
+    /// As [`Journal::block`].
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault>;
+    /// As [`Journal::writes`].
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault>;
+    /// As [`Journal::certificate`].
+    ///
+    /// # Errors
+    /// As [`Journal::block`].
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault>;
 }
 
 /// Blocks in the block log.
@@ -102,25 +129,18 @@ impl Journal for FileJournal {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
-        let bytes = self.log.read(Kind::Block, height)?;
-        bytes.map(|bytes| decoded(&bytes, "block", height)).transpose()
+        self.log.reader().block(height)
     }
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
-        let bytes = self.log.read(Kind::Writes, height)?;
-        let read = |bytes: Vec<u8>| {
-            WriteSet::from_bytes(&bytes)
-                .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
-        };
-        bytes.map(read).transpose()
+        self.log.reader().writes(height)
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
-        if let Some(waiting) = self.waiting.as_ref().filter(|certificate| certificate.height == height) {
-            return Ok(Some(waiting.clone()));
+        match self.waiting.as_ref().filter(|certificate| certificate.height == height) {
+            Some(waiting) => Ok(Some(waiting.clone())),
+            None => self.log.reader().certificate(height),
         }
-        let bytes = self.log.read(Kind::Certificate, height)?;
-        bytes.map(|bytes| decoded(&bytes, "certificate", height)).transpose()
     }
 
     fn tip(&self) -> Option<u64> {
@@ -130,18 +150,65 @@ impl Journal for FileJournal {
     fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault> {
         Ok(self.log.position_behind(height)?)
     }
+
+    fn extent(&self) -> Result<Vec<Extent>, Fault> {
+        Ok(self.log.extent()?)
+    }
+
+    fn fork(&self, height: u64) -> MemoryJournal {
+        let below: Arc<dyn Blocks> = Arc::new(self.log.reader().clone());
+        let certificates = self.waiting.iter().cloned().collect();
+        MemoryJournal { below: Some((below, height)), blocks: vec![], certificates }
+    }
 }
 
-/// Blocks in memory: for tests, simulation and replay.
-#[derive(Clone, Debug, Default)]
+impl Blocks for Reader {
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
+        let bytes = self.read(Kind::Block, height)?;
+        bytes.map(|bytes| decoded(&bytes, "block", height)).transpose()
+    }
+
+    fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
+        let bytes = self.read(Kind::Writes, height)?;
+        let read = |bytes: Vec<u8>| {
+            WriteSet::from_bytes(&bytes)
+                .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
+        };
+        bytes.map(read).transpose()
+    }
+
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
+        let bytes = self.read(Kind::Certificate, height)?;
+        bytes.map(|bytes| decoded(&bytes, "certificate", height)).transpose()
+    }
+}
+
+/// Blocks in memory: for tests, simulation and replay; those of a fork begin behind what it was forked from.
+#[derive(Clone, Default)]
 pub struct MemoryJournal {
-    blocks: Vec<(Block, WriteSet)>,
+    /// What has the blocks up to a height.
+    below: Option<(Arc<dyn Blocks>, u64)>,
+    blocks: Vec<Arc<(Block, WriteSet)>>,
     certificates: Vec<Certificate>,
+}
+
+impl MemoryJournal {
+    fn first(&self) -> u64 {
+        self.below.as_ref().map_or(0, |(_, height)| height + 1)
+    }
+
+    fn own(&self, height: u64) -> Option<&(Block, WriteSet)> {
+        self.blocks.get(height.checked_sub(self.first())? as usize).map(Arc::as_ref)
+    }
+
+    fn below(&self, height: u64) -> Option<&dyn Blocks> {
+        self.below.as_ref().filter(|(_, last)| height <= *last).map(|(below, _)| below.as_ref())
+    }
 }
 
 impl Journal for MemoryJournal {
     fn append(&mut self, block: &Block, _: &[u8], writes: &WriteSet) -> Result<(), Fault> {
-        self.blocks.push((block.clone(), writes.clone()));
+        self.blocks.push(Arc::new((block.clone(), writes.clone())));
         Ok(())
     }
 
@@ -151,22 +218,45 @@ impl Journal for MemoryJournal {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
-        Ok(self.blocks.get(height as usize).map(|(block, _)| block.clone()))
+        match self.below(height) {
+            Some(below) => below.block(height),
+            None => Ok(self.own(height).map(|(block, _)| block.clone())),
+        }
     }
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
-        Ok(self.blocks.get(height as usize).map(|(_, writes)| writes.clone()))
+        match self.below(height) {
+            Some(below) => below.writes(height),
+            None => Ok(self.own(height).map(|(_, writes)| writes.clone())),
+        }
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
-        Ok(self.certificates.iter().find(|certificate| certificate.height == height).cloned())
+        match (self.certificates.iter().find(|certificate| certificate.height == height), self.below(height))
+        {
+            (Some(own), _) => Ok(Some(own.clone())),
+            (None, Some(below)) => below.certificate(height),
+            (None, None) => Ok(None),
+        }
     }
 
     fn tip(&self) -> Option<u64> {
-        self.blocks.len().checked_sub(1).map(|tip| tip as u64)
+        (self.first() + self.blocks.len() as u64).checked_sub(1)
     }
 
     fn position_behind(&self, _: u64) -> Result<Option<Position>, Fault> {
         Ok(None)
+    }
+
+    fn extent(&self) -> Result<Vec<Extent>, Fault> {
+        Ok(vec![])
+    }
+
+    fn fork(&self, height: u64) -> MemoryJournal {
+        let mut fork = self.clone();
+        let below = fork.below.take().map(|(below, last)| (below, last.min(height)));
+        fork.blocks.truncate((height + 1).saturating_sub(self.first()) as usize);
+        fork.certificates.retain(|certificate| certificate.height <= height);
+        MemoryJournal { below, ..fork }
     }
 }

@@ -11,6 +11,8 @@ mod open;
 mod solo;
 mod read;
 mod replay;
+mod past;
+mod still;
 mod examine;
 
 pub use build::{Built, Invalid};
@@ -21,12 +23,13 @@ pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Sto
 pub use replay::{Replayed, replay};
 pub use replica::{Replica, Stashed};
 pub use solo::Solo;
+pub use still::Still;
 
 use crate::execute::{BlockContext, Contracts};
 use crate::fault::Fault;
 use crate::ledger;
 use crate::schedule;
-use crate::state::{Committed, Overlay, StateMemory};
+use crate::state::{Overlay, State, StateMemory};
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;
@@ -38,7 +41,7 @@ use tenor_wire::merkle::Mmr;
 pub struct Chain {
     genesis: Genesis,
     id: ChainId,
-    base: Committed,
+    base: Box<dyn State>,
     journal: Box<dyn Journal>,
     /// Hashes of all headers before the tip.
     ancestry: Mmr,
@@ -79,7 +82,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        let state = Overlay::new(&self.base);
+        let state = Overlay::new(self.base.as_ref());
         let wakes = [schedule::next_wake(&state)?, ledger::next_expiry(&state)?];
         Ok(wakes.into_iter().flatten().min())
     }
@@ -91,7 +94,7 @@ impl Chain {
 
     /// State as of the newest block, to read or to try things on; nothing written to it is kept.
     pub fn state(&self) -> Overlay<'_> {
-        Overlay::new(&self.base)
+        Overlay::new(self.base.as_ref())
     }
 
     /// The context of a block after the newest one.
@@ -109,3 +112,5 @@ impl Chain {
 
 #[cfg(test)]
 mod storage_tests;
+#[cfg(test)]
+mod past_tests;

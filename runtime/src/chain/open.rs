@@ -6,7 +6,7 @@ use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail};
 use crate::snapshot::Snapshot;
-use crate::state::{CACHE_BYTES, Committed, Overlay, Resume};
+use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub const STATE_FOLDER: &str = "state";
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// Name of the folder in which the state is made again, until it is whole.
 const MAKING_FOLDER: &str = "state.making";
+/// Name of the folder in which an older state is made to be read.
+pub(super) const PAST_FOLDER: &str = "state.past";
 
 /// Bytes of writes that opening takes together.
 const REDO_BYTES: usize = 64 * 1024 * 1024;
@@ -78,7 +80,7 @@ impl Chain {
     /// # Errors
     /// [`OpenError`].
     pub fn in_memory(genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
-        Chain::begin(genesis, guest, Committed::in_memory(), Box::new(MemoryJournal::default()))
+        Chain::begin(genesis, guest, Box::new(Committed::in_memory()), Box::new(MemoryJournal::default()))
     }
 
     /// Begins a chain in a folder that has none; durable when this returns.
@@ -88,8 +90,8 @@ impl Chain {
     pub fn create(folder: &Path, genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
         let log = Log::create(&folder.join(LOG_FOLDER), genesis.chain_id()).map_err(Fault::from)?;
         let disk = Disk::open(&folder.join(STATE_FOLDER)).map_err(Fault::from)?;
-        let base = Committed::begin(Arc::new(disk), CACHE_BYTES);
-        let mut chain = Chain::begin(genesis, guest, base, Box::new(FileJournal::new(log)))?;
+        let base = Committed::begin(Arc::new(disk), Room::default());
+        let mut chain = Chain::begin(genesis, guest, Box::new(base), Box::new(FileJournal::new(log)))?;
         chain.flush()?;
         Ok(chain)
     }
@@ -97,18 +99,18 @@ impl Chain {
     fn begin(
         genesis: Genesis,
         guest: Arc<dyn Guest>,
-        mut base: Committed,
+        mut base: Box<dyn State>,
         mut journal: Box<dyn Journal>,
     ) -> Result<Chain, OpenError> {
         let id = genesis.chain_id();
-        let mut overlay = Overlay::new(&base);
+        let mut overlay = Overlay::new(base.as_ref());
         genesis.apply(&mut overlay)?;
         let writes = WriteSet::new(overlay.into_writes()?);
-        let header = first_header(&genesis, id, base.stash(&writes)?);
+        let header = first_header(&genesis, id, base.stash(writes.rows())?);
         let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
         journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
-        let resume = journal.position_behind(0)?.map(|log| Resume { log, ancestry: Mmr::default() });
-        base.commit(&writes, 0, resume)?;
+        let resume = Resume { log: journal.position_behind(0)?, ancestry: Mmr::default() };
+        base.commit(writes.rows(), 0, resume)?;
         let contracts = Contracts::default();
         Ok(Chain {
             genesis,
@@ -123,7 +125,7 @@ impl Chain {
         })
     }
 
-    /// Opens the chain of a folder.
+    /// Opens the chain of a folder, with room in memory for its state.
     ///
     /// # Errors
     /// [`OpenError`]: what is broken; damage that the log can heal is healed and reported in [`Opened`].
@@ -131,10 +133,11 @@ impl Chain {
         folder: &Path,
         genesis: Genesis,
         guest: Arc<dyn Guest>,
+        room: Room,
     ) -> Result<(Chain, Opened), OpenError> {
         let id = genesis.chain_id();
-        let Stored { base, journal, ancestry, tip, opened } = Stored::open(folder, id, CACHE_BYTES)?;
-        let (journal, contracts) = (Box::new(journal), Contracts::default());
+        let Stored { base, journal, ancestry, tip, opened } = Stored::open(folder, id, room)?;
+        let (base, journal, contracts) = (Box::new(base), Box::new(journal), Contracts::default());
         let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
     }
@@ -194,11 +197,11 @@ pub struct Stored {
 
 impl Stored {
     /// Opens log and state of a folder: from the disk's mark and the log behind it where that gives the header's
-    /// root, else as [`Stored::rebuild`] does. `cache_bytes` bounds the memory that pages take.
+    /// root, else as [`Stored::rebuild`] does. `room` bounds the memory that pages and past states take.
     ///
     /// # Errors
     /// [`Fault`]: what is broken and neither the log nor a snapshot can heal.
-    pub fn open(folder: &Path, chain: ChainId, cache_bytes: usize) -> Result<Stored, Fault> {
+    pub fn open(folder: &Path, chain: ChainId, room: Room) -> Result<Stored, Fault> {
         let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
         let disk = match Disk::open(&state_folder) {
             Err(full @ StoreError::Full(_)) => return Err(full.into()),
@@ -207,14 +210,14 @@ impl Stored {
         let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
         if let (Ok(disk), Some(mark)) = (disk, &mark) {
             let (log, torn) = Log::open_at(&log_folder, chain, &mark.log)?;
-            let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, cache_bytes);
+            let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
             if let Ok(stored) = resumed {
                 return Ok(stored);
             }
         }
         // Whatever is wrong with the disk, the state can be made again. What the store has seen was synced in
         // the log before: a log that ends below it has lost blocks.
-        make_again(folder, chain, cache_bytes, mark.map(|mark| mark.height), &mut |_, _| {})
+        make_again(folder, chain, room, mark.map(|mark| mark.height), &mut |_, _| {})
     }
 
     /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
@@ -222,15 +225,10 @@ impl Stored {
     ///
     /// # Errors
     /// As [`Stored::open`].
-    pub fn rebuild(
-        folder: &Path,
-        chain: ChainId,
-        cache_bytes: usize,
-        progress: Told<'_>,
-    ) -> Result<Stored, Fault> {
+    pub fn rebuild(folder: &Path, chain: ChainId, room: Room, progress: Told<'_>) -> Result<Stored, Fault> {
         let disk = Disk::open(&folder.join(STATE_FOLDER));
         let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
-        make_again(folder, chain, cache_bytes, mark.map(|mark| mark.height), progress)
+        make_again(folder, chain, room, mark.map(|mark| mark.height), progress)
     }
 
     /// Makes the state of a folder from a snapshot and the log behind it.
@@ -241,10 +239,10 @@ impl Stored {
         folder: &Path,
         chain: ChainId,
         snapshot: &Snapshot,
-        cache_bytes: usize,
+        room: Room,
         progress: Told<'_>,
     ) -> Result<Stored, Fault> {
-        from_snapshot(folder, chain, snapshot, cache_bytes, None, progress)
+        from_snapshot(folder, chain, snapshot, room, None, progress)
     }
 }
 
@@ -253,7 +251,7 @@ fn from_snapshot(
     folder: &Path,
     chain: ChainId,
     snapshot: &Snapshot,
-    cache_bytes: usize,
+    room: Room,
     keep: Option<u64>,
     progress: Told<'_>,
 ) -> Result<Stored, Fault> {
@@ -264,7 +262,7 @@ fn from_snapshot(
         let text = format!("the snapshot is of another block {} than the log's", header.height);
         return Err(Fault::State(text));
     }
-    let mut stored = put_in_place(folder, cache_bytes, |mut base| {
+    let mut stored = put_in_place(folder, room, |mut base| {
         snapshot.restore(&mut base, journal.position_behind(header.height)?, &mut *progress)?;
         let ancestry = snapshot.manifest().ancestry.clone();
         redo(base, journal, Some(header.clone()), ancestry, progress)
@@ -277,12 +275,12 @@ fn from_snapshot(
 /// give all of it has then cost nothing.
 fn put_in_place(
     folder: &Path,
-    cache_bytes: usize,
+    room: Room,
     fill: impl FnOnce(Committed) -> Result<Stored, Fault>,
 ) -> Result<Stored, Fault> {
     let (state, making) = (folder.join(STATE_FOLDER), folder.join(MAKING_FOLDER));
     remove(&making)?;
-    let mut stored = fill(Committed::begin(Arc::new(Disk::open(&making)?), cache_bytes))?;
+    let mut stored = fill(Committed::begin(Arc::new(Disk::open(&making)?), room))?;
     stored.base.flush()?;
     // sled must not be open while its folder gets another name.
     stored.base = Committed::in_memory();
@@ -291,14 +289,14 @@ fn put_in_place(
     let disk = Disk::open(&state)?;
     let lost = || Fault::State("the state that was made again cannot be read back".into());
     let mark = disk.mark()?.ok_or_else(lost)?;
-    let (base, _) = Committed::open(Arc::new(disk), &mark, cache_bytes)?;
+    let (base, _) = Committed::open(Arc::new(disk), &mark, room)?;
     if base.root() != stored.tip.state {
         return Err(lost());
     }
     Ok(Stored { base, ..stored })
 }
 
-fn remove(folder: &Path) -> Result<(), Fault> {
+pub(super) fn remove(folder: &Path) -> Result<(), Fault> {
     match folder.exists() {
         true => std::fs::remove_dir_all(folder).map_err(|error| storage(&error)),
         false => Ok(()),
@@ -309,18 +307,18 @@ fn remove(folder: &Path) -> Result<(), Fault> {
 fn make_again(
     folder: &Path,
     chain: ChainId,
-    cache_bytes: usize,
+    room: Room,
     keep: Option<u64>,
     progress: Told<'_>,
 ) -> Result<Stored, Fault> {
-    let mut why = match from_log(folder, chain, cache_bytes, keep, progress) {
+    let mut why = match from_log(folder, chain, room, keep, progress) {
         Err(Fault::Log(why)) => why,
         made => return made,
     };
     for path in snapshots(folder)? {
         let made = Snapshot::open(&path)
             .map_err(Fault::from)
-            .and_then(|snapshot| from_snapshot(folder, chain, &snapshot, cache_bytes, keep, &mut *progress));
+            .and_then(|snapshot| from_snapshot(folder, chain, &snapshot, room, keep, &mut *progress));
         match made {
             Ok(stored) => return Ok(stored),
             Err(error) => why = format!("{why}; {}: {error}", path.display()),
@@ -332,20 +330,19 @@ fn make_again(
 fn from_log(
     folder: &Path,
     chain: ChainId,
-    cache_bytes: usize,
+    room: Room,
     keep: Option<u64>,
     progress: Told<'_>,
 ) -> Result<Stored, Fault> {
     let (log, torn) = Log::open(&folder.join(LOG_FOLDER), chain, keep)?;
-    let mut stored = put_in_place(folder, cache_bytes, |base| {
-        redo(base, FileJournal::new(log), None, Mmr::default(), progress)
-    })?;
+    let mut stored =
+        put_in_place(folder, room, |base| redo(base, FileJournal::new(log), None, Mmr::default(), progress))?;
     stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
     Ok(stored)
 }
 
 /// The folders of a data folder's snapshots, the newest first.
-fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+pub(super) fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let folder = folder.join(SNAPSHOT_FOLDER);
     if !folder.exists() {
         return Ok(vec![]);
@@ -365,9 +362,9 @@ fn from_mark(
     mark: &Mark,
     journal: FileJournal,
     torn: TornTail,
-    cache_bytes: usize,
+    room: Room,
 ) -> Result<Stored, Fault> {
-    let (base, ancestry) = Committed::open(disk, mark, cache_bytes)?;
+    let (base, ancestry) = Committed::open(disk, mark, room)?;
     let marked = block(&journal, mark.height)?.header;
     if marked.state != mark.root {
         return Err(Fault::State("the state store's mark is of another block than the log's".into()));
@@ -380,12 +377,11 @@ fn from_mark(
     Ok(stored)
 }
 
-fn block(journal: &FileJournal, height: u64) -> Result<Block, Fault> {
+pub(super) fn block(journal: &dyn Journal, height: u64) -> Result<Block, Fault> {
     journal.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing")))
 }
 
-/// Applies the write sets of the log behind a block to the tip, many blocks at a time: of each key the last
-/// write counts, and each node is hashed once. `ancestry` has the headers before that block.
+/// Brings a state up to the tip with the log's write sets; `ancestry` has the headers before the block that it is of.
 fn redo(
     mut base: Committed,
     journal: FileJournal,
@@ -395,9 +391,25 @@ fn redo(
 ) -> Result<Stored, Fault> {
     let tip = journal.tip().ok_or_else(|| Fault::Log("the log holds no block".into()))?;
     let first = from.as_ref().map_or(0, |header| header.height + 1);
+    let tip = redo_up_to(&mut base, &journal, from, &mut ancestry, tip, progress)?;
+    let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
+    Ok(Stored { base, journal, ancestry, tip, opened })
+}
+
+/// Applies the write sets of the log behind a block up to another one, many blocks at a time: of each key the last
+/// write counts, and each node is hashed once. The header of the last block.
+pub(super) fn redo_up_to(
+    base: &mut Committed,
+    journal: &dyn Journal,
+    from: Option<Header>,
+    ancestry: &mut Mmr,
+    last: u64,
+    progress: Told<'_>,
+) -> Result<Header, Fault> {
+    let first = from.as_ref().map_or(0, |header| header.height + 1);
     let (mut rows, mut bytes, mut newest) = (vec![], 0, from);
-    for height in first..=tip {
-        let block = block(&journal, height)?;
+    for height in first..=last {
+        let block = block(journal, height)?;
         let writes = journal.writes(height)?;
         let writes = writes.ok_or_else(|| Fault::Log(format!("the writes of block {height} are missing")))?;
         if writes.hash() != block.writes {
@@ -410,24 +422,20 @@ fn redo(
         }
         bytes += writes.bytes().len();
         rows.extend(writes.into_rows());
-        if bytes < REDO_BYTES && height < tip {
+        if bytes < REDO_BYTES && height < last {
             continue;
         }
         bytes = 0;
-        let writes = WriteSet::new(last_of_each(std::mem::take(&mut rows)));
-        let log = journal.position_behind(height)?;
-        let resume = log.map(|log| Resume { log, ancestry: ancestry.clone() });
-        let root = base.redo(&writes, height, resume)?;
+        let resume = Resume { log: journal.position_behind(height)?, ancestry: ancestry.clone() };
+        let root = base.redo(&last_of_each(std::mem::take(&mut rows)), height, resume)?;
         if newest.as_ref().is_some_and(|header| header.state != root) {
             return Err(Fault::State(format!(
                 "the log's writes up to height {height} give another root than its header"
             )));
         }
-        progress(height + 1 - first, tip + 1 - first);
+        progress(height + 1 - first, last + 1 - first);
     }
-    let tip = newest.ok_or_else(|| Fault::Log("the log holds no block".into()))?;
-    let opened = Opened { redone: tip.height + 1 - first, ..Opened::default() };
-    Ok(Stored { base, journal, ancestry, tip, opened })
+    newest.ok_or_else(|| Fault::Log("the log holds no block".into()))
 }
 
 /// The last write of each key, ascending by key.

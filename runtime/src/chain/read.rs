@@ -3,10 +3,10 @@
 use super::{Chain, Replica};
 use crate::execute::{self, Rejection, ViewError};
 use crate::fault::Fault;
+use crate::state::Kind;
 use crate::state::record::{
     AccountRecord, HistoryRecord, IdempotencyRecord, Record, from_bytes, key, to_bytes,
 };
-use crate::state::{Base, Kind};
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, AgreementId, Hash, PartyId};
@@ -15,7 +15,7 @@ use tenor_wire::block::{Block, Certificate, Header};
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::merkle::{ListProof, Mmr};
 use tenor_wire::multiproof::MultiProof;
-use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link};
+use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link, STATE_BUNDLE_VERSION, StateBundle};
 use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
 use tenor_wire::tx::{IdempotencyKey, Transaction};
@@ -103,11 +103,7 @@ impl Chain {
     pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let (context, mut state) = (self.context(time), self.state());
         match execute::door::check(&state, &context, tx.into())? {
-            Ok(checked) => {
-                let outcome = execute::transaction(&mut state, &context, &checked, 0)?;
-                let receipt = execute::receipts(vec![outcome]).pop();
-                Ok(Ok(receipt.expect("an outcome has a receipt")))
-            }
+            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
             Err(rejection) => Ok(Err(rejection)),
         }
     }
@@ -155,6 +151,23 @@ impl Chain {
     /// [`Fault`] of the store.
     pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
         self.base.prove(&kind.full_key(key))
+    }
+
+    /// The offline proof of what state held at a full key after this chain's newest block. A fork at an older block
+    /// gives that block's.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store or the log.
+    pub fn prove_offline(
+        &self,
+        full_key: &[u8],
+        key: Option<&SecretKey>,
+    ) -> Result<Option<StateBundle>, Fault> {
+        let Some(certificate) = self.certificate(&self.tip, key)? else { return Ok(None) };
+        let (header, link) = (self.tip.clone(), Link::Signed(certificate));
+        let bundle =
+            |proof| StateBundle { version: STATE_BUNDLE_VERSION, key: full_key.into(), proof, header, link };
+        Ok(self.base.prove(full_key)?.map(bundle))
     }
 
     /// One proof of what state holds at several full keys, under the newest header.

@@ -83,9 +83,9 @@ impl Replica for Chain {
             stash.ok_or_else(|| Fault::Storage(format!("no block {} is stashed", certificate.header)))?;
         let header = &stash.block.header;
         self.journal.certify(certificate)?;
-        let log = self.journal.position_behind(header.height)?;
-        let resume = log.map(|log| Resume { log, ancestry: stash.ancestry.clone() });
-        self.base.commit(&stash.writes, header.height, resume)?;
+        let resume =
+            Resume { log: self.journal.position_behind(header.height)?, ancestry: stash.ancestry.clone() };
+        self.base.commit(stash.writes.rows(), header.height, resume)?;
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)

@@ -13,7 +13,7 @@ use crate::state::record::{
     AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, ScheduleRecord, Waiting, key,
     to_bytes,
 };
-use crate::state::{Base, Committed, Kind, Resume};
+use crate::state::{Base, Committed, Kind, Resume, Room, State};
 use crate::store::{Change, DirtyPage, Disk, Side, Table, WriteSet};
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,11 +33,11 @@ use tenor_wire::merkle::Mmr;
 
 const CHAIN: ChainId = ChainId([9; 32]);
 /// Pages in memory: a few of many.
-const CACHE_BYTES: usize = 128 * 1024;
+const ROOM: Room = Room { cache_bytes: 128 * 1024, history_bytes: 256 * 1024 };
 /// Longer than any round takes: a test that hangs says so.
 const ROUND_MAX: Duration = Duration::from_secs(120);
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 type Files = Vec<(PathBuf, Vec<u8>)>;
 
 fn rounds(default: u64) -> u64 {
@@ -79,23 +79,23 @@ fn header(height: u64, parent: Option<&Header>, ancestry: &Mmr, state: Hash) -> 
 }
 
 /// A chain in a folder, the rows that it should have, and where its log ended after each block.
-struct Grown {
+pub(super) struct Grown {
     folder: PathBuf,
-    base: Committed,
+    pub base: Committed,
     journal: FileJournal,
     ancestry: Mmr,
     tip: Option<Header>,
-    rows: Rows,
+    pub rows: Rows,
     chance: Chance,
 }
 
 impl Grown {
-    fn begin(folder: &Path, segment_bytes: u64) -> Result<Grown, Fault> {
+    pub fn begin(folder: &Path, segment_bytes: u64) -> Result<Grown, Fault> {
         let log = Log::create(&folder.join(LOG_FOLDER), CHAIN)?.with_segments_of(segment_bytes);
         let disk = Disk::open(&folder.join(STATE_FOLDER))?;
         Ok(Grown {
             folder: folder.into(),
-            base: Committed::begin(Arc::new(disk), CACHE_BYTES),
+            base: Committed::begin(Arc::new(disk), ROOM),
             journal: FileJournal::new(log),
             ancestry: Mmr::default(),
             tip: None,
@@ -105,9 +105,8 @@ impl Grown {
     }
 
     /// The chain of a folder, which must have these rows.
-    fn open(folder: &Path, rows: &Rows) -> (Grown, Opened) {
-        let Stored { base, journal, ancestry, tip, opened } =
-            Stored::open(folder, CHAIN, CACHE_BYTES).unwrap();
+    pub fn open(folder: &Path, rows: &Rows) -> (Grown, Opened) {
+        let Stored { base, journal, ancestry, tip, opened } = Stored::open(folder, CHAIN, ROOM).unwrap();
         let grown = Grown {
             folder: folder.into(),
             base,
@@ -121,7 +120,13 @@ impl Grown {
     }
 
     /// A block of rows of every kind: new ones, changed ones, deleted ones, long ones.
-    fn block(&mut self) -> Result<(), Fault> {
+    pub fn block(&mut self) -> Result<(), Fault> {
+        let rows = self.changes();
+        self.block_of(rows)
+    }
+
+    /// What a block changes.
+    pub fn changes(&mut self) -> Vec<Change> {
         let mut rows = BTreeMap::new();
         for _ in 0..30 {
             let kind = Kind::ALL[self.chance.below(Kind::ALL.len())];
@@ -142,14 +147,14 @@ impl Grown {
             }
         }
         rows.retain(|key, value| value.is_some() || self.rows.contains_key(key));
-        self.block_of(rows.into_iter().collect())
+        rows.into_iter().collect()
     }
 
     /// The rows are what is acknowledged: nothing counts that was not synced.
-    fn block_of(&mut self, rows: Vec<Change>) -> Result<(), Fault> {
+    pub fn block_of(&mut self, rows: Vec<Change>) -> Result<(), Fault> {
         let height = self.tip.as_ref().map_or(0, |tip| tip.height + 1);
         let writes = WriteSet::new(rows);
-        let state = self.base.stash(&writes)?;
+        let state = self.base.stash(writes.rows())?;
         let mut ancestry = self.ancestry.clone();
         if let Some(parent) = &self.tip {
             ancestry.push(tag::ANCESTRY, &parent.hash().0);
@@ -161,7 +166,7 @@ impl Grown {
             return Err(fault);
         }
         let log = self.journal.position_behind(height)?;
-        self.base.commit(&writes, height, log.map(|log| Resume { log, ancestry: ancestry.clone() }))?;
+        self.base.commit(writes.rows(), height, Resume { log, ancestry: ancestry.clone() })?;
         for (key, value) in writes.into_rows() {
             match value {
                 Some(value) => self.rows.insert(key, value),
@@ -172,7 +177,7 @@ impl Grown {
         Ok(())
     }
 
-    fn tip(&self) -> &Header {
+    pub fn tip(&self) -> &Header {
         self.tip.as_ref().unwrap()
     }
 }
@@ -252,7 +257,7 @@ fn all(base: &Committed) -> Result<Rows, Fault> {
 /// Whatever became of sled's folder: this opening or the next one ends in the right state.
 fn opens_right(folder: &Path, rows: &Rows, tip: &Header) -> bool {
     for attempt in 0..2 {
-        let stored = Stored::open(folder, CHAIN, CACHE_BYTES).unwrap();
+        let stored = Stored::open(folder, CHAIN, ROOM).unwrap();
         assert_eq!((&stored.tip, stored.base.root()), (tip, tip.state), "attempt {attempt}");
         // History is covered by its account's leaf, which these rows have not: here the test is the reader that
         // compares.
@@ -354,7 +359,7 @@ fn damage_to_the_log_is_named_or_is_a_torn_tail() {
         let is_whole =
             survey.damage.is_empty() && survey.torn.bytes == 0 && survey.tip == Some(template.tip.height);
         assert!(!is_whole, "{case}: silent");
-        match Stored::open(folder.path(), CHAIN, CACHE_BYTES) {
+        match Stored::open(folder.path(), CHAIN, ROOM) {
             Err(fault) => {
                 named += 1;
                 assert!(matches!(&fault, Fault::Log(_)), "{case}: {fault}");
@@ -454,12 +459,12 @@ fn a_stop_in_the_middle_of_a_checkpoint_loses_nothing() {
     let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
     let mut unmarked = 0;
     for _ in 0..rounds(40) {
-        // A checkpoint begins whenever a quarter of the small cache has changed, and goes on beside this.
+        // A checkpoint begins whenever half of the small cache has changed, and goes on beside this.
         (0..2).for_each(|_| grown.block().unwrap());
         let stopped = tempfile::tempdir().unwrap();
         write_files(stopped.path(), &read_files(&grown.folder, STATE_FOLDER));
         write_files(stopped.path(), &read_files(&grown.folder, LOG_FOLDER));
-        let before = Stored::open(stopped.path(), CHAIN, CACHE_BYTES).unwrap().opened;
+        let before = Stored::open(stopped.path(), CHAIN, ROOM).unwrap().opened;
         unmarked += u64::from(before.redone > 0);
         opens_right(stopped.path(), &grown.rows, grown.tip());
     }
@@ -497,7 +502,7 @@ fn a_row_of_any_kind_that_the_disk_lost_is_noticed_and_healed() {
     let template = Template::make();
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path(), &template.files);
-    Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap().base.flush().unwrap();
+    Stored::open(folder.path(), CHAIN, ROOM).unwrap().base.flush().unwrap();
     for kind in Kind::ALL {
         let lost = template.rows.keys().find(|key| key[0] == *kind as u8).unwrap();
         let is_row = *kind == Kind::History;
@@ -509,7 +514,7 @@ fn a_row_of_any_kind_that_the_disk_lost_is_noticed_and_healed() {
             false => assert!(lose_row(&disk, lost), "{kind:?}"),
         }
         drop(disk);
-        let stored = Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap();
+        let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
         match is_row {
             // Covered by the account's leaf: whoever compares them says that it does not hold.
             true => {
@@ -522,7 +527,7 @@ fn a_row_of_any_kind_that_the_disk_lost_is_noticed_and_healed() {
             }
         }
         drop(stored);
-        let stored = Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap();
+        let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
         assert!(stored.opened.rebuilt, "{kind:?}");
         assert!(all(&stored.base).unwrap() == template.rows, "{kind:?}");
     }
@@ -583,7 +588,7 @@ fn opening_fails_when_the_disk_says_no_and_works_when_it_does_not() {
     write_files(folder.path(), &template.files);
     for failing in 0.. {
         fail_at(Some(failing));
-        let opened = Stored::open(folder.path(), CHAIN, CACHE_BYTES);
+        let opened = Stored::open(folder.path(), CHAIN, ROOM);
         fail_at(None);
         match opened {
             Ok(stored) => {
@@ -607,7 +612,7 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
         grown.block().unwrap();
         if [20, 30].contains(&height) {
             let to = snapshots.join(height.to_string());
-            Snapshot::create(&to, &grown.base, grown.tip(), &grown.ancestry, |_, _| {}).unwrap();
+            Snapshot::create(&to, &grown.base.now().unwrap(), grown.tip(), |_, _| {}).unwrap();
         }
     }
     grown.base.flush().unwrap();
@@ -615,8 +620,7 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
     drop(grown);
     let rebuilt = || {
         let mut told = vec![];
-        let stored =
-            Stored::rebuild(folder.path(), CHAIN, CACHE_BYTES, &mut |done, of| told.push((done, of)))?;
+        let stored = Stored::rebuild(folder.path(), CHAIN, ROOM, &mut |done, of| told.push((done, of)))?;
         assert!(told.iter().all(|(done, of)| done <= of) && !told.is_empty());
         assert!(all(&stored.base).unwrap() == rows && stored.tip == tip);
         Ok::<_, Fault>(stored.opened.snapshot)
@@ -633,24 +637,24 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
         fs::remove_file(&segments[gone]).unwrap();
     }
     assert_eq!(rebuilt(), Ok(Some(30)));
-    let found = examine(folder.path(), CHAIN, |_, _| {}).unwrap();
+    let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
     assert!(found.iter().any(|finding| finding.code() == "log-missing"), "{found:?}");
     // The state is there and is used: nothing is made again at an opening.
-    let stored = Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap();
+    let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
     assert!(!stored.opened.rebuilt && stored.tip == tip);
     drop(stored);
     // A snapshot that is damaged is passed over for an older one.
     fs::remove_file(snapshots.join("30/000000.rows")).unwrap();
     assert_eq!(rebuilt(), Ok(Some(20)));
     fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
-    let stored = Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap();
+    let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
     assert_eq!(stored.opened.snapshot, Some(20));
     drop(stored);
     // Without any, the reasons are told, and the state that is there is left alone.
     fs::remove_dir_all(&snapshots).unwrap();
     let fault = rebuilt().unwrap_err();
     assert!(matches!(&fault, Fault::Log(text) if text.contains("is missing")), "{fault}");
-    let stored = Stored::open(folder.path(), CHAIN, CACHE_BYTES).unwrap();
+    let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
     assert!(all(&stored.base).unwrap() == rows && !stored.opened.rebuilt);
     // A snapshot of another chain does not fit this log.
     drop(stored);
@@ -659,7 +663,7 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
     theirs.chance = Chance(99);
     (0..36).for_each(|_| theirs.block().unwrap());
     fs::create_dir(&snapshots).unwrap();
-    Snapshot::create(&snapshots.join("35"), &theirs.base, theirs.tip(), &theirs.ancestry, |_, _| {}).unwrap();
+    Snapshot::create(&snapshots.join("35"), &theirs.base.now().unwrap(), theirs.tip(), |_, _| {}).unwrap();
     let fault = rebuilt().unwrap_err().to_string();
     assert!(fault.contains("of another block 35 than the log's"), "{fault}");
 }
@@ -741,7 +745,7 @@ fn found(rows: &Rows, change: impl FnOnce(&Path)) -> Vec<&'static str> {
     drop(grown);
     change(folder.path());
     let before = read_files(folder.path(), LOG_FOLDER);
-    let found = examine(folder.path(), CHAIN, |_, _| {}).unwrap();
+    let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
     assert_eq!(read_files(folder.path(), LOG_FOLDER), before, "examining changes nothing of the log");
     assert!(found.iter().all(|finding| !finding.remedy().is_empty()));
     found.iter().map(Finding::code).collect()

@@ -4,7 +4,7 @@ use super::contract::Contract;
 use super::run::{Run, Trouble};
 use super::session::Frame;
 use super::setter;
-use crate::fault::Stop;
+use crate::fault::{Fault, Stop};
 use crate::ledger::{Opening, open_account};
 use crate::schedule;
 use crate::state::Overlay;
@@ -12,9 +12,10 @@ use crate::state::record::{
     AccountRecord, AgreementOfRow, AgreementRecord, AssetRecord, ExposureRecord, GrantRecord, Holder, key,
 };
 use crate::vm::{CallOutcome, Context};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tenor_abi::call::{Actor, Call, Occurrence};
+use tenor_abi::call::{Actor, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
@@ -49,7 +50,9 @@ impl Opened {
     pub fn load(state: &Overlay<'_>, run: &Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
         let record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
         let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
-        let terms = decode_terms(&contract.spec, &record.terms)?;
+        // What was checked when it was signed and has lain in state since has its one form.
+        let terms = value::decode_own_fields(&contract.spec, value::terms_of(&contract.spec), &record.terms)
+            .map_err(|error| Fault::State(format!("terms of {id}: {error}")))?;
         Ok(Opened { id, record, contract, terms })
     }
 
@@ -130,8 +133,16 @@ fn act(
         .ok_or(Refusal::UnknownCall { call: op.call })?;
     check_state(&contract.spec, def, opened.record.state)?;
     authorise(state, run, contract.bank, &opened.terms, def)?;
-    let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
-    four_eyes(state, run, contract.bank, def, &opened.terms, &arguments)?;
+    match def.four_eyes {
+        None => {
+            let known = value::fields_of(&def.arguments);
+            value::check_fields(&contract.spec, known, &op.arguments).map_err(bad_arguments)?;
+        }
+        Some(_) => {
+            let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
+            four_eyes(state, run, contract.bank, def, &opened.terms, &arguments)?;
+        }
+    }
     run.signed.top = Some(opened.id);
     if context == Context::Sign {
         sign_terms(state, run, &mut opened)?;
@@ -142,6 +153,23 @@ fn act(
     call(state, run, &opened, calling)
 }
 
+/// A [`tenor_abi::call::Call`] whose bytes lie elsewhere.
+#[derive(Serialize)]
+struct Input<'i> {
+    agreement: AgreementId,
+    bank: PartyId,
+    actor: Actor,
+    time: Timestamp,
+    date: Date,
+    booked_at: Timestamp,
+    state: u16,
+    #[serde(serialize_with = "codec::bytes::serialize")]
+    terms: &'i [u8],
+    occurrence: Option<Occurrence>,
+    #[serde(serialize_with = "codec::bytes::serialize")]
+    arguments: &'i [u8],
+}
+
 /// Calls the contract, then moves the lifecycle.
 pub(super) fn call(
     state: &mut Overlay<'_>,
@@ -150,7 +178,7 @@ pub(super) fn call(
     calling: Calling<'_>,
 ) -> Result<Vec<u8>, Trouble> {
     let record = &opened.record;
-    let input = Call {
+    let input = Input {
         agreement: opened.id,
         bank: record.bank,
         actor: run.actor.map_or(Actor::Schedule, Actor::Party),
@@ -158,9 +186,9 @@ pub(super) fn call(
         date: calling.date,
         booked_at: run.time(),
         state: record.state,
-        terms: record.terms.clone(),
+        terms: &record.terms,
         occurrence: calling.occurrence,
-        arguments: calling.arguments.to_vec(),
+        arguments: calling.arguments,
     };
     let guest = run.block.guest;
     let (gas, def) = (run.gas_left, calling.def);
@@ -243,8 +271,11 @@ pub(super) fn decode_terms(spec: &Spec, terms: &[u8]) -> Result<Vec<Value>, Refu
 }
 
 pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> Result<Vec<Value>, Refusal> {
-    value::decode_fields(spec, value::fields_of(&def.arguments), arguments)
-        .map_err(|error| Refusal::BadArguments { rule: error.to_string() })
+    value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)
+}
+
+fn bad_arguments(error: value::ValueError) -> Refusal {
+    Refusal::BadArguments { rule: error.to_string() }
 }
 
 fn authorise(
@@ -452,5 +483,51 @@ fn collect_accounts(value: &Value, named: &mut BTreeSet<tenor_abi::id::AccountId
             values.iter().for_each(|inner| collect_accounts(inner, named))
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenor_abi::call::Call;
+
+    #[test]
+    fn what_is_handed_over_is_a_call() {
+        let (agreement, bank) = (AgreementId([1; 32]), PartyId([2; 32]));
+        let occurrence = Occurrence {
+            kind: 1,
+            number: 300,
+            nominal: Date::from_days(20_000),
+            date: Date::from_days(20_001),
+            attempt: 2,
+            last_attempt: true,
+        };
+        let (time, date, booked_at) = (Timestamp(1 << 40), Date::from_days(-7), Timestamp(1 << 41));
+        let actor = Actor::Party(PartyId([3; 32]));
+        let whole = Call {
+            agreement,
+            bank,
+            actor,
+            time,
+            date,
+            booked_at,
+            state: 700,
+            terms: vec![1; 200],
+            occurrence: Some(occurrence),
+            arguments: vec![9; 3],
+        };
+        let input = Input {
+            agreement,
+            bank,
+            actor,
+            time,
+            date,
+            booked_at,
+            state: 700,
+            terms: &whole.terms,
+            occurrence: whole.occurrence,
+            arguments: &whole.arguments,
+        };
+        assert_eq!(codec::encode(&input), codec::encode(&whole));
     }
 }

@@ -3,12 +3,12 @@
 //! A rejected transaction leaves nothing: no receipt, no used key. The order is signature, key look-up,
 //! window, so that a late retry of something done is told so and not that it came too late.
 
-use super::{BlockContext, Candidate};
+use super::{BlockContext, Candidate, UsedKey};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use crate::state::record::{IdempotencyRecord, KeyRecord, KeyWindowRecord, key};
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{PartyId, TxId};
+use tenor_abi::id::{Hash, PartyId, TxId};
 use tenor_wire::crypto::SignatureError;
 use tenor_wire::op::KeyNumber;
 use tenor_wire::tx::{FormError, Transaction};
@@ -106,6 +106,7 @@ pub enum Rejection {
 pub struct CheckedTransaction {
     candidate: Candidate,
     bytes: Vec<u8>,
+    operation: Hash,
 }
 
 impl CheckedTransaction {
@@ -122,6 +123,12 @@ impl CheckedTransaction {
     /// Its canonical bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The idempotency key that it uses at a place of the block.
+    pub fn used(&self, index: u32) -> UsedKey {
+        let body = &self.transaction().body;
+        UsedKey { party: body.actor(), key: body.key, operation: self.operation, index }
     }
 
     /// The candidate that it was.
@@ -147,7 +154,8 @@ pub fn check(
     }
     let fresh = check_fresh(state, block, candidate.transaction())?;
     let bytes = candidate.transaction().to_bytes();
-    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes }))
+    let operation = candidate.transaction().body.operation_hash();
+    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation }))
 }
 
 fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {

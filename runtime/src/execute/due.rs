@@ -2,7 +2,7 @@
 
 use super::agreement::{self, Calling, Opened, operand};
 use super::run::{Run, Trouble};
-use super::{BlockContext, Outcome};
+use super::{BlockContext, Ending};
 use crate::fault::{Fault, Stop};
 use crate::schedule::{self, Missing, Place};
 use crate::state::Overlay;
@@ -25,14 +25,10 @@ struct Standing {
     due: Timestamp,
 }
 
-pub(super) fn run(
-    state: &mut Overlay<'_>,
-    block: &BlockContext<'_>,
-    item: DueItem,
-) -> Result<Outcome, Fault> {
+pub(super) fn run(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
     let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.due_gas);
     match attempt(state, &mut run, item) {
-        Ok(outcome) => Ok(outcome),
+        Ok(ending) => Ok(ending),
         Err(Trouble::Fault(fault)) => Err(fault),
         Err(Trouble::Refused { code, .. }) => {
             Err(Fault::State(format!("occurrence {item:?} cannot be settled: refusal {code}")))
@@ -43,7 +39,7 @@ pub(super) fn run(
     }
 }
 
-fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<Outcome, Trouble> {
+fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<Ending, Trouble> {
     let opened = Opened::load(state, run, item.agreement)?;
     let standing = standing(state, &item)?;
     let place = Place {
@@ -56,7 +52,7 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
     let late = Place { now: run.time(), ..place };
     if schedule::move_from_holiday(state, late)? {
         run.report(item.agreement, EventBody::Moved { kind: item.kind, number: item.number })?;
-        return Ok(outcome(run, Fate::Done, 0, vec![]));
+        return Ok(ending(run, Fate::Done, 0, vec![]));
     }
     let contract = std::sync::Arc::clone(&opened.contract);
     let handler = contract.spec.handler(item.kind);
@@ -72,7 +68,7 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
             item.agreement,
             EventBody::Missed { kind: item.kind, first: missing.first, count: missing.count },
         )?;
-        return Ok(outcome(run, Fate::Done, 0, vec![]));
+        return Ok(ending(run, Fate::Done, 0, vec![]));
     }
     let retries =
         retry.as_ref().map_or(0, |retry| operand(&retry.count, &opened.terms, &[]).clamp(0, 255) as u8);
@@ -90,7 +86,7 @@ fn handle(
     place: Place,
     retry: Option<&Retry>,
     retries: u8,
-) -> Result<Outcome, Trouble> {
+) -> Result<Ending, Trouble> {
     let nominal = standing.record.recurrence.nth(standing.record.place).unwrap_or(standing.date);
     // Retries are counted from the last time that the schedule was resumed.
     let round = item.attempt - standing.record.tried;
@@ -114,7 +110,7 @@ fn handle(
     match agreement::call(state, run, opened, calling) {
         Ok(data) => {
             schedule::finish(state, place, 1)?;
-            Ok(outcome(run, Fate::Done, 0, data))
+            Ok(ending(run, Fate::Done, 0, data))
         }
         Err(Trouble::Refused { code, data }) => {
             state.roll_back(mark);
@@ -132,7 +128,7 @@ fn handle(
                 }
                 None => schedule::finish(state, place, 1)?,
             }
-            Ok(outcome(run, Fate::Refused, code, data))
+            Ok(ending(run, Fate::Refused, code, data))
         }
         Err(Trouble::Failed(failure)) => {
             state.roll_back(mark);
@@ -144,7 +140,7 @@ fn handle(
             if failure == Failure::OutOfGas {
                 run.gas_left = 0;
             }
-            Ok(outcome(run, Fate::Failed, code, vec![]))
+            Ok(ending(run, Fate::Failed, code, vec![]))
         }
         Err(Trouble::Fault(fault)) => Err(fault.into()),
     }
@@ -173,9 +169,9 @@ fn forget(run: &mut Run<'_>) {
     run.events.clear();
 }
 
-fn outcome(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Outcome {
+fn ending(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Ending {
     let (entries, events) = (std::mem::take(&mut run.entries), std::mem::take(&mut run.events));
-    Outcome { item: run.item, fate, code, gas: run.gas_used(), data, entries, events }
+    Ending { item: run.item, fate, code, gas: run.gas_used(), data, entries, events }
 }
 
 /// The schedule must wait for exactly this attempt.

@@ -4,6 +4,7 @@
 //! receipt: done, refused or failed; the latter two roll back everything but the receipt, the used key and
 //! what the chain itself must remember (an ended proposal, a retry).
 
+mod ending;
 mod contract;
 mod candidate;
 pub mod door;
@@ -17,15 +18,14 @@ mod setter;
 mod agreement;
 mod propose;
 mod session;
-mod outcome;
 mod due;
 mod view;
 
 pub use candidate::{Candidate, check_ahead};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
-pub use outcome::{Outcome, receipts};
-pub use publish::admit;
+pub use ending::{Ending, receipts};
+pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};
@@ -35,16 +35,18 @@ use crate::state::Overlay;
 use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{ChainId, Hash};
+use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::tag;
 use tenor_wire::block::{DueItem, ExpiryItem};
 use tenor_wire::crypto::hash;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::Fate;
-use tenor_wire::tx::Transaction;
+use tenor_wire::tx::IdempotencyKey;
 
 /// The block in which items run.
 #[derive(Clone, Copy)]
@@ -63,7 +65,8 @@ pub struct BlockContext<'a> {
     pub contracts: &'a Contracts,
 }
 
-/// Runs a transaction that passed the door, at a place of the block.
+/// Runs a transaction that passed the door, at a place of the block. Its key is used; [`use_keys`] at the end of
+/// the block brings the days' running hashes up to it.
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
@@ -72,28 +75,25 @@ pub fn transaction(
     block: &BlockContext<'_>,
     checked: &CheckedTransaction,
     index: u32,
-) -> Result<Outcome, Fault> {
-    let tx = checked.transaction();
+) -> Result<Ending, Fault> {
     let mark = state.mark();
     let mut run = Run::of_transaction(block, checked);
     let ran = operation(state, &mut run, checked);
     if ran.is_err() {
         state.roll_back(mark);
     }
-    let outcome = settle(run, ran, state)?;
-    use_key(state, block, tx, index)?;
-    Ok(outcome)
+    let ending = settle(run, ran, state)?;
+    let used = checked.used(index);
+    let row = IdempotencyRecord { operation: used.operation, height: block.height, index };
+    state.put(&key::idempotency(&used.party, &used.key), &row);
+    Ok(ending)
 }
 
 /// Runs an occurrence that is due, at the head of its bank's queue.
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn occurrence(
-    state: &mut Overlay<'_>,
-    block: &BlockContext<'_>,
-    item: DueItem,
-) -> Result<Outcome, Fault> {
+pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
     due::run(state, block, item)
 }
 
@@ -101,7 +101,7 @@ pub fn occurrence(
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn expiry(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: ExpiryItem) -> Result<Outcome, Fault> {
+pub fn expiry(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: ExpiryItem) -> Result<Ending, Fault> {
     let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.expiry_gas);
     let ran = holding::expire(state, &mut run, &item);
     if !matches!(ran, Ok(_) | Err(Trouble::Fault(_))) {
@@ -151,50 +151,61 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
     }
 }
 
-/// Turns what a run ended with into an outcome; a fault goes on up.
-fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<Outcome, Fault> {
+/// Turns what a run came to into an ending; a fault goes on up.
+fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) -> Result<Ending, Fault> {
     if let Some(proposal) = run.ended_proposal {
         state.delete(crate::state::Kind::Proposal, &proposal.0);
     }
     let (item, gas) = (run.item, run.gas_used());
-    let without_effect =
-        |fate, code, gas, data| Outcome { item, fate, code, gas, data, entries: vec![], events: vec![] };
     Ok(match ran {
         Ok(data) => {
             let (entries, events) = (run.entries, run.events);
-            Outcome { item, fate: Fate::Done, code: 0, gas, data, entries, events }
+            Ending { item, fate: Fate::Done, code: 0, gas, data, entries, events }
         }
-        Err(Trouble::Refused { code, data }) => without_effect(Fate::Refused, code, gas, data),
+        Err(Trouble::Refused { code, data }) => {
+            Ending { item, fate: Fate::Refused, code, gas, data, entries: vec![], events: vec![] }
+        }
         Err(Trouble::Failed(failure)) => {
             let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
-            without_effect(Fate::Failed, failure.code(), gas, vec![])
+            let code = failure.code();
+            Ending { item, fate: Fate::Failed, code, gas, data: vec![], entries: vec![], events: vec![] }
         }
         Err(Trouble::Fault(fault)) => return Err(fault),
     })
 }
 
-/// Uses up the idempotency key: its row, and the running hash of its day that the state root covers.
-fn use_key(
-    state: &mut Overlay<'_>,
-    block: &BlockContext<'_>,
-    tx: &Transaction,
-    index: u32,
-) -> Result<(), Fault> {
-    let (party, body) = (tx.body.actor(), &tx.body);
-    let operation = body.operation_hash();
-    let row = IdempotencyRecord { operation, height: block.height, index };
-    state.put(&key::idempotency(&party, &body.key), &row);
-    let day = key::day(body.key.day());
-    let before = state.get::<KeyDayRecord>(&day)?.unwrap_or(KeyDayRecord { running: Hash::ZERO, count: 0 });
-    let parts: [&[u8]; 6] = [
-        &before.running.0,
-        &party.0,
-        &body.key.0,
-        &operation.0,
-        &block.height.to_le_bytes(),
-        &index.to_le_bytes(),
-    ];
-    state.put(&day, &KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: before.count + 1 });
+/// An idempotency key that a transaction used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UsedKey {
+    /// Whose.
+    pub party: PartyId,
+    /// The key.
+    pub key: IdempotencyKey,
+    /// Hash of the operation that it stands for.
+    pub operation: Hash,
+    /// Place of the transaction in the block.
+    pub index: u32,
+}
+
+/// Brings the running hashes of key days, which the state root covers, up to the keys that a block used.
+///
+/// # Errors
+/// [`Fault`] of the store.
+pub fn use_keys(state: &mut Overlay<'_>, height: u64, used: &[UsedKey]) -> Result<(), Fault> {
+    let mut days: BTreeMap<u32, KeyDayRecord> = BTreeMap::new();
+    for UsedKey { party, key, operation, index } in used {
+        let day = match days.entry(key.day()) {
+            Entry::Occupied(day) => day.into_mut(),
+            Entry::Vacant(day) => {
+                let before = state.get(&key::day(*day.key()))?;
+                day.insert(before.unwrap_or(KeyDayRecord { running: Hash::ZERO, count: 0 }))
+            }
+        };
+        let parts: [&[u8]; 6] =
+            [&day.running.0, &party.0, &key.0, &operation.0, &height.to_le_bytes(), &index.to_le_bytes()];
+        *day = KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: day.count + 1 };
+    }
+    days.iter().for_each(|(day, record)| state.put(&key::day(*day), record));
     Ok(())
 }
 

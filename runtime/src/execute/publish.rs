@@ -4,7 +4,7 @@ use super::run::{Run, Trouble};
 use crate::params::Limits;
 use crate::state::Overlay;
 use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
-use crate::vm;
+use crate::vm::{self, Admitted, Examined, Expected, Finding};
 use tenor_abi::codec;
 use tenor_abi::id::{CodeHash, Hash, PartyId};
 use tenor_abi::limit::AMOUNT_MAX;
@@ -20,21 +20,63 @@ pub fn code_hash(bank: &PartyId, wasm: &[u8]) -> CodeHash {
     CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
 }
 
+/// A module that was judged: what is wrong with it, its functions, its spec where it can be read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judged {
+    /// What is wrong, in the order in which it was found; none when it may be published.
+    pub findings: Vec<Finding>,
+    /// Functions that it has code for or imports.
+    pub functions: u32,
+    /// What it says of itself.
+    pub spec: Option<Spec>,
+}
+
+/// Judges a module as a contract, or as any module: the one decision, which a deploy and `tenor check` share.
+pub fn judge(wasm: &[u8], expected: Expected, limits: &Limits) -> Judged {
+    let Examined { mut findings, functions, admitted } = vm::examine(wasm, expected);
+    let spec = match expected {
+        Expected::Contract if findings.is_empty() => match judge_spec(&admitted, limits) {
+            Ok(spec) => Some(spec),
+            Err(finding) => {
+                findings.push(finding);
+                None
+            }
+        },
+        _ => None,
+    };
+    Judged { findings, functions, spec }
+}
+
+fn judge_spec(admitted: &Admitted, limits: &Limits) -> Result<Spec, Finding> {
+    let wrong = |error: &dyn std::fmt::Display| Finding::new("spec", 0, error.to_string());
+    let spec = Spec::from_section(&admitted.spec).map_err(|error| wrong(&error))?;
+    let called = |name: &String| spec.calls.iter().any(|call| call.name == *name);
+    if let Some((name, at)) = admitted.other_exports.iter().find(|(name, _)| called(name)) {
+        let text =
+            format!("export `{name}` is a call by the spec: it must take no parameters and return an i32");
+        return Err(Finding::new("export", *at, text));
+    }
+    spec.validate(&admitted.exports).map_err(|error| wrong(&error))?;
+    let (schedules, most) = (spec.schedules.len(), limits.schedules_max);
+    if schedules > usize::from(most) {
+        return Err(wrong(&format!("{schedules} schedules, at most {most} allowed")));
+    }
+    Ok(spec)
+}
+
 /// The spec of a module that may be published: admitted, in agreement with itself and with its exports.
 ///
 /// # Errors
 /// [`Refusal::NotAdmitted`]: the first rule that is broken.
 pub fn admit(wasm: &[u8], limits: &Limits) -> Result<Spec, Refusal> {
-    let admitted = vm::admit(wasm)
-        .map_err(|finding| Refusal::NotAdmitted { rule: finding.text, offset: finding.offset })?;
-    let rule = |error: &dyn std::fmt::Display| Refusal::NotAdmitted { rule: error.to_string(), offset: 0 };
-    let spec = Spec::from_section(&admitted.spec).map_err(|error| rule(&error))?;
-    spec.validate(&admitted.exports).map_err(|error| rule(&error))?;
-    let (schedules, most) = (spec.schedules.len(), limits.schedules_max);
-    if schedules > usize::from(most) {
-        return Err(rule(&format!("{schedules} schedules, at most {most} allowed")));
+    let Judged { findings, spec, .. } = judge(wasm, Expected::Contract, limits);
+    match (findings.into_iter().next(), spec) {
+        (Some(finding), _) => Err(Refusal::NotAdmitted { rule: finding.text, offset: finding.offset }),
+        (None, Some(spec)) => Ok(spec),
+        (None, None) => {
+            Err(Refusal::NotAdmitted { rule: "the module says nothing of itself".into(), offset: 0 })
+        }
     }
-    Ok(spec)
 }
 
 /// Publishes a contract. By product managers of the bank.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountCodeRecord, AccountRecord, AssetRecord, Holder, PartyRecord, key};
-use crate::state::{Committed, Overlay};
+use crate::state::{Committed, Overlay, Resume, State};
 use crate::store::WriteSet;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -616,8 +616,8 @@ fn live(seed: u64, rounds: u64) -> (Hash, u64) {
         entries = real.entries;
         settle_history(&mut real.state).unwrap();
         let writes = WriteSet::new(real.state.into_writes().unwrap());
-        base.stash(&writes).unwrap();
-        base.commit(&writes, height, None).unwrap();
+        base.stash(writes.rows()).unwrap();
+        base.commit(writes.rows(), height, Resume::default()).unwrap();
         (done, height) = (done + BLOCK, height + 1);
     }
     check(&Overlay::new(&base)).unwrap();

@@ -7,17 +7,18 @@
 mod files;
 mod record;
 mod segment;
+mod reader;
 
+pub use reader::Reader;
 pub use record::{Kind, Record, payload_root};
 
 use crate::fault::Fault;
-use record::{Checksum, PAYLOAD_MAX, decode, encode};
+use reader::{Heights, Place, put};
+use record::{Checksum, PAYLOAD_MAX, encode};
 use segment::{From, Scanned, Segment, Span};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::ChainId;
 
 /// Version of the segments' form.
@@ -156,47 +157,22 @@ pub struct Survey {
     pub damage: Vec<LogError>,
 }
 
-/// Where a record stands.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    segment: usize,
-    span: Span,
-}
-
-/// Where the records of each height stand.
-type Heights = BTreeMap<u64, Places>;
-/// Segments whose places were looked up last, and the places.
-type Looked = Vec<(usize, Arc<Heights>)>;
-
-/// Older segments whose places are kept in memory.
-const LOOKED_MAX: usize = 4;
-
-/// The records of one height.
-#[derive(Clone, Copy, Default, Debug)]
-struct Places {
-    block: Option<Place>,
-    writes: Option<Place>,
-    certificate: Option<Place>,
-}
-
-impl Places {
-    /// The place of a kind; votes and seals are not looked up.
-    fn of(&mut self, kind: Kind) -> Option<&mut Option<Place>> {
-        match kind {
-            Kind::Block => Some(&mut self.block),
-            Kind::Writes => Some(&mut self.writes),
-            Kind::Certificate => Some(&mut self.certificate),
-            Kind::Vote | Kind::Seal => None,
-        }
-    }
+/// A segment of a log that may go on, and how much of it counts.
+#[derive(Debug)]
+pub struct Extent {
+    /// File name.
+    pub name: String,
+    /// The file, open to be read from its beginning.
+    pub file: File,
+    /// Bytes of it that count.
+    pub bytes: u64,
 }
 
 /// An open block log.
 #[derive(Debug)]
 pub struct Log {
     folder: PathBuf,
-    chain: ChainId,
-    segments: Vec<PathBuf>,
+    reader: Reader,
     file: File,
     /// Bytes of the newest segment.
     length: u64,
@@ -205,11 +181,6 @@ pub struct Log {
     /// What the next record goes on from, and where in the newest segment that ends.
     previous: Checksum,
     after: u64,
-    tip: Option<u64>,
-    /// Of what was read at opening and written since, in the newest two segments.
-    heights: Heights,
-    /// Of older segments.
-    looked: Mutex<Looked>,
     segment_bytes: u64,
     poisoned: bool,
 }
@@ -242,16 +213,12 @@ impl Log {
         let first = Segment::begin(folder, chain, 0, &[0; 32])?;
         Ok(Log {
             folder: folder.into(),
-            chain,
-            segments: vec![first.path],
+            reader: Reader::new(chain, vec![first.path], None, Heights::new()),
             file: first.file,
             length: first.length,
             sealed: false,
             previous: first.checksum,
             after: first.length,
-            tip: None,
-            heights: Heights::new(),
-            looked: Mutex::default(),
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         })
@@ -406,16 +373,12 @@ impl Log {
         sync_folder(folder)?;
         let log = Log {
             folder: folder.into(),
-            chain,
-            segments,
+            reader: Reader::new(chain, segments, tip, heights),
             file,
             length: end.whole,
             sealed: end.is_sealed(),
             previous: end.previous,
             after: end.after,
-            tip,
-            heights,
-            looked: Mutex::default(),
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         };
@@ -424,7 +387,12 @@ impl Log {
 
     /// Height of the newest block.
     pub fn tip(&self) -> Option<u64> {
-        self.tip
+        self.reader.tip
+    }
+
+    /// What reads it; a copy of that goes on reading what is there now while blocks go on.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The place behind a block and its writes; none when there is no such block.
@@ -432,20 +400,28 @@ impl Log {
     /// # Errors
     /// As [`Log::read`].
     pub fn position_behind(&self, height: u64) -> Result<Option<Position>, LogError> {
-        if self.tip == Some(height) && self.ends_with_writes(height) {
-            let segment = self.segments.last().map_or(0, |path| segment::first_of(path));
+        if self.tip() == Some(height) && self.ends_with_writes(height) {
+            let segment = self.reader.segments.last().map_or(0, |path| segment::first_of(path));
             let (offset, after, checksum) = (self.length, self.after, self.previous);
             return Ok(Some(Position { segment, offset, after, checksum, height }));
         }
-        let (Some(block), Some(writes)) = (self.find(Kind::Block, height)?, self.find(Kind::Writes, height)?)
-        else {
-            return Ok(None);
+        self.reader.position_behind(height)
+    }
+
+    /// What there is of the log now: its segments, open to be read, and how much of each counts. It stays readable
+    /// while blocks go on and when old segments are deleted.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn extent(&self) -> Result<Vec<Extent>, LogError> {
+        let last = self.reader.segments.len() - 1;
+        let extent = |(number, path): (usize, &PathBuf)| {
+            let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let (length, file) = opened.map_err(io(path.display().to_string()))?;
+            let bytes = if number == last { self.length } else { length };
+            Ok(Extent { name: segment::name(path), file, bytes })
         };
-        let path = &self.segments[block.segment];
-        let after = Span { after: block.span.end, offset: block.span.end, end: block.span.end };
-        let (checksum, _) = segment::read(path, after).map_err(io(path.display().to_string()))?;
-        let segment = segment::first_of(path);
-        Ok(Some(Position { segment, offset: writes.span.end, after: block.span.end, checksum, height }))
+        self.reader.segments.iter().enumerate().map(extent).collect()
     }
 
     /// Appends records; they are not durable before [`Log::sync`].
@@ -489,74 +465,10 @@ impl Log {
         Ok(())
     }
 
-    /// The payload of a kind at a height: of a block, its writes (none in a segment kept without) or its
-    /// certificate (the newest block's comes with the next sync).
-    ///
-    /// # Errors
-    /// [`LogError::Damaged`] when it is no longer what its checksum says, [`LogError::Io`].
-    pub fn read(&self, kind: Kind, height: u64) -> Result<Option<Vec<u8>>, LogError> {
-        let Some(Place { segment, span }) = self.find(kind, height)? else { return Ok(None) };
-        let path = &self.segments[segment];
-        let (previous, bytes) = segment::read(path, span).map_err(io(path.display().to_string()))?;
-        match decode(&bytes, 0, &previous) {
-            Some(found) if (found.kind, found.height) == (kind, height) => {
-                Ok(Some(bytes[found.payload()].to_vec()))
-            }
-            _ => Err(LogError::Damaged {
-                segment: segment::name(path),
-                offset: span.offset,
-                height: height.saturating_sub(1),
-                what: "a record is not what its checksum says",
-            }),
-        }
-    }
-
     /// Whether the newest record is the writes of a block.
     fn ends_with_writes(&self, height: u64) -> bool {
-        let places = self.heights.get(&height);
+        let places = self.reader.heights.get(&height);
         places.and_then(|places| places.writes).is_some_and(|place| place.span.end == self.length)
-    }
-
-    /// Where a record stands: known, or found by reading the segment that it must be in.
-    fn find(&self, kind: Kind, height: u64) -> Result<Option<Place>, LogError> {
-        if let Some(place) = self.heights.get(&height).and_then(|places| *places.clone().of(kind)?) {
-            return Ok(Some(place));
-        }
-        if self.tip.is_none_or(|tip| height > tip) {
-            return Ok(None);
-        }
-        let behind = self.segments.partition_point(|path| segment::first_of(path) <= height);
-        // The certificate of a segment's last block stands in the next one.
-        let last = if kind == Kind::Certificate { behind + 1 } else { behind };
-        for number in behind.saturating_sub(1)..last.min(self.segments.len()) {
-            let places = self.places_of(number)?;
-            if let Some(place) = places.get(&height).and_then(|places| *places.clone().of(kind)?) {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The places of a segment, read through unless that was done lately.
-    fn places_of(&self, number: usize) -> Result<Arc<Heights>, LogError> {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = looked.iter().position(|(known, _)| *known == number) {
-            let known = looked.remove(at);
-            looked.push(known.clone());
-            return Ok(known.1);
-        }
-        let path = &self.segments[number];
-        let is_last = number + 1 == self.segments.len();
-        let scanned = segment::scan(path, self.chain, &From::Header(None), is_last)?;
-        let mut heights = Heights::new();
-        note(&mut heights, &mut None, number, path, &scanned)?;
-        let heights = Arc::new(heights);
-        if looked.len() == LOOKED_MAX {
-            looked.remove(0);
-        }
-        // The newest one still grows, but what is looked up here is what was in it at opening.
-        looked.push((number, Arc::clone(&heights)));
-        Ok(heights)
     }
 
     fn refuse_poisoned(&self) -> Result<(), LogError> {
@@ -568,11 +480,7 @@ impl Log {
         files::write(&mut self.file, &bytes).map_err(io("write to the block log"))?;
         let end = self.length + bytes.len() as u64;
         let span = Span { after: self.after, offset: self.length, end };
-        let place = Place { segment: self.segments.len() - 1, span };
-        put(&mut self.heights, record.kind, record.height, place);
-        if record.kind == Kind::Block {
-            self.tip = Some(record.height);
-        }
+        self.reader.note(record.kind, record.height, span);
         self.length = end;
         self.sealed = record.kind == Kind::Seal;
         if record.kind != Kind::Writes {
@@ -586,13 +494,9 @@ impl Log {
             self.write(&Record::new(Kind::Seal, first_height, &[]))?;
         }
         files::sync_data(&self.file).map_err(io("seal of a segment"))?;
-        let next = Segment::begin(&self.folder, self.chain, first_height, &self.previous)?;
+        let next = Segment::begin(&self.folder, self.reader.chain, first_height, &self.previous)?;
         (self.previous, self.after, self.length) = (next.checksum, next.length, next.length);
-        // What stands before the segment that was full now is looked up from here on.
-        if let Some(full) = self.segments.last() {
-            self.heights = self.heights.split_off(&segment::first_of(full));
-        }
-        self.segments.push(next.path);
+        self.reader.begin_segment(next.path);
         self.file = next.file;
         self.sealed = false;
         Ok(())
@@ -632,12 +536,6 @@ fn note(
         put(heights, record.kind, record.height, Place { segment: number, span: record.span });
     }
     Ok(())
-}
-
-fn put(heights: &mut Heights, kind: Kind, height: u64, place: Place) {
-    if let Some(at) = heights.entry(height).or_default().of(kind) {
-        *at = Some(place);
-    }
 }
 
 #[cfg(test)]

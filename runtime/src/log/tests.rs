@@ -30,9 +30,9 @@ fn write_segments(folder: &Path) -> Vec<PathBuf> {
     let mut log = Log::create(folder, CHAIN).unwrap();
     log.segment_bytes = 300;
     go_on(&mut log, 0..6);
-    let names: Vec<String> = log.segments.iter().map(|path| segment::name(path)).collect();
+    let names: Vec<String> = log.reader.segments.iter().map(|path| segment::name(path)).collect();
     assert_eq!(names, [0, 2, 4].map(|height| format!("{height:020}.log")));
-    log.segments
+    log.reader.segments
 }
 
 fn only_segment(folder: &Path) -> PathBuf {
@@ -53,12 +53,12 @@ fn copy_with(segments: &[PathBuf], number: usize, bytes: &[u8]) -> tempfile::Tem
 
 fn check_reads(log: &Log, blocks: u64) {
     for height in 0..blocks {
-        assert_eq!(log.read(Kind::Block, height).unwrap(), Some(vec![height as u8; 20]));
-        assert_eq!(log.read(Kind::Writes, height).unwrap(), Some(b"rows".to_vec()));
+        assert_eq!(log.reader.read(Kind::Block, height).unwrap(), Some(vec![height as u8; 20]));
+        assert_eq!(log.reader.read(Kind::Writes, height).unwrap(), Some(b"rows".to_vec()));
         let certificate = (height + 1 < blocks).then(|| b"signed".to_vec());
-        assert_eq!(log.read(Kind::Certificate, height).unwrap(), certificate);
+        assert_eq!(log.reader.read(Kind::Certificate, height).unwrap(), certificate);
     }
-    assert_eq!(log.read(Kind::Block, blocks).unwrap(), None);
+    assert_eq!(log.reader.read(Kind::Block, blocks).unwrap(), None);
 }
 
 #[test]
@@ -83,12 +83,15 @@ fn a_log_is_gone_on_from_any_position() {
     for (height, position) in (0u64..).zip(&taken) {
         assert_eq!(log.position_behind(height).unwrap().as_ref(), Some(position), "also when blocks follow");
     }
-    assert!(log.heights.len() < 6, "older places are not kept");
+    assert!(log.reader.heights.len() < 6, "older places are not kept");
     drop(log);
     for position in &taken {
         let (mut log, torn) = Log::open_at(folder.path(), CHAIN, position).unwrap();
         assert_eq!((log.tip(), torn.bytes), (Some(8), 0));
-        assert!(log.heights.keys().all(|height| *height >= position.height()), "nothing before it was read");
+        assert!(
+            log.reader.heights.keys().all(|height| *height >= position.height()),
+            "nothing before it was read"
+        );
         check_reads(&log, 9);
         assert_eq!(log.position_behind(8).unwrap().as_ref(), taken.last());
         log.segment_bytes = 300;
@@ -138,7 +141,7 @@ fn a_full_segment_is_sealed_and_the_next_goes_on_from_it() {
     go_on(&mut log, 6..9);
     check_reads(&log, 9);
     let (log, torn) = Log::open(folder.path(), CHAIN, Some(8)).unwrap();
-    assert_eq!((log.tip(), log.segments.len(), torn.bytes), (Some(8), 5, 0));
+    assert_eq!((log.tip(), log.reader.segments.len(), torn.bytes), (Some(8), 5, 0));
     check_reads(&log, 9);
 }
 
@@ -152,7 +155,10 @@ fn a_stop_between_seal_and_next_segment_is_gone_on_from() {
     let (mut log, torn) = Log::open(folder.path(), CHAIN, Some(3)).unwrap();
     assert_eq!((log.tip(), torn.bytes), (Some(3), 0));
     go_on(&mut log, 4..6);
-    assert_eq!(log.segments, segments, "the seal is not written twice, and the next segment has its name");
+    assert_eq!(
+        log.reader.segments, segments,
+        "the seal is not written twice, and the next segment has its name"
+    );
     check_reads(&Log::open(folder.path(), CHAIN, Some(5)).unwrap().0, 6);
 }
 
@@ -268,8 +274,8 @@ fn a_log_is_opened_from_a_segment_on_whatever_lies_before() {
     for from in [2, 3, 4, 5] {
         let (log, _) = Log::open_from(folder.path(), CHAIN, from, Some(5)).unwrap();
         assert_eq!(log.tip(), Some(5));
-        assert_eq!(log.read(Kind::Block, from).unwrap(), Some(vec![from as u8; 20]));
-        assert_eq!(log.read(Kind::Block, 1).unwrap(), None);
+        assert_eq!(log.reader.read(Kind::Block, from).unwrap(), Some(vec![from as u8; 20]));
+        assert_eq!(log.reader.read(Kind::Block, 1).unwrap(), None);
     }
     let error = Log::open_from(folder.path(), CHAIN, 1, None).unwrap_err();
     assert!(matches!(error, LogError::Missing { from: 1, .. }), "{error}");
@@ -330,15 +336,15 @@ fn an_old_segment_may_be_kept_without_writes() {
     let (log, _) = Log::open(folder.path(), CHAIN, None).unwrap();
     let mut bytes = fs::read(&segments[0]).unwrap();
     for height in [1, 0] {
-        let span = log.heights[&height].writes.unwrap().span;
+        let span = log.reader.heights[&height].writes.unwrap().span;
         bytes.drain(span.offset as usize..span.end as usize);
     }
     let other = copy_with(&segments, 0, &bytes);
     let (log, _) = Log::open(other.path(), CHAIN, Some(5)).unwrap();
     assert_eq!(log.tip(), Some(5));
     for height in 0..6 {
-        assert_eq!(log.read(Kind::Block, height).unwrap(), Some(vec![height as u8; 20]));
-        assert_eq!(log.read(Kind::Writes, height).unwrap().is_some(), height >= 2);
+        assert_eq!(log.reader.read(Kind::Block, height).unwrap(), Some(vec![height as u8; 20]));
+        assert_eq!(log.reader.read(Kind::Writes, height).unwrap().is_some(), height >= 2);
     }
 }
 
@@ -348,12 +354,12 @@ fn damage_after_opening_is_noticed_when_read() {
     let segments = write_segments(folder.path());
     let (log, _) = Log::open(folder.path(), CHAIN, None).unwrap();
     let bytes = fs::read(&segments[1]).unwrap();
-    let span = log.heights[&2].block.unwrap().span;
+    let span = log.reader.heights[&2].block.unwrap().span;
     for at in span.offset..span.end {
         let mut wrong = bytes.clone();
         wrong[at as usize] ^= 1;
         fs::write(&segments[1], &wrong).unwrap();
-        assert!(matches!(log.read(Kind::Block, 2), Err(LogError::Damaged { .. })), "byte {at}");
+        assert!(matches!(log.reader.read(Kind::Block, 2), Err(LogError::Damaged { .. })), "byte {at}");
     }
     fs::write(&segments[1], &bytes).unwrap();
     check_reads(&log, 6);

@@ -3,7 +3,7 @@
 use super::{Snapshot, SnapshotError, file_name};
 use crate::log::Position;
 use crate::state::namespace::{Standing, kind_of, owner_of};
-use crate::state::{Committed, Resume};
+use crate::state::{Committed, Resume, State};
 use crate::trie::{self, Content, Trie};
 use tenor_abi::id::Hash;
 use tenor_wire::trie::value_hash;
@@ -45,13 +45,13 @@ impl Snapshot {
         log: Option<Position>,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<(), SnapshotError> {
-        let resume = log.map(|log| Resume { log, ancestry: self.manifest.ancestry.clone() });
+        let resume = Resume { log, ancestry: self.manifest.ancestry.clone() };
         let count = self.manifest.chunks.len();
         // The first keys are leaves and come last. Until then the root is another one than the header's, so a
         // mark that is made meanwhile is not believed when this is interrupted.
         for number in (0..count).rev() {
             let rows = self.rows(number)?;
-            into.redo(&rows, self.header().height, resume.clone())?;
+            into.redo(rows.rows(), self.header().height, resume.clone())?;
             progress((count - number) as u64, count as u64);
         }
         self.compare(into.root())

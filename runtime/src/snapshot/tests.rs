@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::log::Position;
-use crate::state::{Base, Committed, Kind};
+use crate::state::{Base, Committed, Kind, Resume, Room, State};
 use crate::store::Disk;
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;
@@ -10,7 +10,7 @@ use tenor_abi::id::{ChainId, PartyId};
 use tenor_wire::block::HEADER_VERSION;
 
 /// Bytes of pages in memory: far fewer than the state has.
-const CACHE_BYTES: usize = 64 * 1024;
+const ROOM: Room = Room::for_pages(64 * 1024);
 /// Rows of each kind; of these values three chunks.
 const ROWS: u32 = 600;
 
@@ -23,7 +23,7 @@ fn state(order: u32) -> Committed {
             .flat_map(|number| Kind::ALL.iter().map(move |kind| row(*kind, number)))
             .collect();
         rows.sort();
-        state.redo(&WriteSet::new(rows), 0, None).unwrap();
+        state.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     }
     state
 }
@@ -34,17 +34,21 @@ fn row(kind: Kind, number: u32) -> (Vec<u8>, Option<Vec<u8>>) {
     (kind.full_key(&key.0), Some(vec![number as u8; length]))
 }
 
-fn header(state: &Committed) -> (Header, Mmr) {
+fn ancestry() -> Mmr {
     let mut ancestry = Mmr::default();
     (0..5u8).for_each(|height| ancestry.push(tag::ANCESTRY, &[height; 32]));
-    let header = Header {
+    ancestry
+}
+
+fn header(state: &Committed) -> Header {
+    Header {
         version: HEADER_VERSION,
         protocol: 0,
         chain: ChainId([3; 32]),
         height: 5,
         time: Timestamp(9),
         parent: Hash([4; 32]),
-        ancestry: ancestry.root(tag::ANCESTRY),
+        ancestry: ancestry().root(tag::ANCESTRY),
         items: Hash::ZERO,
         items_count: 0,
         receipts: Hash::ZERO,
@@ -54,13 +58,11 @@ fn header(state: &Committed) -> (Header, Mmr) {
         validators: Hash::ZERO,
         parameters: Hash::ZERO,
         proposer: PartyId([1; 32]),
-    };
-    (header, ancestry)
+    }
 }
 
 fn write(state: &Committed, folder: &Path) -> Snapshot {
-    let (header, ancestry) = header(state);
-    Snapshot::create(folder, state, &header, &ancestry, |done, of| assert!(done <= of)).unwrap()
+    Snapshot::create(folder, &state.now().unwrap(), &header(state), |done, of| assert!(done <= of)).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -96,14 +98,14 @@ fn replicas_write_the_same_bytes_and_give_the_same_state_back() {
     assert_eq!(again.manifest(), snapshot.manifest());
     again.check(|done, of| assert!(done <= of)).unwrap();
     let disk = Arc::new(Disk::open(&scratch.path().join("state")).unwrap());
-    let mut filled = Committed::begin(Arc::clone(&disk), CACHE_BYTES);
+    let mut filled = Committed::begin(Arc::clone(&disk), ROOM);
     again.restore(&mut filled, Some(Position::default()), |_, _| {}).unwrap();
     assert_eq!((filled.root(), rows(&filled)), (ours.root(), rows(&ours)));
     // And it can be opened where it came to, with every page right.
     filled.flush().unwrap();
     drop(filled);
     let mark = disk.mark().unwrap().unwrap();
-    let (opened, ancestry) = Committed::open(disk, &mark, CACHE_BYTES).unwrap();
+    let (opened, ancestry) = Committed::open(disk, &mark, ROOM).unwrap();
     assert_eq!((mark.height, ancestry), (5, again.manifest().ancestry.clone()));
     assert_eq!(opened.check_pages(), []);
     assert_eq!(rows(&opened), rows(&ours));
@@ -115,7 +117,7 @@ fn a_restore_that_is_interrupted_leaves_no_mark_with_the_right_root() {
     let ours = state(0);
     let snapshot = write(&ours, &scratch.path().join("snapshot"));
     let disk = Arc::new(Disk::open(&scratch.path().join("state")).unwrap());
-    let mut filled = Committed::begin(Arc::clone(&disk), CACHE_BYTES);
+    let mut filled = Committed::begin(Arc::clone(&disk), ROOM);
     let mut last = snapshot.clone();
     // All chunks but the one that is read last.
     last.manifest.chunks[0].hash = Hash::ZERO;
@@ -174,10 +176,10 @@ fn what_was_damaged_is_named() {
 fn a_snapshot_is_of_the_state_that_its_header_names() {
     let scratch = tempfile::tempdir().unwrap();
     let ours = state(0);
-    let (mut header, ancestry) = header(&ours);
+    let mut header = header(&ours);
     let folder = scratch.path().join("snapshot");
     header.state = Hash([1; 32]);
-    let error = Snapshot::create(&folder, &ours, &header, &ancestry, |_, _| {}).unwrap_err().to_string();
+    let error = Snapshot::create(&folder, &ours.now().unwrap(), &header, |_, _| {}).unwrap_err().to_string();
     assert!(error.contains("the state is not that of block 5"), "{error}");
     assert!(!folder.exists());
     assert!(matches!(Snapshot::open(&folder), Err(SnapshotError::Nothing(_))));
@@ -187,13 +189,13 @@ fn a_snapshot_is_of_the_state_that_its_header_names() {
 fn bytes_are_golden() {
     let scratch = tempfile::tempdir().unwrap();
     let mut ours = Committed::in_memory();
-    let rows = Kind::ALL.iter().map(|kind| row(*kind, 1)).collect();
-    ours.redo(&WriteSet::new(rows), 0, None).unwrap();
+    let rows: Vec<_> = Kind::ALL.iter().map(|kind| row(*kind, 1)).collect();
+    ours.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     write(&ours, &scratch.path().join("snapshot"));
     let bytes: Vec<u8> =
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();
     assert_eq!(
         plain_hash(&[&bytes]).to_string(),
-        "hash1pejflqrqzfz447psrucpqktm0fce60g8xt6h7flh8xhv7tlkvczs0rszwx"
+        "hash1v6vv6yufaktzsqdf0sfraskqh5qkucu8e0lyg96rv900m4s2pzvqxueuds"
     );
 }

@@ -2,35 +2,34 @@
 
 use super::{CHUNK_BYTES, Chunk, MANIFEST, Manifest, Snapshot, SnapshotError, file_name, io};
 use crate::fault::Fault;
-use crate::state::Committed;
+use crate::state::Past;
 use crate::state::namespace::{Standing, kind_of};
 use crate::store::WriteSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use tenor_abi::tag;
 use tenor_wire::block::Header;
 use tenor_wire::crypto::plain_hash;
-use tenor_wire::merkle::Mmr;
 
 /// Behind every key.
 const END: [u8; 1] = [u8::MAX];
 
 impl Snapshot {
-    /// Writes the state as of the block of a header into a new folder; durable when this returns.
-    ///
-    /// `ancestry` has the hashes of all headers before that one. `progress` is told how many leaves of how many
-    /// are written.
+    /// Writes the state as of the block of a header into a new folder, while blocks go on; durable when this
+    /// returns. `progress` is told how many leaves of how many are written.
     ///
     /// # Errors
     /// [`SnapshotError`] when the folder is there already, the disk says no, or the state is broken.
     pub fn create(
         folder: &Path,
-        state: &Committed,
+        state: &Past,
         header: &Header,
-        ancestry: &Mmr,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Snapshot, SnapshotError> {
-        if state.root() != header.state {
+        let is_of_it = (state.height(), state.root(), state.ancestry().root(tag::ANCESTRY))
+            == (header.height, header.state, header.ancestry);
+        if !is_of_it {
             let text = format!("the state is not that of block {}", header.height);
             return Err(Fault::State(text).into());
         }
@@ -45,9 +44,9 @@ impl Snapshot {
             let rows = WriteSet::new(rows.into_iter().map(|(key, value)| (key, Some(value))).collect());
             write_synced(&folder.join(file_name(chunks.len())), rows.bytes())?;
             chunks.push(Chunk { bytes: rows.bytes().len() as u64, hash: plain_hash(&[rows.bytes()]) });
-            progress(leaves, state.memory().leaves);
+            progress(leaves, state.leaves());
         }
-        let manifest = Manifest { header: header.clone(), ancestry: ancestry.clone(), chunks };
+        let manifest = Manifest { header: header.clone(), ancestry: state.ancestry().clone(), chunks };
         // The manifest is written when every chunk has its name on the disk.
         sync_folder(folder)?;
         write_synced(&folder.join(MANIFEST), &manifest.to_bytes())?;

@@ -2,28 +2,62 @@
 
 use super::namespace::{Kind, Standing, kind_of, owner_of};
 use super::overlay::Base;
+use super::past::Past;
 use super::record::hex;
+use super::window::{Known, Replaced, Window};
+use super::{Fork, State};
 use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
 use crate::log::Position;
-use crate::store::{Behind, Checkpoint, Disk, Mark, PagesMemory, Row, Rows, WriteSet};
+use crate::params::PROOF_WINDOW_BLOCKS;
+use crate::store::{Behind, Change, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
 use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
+use tenor_wire::crypto::plain_hash;
 use tenor_wire::merkle::Mmr;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::{Path, StateProof, value_hash};
 
 /// Bytes of memory that pages may take unless told otherwise.
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
+/// The least that they may be given. What a block uses stays in memory until it is over, however little there is.
+pub const CACHE_BYTES_MIN: usize = 1024 * 1024;
+/// Bytes of memory that past states may take unless told otherwise.
+pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of rows that a walk reads together.
 const WALK_BYTES: usize = 1 << 20;
 /// Rows that are read ahead together.
 const AHEAD: usize = 2048;
 /// What lies above the pages, at most: a defence against a mark that says nonsense.
 const TOP_BYTES_MAX: usize = 4 << 30;
+
+/// The memory that a state may take besides what lies above its pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Bytes of pages.
+    pub cache_bytes: usize,
+    /// Bytes of what the newest [`PROOF_WINDOW_BLOCKS`] blocks replaced; with none, past states are at hand only
+    /// while somebody reads them.
+    pub history_bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { cache_bytes: CACHE_BYTES, history_bytes: HISTORY_BYTES }
+    }
+}
+
+impl Room {
+    /// Room for pages, with none for past states.
+    pub const fn for_pages(cache_bytes: usize) -> Room {
+        Room { cache_bytes, history_bytes: 0 }
+    }
+}
 
 /// What lies above the pages, as a checkpoint keeps it.
 #[derive(Serialize, Deserialize)]
@@ -34,10 +68,10 @@ struct Top {
 }
 
 /// What opening goes on from besides the state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Resume {
-    /// Where the log goes on behind the newest block.
-    pub log: Position,
+    /// Where the log goes on behind the newest block; none in memory.
+    pub log: Option<Position>,
     /// Hashes of all headers before the newest one.
     pub ancestry: Mmr,
 }
@@ -49,13 +83,14 @@ struct Stashed {
     undo: Undo,
 }
 
-struct Parts {
-    trie: Trie,
+pub(super) struct Parts {
+    pub(super) trie: Trie,
     index: Index,
     rows: Rows,
     stashed: Option<Stashed>,
+    pub(super) window: Window,
     height: u64,
-    resume: Option<Resume>,
+    resume: Resume,
     disk: Option<Arc<Disk>>,
     behind: Option<Behind>,
     cache_bytes: usize,
@@ -74,22 +109,26 @@ pub struct StateMemory {
     pub dirty_bytes: usize,
     /// Bytes written to the store since opening.
     pub written_bytes: u64,
+    /// Past states that are at hand.
+    pub past_blocks: usize,
+    /// Bytes that they take.
+    pub past_bytes: usize,
 }
 
 /// The state of one replica as of its newest block.
 pub struct Committed {
-    parts: Mutex<Parts>,
+    parts: Arc<Mutex<Parts>>,
 }
 
 impl Committed {
     /// An empty state that stays in memory.
     pub fn in_memory() -> Committed {
-        Committed::new(None, usize::MAX)
+        Committed::new(None, Room { cache_bytes: usize::MAX, history_bytes: HISTORY_BYTES })
     }
 
     /// An empty state over an empty disk.
-    pub fn begin(disk: Arc<Disk>, cache_bytes: usize) -> Committed {
-        Committed::new(Some(disk), cache_bytes)
+    pub fn begin(disk: Arc<Disk>, room: Room) -> Committed {
+        Committed::new(Some(disk), room)
     }
 
     /// The state at the disk's mark, and the hashes of all headers before the mark's; no leaf is read, the nodes
@@ -97,139 +136,55 @@ impl Committed {
     ///
     /// # Errors
     /// [`Fault::State`] when they do not give the mark's root.
-    pub fn open(disk: Arc<Disk>, mark: &Mark, cache_bytes: usize) -> Result<(Committed, Mmr), Fault> {
+    pub fn open(disk: Arc<Disk>, mark: &Mark, room: Room) -> Result<(Committed, Mmr), Fault> {
         let damaged = || Fault::State("what lies above the pages cannot be read".into());
         let top: Top = codec::decode(&disk.top(mark)?, TOP_BYTES_MAX).map_err(|_| damaged())?;
-        let mut state = Committed::new(Some(Arc::clone(&disk)), cache_bytes);
-        let parts = state.parts_mut();
-        parts.trie = Trie::restore(top.trie, Some(Arc::clone(&disk)), leaves_share(cache_bytes))?;
-        parts.index = Index::restore(top.index, Some(disk), index_share(cache_bytes))?;
+        let state = Committed::new(Some(Arc::clone(&disk)), room);
+        let mut parts = state.parts();
+        parts.trie = Trie::restore(top.trie, Some(Arc::clone(&disk)), leaves_share(room.cache_bytes))?;
+        parts.index = Index::restore(top.index, Some(disk), index_share(room.cache_bytes))?;
         parts.height = mark.height;
-        parts.resume = Some(Resume { log: mark.log, ancestry: top.ancestry.clone() });
+        parts.resume = Resume { log: Some(mark.log), ancestry: top.ancestry.clone() };
         if parts.trie.root() != mark.root {
             return Err(Fault::State("the nodes above the buckets do not give the mark's root".into()));
         }
+        parts.enter(None);
+        drop(parts);
         Ok((state, top.ancestry))
     }
 
-    fn new(disk: Option<Arc<Disk>>, cache_bytes: usize) -> Committed {
+    fn new(disk: Option<Arc<Disk>>, room: Room) -> Committed {
         let parts = Parts {
-            trie: Trie::new(disk.clone(), leaves_share(cache_bytes)),
-            index: Index::new(disk.clone(), index_share(cache_bytes)),
+            trie: Trie::new(disk.clone(), leaves_share(room.cache_bytes)),
+            index: Index::new(disk.clone(), index_share(room.cache_bytes)),
             rows: Rows::new(disk.clone(), together),
             stashed: None,
+            window: Window::new(PROOF_WINDOW_BLOCKS, room.history_bytes),
             height: 0,
-            resume: None,
+            resume: Resume::default(),
             behind: disk.clone().map(Behind::start),
             disk,
-            cache_bytes,
+            cache_bytes: room.cache_bytes,
         };
-        Committed { parts: Mutex::new(parts) }
+        Committed { parts: Arc::new(Mutex::new(parts)) }
     }
 
-    /// The root, with whatever is stashed.
-    pub fn root(&self) -> Hash {
-        self.parts().trie.root()
-    }
-
-    /// Puts a block's leaves into the trie and returns the root; what is read stays as it was.
+    /// The state as it is now, to be read while blocks go on.
     ///
     /// # Errors
-    /// [`Fault::State`] when what was read is not what its hash says.
-    pub fn stash(&mut self, writes: &WriteSet) -> Result<Hash, Fault> {
-        let parts = self.parts_mut();
-        assert!(parts.stashed.is_none(), "one block is stashed at a time");
-        let is_leaf = |row: &(usize, &crate::store::Change)| {
-            kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
-        };
-        let rows: Vec<_> = writes.rows().iter().enumerate().filter(is_leaf).collect();
-        let paths = trie::paths(rows.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
-        let change = |((_, (key, value)), path): (&(usize, &crate::store::Change), &Path)| {
-            (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
-        };
-        let undo = parts.trie.update(rows.iter().zip(&paths).map(change).collect())?;
-        let leaves = rows.iter().map(|(place, _)| *place).zip(paths).collect();
-        parts.stashed = Some(Stashed { leaves, undo });
-        Ok(parts.trie.root())
-    }
-
-    /// Takes the stashed leaves back.
-    ///
-    /// # Errors
-    /// As [`Committed::stash`].
-    pub fn unstash(&mut self) -> Result<(), Fault> {
-        let parts = self.parts_mut();
-        parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
-    }
-
-    /// Makes the stashed block, whose writes these are, the newest one; `resume` is none in memory.
-    ///
-    /// # Errors
-    /// [`Fault::Storage`] when the disk no longer takes checkpoints.
-    pub fn commit(&mut self, writes: &WriteSet, height: u64, resume: Option<Resume>) -> Result<(), Fault> {
-        let parts = self.parts_mut();
-        let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
-            return Err(Fault::State(format!("block {height} is committed without having been stashed")));
-        };
-        parts.index.begin_batch();
-        let mut leaves = leaves.into_iter().peekable();
-        for (place, (key, value)) in writes.rows().iter().enumerate() {
-            match leaves.next_if(|leaf| leaf.0 == place) {
-                Some((_, path)) => {
-                    let before = undo.before(&path).and_then(Option::as_ref);
-                    parts.commit_leaf(key, value.as_deref(), before)?;
-                }
-                None if lies_in_rows(key) => parts.rows.set(key, value.as_deref()),
-                None => parts.index.set(key, value.as_deref())?,
-            }
-        }
-        (parts.height, parts.resume) = (height, resume);
-        parts.bound_backlog()
+    /// [`Fault::Gone`] when no block was committed yet.
+    pub fn now(&self) -> Result<Past, Fault> {
+        Past::of(&self.parts, None)
     }
 
     /// Takes in writes that were committed before, and returns the root.
     ///
     /// # Errors
-    /// As [`Committed::stash`] and [`Committed::commit`].
-    pub fn redo(&mut self, writes: &WriteSet, height: u64, resume: Option<Resume>) -> Result<Hash, Fault> {
-        let root = self.stash(writes)?;
-        self.commit(writes, height, resume)?;
+    /// As [`State::stash`] and [`State::commit`].
+    pub fn redo(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<Hash, Fault> {
+        let root = self.stash(rows)?;
+        self.commit(rows, height, resume)?;
         Ok(root)
-    }
-
-    /// Begins to write what changed to the disk, unless that is going on already.
-    ///
-    /// # Errors
-    /// As [`Committed::commit`].
-    pub fn checkpoint(&mut self) -> Result<(), Fault> {
-        let parts = self.parts_mut();
-        if parts.is_idle()? { parts.begin_checkpoint() } else { Ok(()) }
-    }
-
-    /// Returns when everything committed is on the disk.
-    ///
-    /// # Errors
-    /// As [`Committed::commit`].
-    pub fn flush(&mut self) -> Result<(), Fault> {
-        let parts = self.parts_mut();
-        let Some(behind) = &parts.behind else { return Ok(()) };
-        behind.wait()?;
-        parts.begin_checkpoint()?;
-        match &parts.behind {
-            Some(behind) => Ok(behind.wait()?),
-            None => Ok(()),
-        }
-    }
-
-    /// The proof of what is at a key under the root; nothing may be stashed.
-    ///
-    /// # Errors
-    /// As [`Base::get`].
-    pub fn prove(&self, full_key: &[u8]) -> Result<Option<StateProof>, Fault> {
-        let mut parts = self.parts();
-        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
-        let record = parts.get(full_key)?;
-        parts.trie.prove(owner_of(full_key), full_key, record.as_deref())
     }
 
     /// Rows from a key on and before another, in key order, until they take so many bytes; at least one where
@@ -238,19 +193,7 @@ impl Committed {
     /// # Errors
     /// As [`Base::get`].
     pub fn scan(&self, from: &[u8], end: &[u8], bytes_max: usize) -> Result<Vec<Row>, Fault> {
-        let mut parts = self.parts();
-        let (mut rows, mut bytes, mut from) = (vec![], 0, from.to_vec());
-        while bytes < bytes_max {
-            if rows.len() % AHEAD == 0 {
-                parts.read_ahead(&from, end)?;
-            }
-            let Some((key, value)) = parts.next(&from, end)? else { break };
-            bytes += key.len() + value.len();
-            from.clone_from(&key);
-            from.push(0);
-            rows.push((key, value));
-        }
-        Ok(rows)
+        self.parts().scan(from, end, bytes_max)
     }
 
     /// Shows every row in key order; memory stays bounded.
@@ -286,38 +229,8 @@ impl Committed {
         }
     }
 
-    /// One proof of what is at several keys, as [`Committed::prove`].
-    ///
-    /// # Errors
-    /// As [`Base::get`].
-    pub fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
-        let mut parts = self.parts();
-        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
-        let records = full_keys.iter().map(|key| parts.get(key)).collect::<Result<Vec<_>, Fault>>()?;
-        let asked = full_keys.iter().zip(&records);
-        let asked: Vec<_> =
-            asked.map(|(key, record)| (owner_of(key), key.as_slice(), record.as_deref())).collect();
-        parts.trie.prove_all(&asked)
-    }
-
-    /// What it takes in memory.
-    pub fn memory(&self) -> StateMemory {
-        let parts = self.parts();
-        StateMemory {
-            leaves: parts.trie.len(),
-            trie: parts.trie.memory(),
-            index: parts.index.memory(),
-            dirty_bytes: parts.dirty_bytes(),
-            written_bytes: parts.disk.as_ref().map_or(0, |disk| disk.written_bytes()),
-        }
-    }
-
     fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn parts_mut(&mut self) -> &mut Parts {
-        self.parts.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -340,6 +253,41 @@ fn together(full_key: &[u8]) -> Option<usize> {
 }
 
 impl Parts {
+    /// Enters the newest block into the window.
+    fn enter(&mut self, replaced: Option<Replaced>) {
+        let (root, ancestry, leaves) = (self.trie.root(), self.resume.ancestry.clone(), self.trie.len());
+        self.window.push(Known { height: self.height, root, ancestry, leaves }, replaced);
+    }
+
+    /// The record of what a leaf held.
+    fn record_of<'c>(
+        &self,
+        key: &[u8],
+        content: Option<&'c OwnContent>,
+    ) -> Result<Option<Cow<'c, [u8]>>, Fault> {
+        match content.map(Content::as_ref) {
+            None => Ok(None),
+            Some(Content::Elsewhere(_)) => Ok(self.rows.get(key)?.map(Cow::Owned)),
+            Some(inline) => Ok(inline.record().map(Cow::Borrowed)),
+        }
+    }
+
+    /// What stood at the paths of the stashed block, by the hashes of the values.
+    pub(super) fn stashed_before(&self) -> BTreeMap<Path, Option<Hash>> {
+        let value = |content: &OwnContent| match content {
+            Content::Inline(bytes) => plain_hash(&[bytes]),
+            Content::Elsewhere(hash) => *hash,
+        };
+        let changes = self.stashed.iter().flat_map(|stashed| stashed.undo.changes());
+        changes.map(|(path, before)| (*path, before.as_ref().map(value))).collect()
+    }
+
+    /// What the disk has is not believed at the next opening.
+    pub(super) fn distrust(&self) {
+        // Where the mark cannot be taken away, the next start meets the same row again.
+        let _ = self.disk.as_ref().map(|disk| disk.forget_mark());
+    }
+
     fn commit_leaf(
         &mut self,
         key: &[u8],
@@ -359,7 +307,7 @@ impl Parts {
         Ok(())
     }
 
-    fn get(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) fn get(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         match kind_of(full_key).map(Kind::standing) {
             Some(Standing::Leaf) => self.leaf(full_key),
             _ if lies_in_rows(full_key) => Ok(self.rows.get(full_key)?),
@@ -368,7 +316,7 @@ impl Parts {
     }
 
     /// Values of many keys: the buckets of leaves are read in one go.
-    fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+    pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let is_leaf = |key: &[u8]| kind_of(key).map(Kind::standing) == Some(Standing::Leaf);
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
@@ -415,7 +363,7 @@ impl Parts {
         Fault::State(format!("the value of {} is not what its leaf says{healed}", hex(full_key)))
     }
 
-    fn next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+    pub(super) fn next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
         let mut first = self.index.next(from, end)?;
         if let Some((key, value)) = &mut first
             && kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf)
@@ -427,6 +375,22 @@ impl Parts {
         let (low, high) = ([Kind::History as u8], [Kind::History as u8 + 1]);
         let row = self.rows.next(from.max(&low), end.min(&high))?;
         Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
+    }
+
+    /// As [`Committed::scan`].
+    pub(super) fn scan(&mut self, from: &[u8], end: &[u8], bytes_max: usize) -> Result<Vec<Row>, Fault> {
+        let (mut rows, mut bytes, mut from) = (vec![], 0, from.to_vec());
+        while bytes < bytes_max {
+            if rows.len() % AHEAD == 0 {
+                self.read_ahead(&from, end)?;
+            }
+            let Some((key, value)) = self.next(&from, end)? else { break };
+            bytes += key.len() + value.len();
+            from.clone_from(&key);
+            from.push(0);
+            rows.push((key, value));
+        }
+        Ok(rows)
     }
 
     /// Reads the buckets of the leaves that come next in one go; what was read before may leave memory.
@@ -453,15 +417,16 @@ impl Parts {
         Ok(self.behind.as_ref().map_or(Ok(false), Behind::is_idle)?)
     }
 
-    /// Begins a checkpoint when a quarter of the cache has changed, and waits for the one before when half of
-    /// it has: what is not on the disk cannot be put out of memory.
+    /// Begins a checkpoint when half of the cache has changed, and waits for the one before when three quarters
+    /// have: what is not on the disk cannot be put out of memory, and a page that changes often is written the
+    /// seldomer the later a checkpoint begins.
     fn bound_backlog(&mut self) -> Result<(), Fault> {
         let dirty_bytes = self.dirty_bytes();
-        if dirty_bytes <= self.cache_bytes / 4 {
+        if dirty_bytes <= self.cache_bytes / 2 {
             return Ok(());
         }
         if let Some(behind) = &self.behind
-            && dirty_bytes > self.cache_bytes / 2
+            && dirty_bytes > self.cache_bytes / 4 * 3
         {
             behind.wait()?;
         }
@@ -471,7 +436,8 @@ impl Parts {
     fn begin_checkpoint(&mut self) -> Result<(), Fault> {
         assert!(self.stashed.is_none(), "a checkpoint is of what is committed");
         let dirty_bytes = self.dirty_bytes();
-        let (Some(behind), Some(Resume { log, ancestry })) = (&mut self.behind, self.resume.clone()) else {
+        let (Some(behind), Resume { log: Some(log), ancestry }) = (&mut self.behind, self.resume.clone())
+        else {
             return Ok(());
         };
         if dirty_bytes == 0 {
@@ -498,6 +464,125 @@ impl Parts {
     }
 }
 
+impl State for Committed {
+    fn root(&self) -> Hash {
+        self.parts().trie.root()
+    }
+
+    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault> {
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        assert!(parts.stashed.is_none(), "one block is stashed at a time");
+        let is_leaf =
+            |row: &(usize, &Change)| kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf);
+        let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
+        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
+        let change = |((_, (key, value)), path): (&(usize, &Change), &Path)| {
+            (*path, value.as_ref().map(|value| OwnContent::of(key, value)))
+        };
+        let undo = parts.trie.update(leaves.iter().zip(&paths).map(change).collect())?;
+        let leaves = leaves.iter().map(|(place, _)| *place).zip(paths).collect();
+        parts.stashed = Some(Stashed { leaves, undo });
+        Ok(parts.trie.root())
+    }
+
+    fn unstash(&mut self) -> Result<(), Fault> {
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
+    }
+
+    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault> {
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        let Some(Stashed { leaves, undo }) = parts.stashed.take() else {
+            return Err(Fault::State(format!("block {height} is committed without having been stashed")));
+        };
+        let mut replaced = parts.window.is_open().then(|| Replaced::by(height, rows.len()));
+        parts.index.begin_batch();
+        let mut leaves = leaves.into_iter().peekable();
+        for (place, (key, value)) in rows.iter().enumerate() {
+            match leaves.next_if(|leaf| leaf.0 == place) {
+                Some((_, path)) => {
+                    let before = undo.before(&path).and_then(Option::as_ref);
+                    if let Some(replaced) = &mut replaced {
+                        replaced.push(key, parts.record_of(key, before)?.as_deref());
+                    }
+                    parts.commit_leaf(key, value.as_deref(), before)?;
+                }
+                // What lies in the rows is only ever added.
+                None if lies_in_rows(key) => {
+                    parts.rows.set(key, value.as_deref());
+                    replaced.iter_mut().for_each(|replaced| replaced.push(key, None));
+                }
+                None => {
+                    let before = parts.index.set(key, value.as_deref())?;
+                    replaced.iter_mut().for_each(|replaced| replaced.push(key, before.as_deref()));
+                }
+            }
+        }
+        (parts.height, parts.resume) = (height, resume);
+        parts.enter(replaced);
+        parts.bound_backlog()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Fault> {
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        if parts.is_idle()? { parts.begin_checkpoint() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        let Some(behind) = &parts.behind else { return Ok(()) };
+        behind.wait()?;
+        parts.begin_checkpoint()?;
+        match &parts.behind {
+            Some(behind) => Ok(behind.wait()?),
+            None => Ok(()),
+        }
+    }
+
+    fn prove(&self, full_key: &[u8]) -> Result<Option<StateProof>, Fault> {
+        let mut parts = self.parts();
+        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
+        let record = parts.get(full_key)?;
+        parts.trie.prove(owner_of(full_key), full_key, record.as_deref())
+    }
+
+    fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault> {
+        let mut parts = self.parts();
+        assert!(parts.stashed.is_none(), "a proof is made of what is committed");
+        let records = full_keys.iter().map(|key| parts.get(key)).collect::<Result<Vec<_>, Fault>>()?;
+        let asked = full_keys.iter().zip(&records);
+        let asked: Vec<_> =
+            asked.map(|(key, record)| (owner_of(key), key.as_slice(), record.as_deref())).collect();
+        parts.trie.prove_all(&asked)
+    }
+
+    fn memory(&self) -> StateMemory {
+        let parts = self.parts();
+        StateMemory {
+            leaves: parts.trie.len(),
+            trie: parts.trie.memory(),
+            index: parts.index.memory(),
+            dirty_bytes: parts.dirty_bytes(),
+            written_bytes: parts.disk.as_ref().map_or(0, |disk| disk.written_bytes()),
+            past_blocks: parts.window.size().0,
+            past_bytes: parts.window.size().1,
+        }
+    }
+
+    fn past(&self, height: u64) -> Result<Past, Fault> {
+        Past::of(&self.parts, Some(height))
+    }
+
+    fn fork(&self) -> Result<Fork, Fault> {
+        Ok(Fork::of(self.now()?))
+    }
+}
+
 impl Base for Committed {
     fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.parts().get(full_key)
@@ -512,7 +597,6 @@ impl Base for Committed {
     }
 
     fn distrust(&self) {
-        // Where the mark cannot be taken away, the next start meets the same row again.
-        let _ = self.parts().disk.as_ref().map(|disk| disk.forget_mark());
+        self.parts().distrust();
     }
 }

@@ -3,11 +3,79 @@
 pub mod namespace;
 pub mod record;
 mod overlay;
+mod window;
 mod committed;
+mod past;
+mod fork;
 
-pub use committed::{CACHE_BYTES, Committed, Resume, StateMemory};
+pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};
+pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
 pub use overlay::{Base, Mark, Overlay};
+pub use past::Past;
 pub use record::Record;
+
+use crate::fault::Fault;
+use crate::store::Change;
+use tenor_abi::id::Hash;
+use tenor_wire::multiproof::MultiProof;
+use tenor_wire::trie::StateProof;
+
+/// A state that blocks are committed to: a replica's own, or a fork of it.
+pub trait State: Base + Send {
+    /// The root, with whatever is stashed.
+    fn root(&self) -> Hash;
+    /// Puts the leaves of a block's write set into the trie and returns the root; what is read stays as it was.
+    ///
+    /// # Errors
+    /// [`Fault::State`] when what was read is not what its hash says.
+    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault>;
+    /// Takes the stashed leaves back.
+    ///
+    /// # Errors
+    /// As [`State::stash`].
+    fn unstash(&mut self) -> Result<(), Fault>;
+    /// Makes the stashed block, whose writes these are, the newest one.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when the disk no longer takes checkpoints.
+    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault>;
+    /// Begins to write what changed to the disk, where there is one.
+    ///
+    /// # Errors
+    /// As [`State::commit`].
+    fn checkpoint(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// Returns when everything committed is on the disk, where there is one.
+    ///
+    /// # Errors
+    /// As [`State::commit`].
+    fn flush(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// The proof of what is at a key under the root; nothing may be stashed.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    fn prove(&self, full_key: &[u8]) -> Result<Option<StateProof>, Fault>;
+    /// One proof of what is at several keys, as [`State::prove`].
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault>;
+    /// The state as it was after the block of a height.
+    ///
+    /// # Errors
+    /// [`Fault::Gone`] when it is no longer at hand.
+    fn past(&self, height: u64) -> Result<Past, Fault>;
+    /// A state of its own that stands where this one does.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    fn fork(&self) -> Result<Fork, Fault>;
+    /// What it takes in memory.
+    fn memory(&self) -> StateMemory;
+}

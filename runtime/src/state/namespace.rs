@@ -3,6 +3,8 @@
 //! A full key is the kind's number and then the key's bytes. *Leaves* are in the trie. *Summarised* rows are
 //! covered by a hash that a leaf holds. *Derived* rows can be made again from leaves.
 
+pub use tenor_wire::trie::owner_of;
+
 /// What a record is to the state root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -137,14 +139,6 @@ pub fn kind_of(full_key: &[u8]) -> Option<Kind> {
     Kind::of(*full_key.first()?)
 }
 
-/// The owner under whom a full key lies in the trie.
-pub fn owner_of(full_key: &[u8]) -> &[u8] {
-    match kind_of(full_key).map(Kind::owner) {
-        Some(Owner::First32) if full_key.len() >= 33 => &full_key[1..33],
-        _ => &full_key[..1.min(full_key.len())],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +155,20 @@ mod tests {
             66=HistoryPeaks/Summarised 96=Due/Derived 97=Name/Derived 98=AccountOf/Derived 99=AgreementOf/Derived \
             100=HoldOf/Derived 101=Expiry/Derived";
         assert_eq!(text.join(" "), golden);
+    }
+
+    #[test]
+    fn a_verifier_knows_the_owners_of_leaves() {
+        for kind in Kind::ALL.iter().filter(|kind| kind.standing() == Standing::Leaf) {
+            let key = kind.full_key(&[7; 40]);
+            let owner = match kind.owner() {
+                Owner::First32 => &[7; 32][..],
+                Owner::Kind => &[*kind as u8],
+            };
+            assert_eq!(owner_of(&key), owner, "{kind:?}");
+            assert_eq!(owner_of(&kind.full_key(&[7; 31])), [*kind as u8], "a short key has no owner");
+        }
+        assert_eq!(owner_of(&[]), []);
     }
 
     #[test]

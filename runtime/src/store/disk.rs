@@ -77,6 +77,8 @@ pub struct Disk {
     rows: sled::Tree,
     top: sled::Tree,
     marks: sled::Tree,
+    /// Whether the folder goes with it.
+    is_scratch: bool,
     /// The newest checkpoint whose mark is on the disk.
     stored: AtomicU32,
     written_bytes: AtomicU64,
@@ -128,12 +130,23 @@ impl Disk {
             top: tree("top")?,
             marks: tree("mark")?,
             db,
+            is_scratch: false,
             stored: AtomicU32::new(0),
             written_bytes: AtomicU64::new(0),
         };
         if let Some(mark) = disk.mark()? {
             disk.stored.store(mark.sequence, Ordering::Release);
         }
+        Ok(disk)
+    }
+
+    /// Makes a database in a folder that goes when it is dropped.
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    pub fn scratch(folder: &Path) -> Result<Disk, StoreError> {
+        let mut disk = Disk::open(folder)?;
+        disk.is_scratch = true;
         Ok(disk)
     }
 
@@ -315,6 +328,15 @@ impl Disk {
     fn put(&self, tree: &sled::Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.written_bytes.fetch_add((key.len() + value.len()) as u64, Ordering::Relaxed);
         guarded("write", || tree.insert(key, value)).map(|_| ())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.is_scratch {
+            // What is left over is cleared by whoever makes the folder next.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

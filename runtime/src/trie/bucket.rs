@@ -98,6 +98,16 @@ pub(super) struct Asked<'r> {
     pub record: Option<&'r [u8]>,
 }
 
+/// The part that a leaf is to those who asked for what leads there.
+pub(super) fn leaf_part(path: &Path, value: Hash, asked: &[Asked<'_>]) -> Part {
+    match asked.iter().find(|asked| asked.path == *path) {
+        Some(Asked { place, record: Some(record), .. }) => {
+            Part::Found { key: *place as u32, record: record.to_vec() }
+        }
+        _ => Part::other(path, value),
+    }
+}
+
 /// A bucket in memory.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
@@ -226,7 +236,7 @@ impl Bucket {
         if asked.is_empty() {
             parts.push(Part::Pruned(self.hashes[self.node(&leaves)]));
         } else if leaves.len() == 1 {
-            parts.push(self.leaf_part(leaves.start, &asked));
+            parts.push(leaf_part(&self.path(leaves.start), self.value_hash(leaves.start), &asked));
         } else {
             let at = self.top(&leaves);
             let bit = self.bits[at];
@@ -234,16 +244,6 @@ impl Bucket {
             parts.push(Part::Branch(bit));
             self.parts_of(leaves.start..at + 1, zeros, parts);
             self.parts_of(at + 1..leaves.end, ones, parts);
-        }
-    }
-
-    fn leaf_part(&self, place: usize, asked: &[Asked<'_>]) -> Part {
-        let path = self.path(place);
-        match asked.iter().find(|asked| asked.path == path) {
-            Some(Asked { place, record: Some(record), .. }) => {
-                Part::Found { key: *place as u32, record: record.to_vec() }
-            }
-            _ => Part::other(&path, self.value_hash(place)),
         }
     }
 

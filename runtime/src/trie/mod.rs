@@ -6,8 +6,10 @@
 //! grouping of what was done, nor on where buckets are cut.
 
 mod bucket;
+mod partial;
 
 pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent, is_long};
+pub use partial::Partial;
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
@@ -30,6 +32,11 @@ pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
 pub struct Undo(Vec<Change>);
 
 impl Undo {
+    /// Every leaf that was changed, and what was there before.
+    pub fn changes(&self) -> &[Change] {
+        &self.0
+    }
+
     /// What was at a path before: the outer one is none where the update did not change it.
     pub fn before(&self, path: &Path) -> Option<&Option<OwnContent>> {
         let place = self.0.binary_search_by(|change| change.0.cmp(path)).ok()?;

@@ -20,7 +20,7 @@ fn owner(key: u16) -> [u8; 1] {
     [(key % 7) as u8]
 }
 
-fn path(key: u16) -> Path {
+pub(super) fn path(key: u16) -> Path {
     Path::of(&owner(key), &key.to_be_bytes())
 }
 
@@ -30,11 +30,11 @@ fn record(value: u8) -> Vec<u8> {
     vec![value; length + 1]
 }
 
-fn change(key: u16, value: Option<u8>) -> Change {
+pub(super) fn change(key: u16, value: Option<u8>) -> Change {
     (path(key), value.map(|value| OwnContent::of(&key.to_be_bytes(), &record(value))))
 }
 
-fn root_of(model: &BTreeMap<u16, u8>) -> Hash {
+pub(super) fn root_of(model: &BTreeMap<u16, u8>) -> Hash {
     let leaf = |(key, value): (&u16, &u8)| (path(*key), value_hash(&key.to_be_bytes(), &record(*value)));
     let mut leaves: Vec<_> = model.iter().map(leaf).collect();
     leaves.sort();
@@ -42,31 +42,51 @@ fn root_of(model: &BTreeMap<u16, u8>) -> Hash {
 }
 
 fn check_proof(trie: &mut Trie, model: &BTreeMap<u16, u8>, key: u16) {
+    check_proof_of(&trie.root(), model, key, |owner, key, record| trie.prove(owner, key, record).unwrap());
+}
+
+/// Whatever proves under a root shows what the model has.
+pub(super) fn check_proof_of(
+    root: &Hash,
+    model: &BTreeMap<u16, u8>,
+    key: u16,
+    prove: impl FnOnce(&[u8], &[u8], Option<&[u8]>) -> Option<StateProof>,
+) {
     let (owner, full_key) = (owner(key), key.to_be_bytes());
     let record = model.get(&key).map(|value| record(*value));
-    let proof = trie.prove(&owner, &full_key, record.as_deref()).unwrap().unwrap();
-    assert_eq!(proof.verify(&trie.root(), &owner, &full_key).unwrap(), record.as_deref());
+    let proof = prove(&owner, &full_key, record.as_deref()).unwrap();
+    assert_eq!(proof.verify(root, &owner, &full_key).unwrap(), record.as_deref());
     assert!(proof.verify(&Hash([1; 32]), &owner, &full_key).is_err());
 }
 
 fn check_multiproof(trie: &mut Trie, model: &BTreeMap<u16, u8>, keys: &[u16]) {
+    check_multiproof_of(&trie.root(), model, keys, |kept| trie.prove_all(kept).unwrap());
+}
+
+/// As [`check_proof_of`], for many keys.
+pub(super) fn check_multiproof_of(
+    root: &Hash,
+    model: &BTreeMap<u16, u8>,
+    keys: &[u16],
+    mut prove: impl FnMut(&[Kept<'_>]) -> Option<MultiProof>,
+) {
     let kept: Vec<_> = keys.iter().map(|key| model.get(key).map(|value| record(*value))).collect();
     let (owners, full): (Vec<_>, Vec<_>) = keys.iter().map(|key| (owner(*key), key.to_be_bytes())).unzip();
     let asked = owners.iter().zip(&full).zip(&kept);
     let with: Vec<_> = asked.map(|((owner, key), kept)| (&owner[..], &key[..], kept.as_deref())).collect();
-    let proof = trie.prove_all(&with).unwrap().unwrap();
+    let proof = prove(&with).unwrap();
     let keys: Vec<_> = with.iter().map(|(owner, key, _)| (*owner, *key)).collect();
     let expected: Vec<_> = kept.iter().map(Option::as_deref).collect();
-    assert_eq!(proof.verify(&trie.root(), &keys), Ok(expected));
+    assert_eq!(proof.verify(root, &keys), Ok(expected));
     if let Some((owner, key, kept)) = with.first() {
         let wrong = if kept.is_some() { None } else { Some(&[1][..]) };
-        assert_eq!(trie.prove_all(&[(owner, key, wrong)]).unwrap(), None, "the trie says otherwise");
+        assert_eq!(prove(&[(owner, key, wrong)]), None, "the trie says otherwise");
     }
 }
 
-type Batch = BTreeMap<u16, Option<u8>>;
+pub(super) type Batch = BTreeMap<u16, Option<u8>>;
 
-fn take_in(model: &mut BTreeMap<u16, u8>, batch: &Batch) {
+pub(super) fn take_in(model: &mut BTreeMap<u16, u8>, batch: &Batch) {
     for (key, value) in batch {
         match value {
             Some(value) => model.insert(*key, *value),
@@ -75,7 +95,7 @@ fn take_in(model: &mut BTreeMap<u16, u8>, batch: &Batch) {
     }
 }
 
-fn batches() -> impl Strategy<Value = Vec<Batch>> {
+pub(super) fn batches() -> impl Strategy<Value = Vec<Batch>> {
     // Mostly growth at first and shrinking later, so that buckets are cut and joined again.
     let grow = prop::collection::btree_map(0u16..400, (0u8..255).prop_map(Some), 0..120);
     let shrink = prop::collection::btree_map(0u16..400, prop::option::weighted(0.2, 0u8..255), 0..150);
@@ -83,7 +103,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
         .prop_map(|(grow, shrink)| grow.into_iter().chain(shrink).collect())
 }
 
-fn changes(batch: &Batch) -> Vec<Change> {
+pub(super) fn changes(batch: &Batch) -> Vec<Change> {
     batch.iter().map(|(key, value)| change(*key, *value)).collect()
 }
 

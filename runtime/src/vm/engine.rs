@@ -1,87 +1,86 @@
-//! The wasm engine: instrumented modules, compiled once, a fresh instance for each call.
+//! The wasm engine: instrumented modules, compiled once, and their instances, kept between calls.
 
-use super::admit::MEMORY;
-use super::host::{self, Ended};
-use super::instrument::{GAS, GROWTH, GROWTH_DENIED, STACK, instrument};
+use super::compiler::{Artefacts, Compiler, Inside, module_of};
+use super::host;
+use super::host::Ended;
+use super::instance::{Frame, Live, Loaded, broken};
+use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
 use super::price;
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tenor_abi::host::Context;
 use tenor_abi::id::CodeHash;
 use tenor_abi::refusal::Failure;
-use wasmtime::{
-    Config, Extern, Global, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, ModuleExport,
-    OptLevel, PoolingAllocationConfig, Store, Trap, Val,
-};
+use wasmtime::{Config, InstanceAllocationStrategy, Linker, OptLevel, PoolingAllocationConfig, Trap};
 
 /// Bytes of native stack that wasm may use. A slot of [`LIMITS`]`.stack_slots` stands for 64 bytes of it, so
 /// our own depth limit comes first; a thread that calls contracts needs this much and what the host needs.
 pub(super) const NATIVE_STACK_BYTES: usize = 1024 * 1024;
-/// Instances at the same time: one executes, some look.
-const INSTANCES: u32 = 64;
+/// Instances that are kept between calls; the one that was used longest ago makes room.
+const KEPT_MAX: usize = 64;
+/// Instances at the same time: those that are kept, one that executes with what it calls, some that look.
+const INSTANCES: u32 = KEPT_MAX as u32 + 64;
 /// Bytes at the start of an instance's memory that are cleared by writing instead of given back to the system.
-const KEPT_BYTES: usize = 128 * 1024;
+const RESIDENT_BYTES: usize = 128 * 1024;
 /// Compiled modules that are kept; the one that was used longest ago makes room.
 const MODULES_MAX: usize = 1_024;
 
+/// What of an engine is local: whatever it says, an admitted module ends the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Compiled modules that are kept.
+    pub modules_max: usize,
+    /// Instances that are kept between calls, at most 64; with none every call gets a fresh one.
+    pub kept_max: usize,
+    /// Whether compiled code is optimised.
+    pub optimise: bool,
+    /// Whether fresh memory is mapped from the module instead of copied.
+    pub copy_on_write: bool,
+    /// How instances come back to their beginning, where it is not the module's own choice.
+    pub reset: Option<Reset>,
+    /// Bytes of native stack for wasm; our own limit of depth comes before its end.
+    pub native_stack_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            modules_max: MODULES_MAX,
+            kept_max: KEPT_MAX,
+            optimise: true,
+            copy_on_write: true,
+            reset: None,
+            native_stack_bytes: NATIVE_STACK_BYTES,
+        }
+    }
+}
+
 /// The wasm engine.
 pub struct Engine {
-    engine: wasmtime::Engine,
+    pub(super) engine: wasmtime::Engine,
     linker: Linker<Frame>,
+    settings: Settings,
+    compiler: Arc<dyn Compiler>,
+    artefacts: Option<Artefacts>,
     cache: Mutex<Cache>,
 }
 
-/// Compiled modules by code hash, with the time of their last use on a clock of uses.
+/// Compiled modules and kept instances by code hash, with the time of their last use on a clock of uses.
+#[derive(Default)]
 struct Cache {
-    modules_max: usize,
     uses: u64,
     modules: BTreeMap<CodeHash, (u64, Arc<Loaded>)>,
-}
-
-/// A compiled module, and where in it everything is that a call needs.
-struct Loaded {
-    pre: InstancePre<Frame>,
-    memory: ModuleExport,
-    gas: ModuleExport,
-    stack: ModuleExport,
-    growth: ModuleExport,
-    calls: BTreeMap<String, ModuleExport>,
-}
-
-/// One call: its argument, what it said, why it ended.
-pub(super) struct Frame {
-    pub(super) context: Context,
-    pub(super) argument: Vec<u8>,
-    pub(super) answer: Vec<u8>,
-    pub(super) refusal: Option<(u16, Vec<u8>)>,
-    pub(super) ended: Option<Ended>,
-    pub(super) handles: Option<Handles>,
-}
-
-/// What the host touches of an instance, found once for each call.
-#[derive(Clone, Copy)]
-pub(super) struct Handles {
-    pub(super) memory: Memory,
-    pub(super) gas: Global,
-    stack: Global,
-    growth: Global,
+    kept: BTreeMap<CodeHash, (u64, Live)>,
 }
 
 /// The one configuration of wasmtime. It is local: whatever it says, an admitted module ends the same.
-fn config(native_stack_bytes: usize) -> Config {
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_core_instances(INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(INSTANCES)
-        .max_memory_size(LIMITS.memory_pages as usize * 65536)
-        .table_elements(LIMITS.table as usize)
-        .linear_memory_keep_resident(KEPT_BYTES)
-        .table_keep_resident(KEPT_BYTES)
-        .max_unused_warm_slots(INSTANCES);
+pub(super) fn code_config(settings: &Settings) -> Config {
     let mut config = Config::new();
     config
         .wasm_simd(false)
@@ -91,17 +90,28 @@ fn config(native_stack_bytes: usize) -> Config {
         .wasm_memory64(false)
         .wasm_tail_call(false)
         .wasm_extended_const(false)
-        .cranelift_opt_level(OptLevel::Speed)
-        .max_wasm_stack(native_stack_bytes)
-        .memory_init_cow(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .cranelift_opt_level(if settings.optimise { OptLevel::Speed } else { OptLevel::None })
+        .max_wasm_stack(settings.native_stack_bytes)
+        .memory_init_cow(settings.copy_on_write)
         .generate_address_map(false)
         .wasm_backtrace_max_frames(None);
     config
 }
 
-fn broken(error: impl std::fmt::Display) -> Fault {
-    Fault::Engine(format!("{error:#}"))
+/// The same, with the pool that instances come from.
+fn config(settings: &Settings) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_core_instances(INSTANCES)
+        .total_memories(INSTANCES)
+        .total_tables(INSTANCES)
+        .max_memory_size(LIMITS.memory_pages as usize * 65536)
+        .table_elements(LIMITS.table as usize)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .table_keep_resident(RESIDENT_BYTES)
+        .max_unused_warm_slots(INSTANCES);
+    let mut config = code_config(settings);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
 }
 
 impl std::fmt::Debug for Engine {
@@ -116,53 +126,103 @@ impl Engine {
     /// # Errors
     /// [`Fault::Engine`] when this machine cannot run wasm.
     pub fn new() -> Result<Engine, Fault> {
-        Engine::with(NATIVE_STACK_BYTES, MODULES_MAX)
+        Engine::with(Settings::default())
     }
 
-    pub(super) fn with(native_stack_bytes: usize, modules_max: usize) -> Result<Engine, Fault> {
-        let engine = wasmtime::Engine::new(&config(native_stack_bytes)).map_err(broken)?;
+    /// An engine without modules, set otherwise.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with(settings: Settings) -> Result<Engine, Fault> {
+        let engine = wasmtime::Engine::new(&config(&settings)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(broken)?;
         Ok(Engine {
             engine,
             linker,
-            cache: Mutex::new(Cache { modules_max, uses: 0, modules: BTreeMap::new() }),
+            settings,
+            compiler: Arc::new(Inside),
+            artefacts: None,
+            cache: Mutex::default(),
         })
+    }
+
+    /// The engine with another compiler.
+    pub fn compiled_by(mut self, compiler: Arc<dyn Compiler>) -> Engine {
+        self.compiler = compiler;
+        self
+    }
+
+    /// The engine with a folder in which it keeps what was compiled.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when there is no such folder and none can be made.
+    pub fn kept_in(mut self, folder: &Path) -> Result<Engine, Fault> {
+        self.artefacts = Some(Artefacts::at(folder)?);
+        Ok(self)
     }
 
     fn cache(&self) -> Result<MutexGuard<'_, Cache>, Fault> {
         self.cache.lock().map_err(broken)
     }
 
-    fn find(&self, code: &CodeHash) -> Result<Arc<Loaded>, Fault> {
-        self.cache()?.find(code).ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))
+    /// A module compiled and ready to be instantiated.
+    pub(super) fn compile(&self, wasm: &[u8]) -> Result<Loaded, Fault> {
+        let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
+        let module = self.machine_code(&counted.wasm)?;
+        Loaded::of(module, &self.linker, counted.reset)
     }
 
-    fn run(&self, loaded: &Loaded, export: &str, frame: Frame, gas: u64) -> Result<CallReport, Fault> {
-        let failed = |failure, text, gas_used| {
-            Ok(CallReport { outcome: CallOutcome::Failed(failure, text), gas_used })
-        };
+    /// The machine code of an instrumented module: kept on disk, or made.
+    fn machine_code(&self, module: &[u8]) -> Result<wasmtime::Module, Fault> {
+        let path = self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, module));
+        let kept = path.as_deref().and_then(Artefacts::read);
+        // What does not load is damaged in a way of its own: it is made again, like what is missing.
+        if let Some(loaded) = kept.and_then(|artefact| module_of(&self.engine, &artefact).ok()) {
+            return Ok(loaded);
+        }
+        let artefact = self.compiler.compile(module, &self.settings).map_err(broken)?;
+        if let Some(path) = &path {
+            Artefacts::write(path, &artefact);
+        }
+        module_of(&self.engine, &artefact)
+    }
+
+    /// A clean instance: the kept one put back, or a fresh one.
+    fn clean(&self, loaded: &Loaded, kept: Option<Live>) -> Result<Live, Fault> {
+        let Some(mut live) = kept else { return Live::start(&self.engine, loaded) };
+        live.reset_memory(loaded)?;
+        if live.is_to_compare() {
+            live.compare(&self.engine, loaded)?;
+        }
+        Ok(live)
+    }
+
+    /// Runs a call; the instance too, where it may be kept.
+    fn run(
+        &self,
+        loaded: &Loaded,
+        kept: Option<Live>,
+        export: &str,
+        context: Context,
+        argument: &[u8],
+        gas: u64,
+    ) -> Result<(CallReport, Option<Live>), Fault> {
+        let failed =
+            |failure, text, gas_used| CallReport { outcome: CallOutcome::Failed(failure, text), gas_used };
         let Some(start) = gas.checked_sub(price::INSTANCE) else {
-            return failed(Failure::OutOfGas, "no gas for an instance".into(), gas);
+            return Ok((failed(Failure::OutOfGas, "no gas for an instance".into(), gas), kept));
         };
-        let Some(call) = loaded.calls.get(export) else {
-            return failed(Failure::HostRule, format!("the module has no call `{export}`"), price::INSTANCE);
+        let Some(place) = loaded.call(export) else {
+            let text = format!("the module has no call `{export}`");
+            return Ok((failed(Failure::HostRule, text, price::INSTANCE), kept));
         };
         let start = i64::try_from(start).unwrap_or(i64::MAX);
-        let mut store = Store::new(&self.engine, frame);
-        let instance = loaded.pre.instantiate(&mut store).map_err(broken)?;
-        let handles = loaded.handles(&instance, &mut store)?;
-        store.data_mut().handles = Some(handles);
-        handles.gas.set(&mut store, Val::I64(start)).map_err(broken)?;
-        let function = instance.get_module_export(&mut store, call).and_then(Extern::into_func);
-        let function = function.ok_or_else(|| broken("a call is no function"))?;
-        let function = function.typed::<(), i32>(&store).map_err(broken)?;
-        let returned = function.call(&mut store, ());
-        let left = handles.gas.get(&mut store).i64().unwrap_or(-1);
-        let outcome = outcome(&mut store, handles, returned, left)?;
-        let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
-        let gas_used = if out_of_gas { gas } else { price::INSTANCE + start.abs_diff(left) };
-        Ok(CallReport { outcome, gas_used })
+        let mut live = self.clean(loaded, kept)?;
+        let returned = live.call(loaded, place, context, argument, start)?;
+        let may_be_kept = returned.is_ok() && self.settings.kept_max > 0 && live.may_be_kept(loaded);
+        let report = report(&mut live, returned, gas, start)?;
+        Ok((report, may_be_kept.then_some(live)))
     }
 }
 
@@ -174,66 +234,47 @@ impl Cache {
         Some(Arc::clone(loaded))
     }
 
-    fn keep(&mut self, code: CodeHash, loaded: Loaded) {
-        if self.modules.len() >= self.modules_max {
+    fn add(&mut self, code: CodeHash, loaded: Loaded, modules_max: usize) {
+        if self.modules.len() >= modules_max {
             let oldest = self.modules.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
             oldest.and_then(|code| self.modules.remove(&code));
+            oldest.and_then(|code| self.kept.remove(&code));
         }
         self.uses += 1;
         self.modules.insert(code, (self.uses, Arc::new(loaded)));
     }
+
+    fn keep(&mut self, code: CodeHash, live: Live, kept_max: usize) {
+        if !self.modules.contains_key(&code) {
+            return;
+        }
+        if self.kept.len() >= kept_max && !self.kept.contains_key(&code) {
+            let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
+            oldest.and_then(|code| self.kept.remove(&code));
+        }
+        self.kept.insert(code, (self.uses, live));
+    }
 }
 
-impl Loaded {
-    fn compile(engine: &wasmtime::Engine, linker: &Linker<Frame>, wasm: &[u8]) -> Result<Loaded, Fault> {
-        let counted = instrument(wasm, &LIMITS).map_err(broken)?;
-        let module = Module::new(engine, &counted).map_err(broken)?;
-        let pre = linker.instantiate_pre(&module).map_err(broken)?;
-        let export =
-            |name: &str| module.get_export_index(name).ok_or_else(|| Fault::Engine(format!("no `{name}`")));
-        let mut calls = BTreeMap::new();
-        for exported in module.exports() {
-            let ty = exported.ty();
-            let is_call = ty
-                .func()
-                .is_some_and(|ty| ty.params().len() == 0 && ty.results().map(|ty| ty.is_i32()).eq([true]));
-            if is_call {
-                calls.insert(exported.name().to_owned(), export(exported.name())?);
-            }
-        }
-        Ok(Loaded {
-            memory: export(MEMORY)?,
-            gas: export(GAS)?,
-            stack: export(STACK)?,
-            growth: export(GROWTH)?,
-            calls,
-            pre,
-        })
-    }
-
-    fn handles(&self, instance: &wasmtime::Instance, store: &mut Store<Frame>) -> Result<Handles, Fault> {
-        let mut get = |export| {
-            instance.get_module_export(&mut *store, export).ok_or_else(|| broken("an export is missing"))
-        };
-        let global = |export: Extern| export.into_global().ok_or_else(|| broken("a counter is no global"));
-        Ok(Handles {
-            memory: get(&self.memory)?.into_memory().ok_or_else(|| broken("the memory is none"))?,
-            gas: global(get(&self.gas)?)?,
-            stack: global(get(&self.stack)?)?,
-            growth: global(get(&self.growth)?)?,
-        })
-    }
+/// How a call ended and what it cost.
+pub(super) fn report(
+    live: &mut Live,
+    returned: wasmtime::Result<i32>,
+    gas: u64,
+    start: i64,
+) -> Result<CallReport, Fault> {
+    let left = live.handles.gas.get(&mut live.store).i64().unwrap_or(-1);
+    let outcome = outcome(live, returned, left)?;
+    let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
+    let gas_used = if out_of_gas { gas } else { price::INSTANCE + start.abs_diff(left) };
+    Ok(CallReport { outcome, gas_used })
 }
 
 /// What a call ended with. A fault comes first; then gas: whatever a call says when its gas is used up, that is
 /// why it ends.
-fn outcome(
-    store: &mut Store<Frame>,
-    handles: Handles,
-    returned: wasmtime::Result<i32>,
-    left: i64,
-) -> Result<CallOutcome, Fault> {
+fn outcome(live: &mut Live, returned: wasmtime::Result<i32>, left: i64) -> Result<CallOutcome, Fault> {
     let failed = |failure, text: &str| Ok(CallOutcome::Failed(failure, text.into()));
+    let (store, handles) = (&mut live.store, live.handles);
     let ended = store.data_mut().ended.take();
     if let Some(Ended::Host(HostError::Fault(text))) = ended {
         return Err(Fault::State(text));
@@ -291,8 +332,8 @@ impl Guest for Engine {
             return Ok(());
         }
         // Compiled outside the lock: who runs other modules does not wait.
-        let loaded = Loaded::compile(&self.engine, &self.linker, wasm)?;
-        self.cache()?.keep(*code, loaded);
+        let loaded = self.compile(wasm)?;
+        self.cache()?.add(*code, loaded, self.settings.modules_max);
         Ok(())
     }
 
@@ -309,18 +350,19 @@ impl Guest for Engine {
         gas: u64,
         session: &mut dyn Session,
     ) -> Result<CallReport, Fault> {
-        let loaded = self.find(code)?;
-        let frame = Frame {
-            context,
-            argument: argument.to_vec(),
-            answer: vec![],
-            refusal: None,
-            ended: None,
-            handles: None,
+        let (loaded, kept) = {
+            let mut cache = self.cache()?;
+            let loaded = cache.find(code).ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
+            (loaded, cache.kept.remove(code).map(|(_, live)| live))
         };
-        let run = || host::lend(session, || self.run(&loaded, export, frame, gas));
+        let run = || host::lend(session, || self.run(&loaded, kept, export, context, argument, gas));
         // A panic of the host's own code in a call is this replica's fault, and must not take the process along.
-        catch_unwind(AssertUnwindSafe(run))
-            .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))))
+        let ran = catch_unwind(AssertUnwindSafe(run))
+            .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))));
+        let (report, live) = ran?;
+        if let Some(live) = live {
+            self.cache()?.keep(*code, live, self.settings.kept_max);
+        }
+        Ok(report)
     }
 }

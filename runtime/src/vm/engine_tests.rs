@@ -1,7 +1,7 @@
 //! What only the inside of the engine can show: that our depth limit comes before the native stack's end, at
 //! the worst frames that are admitted, and that the cache is bounded.
 
-use super::engine::{Engine, NATIVE_STACK_BYTES};
+use super::engine::{Engine, NATIVE_STACK_BYTES, Settings};
 use super::session::{CallOutcome, Guest, HostError, HostRule, Session};
 use super::{Context, admit};
 use crate::fault::Fault;
@@ -192,7 +192,9 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn our_depth_limit_comes_before_the_end_of_the_native_stack() {
     // Half of the native stack must be enough: the other half is the margin for what no shape here thought of.
-    let engine = || Engine::with(NATIVE_STACK_BYTES / 2, 8).unwrap();
+    let engine = || {
+        Engine::with(Settings { native_stack_bytes: NATIVE_STACK_BYTES / 2, ..Settings::default() }).unwrap()
+    };
     for (name, wasm) in shapes() {
         match call(&engine(), &wasm) {
             Ok(CallOutcome::Failed(Failure::StackLimit, _)) => {}
@@ -203,14 +205,14 @@ fn our_depth_limit_comes_before_the_end_of_the_native_stack() {
 
 #[test]
 fn a_native_overflow_would_be_a_fault() {
-    let small = Engine::with(16 * 1024, 8).unwrap();
+    let small = Engine::with(Settings { native_stack_bytes: 16 * 1024, ..Settings::default() }).unwrap();
     let ended = call(&small, &shapes().swap_remove(0).1);
     assert!(matches!(&ended, Err(Fault::Engine(text)) if text.contains("call stack exhausted")), "{ended:?}");
 }
 
 #[test]
 fn the_module_that_was_used_longest_ago_makes_room() {
-    let engine = Engine::with(NATIVE_STACK_BYTES, 2).unwrap();
+    let engine = Engine::with(Settings { modules_max: 2, ..Settings::default() }).unwrap();
     let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
     let codes = [1, 2, 3].map(|byte| CodeHash([byte; 32]));
     engine.load(&codes[0], &wasm).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! One method for each row of the table in `tenor_abi::host`; a row without a method does not compile.
 
-use super::engine::{Frame, Handles};
+use super::instance::{Frame, Handles};
 use super::session::{HostError, HostRule, Session};
 use std::ops::Range;
 use tenor_abi::host::{self, HostFunction};
@@ -167,6 +167,7 @@ impl Call<'_, '_> {
         self.charge_bytes(bytes.len())?;
         if bytes.len() <= cap as u32 as usize {
             let place = self.inside(out, bytes.len())?;
+            self.caller.data_mut().note(place.start, bytes.len());
             self.handles.memory.data_mut(&mut *self.caller)[place].copy_from_slice(bytes);
         }
         match i32::try_from(bytes.len()) {

@@ -6,16 +6,21 @@ mod session;
 mod admit;
 mod instrument;
 mod host;
+mod instance;
+mod compiler;
 mod engine;
+mod trial;
 #[cfg(test)]
 mod engine_tests;
 
-pub use admit::{Admitted, Finding, admit};
-pub use engine::Engine;
-pub use instrument::{INSTRUMENTER_VERSION, instrument};
+pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine};
+pub use compiler::{COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Compiler, Inside};
+pub use engine::{Engine, Settings};
+pub use instrument::{INSTRUMENTER_VERSION, Instrumented, Reset, instrument, instrument_as};
 pub use limit::{LIMITS, ModuleLimits};
 pub use session::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 pub use tenor_abi::host::Context;
+pub use trial::{Trial, World};
 
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
@@ -30,4 +35,10 @@ pub fn admission_hash() -> Hash {
 /// The hash of the price table, as it stands in the parameters.
 pub fn prices_hash() -> Hash {
     hash(tag::PARAMETERS, &[b"prices", price::text().as_bytes()])
+}
+
+/// What gas is: the version of the instrumenter, that of the price table, and the start of its hash.
+pub fn gas_model() -> String {
+    let [a, b, c, d, ..] = prices_hash().0;
+    format!("{INSTRUMENTER_VERSION}.{}.{:08x}", price::VERSION, u32::from_be_bytes([a, b, c, d]))
 }

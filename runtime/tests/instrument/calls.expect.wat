@@ -1,55 +1,41 @@
 (module
   (type (;0;) (func (param i32) (result i32)))
   (type (;1;) (func (result i32)))
+  (type (;2;) (func (param i64)))
+  (type (;3;) (func (param i64) (result i32)))
   (import "tenor_1" "arg_len" (func (;0;) (type 1)))
   (table (;0;) 1 funcref)
   (memory (;0;) 1 256)
   (global (;0;) (mut i64) i64.const 0)
   (global (;1;) (mut i32) i32.const 16384)
   (global (;2;) (mut i32) i32.const 0)
+  (global (;3;) (mut i64) i64.const 0)
   (export "memory" (memory 0))
   (export "f" (func 2))
   (export "tenor:gas" (global 0))
   (export "tenor:stack" (global 1))
   (export "tenor:growth" (global 2))
+  (export "tenor:pages" (global 3))
+  (export "tenor:memory" (memory 0))
+  (export "tenor:reset" (func 3))
+  (export "tenor:call:f" (func 4))
   (elem (;0;) (i32.const 0) func 1)
   (func (;1;) (type 0) (param i32) (result i32)
     (local i32)
-    global.get 1
-    i32.const 10
-    i32.sub
-    global.set 1
-    global.get 1
-    i32.const 0
-    i32.lt_s
-    if ;; label = @1
-      unreachable
-    end
     global.get 0
     i64.const 2
     i64.sub
     global.set 0
-    global.get 0
-    i64.const 0
-    i64.lt_s
-    if ;; label = @1
-      unreachable
-    end
-    block (result i32) ;; label = @1
-      local.get 0
-    end
-    global.get 1
-    i32.const 10
-    i32.add
-    global.set 1
+    local.get 0
   )
   (func (;2;) (type 1) (result i32)
-    (local i32)
+    (local i32 i32)
     global.get 1
     i32.const 10
     i32.sub
+    local.tee 1
     global.set 1
-    global.get 1
+    local.get 1
     i32.const 0
     i32.lt_s
     if ;; label = @1
@@ -79,9 +65,24 @@
       i32.const 0
       call_indirect (type 0)
     end
-    global.get 1
+    local.get 1
     i32.const 10
     i32.add
     global.set 1
+  )
+  (func (;3;) (type 2) (param i64)
+    i64.const 0
+    global.set 3
+    i32.const 16384
+    global.set 1
+    i32.const 0
+    global.set 2
+    local.get 0
+    global.set 0
+  )
+  (func (;4;) (type 3) (param i64) (result i32)
+    local.get 0
+    call 3
+    call 2
   )
 )

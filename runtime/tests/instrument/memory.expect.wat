@@ -1,26 +1,23 @@
 (module
   (type (;0;) (func (result i32)))
+  (type (;1;) (func (param i64)))
+  (type (;2;) (func (param i64) (result i32)))
   (memory (;0;) 1 5)
   (global (;0;) (mut i64) i64.const 0)
   (global (;1;) (mut i32) i32.const 16384)
   (global (;2;) (mut i32) i32.const 0)
+  (global (;3;) (mut i64) i64.const 0)
   (export "memory" (memory 0))
   (export "f" (func 0))
   (export "tenor:gas" (global 0))
   (export "tenor:stack" (global 1))
   (export "tenor:growth" (global 2))
+  (export "tenor:pages" (global 3))
+  (export "tenor:memory" (memory 0))
+  (export "tenor:reset" (func 1))
+  (export "tenor:call:f" (func 2))
   (func (;0;) (type 0) (result i32)
-    (local i32)
-    global.get 1
-    i32.const 12
-    i32.sub
-    global.set 1
-    global.get 1
-    i32.const 0
-    i32.lt_s
-    if ;; label = @1
-      unreachable
-    end
+    (local i32 i64 i64 i64 i32)
     global.get 0
     i64.const 248
     i64.sub
@@ -51,6 +48,43 @@
       if ;; label = @2
         unreachable
       end
+      local.set 4
+      i64.extend_i32_u
+      local.tee 3
+      i32.wrap_i64
+      local.get 3
+      local.get 0
+      i64.extend_i32_u
+      i64.add
+      local.get 0
+      i32.const 0
+      i32.ne
+      i64.extend_i32_u
+      i64.sub
+      i64.const 12
+      i64.shr_u
+      local.get 3
+      i64.const 12
+      i64.shr_u
+      local.tee 3
+      i64.sub
+      local.set 1
+      i64.const 2
+      local.get 1
+      i64.shl
+      i64.const 1
+      i64.sub
+      local.get 3
+      i64.rotl
+      i64.const -1
+      local.get 1
+      i64.const 63
+      i64.lt_u
+      select
+      local.get 2
+      i64.or
+      local.set 2
+      local.get 4
       local.get 0
       memory.fill
       i32.const 0
@@ -72,6 +106,43 @@
       if ;; label = @2
         unreachable
       end
+      local.set 4
+      i64.extend_i32_u
+      local.tee 3
+      i32.wrap_i64
+      local.get 3
+      local.get 0
+      i64.extend_i32_u
+      i64.add
+      local.get 0
+      i32.const 0
+      i32.ne
+      i64.extend_i32_u
+      i64.sub
+      i64.const 12
+      i64.shr_u
+      local.get 3
+      i64.const 12
+      i64.shr_u
+      local.tee 3
+      i64.sub
+      local.set 1
+      i64.const 2
+      local.get 1
+      i64.shl
+      i64.const 1
+      i64.sub
+      local.get 3
+      i64.rotl
+      i64.const -1
+      local.get 1
+      i64.const 63
+      i64.lt_u
+      select
+      local.get 2
+      i64.or
+      local.set 2
+      local.get 4
       local.get 0
       memory.copy
       i32.const 2
@@ -115,10 +186,25 @@
       end
       local.get 0
     end
-    global.get 1
-    i32.const 12
-    i32.add
+    global.get 3
+    local.get 2
+    i64.or
+    global.set 3
+  )
+  (func (;1;) (type 1) (param i64)
+    i64.const 0
+    global.set 3
+    i32.const 16384
     global.set 1
+    i32.const 0
+    global.set 2
+    local.get 0
+    global.set 0
+  )
+  (func (;2;) (type 2) (param i64) (result i32)
+    local.get 0
+    call 1
+    call 0
   )
   (data (;0;) (i32.const 16) "tenor")
 )

@@ -9,7 +9,7 @@ fn check(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instrument");
     let given = std::fs::read(folder.join(format!("{name}.wat"))).unwrap();
     let counted = instrument(&wat::parse_bytes(&given).unwrap(), &LIMITS).unwrap();
-    let text = wasmprinter::print_bytes(&counted).unwrap();
+    let text = wasmprinter::print_bytes(&counted.wasm).unwrap();
     let golden = folder.join(format!("{name}.expect.wat"));
     if std::env::var_os("TENOR_GOLDEN").is_some_and(|value| value == "write") {
         std::fs::write(&golden, &text).unwrap();

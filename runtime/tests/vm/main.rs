@@ -6,5 +6,6 @@ mod admission;
 mod desk;
 mod gas;
 mod instrument;
+mod kept;
 mod limits;
 mod outcome;

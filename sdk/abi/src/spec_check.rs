@@ -72,7 +72,11 @@ impl Spec {
             let sound = match ty {
                 TypeDef::Option(of) => earlier(of) && !matches!(self.own_type(*of), Some(TypeDef::Option(_))),
                 TypeDef::List(of) => earlier(of) && *of != Basic::Unit as u16,
-                TypeDef::Record { fields, .. } => fields.iter().all(|field| earlier(&field.ty)),
+                // A field that takes no byte would let a few bytes stand for any number of values.
+                TypeDef::Record { fields, .. } => {
+                    let sound = |field: &FieldDef| earlier(&field.ty) && field.ty != Basic::Unit as u16;
+                    fields.len() <= LIST_MAX && fields.iter().all(sound)
+                }
                 TypeDef::Enum { variants, .. } => !variants.is_empty() && variants.len() <= LIST_MAX,
             };
             ensure(sound, || format!("type {place}"), "names a type that does not stand before it")?;

@@ -145,10 +145,10 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn spec() -> Spec {
+    pub(crate) fn spec() -> Spec {
         let choice =
             TypeDef::Enum { name: "Rhythm".into(), variants: ["Weekly".into(), "Monthly".into()].into() };
         Spec {

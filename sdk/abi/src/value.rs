@@ -126,6 +126,73 @@ pub fn decode_fields<'f>(
     Ok(values)
 }
 
+/// The values of fields whose bytes were checked before and have been kept since: as [`decode_fields`], without
+/// asking again whether they are the one form.
+///
+/// # Errors
+/// As [`decode_fields`].
+pub fn decode_own_fields<'f>(
+    spec: &Spec,
+    fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
+    bytes: &[u8],
+) -> Result<Vec<Value>, ValueError> {
+    let types: Vec<(&str, TypeNumber)> = fields.collect();
+    let mut rest = bytes;
+    let values = take_fields(spec, &types, &mut rest, 0)?;
+    if rest.is_empty() { Ok(values) } else { Err(CodecError::NotCanonical.into()) }
+}
+
+/// Whether bytes are what [`decode_fields`] takes, without making values where the fields are plain.
+///
+/// # Errors
+/// As [`decode_fields`].
+pub fn check_fields<'f>(
+    spec: &Spec,
+    fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+    bytes: &[u8],
+) -> Result<(), ValueError> {
+    match are_plain_fields(fields.clone(), bytes) {
+        Some(true) => Ok(()),
+        _ => decode_fields(spec, fields, bytes).map(|_| ()),
+    }
+}
+
+/// Whether bytes are all of the fields, each a plain number or id in its one form; none where there is another
+/// kind of field.
+fn are_plain_fields<'f>(
+    fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
+    bytes: &[u8],
+) -> Option<bool> {
+    let count = u8::try_from(fields.len()).ok().filter(|count| *count < 0x80)?;
+    let Some(mut rest) = bytes.strip_prefix(&[count]) else { return Some(false) };
+    for (_, ty) in fields {
+        let length = match Basic::of(ty)? {
+            Basic::Party
+            | Basic::Account
+            | Basic::Asset
+            | Basic::Agreement
+            | Basic::Calendar
+            | Basic::Hash => 32,
+            Basic::U8 => 1,
+            Basic::U16 => varint_length(rest, 3, 0x03)?,
+            Basic::U32 => varint_length(rest, 5, 0x0f)?,
+            Basic::U64 => varint_length(rest, 10, 0x01)?,
+            Basic::U128 => varint_length(rest, 19, 0x03)?,
+            _ => return None,
+        };
+        rest = rest.get(length..)?;
+    }
+    Some(rest.is_empty())
+}
+
+/// Bytes of a number in its one form: at most so many, the last of them at most so much, and none for nothing.
+fn varint_length(bytes: &[u8], longest: usize, most: u8) -> Option<usize> {
+    let last = bytes.iter().take(longest).position(|byte| byte & 0x80 == 0)?;
+    let top = bytes[last];
+    let sound = (last == 0 || top != 0) && (last + 1 < longest || top <= most);
+    sound.then_some(last + 1)
+}
+
 /// The bytes of a record's fields: count, then each, trailing `None`s cut.
 pub fn encode_fields(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -156,7 +223,7 @@ pub fn encode(value: &Value) -> Vec<u8> {
 }
 
 /// Names and types of a list of fields, as [`decode_fields`] takes them.
-pub fn fields_of(fields: &[FieldDef]) -> impl ExactSizeIterator<Item = (&str, TypeNumber)> {
+pub fn fields_of(fields: &[FieldDef]) -> impl ExactSizeIterator<Item = (&str, TypeNumber)> + Clone {
     fields.iter().map(|field| (field.name.as_str(), field.ty))
 }
 
@@ -307,5 +374,48 @@ fn put(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Record(values) => put_fields(values, out),
         Value::Enum(number) => put_one(number, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Plain fields, as the canonical bytes of each.
+    fn field() -> impl Strategy<Value = (Basic, Vec<u8>)> {
+        prop_oneof![
+            any::<[u8; 32]>().prop_map(|id| (Basic::Account, id.to_vec())),
+            any::<u8>().prop_map(|n| (Basic::U8, alloc::vec![n])),
+            any::<u16>().prop_map(|n| (Basic::U16, codec::encode(&n))),
+            any::<u32>().prop_map(|n| (Basic::U32, codec::encode(&n))),
+            any::<u64>().prop_map(|n| (Basic::U64, codec::encode(&n))),
+            any::<u128>().prop_map(|n| (Basic::U128, codec::encode(&n))),
+            Just((Basic::U64, codec::encode(&u64::MAX))),
+            Just((Basic::U128, codec::encode(&u128::MAX))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn plain_fields_are_checked_as_they_are_decoded(
+            fields in prop::collection::vec(field(), 0..6),
+            changed in any::<Option<(prop::sample::Index, u8)>>(),
+            cut in 0usize..3,
+        ) {
+            let types: Vec<(&str, TypeNumber)> = fields.iter().map(|(basic, _)| ("f", *basic as u16)).collect();
+            let mut bytes = alloc::vec![fields.len() as u8];
+            fields.iter().for_each(|(_, field)| bytes.extend(field));
+            prop_assert_eq!(are_plain_fields(types.iter().copied(), &bytes), Some(true));
+            if let Some((place, value)) = changed {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            bytes.truncate(bytes.len() - cut.min(bytes.len()));
+            let spec = crate::text::tests::spec();
+            let decoded = decode_fields(&spec, types.iter().copied(), &bytes);
+            prop_assert_eq!(are_plain_fields(types.iter().copied(), &bytes) == Some(true), decoded.is_ok());
+            prop_assert_eq!(check_fields(&spec, types.iter().copied(), &bytes).is_ok(), decoded.is_ok());
+        }
     }
 }

@@ -11,7 +11,7 @@ use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_abi::spec::{CODE_OWN, CallKind, Spec};
 use tenor_abi::tag;
-use tenor_runtime::chain::{Chain, GENESIS_VERSION, Genesis, Replica, Solo};
+use tenor_runtime::chain::{Chain, GENESIS_VERSION, Genesis, Replica, Solo, replay};
 use tenor_runtime::execute::Rejection;
 use tenor_runtime::ledger;
 use tenor_runtime::params::Parameters;
@@ -252,24 +252,21 @@ impl Bank {
 
     /// A bank of its own that stands where this one does: what happens to it does not happen here.
     ///
-    /// Every block is executed again in an empty memory, so a fork shows besides that the chain replays.
-    ///
     /// # Panics
     /// When a replica is broken.
     pub fn fork(&self) -> Bank {
-        let guest = Arc::clone(self.chain.guest());
-        let mut chain =
-            Chain::in_memory(self.chain.genesis().clone(), guest).unwrap_or_else(|error| panic!("{error}"));
-        for block in self.blocks().iter().skip(1) {
-            let certificate = Certificate::solo(&block.header, self.solo.key());
-            let followed = chain.validate(&block.header, &block.items).and_then(|valid| {
-                valid.unwrap_or_else(|invalid| panic!("block {}: {invalid}", block.header.height));
-                chain.persist(&certificate.header)?;
-                chain.commit(certificate)
-            });
-            followed.unwrap_or_else(|fault| panic!("{fault}"));
-        }
-        assert_eq!(chain.tip(), self.chain.tip(), "a fork stands where the bank does");
+        self.on_chain(self.chain.fork().unwrap_or_else(|fault| panic!("{fault}")))
+    }
+
+    /// As [`Bank::fork`], standing where this bank stood after the block of a height.
+    ///
+    /// # Panics
+    /// When that state is no longer at hand, or a replica is broken.
+    pub fn fork_at(&self, height: u64) -> Bank {
+        self.on_chain(self.chain.fork_at(height).unwrap_or_else(|fault| panic!("{fault}")))
+    }
+
+    fn on_chain(&self, chain: Chain) -> Bank {
         Bank {
             chain,
             solo: Solo::new(secret("validator")),
@@ -281,6 +278,30 @@ impl Bank {
             calendar: self.calendar,
             funding: self.funding,
         }
+    }
+
+    /// Takes in a block that another bank of this chain made.
+    ///
+    /// # Panics
+    /// When it is not the next one, or not what its items give.
+    pub fn follow(&mut self, block: &Block) {
+        let certificate = Certificate::solo(&block.header, self.solo.key());
+        let followed = self.chain.validate(&block.header, &block.items).and_then(|valid| {
+            valid.unwrap_or_else(|invalid| panic!("block {}: {invalid}", block.header.height));
+            self.chain.persist(&certificate.header)?;
+            self.chain.commit(certificate)
+        });
+        followed.unwrap_or_else(|fault| panic!("{fault}"));
+    }
+
+    /// Executes every block again in an empty memory, and returns the root that comes of it.
+    ///
+    /// # Panics
+    /// When a block is not what its items give.
+    pub fn replayed(&self) -> Hash {
+        let blocks = self.blocks().into_iter().skip(1).map(Ok);
+        let replayed = replay(self.chain.genesis(), Arc::clone(self.chain.guest()), blocks, |_| {});
+        replayed.unwrap_or_else(|fault| panic!("{fault}")).root
     }
 
     /// The chain under the bank.

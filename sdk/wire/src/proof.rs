@@ -1,11 +1,13 @@
-//! The proof bundle: one file that shows, offline, what became of an item.
+//! Proof bundles: one file that shows, offline, what became of an item, or what state held at a key.
 //!
-//! It holds the receipt, its place in the block, the header, a certificate or the header's place among the
-//! ancestors of a newer one. Verifying needs no store, no network and no trust in who made it.
+//! A bundle holds the receipt and its place in the block, or the record and its place in the state; the header; a
+//! certificate or the header's place among the ancestors of a newer one. Verifying needs no store, no network and no trust in who made it.
 
 use crate::block::{Certificate, CertificateError, Header, Item, ValidatorSet};
 use crate::merkle::ListProof;
 use crate::receipt::FullReceipt;
+use crate::trie::{StateProof, StateProofError, owner_of};
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use tenor_abi::codec::{self, CodecError};
 use tenor_abi::date::Timestamp;
@@ -14,6 +16,8 @@ use tenor_abi::tag;
 
 /// Version of the bundle's form.
 pub const BUNDLE_VERSION: u8 = 1;
+/// Version of the form of a bundle about state; the high bit tells it from one about a receipt.
+pub const STATE_BUNDLE_VERSION: u8 = 0x81;
 /// Most bytes of an encoded bundle.
 pub const BUNDLE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -54,6 +58,33 @@ pub struct Bundle {
     pub link: Link,
 }
 
+/// What state held at a key after a block, with everything that shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StateBundle {
+    /// [`STATE_BUNDLE_VERSION`].
+    pub version: u8,
+    /// The full key: the kind of record and its own key.
+    #[serde(with = "codec::bytes")]
+    pub key: Vec<u8>,
+    /// What the state has there.
+    pub proof: StateProof,
+    /// The block's header.
+    pub header: Header,
+    /// What shows that the header is of the chain.
+    pub link: Link,
+}
+
+/// What a verified bundle about state shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StateShown<'b> {
+    /// Height of the block.
+    pub height: u64,
+    /// Block time.
+    pub time: Timestamp,
+    /// The record after that block; none where there was none.
+    pub record: Option<&'b [u8]>,
+}
+
 /// Why a bundle shows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ProofError {
@@ -61,7 +92,7 @@ pub enum ProofError {
     #[error("the bytes are not a proof bundle: {0}")]
     Codec(#[from] CodecError),
     /// A version from another time.
-    #[error("bundle version {0} is not known, {BUNDLE_VERSION} is")]
+    #[error("bundle version {0} is not known, {BUNDLE_VERSION} and {STATE_BUNDLE_VERSION} are")]
     Version(u8),
     /// The header is of another chain.
     #[error("the header is of {given}, the checkpoint of {trusted}")]
@@ -96,6 +127,14 @@ pub enum ProofError {
     /// The certificate does not hold.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The record is not in the state at the claimed place.
+    #[error("the state of block {height} has something else there: {why}")]
+    State {
+        /// Height of the block.
+        height: u64,
+        /// What does not hold.
+        why: StateProofError,
+    },
 }
 
 /// What a verified bundle shows.
@@ -119,7 +158,7 @@ impl Bundle {
     }
 
     /// Canonical bytes.
-    pub fn to_bytes(&self) -> alloc::vec::Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self)
     }
 
@@ -131,11 +170,8 @@ impl Bundle {
         if self.version != BUNDLE_VERSION {
             return Err(ProofError::Version(self.version));
         }
-        if self.header.chain != trusted.header.chain {
-            return Err(ProofError::Chain { given: self.header.chain, trusted: trusted.header.chain });
-        }
         self.verify_receipt()?;
-        self.verify_link(trusted)?;
+        verify_link(&self.header, &self.link, trusted)?;
         Ok(Shown { height: self.header.height, time: self.header.time, item: self.receipt.receipt.item })
     }
 
@@ -157,30 +193,64 @@ impl Bundle {
             (_, false) => Err(ProofError::NotInBlock("receipt")),
         }
     }
+}
 
-    fn verify_link(&self, trusted: &Checkpoint) -> Result<(), ProofError> {
-        let (height, checkpoint) = (self.header.height, trusted.header.height);
-        let wrong = |needed| ProofError::WrongLink { height, checkpoint, needed };
-        match &self.link {
-            Link::Signed(certificate) if height > checkpoint => {
-                certificate.verify(&self.header, &trusted.validators)?;
-                Ok(())
-            }
-            Link::Ancestor(proof) if height < checkpoint => {
-                let sound = proof.index == height
-                    && proof.count == checkpoint
-                    && proof.verify(tag::ANCESTRY, &self.header.hash().0, &trusted.header.ancestry);
-                if sound { Ok(()) } else { Err(ProofError::NotAncestor) }
-            }
-            _ if height == checkpoint => {
-                if self.header == trusted.header {
-                    Ok(())
-                } else {
-                    Err(ProofError::NotAncestor)
-                }
-            }
-            Link::Signed(_) => Err(wrong("the proof that it is an ancestor of the checkpoint")),
-            Link::Ancestor(_) => Err(wrong("a certificate")),
+impl StateBundle {
+    /// The bundle that bytes from outside hold.
+    ///
+    /// # Errors
+    /// [`ProofError::Codec`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<StateBundle, ProofError> {
+        Ok(codec::decode(bytes, BUNDLE_BYTES_MAX)?)
+    }
+
+    /// Canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Checks everything, from the record up to the checkpoint.
+    ///
+    /// # Errors
+    /// [`ProofError`]: the first link that does not hold.
+    pub fn verify(&self, trusted: &Checkpoint) -> Result<StateShown<'_>, ProofError> {
+        if self.version != STATE_BUNDLE_VERSION {
+            return Err(ProofError::Version(self.version));
         }
+        let Header { height, time, state, .. } = self.header;
+        let shown = self.proof.verify(&state, owner_of(&self.key), &self.key);
+        let record = shown.map_err(|why| ProofError::State { height, why })?;
+        verify_link(&self.header, &self.link, trusted)?;
+        Ok(StateShown { height, time, record })
+    }
+}
+
+/// Whether a header is of the checkpoint's chain.
+fn verify_link(header: &Header, link: &Link, trusted: &Checkpoint) -> Result<(), ProofError> {
+    if header.chain != trusted.header.chain {
+        return Err(ProofError::Chain { given: header.chain, trusted: trusted.header.chain });
+    }
+    let (height, checkpoint) = (header.height, trusted.header.height);
+    let wrong = |needed| ProofError::WrongLink { height, checkpoint, needed };
+    match link {
+        Link::Signed(certificate) if height > checkpoint => {
+            certificate.verify(header, &trusted.validators)?;
+            Ok(())
+        }
+        Link::Ancestor(proof) if height < checkpoint => {
+            let sound = proof.index == height
+                && proof.count == checkpoint
+                && proof.verify(tag::ANCESTRY, &header.hash().0, &trusted.header.ancestry);
+            if sound { Ok(()) } else { Err(ProofError::NotAncestor) }
+        }
+        _ if height == checkpoint => {
+            if *header == trusted.header {
+                Ok(())
+            } else {
+                Err(ProofError::NotAncestor)
+            }
+        }
+        Link::Signed(_) => Err(wrong("the proof that it is an ancestor of the checkpoint")),
+        Link::Ancestor(_) => Err(wrong("a certificate")),
     }
 }

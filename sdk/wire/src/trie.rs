@@ -45,6 +45,18 @@ impl Path {
     }
 }
 
+/// Kinds of records, the first byte of a full key, whose owner is named by the 32 bytes behind it: parties, keys,
+/// roles, accounts, holds, grants, agreements, their storage and schedules, quotas, zones, exposures.
+const OWNED: [u8; 15] = [1, 2, 3, 5, 6, 7, 8, 9, 10, 14, 18, 20, 22, 23, 24];
+
+/// The owner under whom a full key lies: the party, account or agreement that it is of, else its kind.
+pub fn owner_of(full_key: &[u8]) -> &[u8] {
+    match full_key.split_first() {
+        Some((kind, key)) if key.len() >= 32 && OWNED.contains(kind) => &key[..32],
+        _ => &full_key[..1.min(full_key.len())],
+    }
+}
+
 /// Longest full key in bytes; what makes keys keeps far below it.
 pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
 

@@ -1,6 +1,6 @@
 //! The rules of function bodies: how large, how nested, and which operators.
 
-use super::{Finding, Pass, at_most, invalid, value_type};
+use super::{Finding, Pass, at_most, invalid, name, value_type};
 use crate::vm::limit::LIMITS;
 use wasmparser::{BlockType, FunctionBody, Operator};
 
@@ -11,41 +11,60 @@ struct Counts {
     blocks: u32,
     calls: u32,
     depth: u32,
+    deepest: u32,
 }
 
 impl Pass {
-    pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Finding> {
+    /// Judges a function's body; the function's index.
+    pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> u32 {
         let function = self.imports + self.bodies;
         self.bodies += 1;
-        self.body_of(function, body).map_err(|finding| finding.in_function(function))
+        let mut counts = Counts::default();
+        let before = self.findings.len();
+        let read = self.body_of(function, body, &mut counts);
+        self.note(read);
+        self.loops = self.loops.saturating_add(counts.loops);
+        let at = body.range().start;
+        for checked in [
+            at_most("bytes of the body", body.range().end - at, LIMITS.body_bytes.into(), at),
+            at_most("loops", counts.loops.into(), LIMITS.loops.into(), at),
+            at_most("loops of the module up to here", self.loops.into(), LIMITS.loops_all.into(), at),
+            at_most("blocks and ifs", counts.blocks.into(), LIMITS.blocks.into(), at),
+            at_most("calls", counts.calls.into(), LIMITS.calls.into(), at),
+            at_most("levels of nesting", counts.deepest.into(), LIMITS.nesting.into(), at),
+        ] {
+            self.note(checked);
+        }
+        for finding in &mut self.findings[before..] {
+            finding.function = Some(function);
+        }
+        function
     }
 
-    fn body_of(&mut self, function: u32, body: &FunctionBody<'_>) -> Result<(), Finding> {
-        let range = body.range();
-        let at = range.start;
-        at_most("bytes of the body", range.end - range.start, LIMITS.body_bytes.into(), at)?;
+    fn body_of(
+        &mut self,
+        function: u32,
+        body: &FunctionBody<'_>,
+        counts: &mut Counts,
+    ) -> Result<(), Finding> {
+        let at = body.range().start;
         let ty = self.functions.get(function as usize).and_then(|ty| self.types.get(*ty as usize));
         let mut locals = ty.map_or(0, |ty| ty.params().len() as u64);
         for group in body.get_locals_reader().map_err(invalid)? {
             let (count, ty) = group.map_err(invalid)?;
             locals += u64::from(count);
-            value_type(ty, "a local", at)?;
+            self.note(value_type(ty, "a local", at));
         }
-        at_most("locals", locals, LIMITS.locals.into(), at)?;
-        let mut counts = Counts::default();
+        self.note(at_most("locals", locals, LIMITS.locals.into(), at));
         let mut operators = body.get_operators_reader().map_err(invalid)?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
             if !allowed(&operator) {
-                return Err(refused(&operator, offset));
+                self.find(refused(&operator, offset));
             }
-            counts.add(&operator, offset)?;
+            self.note(counts.add(&operator, offset));
         }
-        self.loops += counts.loops;
-        at_most("loops", counts.loops.into(), LIMITS.loops.into(), at)?;
-        at_most("loops of the module up to here", self.loops.into(), LIMITS.loops_all.into(), at)?;
-        at_most("blocks and ifs", counts.blocks.into(), LIMITS.blocks.into(), at)?;
-        at_most("calls", counts.calls.into(), LIMITS.calls.into(), at)
+        Ok(())
     }
 }
 
@@ -67,7 +86,8 @@ impl Counts {
             }
             _ => {}
         }
-        at_most("levels of nesting", self.depth.into(), LIMITS.nesting.into(), offset)
+        self.deepest = self.deepest.max(self.depth);
+        Ok(())
     }
 }
 
@@ -83,25 +103,24 @@ fn block_type(ty: &BlockType, offset: u64) -> Result<(), Finding> {
     }
 }
 
-/// Names the rule that an operator breaks; its name in the text format is close to what is shown.
+/// Names the rule that an operator breaks, and what to change.
 fn refused(operator: &Operator<'_>, offset: u64) -> Finding {
-    let debug = format!("{operator:?}");
-    let name = debug.split([' ', '{']).next().unwrap_or_default();
+    let name = name::of_operator(operator);
     let any = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-    let (rule, change) = if any(&["V128", "x16", "x8", "x4", "x2"]) {
+    let (rule, change) = if any(&["v128", "x16", "x8", "x4", "x2"]) {
         ("simd", "build without simd128")
-    } else if any(&["F32", "F64"]) {
+    } else if any(&["f32", "f64"]) {
         ("float", "floats are not allowed; use `Rate` and `Money`")
-    } else if any(&["Atomic"]) {
+    } else if any(&["atomic"]) {
         ("threads", "build without atomics")
-    } else if any(&["ReturnCall"]) {
+    } else if any(&["return_call"]) {
         ("tail_call", "build without tail-call")
-    } else if any(&["Throw", "Try", "Catch", "Rethrow", "Delegate"]) {
+    } else if any(&["throw", "try", "catch", "rethrow", "delegate"]) {
         ("exceptions", "build with `panic = \"abort\"` and without exception-handling")
-    } else if any(&["Ref", "Struct", "Array", "I31", "Extern", "TypedSelect"]) {
+    } else if any(&["ref.", "ref_", "struct", "array", "i31", "extern", "typed_select"]) {
         ("reference", "references and garbage collection are not allowed")
     } else {
-        ("operator", "this operator is not allowed")
+        ("operator", "this operator is not allowed; build for the first version of wasm with bulk memory")
     };
     Finding::new(rule, offset, format!("{name}: {change}"))
 }

@@ -2,24 +2,26 @@
 //!
 //! Whatever is admitted compiles, can be instantiated and ends inside our own limits: what the engine would
 //! stumble over later (a foreign import type, a segment outside the memory) is found here, because there it
-//! would stop the replica.
+//! would stop the replica. The pass goes on after a finding where what follows can still be read, so that
+//! whoever wrote the module sees all that is wrong at once; the decision rests on the first.
 
 mod body;
+mod name;
 mod section;
 
 use super::limit::LIMITS;
+use std::collections::BTreeSet;
 use tenor_abi::spec;
 use wasmparser::{
-    FuncType, FuncValidatorAllocations, KnownCustom, Name, Parser, Payload, ValType, ValidPayload, Validator,
-    WasmFeatures,
+    FuncType, FuncValidatorAllocations, Parser, Payload, ValType, ValidPayload, Validator, WasmFeatures,
 };
 
 /// Export names that the host adds; a contract may not have any that begins like this.
 pub(super) const RESERVED: &str = "tenor:";
-/// Name under which a module exports its memory.
-pub(super) const MEMORY: &str = "memory";
-/// Longest function name shown in a finding, in characters.
-const NAME_SHOWN_MAX: usize = 120;
+/// Name under which a contract exports its memory.
+const MEMORY: &str = "memory";
+/// Most findings that are told of one module.
+pub const FINDINGS_MAX: usize = 100;
 
 /// What is wrong with a module.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -31,6 +33,8 @@ pub struct Finding {
     pub offset: u64,
     /// Index of the function, imported ones counted first, when it is about one.
     pub function: Option<u32>,
+    /// Name of that function, where the module holds one.
+    pub name: Option<String>,
     /// What was counted, where the rule is a limit.
     pub value: Option<u64>,
     /// How much is allowed, where the rule is a limit.
@@ -40,8 +44,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(rule: &'static str, offset: u64, text: impl Into<String>) -> Finding {
-        Finding { rule, offset, function: None, value: None, limit: None, text: text.into() }
+    /// Something wrong at an offset.
+    pub fn new(rule: &'static str, offset: u64, text: impl Into<String>) -> Finding {
+        Finding { rule, offset, function: None, name: None, value: None, limit: None, text: text.into() }
     }
 
     fn in_function(mut self, index: u32) -> Finding {
@@ -50,13 +55,35 @@ impl Finding {
     }
 }
 
+/// What a module is expected to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// A contract: it has a spec and exports its memory.
+    Contract,
+    /// Any module: nothing that makes it a contract is asked for.
+    Module,
+}
+
 /// What admission learned of a module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Admitted {
     /// Names of the exported calls: functions without parameters that return an `i32`.
     pub exports: Vec<String>,
+    /// Names of the exported functions that are no calls, with the offset of the export.
+    pub other_exports: Vec<(String, u64)>,
     /// Content of the spec's custom section.
     pub spec: Vec<u8>,
+}
+
+/// A module that was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Examined {
+    /// What is wrong with it, in the order in which it was found; none when it is admitted.
+    pub findings: Vec<Finding>,
+    /// Functions that it has code for or imports.
+    pub functions: u32,
+    /// What it offers; complete only when nothing is wrong.
+    pub admitted: Admitted,
 }
 
 /// The wasm that contracts may use: the first version with sign extension, bulk memory and mutable globals.
@@ -71,47 +98,36 @@ pub(super) fn features() -> WasmFeatures {
         | WasmFeatures::GC_TYPES
 }
 
-/// Decides on a module.
+/// Decides on the module of a contract.
 ///
 /// # Errors
 /// The first [`Finding`], which is the same on every replica.
 pub fn admit(wasm: &[u8]) -> Result<Admitted, Finding> {
-    judge(wasm).map_err(|finding| with_name(finding, wasm))
+    let Examined { findings, admitted, .. } = examine(wasm, Expected::Contract);
+    findings.into_iter().next().map_or(Ok(admitted), Err)
 }
 
-fn judge(wasm: &[u8]) -> Result<Admitted, Finding> {
-    at_most("module bytes", wasm.len() as u64, LIMITS.bytes.into(), 0)?;
+/// Looks at a whole module.
+pub fn examine(wasm: &[u8], expected: Expected) -> Examined {
     let mut pass = Pass::default();
-    let mut validator = Validator::new_with_features(features());
-    let mut allocations = FuncValidatorAllocations::default();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(invalid)?;
-        // Our own rules come first, because they say what to change; the validator knows all the others.
-        pass.section(&payload)?;
-        if let ValidPayload::Func(function, body) = validator.payload(&payload).map_err(invalid)? {
-            pass.body(&body)?;
-            let mut function = function.into_validator(std::mem::take(&mut allocations));
-            function.validate(&body).map_err(invalid)?;
-            allocations = function.into_allocations();
-        }
+    match at_most("module bytes", wasm.len() as u64, LIMITS.bytes.into(), 0) {
+        Ok(()) if pass.read(wasm) && expected == Expected::Contract => pass.ask_for_frame(),
+        Ok(()) => {}
+        Err(finding) => pass.find(finding),
     }
-    if pass.admitted.spec.is_empty() {
-        let text = format!("the custom section `{}` is missing; is this a contract?", spec::SECTION);
-        return Err(Finding::new("spec", 0, text));
-    }
-    if !pass.memory_exported {
-        return Err(Finding::new("memory", 0, format!("the module must export its memory as `{MEMORY}`")));
-    }
-    Ok(pass.admitted)
+    name::put(&mut pass.findings, wasm);
+    Examined { findings: pass.findings, functions: pass.functions.len() as u32, admitted: pass.admitted }
 }
 
 /// What the pass has seen so far.
 #[derive(Default)]
 struct Pass {
+    findings: Vec<Finding>,
     admitted: Admitted,
     types: Vec<FuncType>,
     /// Type of each function, imported ones first.
     functions: Vec<u32>,
+    custom: BTreeSet<String>,
     bodies: u32,
     imports: u32,
     loops: u32,
@@ -121,11 +137,86 @@ struct Pass {
     memory_exported: bool,
 }
 
+impl Pass {
+    /// Notes what was found.
+    fn find(&mut self, finding: Finding) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+
+    fn note(&mut self, checked: Result<(), Finding>) {
+        if let Err(finding) = checked {
+            self.find(finding);
+        }
+    }
+
+    /// Reads a module as far as it can be read; whether that was to its end.
+    fn read(&mut self, wasm: &[u8]) -> bool {
+        let mut validator = Some(Validator::new_with_features(features()));
+        let mut allocations = FuncValidatorAllocations::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = match payload {
+                Ok(payload) => payload,
+                Err(error) => {
+                    self.find(invalid(error));
+                    return false;
+                }
+            };
+            if self.findings.len() >= FINDINGS_MAX {
+                return false;
+            }
+            // Our own rules come first, because they say what to change; the validator knows all the others.
+            let before = self.findings.len();
+            let read = self.section(&payload);
+            self.note(read);
+            match validator.as_mut().map(|validator| validator.payload(&payload)) {
+                Some(Ok(ValidPayload::Func(function, body))) => {
+                    let index = self.body(&body);
+                    let mut function = function.into_validator(std::mem::take(&mut allocations));
+                    match function.validate(&body) {
+                        Err(error) if before == self.findings.len() => {
+                            self.find(invalid(error).in_function(index));
+                        }
+                        _ => {}
+                    }
+                    allocations = function.into_allocations();
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) if before == self.findings.len() => {
+                    self.find(invalid(error));
+                    return false;
+                }
+                // What we found is what the validator stumbles over. It cannot go on; our rules can.
+                Some(Err(_)) => validator = None,
+                None => {
+                    if let Payload::CodeSectionEntry(body) = &payload {
+                        self.body(body);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// What makes a module a contract.
+    fn ask_for_frame(&mut self) {
+        if self.admitted.spec.is_empty() {
+            let text = format!("the custom section `{}` is missing; is this a contract?", spec::SECTION);
+            self.find(Finding::new("spec", 0, text));
+        }
+        if !self.memory_exported {
+            let text = format!("the module must export its memory as `{MEMORY}`");
+            self.find(Finding::new("memory", 0, text));
+        }
+    }
+}
+
 fn at_most(what: &str, given: u64, limit: u64, offset: u64) -> Result<(), Finding> {
     if given <= limit {
         return Ok(());
     }
-    let text = format!("{what}: {given}, at most {limit} allowed");
+    let text = format!("{what}: {given}, at most {limit} allowed; use fewer");
     Err(Finding { value: Some(given), limit: Some(limit), ..Finding::new("limit", offset, text) })
 }
 
@@ -148,30 +239,4 @@ fn value_type(ty: ValType, what: &str, offset: u64) -> Result<(), Finding> {
             Err(Finding::new("reference", offset, format!("{what} of type {ty} is not allowed")))
         }
     }
-}
-
-/// Puts the function, and its name where the module holds one, in front of a finding.
-fn with_name(mut finding: Finding, wasm: &[u8]) -> Finding {
-    if let Some(index) = finding.function {
-        let name = function_name(wasm, index).map_or(String::new(), |name| format!(" (`{name}`)"));
-        finding.text = format!("function {index}{name}: {}", finding.text);
-    }
-    finding
-}
-
-fn function_name(wasm: &[u8], index: u32) -> Option<String> {
-    for payload in Parser::new(0).parse_all(wasm) {
-        let Payload::CustomSection(section) = payload.ok()? else { continue };
-        let KnownCustom::Name(names) = section.as_known() else { continue };
-        for name in names {
-            let Name::Function(functions) = name.ok()? else { continue };
-            for naming in functions {
-                let naming = naming.ok()?;
-                if naming.index == index {
-                    return Some(naming.name.chars().take(NAME_SHOWN_MAX).collect());
-                }
-            }
-        }
-    }
-    None
 }

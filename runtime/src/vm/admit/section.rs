@@ -1,13 +1,15 @@
 //! The rules of everything but function bodies: types, imports, tables, memory, globals, exports, segments.
 
+use super::name::NAME_SHOWN_MAX;
 use super::{Finding, MEMORY, Pass, RESERVED, at_most, invalid, value_type};
 use crate::vm::limit::LIMITS;
 use tenor_abi::host;
 use tenor_abi::spec;
 use wasmparser::{
-    ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, ExternalKind, FuncType, GlobalSectionReader, ImportSectionReader,
-    MemorySectionReader, Operator, Payload, RefType, TableSectionReader, TypeRef, TypeSectionReader, ValType,
+    ConstExpr, CustomSectionReader, DataKind, DataSectionReader, ElementItems, ElementKind,
+    ElementSectionReader, ExportSectionReader, ExternalKind, FuncType, GlobalSectionReader, Import,
+    ImportSectionReader, MemorySectionReader, Operator, Payload, RefType, TableSectionReader, TypeRef,
+    TypeSectionReader, ValType,
 };
 
 const PAGE_BYTES: u64 = 65536;
@@ -19,7 +21,7 @@ impl Pass {
             Payload::ImportSection(section) => self.imports(section),
             Payload::FunctionSection(section) => {
                 let count = u64::from(section.count()) + u64::from(self.imports);
-                at_most("functions", count, LIMITS.functions.into(), section.range().start)?;
+                self.note(at_most("functions", count, LIMITS.functions.into(), section.range().start));
                 for ty in section.clone() {
                     self.functions.push(ty.map_err(invalid)?);
                 }
@@ -27,7 +29,7 @@ impl Pass {
             }
             Payload::TableSection(section) => self.tables(section),
             Payload::MemorySection(section) => self.memories(section),
-            Payload::GlobalSection(section) => globals(section),
+            Payload::GlobalSection(section) => self.globals(section),
             Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { range, .. } => Err(Finding::new(
                 "start",
@@ -36,30 +38,37 @@ impl Pass {
             )),
             Payload::ElementSection(section) => self.elements(section),
             Payload::DataSection(section) => self.data(section),
-            Payload::CustomSection(section) if section.name() == spec::SECTION => {
-                if !self.admitted.spec.is_empty() {
-                    return Err(Finding::new("spec", section.data_offset(), "the spec stands twice"));
-                }
-                self.admitted.spec = section.data().to_vec();
-                Ok(())
-            }
+            Payload::CustomSection(section) => self.custom(section),
             _ => Ok(()),
         }
     }
 
+    fn custom(&mut self, section: &CustomSectionReader<'_>) -> Result<(), Finding> {
+        let (name, at) = (section.name(), section.data_offset());
+        if !self.custom.insert(name.into()) {
+            if name == spec::SECTION {
+                return Err(Finding::new("spec", at, "the spec stands twice"));
+            }
+            let shown: String = name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect();
+            let text = format!("the custom section `{shown}` stands twice; keep one");
+            return Err(Finding::new("custom_section", at, text));
+        }
+        if name == spec::SECTION {
+            self.admitted.spec = section.data().to_vec();
+        }
+        Ok(())
+    }
+
     fn types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
-        at_most("types", section.count().into(), LIMITS.types.into(), at)?;
+        self.note(at_most("types", section.count().into(), LIMITS.types.into(), at));
         for ty in section.clone().into_iter_err_on_gc_types() {
             let ty = ty.map_err(invalid)?;
-            at_most("parameters of a function", ty.params().len() as u64, LIMITS.params.into(), at)?;
-            at_most("results of a function", ty.results().len() as u64, LIMITS.results.into(), at)?;
-            for param in ty.params() {
-                value_type(*param, "a parameter", at)?;
-            }
-            for result in ty.results() {
-                value_type(*result, "a result", at)?;
-            }
+            let (params, results) = (ty.params(), ty.results());
+            self.note(at_most("parameters of a function", params.len() as u64, LIMITS.params.into(), at));
+            self.note(at_most("results of a function", results.len() as u64, LIMITS.results.into(), at));
+            params.iter().for_each(|param| self.note(value_type(*param, "a parameter", at)));
+            results.iter().for_each(|result| self.note(value_type(*result, "a result", at)));
             self.types.push(ty);
         }
         Ok(())
@@ -68,35 +77,46 @@ impl Pass {
     fn imports(&mut self, section: &ImportSectionReader<'_>) -> Result<(), Finding> {
         for import in section.clone().into_imports_with_offsets() {
             let (at, import) = import.map_err(invalid)?;
-            let refused = |text: String| Err(Finding::new("import", at, text));
-            let name = format!("`{}.{}`", import.module, import.name);
-            let TypeRef::Func(ty) = import.ty else {
-                return refused(format!("{name}: only functions of the host may be imported"));
-            };
-            let Some(function) = host::by_name(import.name).filter(|_| import.module == host::MODULE) else {
-                return refused(format!("{name} is no function of the host; see `{}`", host::MODULE));
-            };
-            let wanted = host_type(function);
-            if self.types.get(ty as usize) != Some(&wanted) {
-                return refused(format!(
-                    "{name} has {} parameters of i32 and {} results of i32",
-                    wanted.params().len(),
-                    wanted.results().len()
-                ));
+            let judged = self.import(&import, at);
+            self.note(judged);
+            // What is no function stands in none of the numbers of functions.
+            if let TypeRef::Func(ty) = import.ty {
+                self.imports += 1;
+                self.functions.push(ty);
             }
-            self.imports += 1;
-            at_most("functions", self.imports.into(), LIMITS.functions.into(), at)?;
-            self.functions.push(ty);
         }
-        Ok(())
+        at_most("functions", self.imports.into(), LIMITS.functions.into(), section.range().start)
+    }
+
+    fn import(&self, import: &Import<'_>, at: u64) -> Result<(), Finding> {
+        let refused = |text: String| Err(Finding::new("import", at, text));
+        let shown = |name: &str| -> String {
+            name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect()
+        };
+        let name = format!("`{}.{}`", shown(import.module), shown(import.name));
+        let TypeRef::Func(ty) = import.ty else {
+            return refused(format!("{name}: only functions of the host may be imported"));
+        };
+        let Some(function) = host::by_name(import.name).filter(|_| import.module == host::MODULE) else {
+            return refused(format!("{name} is no function of the host; see `{}`", host::MODULE));
+        };
+        let wanted = host_type(function);
+        if self.types.get(ty as usize) == Some(&wanted) {
+            return Ok(());
+        }
+        refused(format!(
+            "{name} has {} parameters of i32 and {} results of i32",
+            wanted.params().len(),
+            wanted.results().len()
+        ))
     }
 
     fn tables(&mut self, section: &TableSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
-        at_most("tables", section.count().into(), LIMITS.tables.into(), at)?;
+        self.note(at_most("tables", section.count().into(), LIMITS.tables.into(), at));
         for table in section.clone() {
             let table = table.map_err(invalid)?;
-            at_most("elements of the table", table.ty.initial, LIMITS.table.into(), at)?;
+            self.note(at_most("elements of the table", table.ty.initial, LIMITS.table.into(), at));
             if table.ty.element_type != RefType::FUNCREF {
                 return Err(Finding::new("reference", at, "a table may hold functions only"));
             }
@@ -109,27 +129,39 @@ impl Pass {
         for memory in section.clone() {
             let memory = memory.map_err(invalid)?;
             let at = section.range().start;
-            at_most("pages of memory at the start", memory.initial, LIMITS.memory_pages, at)?;
+            self.note(at_most("pages of memory at the start", memory.initial, LIMITS.memory_pages, at));
             self.memory_pages = memory.initial;
+        }
+        Ok(())
+    }
+
+    fn globals(&mut self, section: &GlobalSectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        self.note(at_most("globals", section.count().into(), LIMITS.globals.into(), at));
+        for global in section.clone() {
+            self.note(value_type(global.map_err(invalid)?.ty.content_type, "a global", at));
         }
         Ok(())
     }
 
     fn exports(&mut self, section: &ExportSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
-        at_most("exports", section.count().into(), LIMITS.exports.into(), at)?;
+        self.note(at_most("exports", section.count().into(), LIMITS.exports.into(), at));
         for export in section.clone() {
             let export = export.map_err(invalid)?;
             if export.name.starts_with(RESERVED) {
-                let text =
-                    format!("export `{}`: names that begin with `{RESERVED}` are the host's", export.name);
-                return Err(Finding::new("export", at, text));
+                let text = format!(
+                    "export `{}`: names that begin with `{RESERVED}` are the host's",
+                    export.name.escape_debug()
+                );
+                self.find(Finding::new("export", at, text));
             }
             match export.kind {
                 ExternalKind::Memory => self.memory_exported |= export.name == MEMORY,
                 ExternalKind::Func if self.is_call(export.index) => {
                     self.admitted.exports.push(export.name.into());
                 }
+                ExternalKind::Func => self.admitted.other_exports.push((export.name.into(), at)),
                 _ => {}
             }
         }
@@ -145,7 +177,7 @@ impl Pass {
 
     fn elements(&mut self, section: &ElementSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
-        at_most("element segments", section.count().into(), LIMITS.element_segments.into(), at)?;
+        self.note(at_most("element segments", section.count().into(), LIMITS.element_segments.into(), at));
         for element in section.clone() {
             let element = element.map_err(invalid)?;
             let at = element.range.start;
@@ -161,16 +193,16 @@ impl Pass {
             };
             let count = u64::from(functions.count());
             self.elements += count;
-            at_most("elements of all segments", self.elements, LIMITS.table.into(), at)?;
+            self.note(at_most("elements of all segments", self.elements, LIMITS.table.into(), at));
             let end = constant(&offset_expr, at)? + count;
-            inside("element segment", end, self.table_size, at)?;
+            self.note(inside("element segment", end, self.table_size, at));
         }
         Ok(())
     }
 
     fn data(&mut self, section: &DataSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
-        at_most("data segments", section.count().into(), LIMITS.data_segments.into(), at)?;
+        self.note(at_most("data segments", section.count().into(), LIMITS.data_segments.into(), at));
         for data in section.clone() {
             let data = data.map_err(invalid)?;
             let at = data.range.start;
@@ -178,7 +210,7 @@ impl Pass {
                 return Err(Finding::new("data", at, "passive data segments are not allowed"));
             };
             let end = constant(&offset_expr, at)? + data.data.len() as u64;
-            inside("data segment", end, self.memory_pages * PAGE_BYTES, at)?;
+            self.note(inside("data segment", end, self.memory_pages.saturating_mul(PAGE_BYTES), at));
         }
         Ok(())
     }
@@ -188,15 +220,6 @@ impl Pass {
 fn host_type(function: &host::HostFunction) -> FuncType {
     let params = (0..function.params).map(|_| ValType::I32);
     FuncType::new(params, function.returns.then_some(ValType::I32))
-}
-
-fn globals(section: &GlobalSectionReader<'_>) -> Result<(), Finding> {
-    let at = section.range().start;
-    at_most("globals", section.count().into(), LIMITS.globals.into(), at)?;
-    for global in section.clone() {
-        value_type(global.map_err(invalid)?.ty.content_type, "a global", at)?;
-    }
-    Ok(())
 }
 
 /// The place of a segment: a constant, so that it can be judged here and not when a call begins.

@@ -1,6 +1,7 @@
 //! A function with its charges and its frame written in.
 
 use super::plan::{Charge, Plan};
+use super::store::{self, Noted};
 use super::{Added, GROWTH_DENIED, GROWTH_FAILED, InstrumentError, failed};
 use crate::vm::price;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
@@ -16,15 +17,14 @@ pub(super) fn emit(
 ) -> Result<Function, InstrumentError> {
     let mut again = RoundtripReencoder;
     let mut locals = vec![];
-    let mut scratch = ty.params().len() as u32;
+    let mut own = ty.params().len() as u32;
     for group in body.get_locals_reader().map_err(failed)? {
         let (count, ty) = group.map_err(failed)?;
-        scratch += count;
+        own += count;
         locals.push((count, again.val_type(ty).map_err(failed)?));
     }
-    locals.push((1, ValType::I32));
-    let mut writer = Writer { function: Function::new(locals), added, scratch };
-    writer.take_frame(plan.frame);
+    let mut writer = Writer::new(locals, own, plan, added);
+    writer.enter();
     let mut charges = plan.charges.iter().peekable();
     if let Some(entry) = charges.next_if(|charge| charge.after == 0) {
         writer.charge(entry);
@@ -35,7 +35,10 @@ pub(super) fn emit(
         _ => return Err(failed("several results")),
     };
     // The body becomes a block, so that every way out of it passes the place where the frame is given back.
-    writer.put(&[I::Block(result)]);
+    let is_wrapped = writer.has_end();
+    if is_wrapped {
+        writer.put(&[I::Block(result)]);
+    }
     let mut operators = body.get_operators_reader().map_err(failed)?;
     let (mut depth, mut count) = (0u32, 0u32);
     while !operators.eof() {
@@ -48,15 +51,21 @@ pub(super) fn emit(
             _ => {}
         }
         match &operator {
-            Op::Return => writer.put(&[I::Br(depth)]),
-            Op::End if count == plan.operators => {
+            Op::Return if is_wrapped => writer.put(&[I::Br(depth)]),
+            Op::End if count == plan.operators && is_wrapped => {
                 writer.put(&[I::End]);
-                writer.give_frame_back(plan.frame);
+                writer.leave();
                 writer.put(&[I::End]);
             }
             Op::MemoryGrow { .. } => writer.grow(&same),
             Op::MemoryCopy { .. } | Op::MemoryFill { .. } => writer.bulk(&same),
-            _ => writer.put(&[same]),
+            Op::Call { .. } | Op::CallIndirect { .. } => writer.call(&same),
+            _ => {
+                if let Some(noted) = writer.noted {
+                    writer.put(&store::before_store(&operator, noted));
+                }
+                writer.put(&[same]);
+            }
         }
         while let Some(charge) = charges.next_if(|charge| charge.after == count) {
             if count < plan.operators {
@@ -73,31 +82,89 @@ struct Writer {
     added: Added,
     /// A local of type i32 of our own.
     scratch: u32,
+    /// The local that holds what stands in the gas global, so that a loop need not read it.
+    gas: Option<u32>,
+    /// Slots of the frame and the local that holds what is left below it.
+    frame: Option<(u32, u32)>,
+    noted: Option<Noted>,
 }
 
 impl Writer {
+    fn new(mut locals: Vec<(u32, ValType)>, own: u32, plan: &Plan, added: Added) -> Writer {
+        let mut next = own;
+        let mut local = |ty| {
+            locals.push((1, ty));
+            next += 1;
+            next - 1
+        };
+        let scratch = local(ValType::I32);
+        let frame = plan.frame.map(|slots| (slots, local(ValType::I32)));
+        let gas = plan.keeps_gas.then(|| local(ValType::I64));
+        let noted = (added.pages.is_some() && plan.stores > 0).then(|| Noted {
+            wide: local(ValType::I64),
+            bits: local(ValType::I64),
+            page: local(ValType::I64),
+            narrow: local(ValType::I32),
+        });
+        Writer { function: Function::new(locals), added, scratch, gas, frame, noted }
+    }
+
     fn put(&mut self, instructions: &[I<'_>]) {
         for instruction in instructions {
             self.function.instruction(instruction);
         }
     }
 
-    fn take_frame(&mut self, slots: u32) {
-        let stack = self.added.stack;
-        self.put(&[I::GlobalGet(stack), I::I32Const(slots as i32), I::I32Sub, I::GlobalSet(stack)]);
-        self.put(&[I::GlobalGet(stack), I::I32Const(0), I::I32LtS]);
-        self.put(&[I::If(BlockType::Empty), I::Unreachable, I::End]);
+    /// Whether something is done at the function's end.
+    fn has_end(&self) -> bool {
+        self.frame.is_some() || self.noted.is_some()
     }
 
-    fn give_frame_back(&mut self, slots: u32) {
-        let stack = self.added.stack;
-        self.put(&[I::GlobalGet(stack), I::I32Const(slots as i32), I::I32Add, I::GlobalSet(stack)]);
+    fn enter(&mut self) {
+        if let Some((slots, below)) = self.frame {
+            let stack = self.added.stack;
+            self.put(&[I::GlobalGet(stack), I::I32Const(slots as i32), I::I32Sub]);
+            self.put(&[I::LocalTee(below), I::GlobalSet(stack), I::LocalGet(below)]);
+            self.put(&[I::I32Const(0), I::I32LtS, I::If(BlockType::Empty), I::Unreachable, I::End]);
+        }
+        self.read_gas();
+    }
+
+    fn leave(&mut self) {
+        if let (Some(noted), Some(pages)) = (self.noted, self.added.pages) {
+            self.put(&[I::GlobalGet(pages), I::LocalGet(noted.bits), I::I64Or, I::GlobalSet(pages)]);
+        }
+        if let Some((slots, below)) = self.frame {
+            let stack = self.added.stack;
+            self.put(&[I::LocalGet(below), I::I32Const(slots as i32), I::I32Add, I::GlobalSet(stack)]);
+        }
+    }
+
+    /// Reads the gas that is left into its local.
+    fn read_gas(&mut self) {
+        if let Some(local) = self.gas {
+            self.put(&[I::GlobalGet(self.added.gas), I::LocalSet(local)]);
+        }
+    }
+
+    fn push_gas(&mut self) {
+        let push = self.gas.map_or(I::GlobalGet(self.added.gas), I::LocalGet);
+        self.put(&[push]);
+    }
+
+    /// Sets the gas that is left. The global always knows: a trap may come at any time.
+    fn set_gas(&mut self) {
+        if let Some(local) = self.gas {
+            self.put(&[I::LocalTee(local)]);
+        }
+        self.put(&[I::GlobalSet(self.added.gas)]);
     }
 
     fn charge(&mut self, charge: &Charge) {
-        let gas = self.added.gas;
         if charge.gas > 0 {
-            self.put(&[I::GlobalGet(gas), I::I64Const(charge.gas as i64), I::I64Sub, I::GlobalSet(gas)]);
+            self.push_gas();
+            self.put(&[I::I64Const(charge.gas as i64), I::I64Sub]);
+            self.set_gas();
         }
         if charge.ask {
             self.stop_when_used_up();
@@ -105,16 +172,21 @@ impl Writer {
     }
 
     fn stop_when_used_up(&mut self) {
-        self.put(&[I::GlobalGet(self.added.gas), I::I64Const(0), I::I64LtS]);
-        self.put(&[I::If(BlockType::Empty), I::Unreachable, I::End]);
+        self.push_gas();
+        self.put(&[I::I64Const(0), I::I64LtS, I::If(BlockType::Empty), I::Unreachable, I::End]);
+    }
+
+    fn call(&mut self, instruction: &I<'_>) {
+        self.put(std::slice::from_ref(instruction));
+        self.read_gas();
     }
 
     /// Charges what the scratch local says, times a factor, shifted right.
     fn charge_by_size(&mut self, factor: i64, shift: i64) {
-        let gas = self.added.gas;
-        self.put(&[I::GlobalGet(gas), I::LocalGet(self.scratch), I::I64ExtendI32U]);
-        self.put(&[I::I64Const(factor), I::I64Mul, I::I64Const(shift), I::I64ShrU]);
-        self.put(&[I::I64Sub, I::GlobalSet(gas)]);
+        self.push_gas();
+        self.put(&[I::LocalGet(self.scratch), I::I64ExtendI32U]);
+        self.put(&[I::I64Const(factor), I::I64Mul, I::I64Const(shift), I::I64ShrU, I::I64Sub]);
+        self.set_gas();
         self.stop_when_used_up();
     }
 
@@ -122,6 +194,10 @@ impl Writer {
     fn bulk(&mut self, instruction: &I<'_>) {
         self.put(&[I::LocalSet(self.scratch)]);
         self.charge_by_size(1, price::BULK_SHIFT);
+        if let Some(noted) = self.noted {
+            let code = store::before_bulk(noted, self.scratch);
+            self.put(&code);
+        }
         self.put(&[I::LocalGet(self.scratch), instruction.clone()]);
     }
 

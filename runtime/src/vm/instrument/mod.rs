@@ -6,29 +6,48 @@
 //! the module alone, so it is the same on every machine.
 //!
 //! The counters are globals behind the module's own. A module can name only globals that it has, so its code
-//! cannot reach them; the host finds them under export names that no admitted module has.
+//! cannot reach them; the host finds them under export names that no admitted module has. The same holds for
+//! the functions behind the module's own: one that puts every global back to what it was at the beginning, and
+//! for each call one that does so, sets the gas and calls it.
 
 mod emit;
 mod plan;
+mod store;
 
 use super::admit::{RESERVED, features};
 use super::limit::ModuleLimits;
+use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind, ExportSection,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module,
-    TableSection, TypeSection, ValType,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I, MemorySection,
+    MemoryType, Module, TableSection, TypeSection, ValType,
 };
-use wasmparser::{FuncType, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator};
+use wasmparser::{
+    ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Operator as Op, Parser, Payload, TypeRef,
+    ValType as Ty, ValidPayload, Validator,
+};
+
+pub(super) use store::PAGE_SHIFT;
 
 /// Version of the rules in this file.
-pub const INSTRUMENTER_VERSION: u16 = 0;
+pub const INSTRUMENTER_VERSION: u16 = 1;
 /// Export of the gas left, i64; below zero when it is used up.
 pub(super) const GAS: &str = "tenor:gas";
 /// Export of the stack slots left, i32; below zero when they are used up.
 pub(super) const STACK: &str = "tenor:stack";
 /// Export of what happened to the last growth of memory, i32: 0 nothing, or [`GROWTH_DENIED`], [`GROWTH_FAILED`].
 pub(super) const GROWTH: &str = "tenor:growth";
+/// Export of the pages written to, i64, a bit for every 64th page of 4 KiB; where they are noted.
+pub(super) const PAGES: &str = "tenor:pages";
+/// Export of the memory; one of no pages where the module has none.
+pub(super) const MEMORY: &str = "tenor:memory";
+/// Export of the function that puts the globals back; it takes the gas. Only where all can be put back.
+pub(super) const RESET: &str = "tenor:reset";
+/// What stands before a call's name in the export that resets, takes the gas and calls.
+pub(super) const CALL: &str = "tenor:call:";
+/// What stands before the number of a mutable global in the export that shows it.
+pub(super) const GLOBAL: &str = "tenor:global:";
 /// Memory may not grow that far: the call ends `memory_limit`.
 pub(super) const GROWTH_DENIED: i32 = 1;
 /// This machine did not give memory that the call may have: a fault.
@@ -43,12 +62,39 @@ fn failed(error: impl std::fmt::Display) -> InstrumentError {
     InstrumentError(error.to_string())
 }
 
+/// Stores in loops that are still worth noting the pages they write to.
+const NOTED_STORES_MAX: u32 = 400;
+/// Pages of 64 KiB that are put back whole rather than by what was written.
+const WHOLE_PAGES_MAX: u64 = 2;
+
+/// How an instance comes back to its beginning after a call, chosen from the module's bytes alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reset {
+    /// The pages that were written to are put back.
+    Pages,
+    /// All of the memory is put back: noting each store would cost more.
+    Whole,
+    /// It is not: each call gets an instance of its own.
+    Never,
+}
+
+/// A module with its counters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instrumented {
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// How its instances come back to their beginning.
+    pub reset: Reset,
+}
+
 /// The globals that are added behind the module's own, and what the memory may grow to.
 #[derive(Clone, Copy)]
 struct Added {
     gas: u32,
     stack: u32,
     growth: u32,
+    /// Only where pages are noted.
+    pages: Option<u32>,
     pages_max: u64,
 }
 
@@ -56,25 +102,42 @@ struct Added {
 ///
 /// # Errors
 /// [`InstrumentError`] for a module that was not admitted.
-pub fn instrument(wasm: &[u8], limits: &ModuleLimits) -> Result<Vec<u8>, InstrumentError> {
-    let mut parts = Parts { pages_max: limits.memory_pages, ..Parts::default() };
+pub fn instrument(wasm: &[u8], limits: &ModuleLimits) -> Result<Instrumented, InstrumentError> {
+    instrument_as(wasm, limits, None)
+}
+
+/// As [`instrument`], with a way to reset that is not the module's own choice.
+///
+/// # Errors
+/// As [`instrument`].
+pub fn instrument_as(
+    wasm: &[u8],
+    limits: &ModuleLimits,
+    reset: Option<Reset>,
+) -> Result<Instrumented, InstrumentError> {
+    let mut parts = Parts { pages_max: limits.memory_pages, resettable: true, ..Parts::default() };
     let mut validator = Validator::new_with_features(features());
     let mut allocations = FuncValidatorAllocations::default();
+    let mut planned = vec![];
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(failed)?;
         match validator.payload(&payload).map_err(failed)? {
             ValidPayload::Func(function, body) => {
                 let ty = parts.next_type()?;
                 let mut checked = function.into_validator(std::mem::take(&mut allocations));
-                let plan = plan::plan(&body, &mut checked, ty.params().len() as u32)?;
+                let plan = plan::plan(&body, &mut checked, ty.params().len() as u32, parts.imported)?;
                 allocations = checked.into_allocations();
-                let function = emit::emit(&body, &plan, &ty, parts.added())?;
-                parts.code.function(&function);
+                planned.push((body, plan, ty));
             }
             _ => parts.section(payload)?,
         }
     }
-    Ok(parts.finish(limits.stack_slots))
+    let reset = if parts.resettable { reset.unwrap_or(parts.choose(&planned)) } else { Reset::Never };
+    let added = parts.added(reset);
+    for (body, plan, ty) in &planned {
+        parts.code.function(&emit::emit(body, plan, ty, added)?);
+    }
+    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset })
 }
 
 #[derive(Default)]
@@ -94,7 +157,14 @@ struct Parts {
     function_types: Vec<u32>,
     bodies: usize,
     globals_own: u32,
+    /// Mutable globals with what they begin with.
+    mutable: Vec<(u32, I<'static>)>,
+    /// Exports that a call may name.
+    calls: Vec<(String, u32)>,
+    imported: u32,
+    pages: u64,
     pages_max: u64,
+    resettable: bool,
 }
 
 impl Parts {
@@ -104,13 +174,31 @@ impl Parts {
         self.signatures.get(number as usize).cloned().ok_or_else(|| failed("a function without a type"))
     }
 
-    fn added(&self) -> Added {
+    /// What noting a store costs its loop, against what putting back all of the memory costs a call.
+    fn choose(&self, planned: &[(FunctionBody<'_>, plan::Plan, FuncType)]) -> Reset {
+        let in_loops: u32 = planned.iter().map(|(_, plan, _)| plan.stores_in_loops).sum();
+        match (self.pages, in_loops) {
+            (0, _) => Reset::Whole,
+            (_, 0..=NOTED_STORES_MAX) => Reset::Pages,
+            (1..=WHOLE_PAGES_MAX, _) => Reset::Whole,
+            _ => Reset::Never,
+        }
+    }
+
+    fn added(&self, reset: Reset) -> Added {
         Added {
             gas: self.globals_own,
             stack: self.globals_own + 1,
             growth: self.globals_own + 2,
+            pages: (reset == Reset::Pages).then_some(self.globals_own + 3),
             pages_max: self.pages_max,
         }
+    }
+
+    fn is_call(&self, function: u32) -> bool {
+        let ty = function.checked_sub(self.imported).and_then(|own| self.function_types.get(own as usize));
+        let ty = ty.and_then(|ty| self.signatures.get(*ty as usize));
+        ty.is_some_and(|ty| ty.params().is_empty() && ty.results() == [Ty::I32])
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), InstrumentError> {
@@ -123,6 +211,12 @@ impl Parts {
                 again.parse_type_section(&mut self.types, section).map_err(failed)
             }
             Payload::ImportSection(section) => {
+                for import in section.clone().into_imports() {
+                    match import.map_err(failed)?.ty {
+                        TypeRef::Func(_) => self.imported += 1,
+                        _ => return Err(failed("an import that is no function")),
+                    }
+                }
                 again.parse_import_section(&mut self.imports, section).map_err(failed)
             }
             Payload::FunctionSection(section) => {
@@ -137,6 +231,7 @@ impl Parts {
             Payload::MemorySection(section) => {
                 for memory in section {
                     let memory = memory.map_err(failed)?;
+                    self.pages = memory.initial;
                     self.pages_max = memory.maximum.map_or(self.pages_max, |own| own.min(self.pages_max));
                     self.memories.memory(MemoryType {
                         minimum: memory.initial,
@@ -150,12 +245,27 @@ impl Parts {
             }
             Payload::GlobalSection(section) => {
                 self.globals_own = section.count();
+                for (number, global) in section.clone().into_iter().enumerate() {
+                    let global = global.map_err(failed)?;
+                    if !global.ty.mutable {
+                        continue;
+                    }
+                    match global.init_expr.get_operators_reader().read().map_err(failed)? {
+                        Op::I32Const { value } => self.mutable.push((number as u32, I::I32Const(value))),
+                        Op::I64Const { value } => self.mutable.push((number as u32, I::I64Const(value))),
+                        _ => self.resettable = false,
+                    }
+                }
                 again.parse_global_section(&mut self.globals, section).map_err(failed)
             }
             Payload::ExportSection(section) => {
                 for export in section.clone() {
-                    if export.map_err(failed)?.name.starts_with(RESERVED) {
+                    let export = export.map_err(failed)?;
+                    if export.name.starts_with(RESERVED) {
                         return Err(failed("a reserved export"));
+                    }
+                    if export.kind == ExternalKind::Func && self.is_call(export.index) {
+                        self.calls.push((export.name.into(), export.index));
                     }
                 }
                 again.parse_export_section(&mut self.exports, section).map_err(failed)
@@ -174,15 +284,38 @@ impl Parts {
         }
     }
 
-    fn finish(mut self, stack_slots: u32) -> Vec<u8> {
-        let added = self.added();
+    fn finish(mut self, stack_slots: u32, added: Added) -> Vec<u8> {
         let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
+        for (number, _) in &self.mutable {
+            self.exports.export(&format!("{GLOBAL}{number}"), ExportKind::Global, *number);
+        }
         self.globals.global(global(ValType::I64), &ConstExpr::i64_const(0));
         self.globals.global(global(ValType::I32), &ConstExpr::i32_const(stack_slots as i32));
         self.globals.global(global(ValType::I32), &ConstExpr::i32_const(0));
         self.exports.export(GAS, ExportKind::Global, added.gas);
         self.exports.export(STACK, ExportKind::Global, added.stack);
         self.exports.export(GROWTH, ExportKind::Global, added.growth);
+        if let Some(pages) = added.pages {
+            self.globals.global(global(ValType::I64), &ConstExpr::i64_const(0));
+            self.exports.export(PAGES, ExportKind::Global, pages);
+            self.mutable.push((pages, I::I64Const(0)));
+        }
+        if self.memories.is_empty() {
+            self.memories.memory(MemoryType {
+                minimum: 0,
+                maximum: Some(0),
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            });
+        }
+        self.exports.export(MEMORY, ExportKind::Memory, 0);
+        self.mutable.extend([
+            (added.stack, I::I32Const(stack_slots as i32)),
+            (added.growth, I::I32Const(0)),
+            (added.gas, I::LocalGet(0)),
+        ]);
+        self.add_calls();
         let mut module = Module::new();
         module.section(&self.types).section(&self.imports).section(&self.functions);
         module.section(&self.tables).section(&self.memories).section(&self.globals);
@@ -192,5 +325,30 @@ impl Parts {
         }
         module.section(&self.code).section(&self.data);
         module.finish()
+    }
+
+    /// Adds the function that puts the globals back, and for each call the one that does so and calls.
+    fn add_calls(&mut self) {
+        let (reset_type, call_type) = (self.types.len(), self.types.len() + 1);
+        self.types.ty().function([ValType::I64], []);
+        self.types.ty().function([ValType::I64], [ValType::I32]);
+        let reset = self.imported + self.functions.len();
+        self.functions.function(reset_type);
+        self.exports.export(RESET, ExportKind::Func, reset);
+        let mut code = Function::new([]);
+        for (number, value) in &self.mutable {
+            code.instruction(value).instruction(&I::GlobalSet(*number));
+        }
+        code.instruction(&I::End);
+        self.code.function(&code);
+        for (name, function) in &self.calls {
+            let index = self.imported + self.functions.len();
+            self.functions.function(call_type);
+            self.exports.export(&format!("{CALL}{name}"), ExportKind::Func, index);
+            let mut code = Function::new([]);
+            code.instruction(&I::LocalGet(0)).instruction(&I::Call(reset)).instruction(&I::Call(*function));
+            code.instruction(&I::End);
+            self.code.function(&code);
+        }
     }
 }

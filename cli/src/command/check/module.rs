@@ -1,0 +1,118 @@
+//! Says whether a module would be admitted and what is wrong with it, by the function that decides on a deploy;
+//! on request runs one of its exports.
+
+use crate::command::Found;
+use crate::compiler::compiler;
+use crate::output::Output;
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use tenor_runtime::execute::{self, Judged};
+use tenor_runtime::params::Limits;
+use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, Trial, gas_model};
+
+/// Gas of a run where none is named.
+pub(super) const GAS: u64 = 100_000_000;
+/// Most bytes of a file that are read, far more than a module may have.
+const READ_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+pub(super) fn check(
+    file: &Path,
+    bare: bool,
+    export: Option<&str>,
+    gas: u64,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let (wasm, size) = read(file)?;
+    let expected = if bare { Expected::Module } else { Expected::Contract };
+    let limits = Limits::sandbox();
+    let judged = execute::judge(&wasm, expected, &limits);
+    let admitted = judged.findings.is_empty();
+    let gas = gas.min(limits.item_gas_max);
+    let trial = match export.filter(|_| admitted) {
+        Some(export) => Some(Engine::new()?.compiled_by(compiler()).try_alone(&wasm, export, gas)?),
+        None => None,
+    };
+    let mut document = json!({
+        "admitted": admitted,
+        "findings": judged.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "size": size,
+        "functions": judged.functions,
+        "gas_model": gas_model(),
+    });
+    if let Some(trial) = &trial {
+        document["run"] = trial_json(trial, gas);
+    }
+    output.result(&document, &text(file, &judged, size, trial.as_ref()))?;
+    match judged.findings.len() {
+        0 => Ok(()),
+        count => Err(Found(count).into()),
+    }
+}
+
+/// The module, and how large its file is.
+fn read(file: &Path) -> Result<(Vec<u8>, u64)> {
+    let reading = || format!("reading {}", file.display());
+    let open = File::open(file).with_context(reading)?;
+    let about = open.metadata().with_context(reading)?;
+    if about.is_dir() {
+        bail!("{} is a folder", file.display());
+    }
+    let mut wasm = vec![];
+    open.take(READ_BYTES_MAX).read_to_end(&mut wasm).with_context(reading)?;
+    let size = about.len().max(wasm.len() as u64);
+    Ok((wasm, size))
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "rule": finding.rule, "offset": finding.offset, "function": finding.function, "name": finding.name,
+        "value": finding.value, "limit": finding.limit, "text": finding.text,
+    })
+}
+
+fn trial_json(trial: &Trial, gas_limit: u64) -> Value {
+    let mut document = json!({
+        "outcome": trial.word(), "gas": trial.report.gas_used, "gas_limit": gas_limit,
+        "memory_sha3": hex(&trial.memory_sha3.0), "pages": trial.pages,
+    });
+    match &trial.report.outcome {
+        CallOutcome::Done { .. } => {}
+        CallOutcome::Refused { code, .. } => document["code"] = json!(code),
+        CallOutcome::Failed(_, text) => document["text"] = json!(text),
+    }
+    document
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(file: &Path, judged: &Judged, size: u64, trial: Option<&Trial>) -> String {
+    let mut text = match (judged.findings.len(), &judged.spec) {
+        (0, Some(spec)) => format!("admitted: {}@{}\n", spec.name, spec.version),
+        (0, None) => format!("admitted: {}\n", file.display()),
+        (count, _) => format!("refused: {count} {}\n", if count == 1 { "finding" } else { "findings" }),
+    };
+    for finding in &judged.findings {
+        text += &format!("  {:>8}  {:<14}  {}\n", finding.offset, finding.rule, finding.text);
+    }
+    text += &format!("bytes      {size}\nfunctions  {}\ngas model  {}\n", judged.functions, gas_model());
+    if let Some(trial) = trial {
+        let why = match &trial.report.outcome {
+            CallOutcome::Done { .. } => String::new(),
+            CallOutcome::Refused { code, .. } => format!(" ({code:#x})"),
+            CallOutcome::Failed(_, why) => format!(": {why}"),
+        };
+        let Trial { report, memory_sha3, pages } = trial;
+        text += &format!(
+            "run        {}{why}\ngas        {}\nmemory     {pages} pages, sha3 {}\n",
+            trial.word(),
+            report.gas_used,
+            hex(&memory_sha3.0)
+        );
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! Compiling modules in a child process of this program, which may take only so much of the machine.
+//!
+//! A module's author may be hostile and a compiler is large: what goes wrong in it goes wrong in the child. The
+//! program's path is set once, where the program begins; where it is not, modules are compiled in this process.
+
+use anyhow::{Context, Result, anyhow};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use tenor_abi::codec;
+use tenor_runtime::vm::{
+    COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Compiler, Inside, Settings,
+};
+
+/// Name of the hidden command that the child runs.
+pub const COMMAND: &str = "compile-module";
+/// Children at the same time.
+const CHILDREN_MAX: usize = 2;
+/// Exit code of a child whose module does not compile.
+const DOES_NOT_COMPILE: i32 = 3;
+/// Most bytes of what a child is given: an instrumented module and settings.
+const GIVEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Signal of a process that used up its processor time; the second is for one that would not hear the first.
+const OUT_OF_TIME: [i32; 2] = [24, 9];
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Has modules compiled by children that run this program.
+pub fn compile_with(program: PathBuf) {
+    let _ = PROGRAM.set(program);
+}
+
+/// The compiler of this process.
+pub fn compiler() -> Arc<dyn Compiler> {
+    match PROGRAM.get() {
+        Some(program) => Arc::new(Children::of(program.clone())),
+        None => Arc::new(Inside),
+    }
+}
+
+/// Compiles in children, a few at the same time.
+#[derive(Debug)]
+pub struct Children {
+    program: PathBuf,
+    running: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl Children {
+    /// Children that run a program.
+    pub fn of(program: PathBuf) -> Children {
+        Children { program, running: Mutex::new(0), ended: Condvar::new() }
+    }
+
+    fn run(&self, given: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let unavailable =
+            |error: std::io::Error| CompileError::Unavailable(format!("{}: {error}", self.program.display()));
+        let mut child = Command::new(&self.program)
+            .arg(COMMAND)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(unavailable)?;
+        // The child reads everything before it writes anything. One that is gone already says why by its end.
+        if let Some(mut to) = child.stdin.take() {
+            let _ = to.write_all(given);
+        }
+        let output = child.wait_with_output().map_err(unavailable)?;
+        match output.status.code() {
+            Some(0) => Ok(output.stdout),
+            Some(DOES_NOT_COMPILE) => Err(CompileError::Refused(words(&output.stderr))),
+            _ => Err(broken(output.status, &output.stderr)),
+        }
+    }
+}
+
+fn words(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).trim().chars().take(400).collect()
+}
+
+fn broken(status: ExitStatus, said: &[u8]) -> CompileError {
+    match status.signal() {
+        Some(signal) if OUT_OF_TIME.contains(&signal) => CompileError::Time,
+        Some(signal) => CompileError::Broke(format!("signal {signal}; {}", words(said))),
+        None => CompileError::Broke(format!("{status}; {}", words(said))),
+    }
+}
+
+impl Compiler for Children {
+    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        while *running >= CHILDREN_MAX {
+            running = self.ended.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        *running += 1;
+        drop(running);
+        let settings = codec::encode(settings);
+        let compiled =
+            self.run(&[&(settings.len() as u32).to_le_bytes(), settings.as_slice(), module].concat());
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.ended.notify_one();
+        compiled
+    }
+}
+
+/// The child: takes settings and a module, gives the artefact, inside its limits.
+///
+/// # Errors
+/// When what it was given is not that. A module that does not compile ends the process.
+pub fn run_child() -> Result<()> {
+    for (resource, most) in
+        [(Resource::As, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)]
+    {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    let mut given = vec![];
+    std::io::stdin().lock().take(GIVEN_BYTES_MAX).read_to_end(&mut given)?;
+    let (length, rest) = given.split_first_chunk::<4>().context("no settings")?;
+    let (settings, module) =
+        rest.split_at_checked(u32::from_le_bytes(*length) as usize).context("no module")?;
+    let settings: Settings = codec::decode_own(settings)?;
+    match Inside.compile(module, &settings) {
+        Ok(artefact) => Ok(std::io::stdout().lock().write_all(&artefact)?),
+        Err(error @ CompileError::Refused(_)) => {
+            crate::output::say(&error.to_string());
+            std::process::exit(DOES_NOT_COMPILE)
+        }
+        Err(error) => Err(anyhow!(error)),
+    }
+}

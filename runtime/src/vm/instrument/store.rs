@@ -1,0 +1,114 @@
+//! Which pages a function writes to, noted as it writes: 64 bits, one for every 64th page of 4 KiB.
+//!
+//! A function collects its bits in a local and adds them to a global on its way out. One that traps does not
+//! get there, but then its instance is not used again. A store of up to 8 bytes may reach 7 bytes into the next
+//! page, which the host puts back with each page.
+
+use wasm_encoder::Instruction as I;
+use wasmparser::Operator as Op;
+
+/// Bytes of a page, as a shift.
+pub(crate) const PAGE_SHIFT: u32 = 12;
+
+/// Locals of a function that notes its writes: a value of 64 bits, the bits, a page; and an i32.
+#[derive(Clone, Copy)]
+pub(super) struct Noted {
+    pub(super) wide: u32,
+    pub(super) bits: u32,
+    pub(super) page: u32,
+    pub(super) narrow: u32,
+}
+
+/// Whether an operator writes to memory.
+pub(super) fn is_store(operator: &Op<'_>) -> bool {
+    place(operator).is_some() || matches!(operator, Op::MemoryCopy { .. } | Op::MemoryFill { .. })
+}
+
+/// Whether a store's value is an i64, and its offset.
+fn place(operator: &Op<'_>) -> Option<(bool, u64)> {
+    match operator {
+        Op::I32Store { memarg } | Op::I32Store8 { memarg } | Op::I32Store16 { memarg } => {
+            Some((false, memarg.offset))
+        }
+        Op::I64Store { memarg }
+        | Op::I64Store8 { memarg }
+        | Op::I64Store16 { memarg }
+        | Op::I64Store32 { memarg } => Some((true, memarg.offset)),
+        _ => None,
+    }
+}
+
+/// What stands in front of a store, with address and value on the stack, and leaves them there.
+pub(super) fn before_store(operator: &Op<'_>, noted: Noted) -> Vec<I<'static>> {
+    let Some((is_wide, offset)) = place(operator) else { return vec![] };
+    let Noted { wide, bits, page, narrow } = noted;
+    let (mut code, value) = if is_wide {
+        (vec![I::LocalSet(wide), I::LocalTee(narrow), I::LocalGet(narrow), I::I64ExtendI32U], wide)
+    } else {
+        (
+            vec![I::LocalSet(narrow), I::I64ExtendI32U, I::LocalTee(wide), I::I32WrapI64, I::LocalGet(wide)],
+            narrow,
+        )
+    };
+    if offset > 0 {
+        code.extend([I::I64Const(offset as i64), I::I64Add]);
+    }
+    code.extend([I::I64Const(PAGE_SHIFT.into()), I::I64ShrU, I::LocalSet(page)]);
+    code.extend([
+        I::I64Const(1),
+        I::LocalGet(page),
+        I::I64Shl,
+        I::LocalGet(bits),
+        I::I64Or,
+        I::LocalSet(bits),
+    ]);
+    code.push(I::LocalGet(value));
+    code
+}
+
+/// What stands in front of `memory.copy` and `memory.fill`, with destination and second operand on the stack and
+/// the length in a local, and leaves the two there: the bits from the first page to the last, or all.
+pub(super) fn before_bulk(noted: Noted, length: u32) -> Vec<I<'static>> {
+    let Noted { wide, bits, page, narrow } = noted;
+    let shift = I::I64Const(PAGE_SHIFT.into());
+    vec![
+        I::LocalSet(narrow),
+        I::I64ExtendI32U,
+        I::LocalTee(page),
+        I::I32WrapI64,
+        // The last page less the first.
+        I::LocalGet(page),
+        I::LocalGet(length),
+        I::I64ExtendI32U,
+        I::I64Add,
+        I::LocalGet(length),
+        I::I32Const(0),
+        I::I32Ne,
+        I::I64ExtendI32U,
+        I::I64Sub,
+        shift.clone(),
+        I::I64ShrU,
+        I::LocalGet(page),
+        shift,
+        I::I64ShrU,
+        I::LocalTee(page),
+        I::I64Sub,
+        I::LocalSet(wide),
+        I::I64Const(2),
+        I::LocalGet(wide),
+        I::I64Shl,
+        I::I64Const(1),
+        I::I64Sub,
+        I::LocalGet(page),
+        I::I64Rotl,
+        I::I64Const(-1),
+        I::LocalGet(wide),
+        I::I64Const(63),
+        I::I64LtU,
+        I::Select,
+        I::LocalGet(bits),
+        I::I64Or,
+        I::LocalSet(bits),
+        I::LocalGet(narrow),
+    ]
+}
