@@ -344,7 +344,7 @@ fn line(number: usize, debit: bool, minor: i128) -> Line {
 /// Runs an operation on both, and says what the ledger refused it with.
 fn run(real: &mut Real<'_>, model: &mut Model, op: &Op) -> Result<Option<&'static str>, Fault> {
     let signed = Real::signed();
-    let (done, broken, effect): (Result<(), Stop>, Broken, Option<Box<dyn FnOnce(&mut Model)>>) = match op {
+    let (done, broken, effect): Tried = match op {
         Op::Entry { lines, days, staff } => {
             let mut draft = real.draft(model, *days, *staff);
             let (id, date) = (draft.id, draft.value_date);
