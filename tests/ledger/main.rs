@@ -19,7 +19,7 @@ use tenor_testing::wire::op::{
 use tenor_testing::{Bank, Outcome, Person};
 
 /// A bank with three customers: ada has 100.00, bob 20.00, the shop nothing.
-pub struct World {
+pub(crate) struct World {
     pub bank: Bank,
     pub ada: Person,
     pub bob: Person,
@@ -27,7 +27,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         World::at(Bank::new())
     }
 

@@ -19,7 +19,6 @@ use tenor_abi::entry::{EntryId, FreezeReason, Side};
 use tenor_abi::id::{AccountId, AssetId, Hash, HoldId, PartyId};
 use tenor_abi::money::Code;
 use tenor_abi::spec::BookSide;
-use tenor_wire::merkle::Mmr;
 use tenor_wire::op::{AccountChange, AccountKind, AssetKind, CorrectLineOp, PartyKind, Spend};
 use tenor_wire::receipt::{Act, EntrySource};
 
@@ -342,13 +341,10 @@ fn line(number: usize, debit: bool, minor: i128) -> Line {
     Line { account: account(number), side, minor, currency: None }
 }
 
-/// What an act that is done does to the model.
-type OnModel = Box<dyn FnOnce(&mut Model)>;
-
 /// Runs an operation on both, and says what the ledger refused it with.
 fn run(real: &mut Real<'_>, model: &mut Model, op: &Op) -> Result<Option<&'static str>, Fault> {
     let signed = Real::signed();
-    let (done, broken, effect): (Result<(), Stop>, Broken, Option<OnModel>) = match op {
+    let (done, broken, effect): Tried = match op {
         Op::Entry { lines, days, staff } => {
             let mut draft = real.draft(model, *days, *staff);
             let (id, date) = (draft.id, draft.value_date);
@@ -621,7 +617,7 @@ fn live(seed: u64, rounds: u64) -> (Hash, u64) {
         settle_history(&mut real.state).unwrap();
         let writes = WriteSet::new(real.state.into_writes().unwrap());
         base.stash(writes.rows()).unwrap();
-        base.commit(writes.rows(), height, Resume { log: None, ancestry: Mmr::default() }).unwrap();
+        base.commit(writes.rows(), height, Resume::default()).unwrap();
         (done, height) = (done + BLOCK, height + 1);
     }
     check(&Overlay::new(&base)).unwrap();

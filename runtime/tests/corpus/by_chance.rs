@@ -42,7 +42,7 @@ fn whole(seed: u64) -> Case {
         extended_const_enabled: false,
         threads_enabled: false,
         saturating_float_to_int_enabled: false,
-        bulk_memory_enabled: seed % 2 == 0,
+        bulk_memory_enabled: seed.is_multiple_of(2),
         max_imports: 0,
         min_funcs: 1,
         max_memories: 1,
@@ -68,7 +68,7 @@ fn changed(seed: u64) -> Option<Case> {
     )
     .unwrap();
     let mut mutate = wasm_mutate::WasmMutate::default();
-    mutate.seed(seed).preserve_semantics(seed % 2 == 0).fuel(1_000);
+    mutate.seed(seed).preserve_semantics(seed.is_multiple_of(2)).fuel(1_000);
     let wasm = mutate.run(&honest).ok()?.next()?.ok()?;
     Some(Case { name: format!("changed, {seed}"), wasm, class: Class::Any })
 }
