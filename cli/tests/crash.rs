@@ -47,7 +47,7 @@ fn fifty_kills_lose_nothing() {
     let data = scratch.path().join("killed");
     let (mut kills, mut inside_writes, mut from_marks, mut height) = (0, 0, 0, 0);
     // A growth that differs from round to round, so that kills fall between and inside all kinds of writes.
-    let growth = |round: u64| 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 60_000;
+    let growth = |round: u64| 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 200_000;
     for round in 0..rounds() {
         // With a small cache a checkpoint is nearly always on its way.
         if !killed_after(&data, growth(round), if round % 4 == 0 { "256" } else { "1" }) {

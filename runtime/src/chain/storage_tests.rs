@@ -686,16 +686,21 @@ fn bank() -> Rows {
     let (account, agreement, bank) = (AccountId([1; 32]), AgreementId([2; 32]), PartyId([3; 32]));
     let (due, mut peaks, mut rows) =
         (Timestamp(77), HistoryPeaksRecord { tree: Mmr::default() }, Rows::new());
-    for sequence in 0..3 {
+    // What comes in goes out again: the books of a bank are even.
+    for (sequence, side, amount, debits_posted, credits_posted) in [
+        (0, entry::Side::Credit, 10, 0, 10),
+        (1, entry::Side::Credit, 5, 0, 15),
+        (2, entry::Side::Debit, 15, 15, 15),
+    ] {
         let posting = HistoryRecord {
             entry: EntryId { item: Hash([4; 32]), index: sequence as u32 },
             height: 1,
             booked_at: Timestamp(5),
             value_date: Date::of(2026, 1, 5),
-            side: entry::Side::Credit,
-            amount: 10,
-            debits_posted: 0,
-            credits_posted: 10 * (u128::from(sequence) + 1),
+            side,
+            amount,
+            debits_posted,
+            credits_posted,
         };
         peaks.tree.push(tag::HISTORY, &to_bytes(&posting));
         rows.insert(Kind::History.full_key(&key::history(&account, sequence)), to_bytes(&posting));
@@ -708,8 +713,8 @@ fn bank() -> Rows {
         kind: tenor_wire::op::AccountKind::Plain,
         code: 0,
         control: None,
-        debits_posted: 0,
-        credits_posted: 30,
+        debits_posted: 15,
+        credits_posted: 15,
         debits_pending: 0,
         credits_pending: 0,
         floor: 0,
