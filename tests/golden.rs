@@ -102,7 +102,7 @@ fn stored(kind: Kind) -> Option<Vec<u8>> {
             AccountRecord {
                 owner: Holder::Agreement(agreement),
                 asset,
-                purpose: "main".into(),
+                purpose: tenor_runtime::state::record::PurposeCode::of("main").unwrap(),
                 currency: Currency::of("EUR", 2),
                 kind: AccountKind::Plain,
                 code: 7,

@@ -171,9 +171,9 @@ pub fn books_table(chain: &Chain) -> Result<Table> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(agreement(chain, &id)?.1),
         };
-        let book = spec.books.iter().find(|book| book.name == account.purpose);
+        let book = spec.books.iter().find(|book| book.name == account.purpose.as_str());
         let book = book.with_context(|| format!("{} has no book {}", spec.name, account.purpose))?;
-        let key = (spec.name.clone(), account.purpose.clone(), account.currency.code.to_string());
+        let key = (spec.name.clone(), account.purpose.to_string(), account.currency.code.to_string());
         let scale = account.currency.scale;
         let sum =
             sums.entry(key).or_insert_with(|| Sum { book: book.clone(), scale, agreements: 0, balance: 0 });

@@ -161,7 +161,7 @@ pub fn postings(chain: &Chain, entries: &[Entry]) -> Result<(Table, Vec<Json>)> 
                 Side::Credit => (String::new(), amount.clone(), "credit"),
             };
             let of = match account.owner {
-                Holder::Party(_) => account.purpose.clone(),
+                Holder::Party(_) => account.purpose.to_string(),
                 Holder::Agreement(_) => format!("book {}", account.purpose),
             };
             let code = account.currency.code.to_string();

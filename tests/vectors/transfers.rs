@@ -13,7 +13,7 @@ use tenor_abi::money::{Code, Currency};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::fault::Stop;
 use tenor_runtime::ledger::{self, Capture, DatedBy, Draft, HoldPart, Line, Signed};
-use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder, PartyRecord};
+use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder, PartyRecord, PurposeCode};
 use tenor_runtime::state::{Committed, Overlay};
 use tenor_testing::wire::op::{AccountKind, AssetKind, PartyKind, Spend};
 use tenor_testing::wire::receipt::{Act, EntrySource};
@@ -203,7 +203,7 @@ impl World<'_> {
         let record = AccountRecord {
             owner: Holder::Party(PARTY),
             asset,
-            purpose: "case".into(),
+            purpose: PurposeCode::of("case").unwrap(),
             currency: Currency { code, scale: 2 },
             kind: AccountKind::Plain,
             code: 0,

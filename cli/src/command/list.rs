@@ -105,7 +105,7 @@ fn accounts(chain: &Chain) -> Result<Rows> {
         let balance = Decimal(record.balance(), record.currency.scale).to_string();
         rows.push(vec![
             AccountId(id(&key)?).to_string(),
-            record.purpose.clone(),
+            record.purpose.to_string(),
             balance,
             record.currency.code.to_string(),
         ]);

@@ -96,7 +96,7 @@ fn agreement(desk: &Desk, chain: &Chain, asked: &str, output: &mut Output<'_>) -
         let book: Option<AccountRecord> = chain.record(&key[32..])?;
         let book = book.context("a book is missing")?;
         books.row(vec![
-            book.purpose,
+            book.purpose.to_string(),
             Decimal(book.credits_posted as i128 - book.debits_posted as i128, book.currency.scale)
                 .to_string(),
             book.currency.code.to_string(),

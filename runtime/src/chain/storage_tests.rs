@@ -11,8 +11,8 @@ use crate::fault::Fault;
 use crate::log::{LetGo, Log, count_calls, fail_at};
 use crate::snapshot::Snapshot;
 use crate::state::record::{
-    AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, ScheduleRecord, Waiting, key,
-    to_bytes,
+    AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, PurposeCode, ScheduleRecord,
+    Waiting, key, to_bytes,
 };
 use crate::state::{Base, Committed, Kind, Resume, Room, State};
 use crate::store::{Change, DirtyPage, Disk, Side, Table, WriteSet};
@@ -708,7 +708,7 @@ fn bank() -> Rows {
     let record = AccountRecord {
         owner: Holder::Party(bank),
         asset: AssetId([6; 32]),
-        purpose: "main".into(),
+        purpose: PurposeCode::of("main").unwrap(),
         currency: Currency::of("EUR", 2),
         kind: tenor_wire::op::AccountKind::Plain,
         code: 0,

@@ -3,7 +3,8 @@
 use crate::fault::Fault;
 use crate::fault::Stop;
 use crate::state::record::{
-    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, PartyRecord, from_bytes, key,
+    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, PURPOSE_LENGTH_MAX, PartyRecord,
+    PurposeCode, from_bytes, key,
 };
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
@@ -12,9 +13,6 @@ use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
 use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
 use tenor_wire::op::{AccountKind, AccountOp, account_id};
-
-/// Longest purpose code in characters.
-pub const PURPOSE_LENGTH_MAX: usize = 16;
 
 /// What an account is opened with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +41,7 @@ impl<'o> Opening<'o> {
 
 /// Whether a text is a purpose or a general-ledger key.
 pub(super) fn is_purpose(text: &str) -> bool {
-    let is_code = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    !text.is_empty() && text.len() <= PURPOSE_LENGTH_MAX && text.bytes().all(is_code)
+    PurposeCode::of(text).is_some()
 }
 
 /// Floor and ceiling must be on their sides of zero.
@@ -64,13 +61,13 @@ pub(super) fn check_range(floor: i128, ceiling: Option<i128>) -> Result<(), Refu
 /// somebody else than the issuer would issue.
 pub fn open_account(state: &mut Overlay<'_>, opening: Opening<'_>) -> Result<AccountId, Stop> {
     let Opening { owner, asset, purpose, floor, ceiling, kind } = opening;
-    if !is_purpose(purpose) {
-        let rule = format!(
+    let bad_purpose = || Refusal::BadValue {
+        rule: format!(
             "an account's purpose is 1 to {PURPOSE_LENGTH_MAX} of a-z, 0-9 and -, `{}` given",
             purpose.escape_debug()
-        );
-        return Err(Refusal::BadValue { rule }.into());
-    }
+        ),
+    };
+    let code_of_purpose = PurposeCode::of(purpose).ok_or_else(bad_purpose)?;
     check_range(floor, ceiling)?;
     let known: AssetRecord = state.get(&asset.0)?.ok_or(Refusal::UnknownAsset { asset })?;
     let id = account_id(owner.bytes(), &asset, purpose);
@@ -83,7 +80,7 @@ pub fn open_account(state: &mut Overlay<'_>, opening: Opening<'_>) -> Result<Acc
     let record = AccountRecord {
         owner,
         asset,
-        purpose: purpose.into(),
+        purpose: code_of_purpose,
         currency: Currency { code: known.code, scale: known.scale },
         kind,
         code: 0,

@@ -62,6 +62,8 @@ pub struct Draft {
 pub(super) struct Effect {
     pub before: AccountRecord,
     pub after: AccountRecord,
+    /// The side of the draft's lines on it, which all have the same.
+    pub side: Option<Side>,
 }
 
 impl Effect {
@@ -135,13 +137,12 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let mut effects = Effects::new();
-    let mut sides: BTreeMap<AccountId, Side> = BTreeMap::new();
     for line in &draft.lines {
         let account = line.account;
-        if *sides.entry(account).or_insert(line.side) != line.side {
+        let effect = touch(state, &mut effects, account)?;
+        if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
-        let effect = touch(state, &mut effects, account)?;
         if let Some(given) = line.currency {
             let needed = effect.before.currency;
             if given.code != needed.code {
@@ -171,7 +172,7 @@ pub(super) fn touch<'e>(
         Place::Occupied(found) => found.into_mut(),
         Place::Vacant(place) => {
             let before: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
-            place.insert(Box::new(Effect { after: before.clone(), before }))
+            place.insert(Box::new(Effect { after: before.clone(), before, side: None }))
         }
     })
 }
@@ -238,6 +239,9 @@ pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), R
 
 /// What control accounts mirror: every booked line, added up by account and side, up to the top.
 pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+    if plan.effects.values().all(|effect| effect.before.control.is_none()) {
+        return Ok(());
+    }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
     for line in &plan.draft.lines {
         let mut above = plan.effects[&line.account].before.control;

@@ -390,9 +390,7 @@ impl<'b> Overlay<'b> {
     pub fn written<T>(&self, kind: Kind, mut make: impl FnMut(&[u8], Option<&[u8]>) -> T) -> Vec<T> {
         let mut cells = self.cells.borrow_mut();
         let is_written = |cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
-        let mut places: Vec<usize> =
-            (0..cells.list.len()).filter(|place| is_written(&cells.list[*place])).collect();
-        places.sort_unstable_by(|a, b| cells.list[*a].key.cmp(&cells.list[*b].key));
+        let places = in_order(&cells.list, is_written);
         let row = |place: usize| {
             let cell = &mut cells.list[place];
             cell.settle();
@@ -419,11 +417,12 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
-        let mut written: Vec<Cell> = self.cells.into_inner().list;
-        written.retain(Cell::is_written);
-        written.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let mut changed = Vec::with_capacity(written.len());
-        for Cell { key, below, now } in written {
+        let mut list = self.cells.into_inner().list;
+        let places = in_order(&list, Cell::is_written);
+        let mut changed = Vec::with_capacity(places.len());
+        for place in places {
+            let gone = Cell { key: vec![], below: Below::Unasked, now: Now::Unwritten };
+            let Cell { key, below, now } = mem::replace(&mut list[place], gone);
             let value = match now {
                 Now::Value(bytes) => Some(bytes),
                 Now::Record(record) => Some(record.bytes()),
@@ -442,6 +441,20 @@ impl<'b> Overlay<'b> {
         }
         Ok(changed)
     }
+}
+
+/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
+fn in_order(list: &[Cell], is_meant: impl Fn(&Cell) -> bool) -> Vec<usize> {
+    let first = |key: &[u8]| {
+        let mut bytes = [0; 16];
+        let length = key.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&key[..length]);
+        u128::from_be_bytes(bytes)
+    };
+    let meant = list.iter().enumerate().filter(|(_, cell)| is_meant(cell));
+    let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
+    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| list[a.1].key.cmp(&list[b.1].key)));
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

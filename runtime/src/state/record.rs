@@ -66,6 +66,59 @@ impl Holder {
     }
 }
 
+/// A purpose code that passed its check: 1..=16 of `a-z 0-9 -`. It lies in its record, which is copied often.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PurposeCode {
+    bytes: [u8; PURPOSE_LENGTH_MAX],
+    length: u8,
+}
+
+/// Longest purpose code in characters.
+pub const PURPOSE_LENGTH_MAX: usize = 16;
+
+impl PurposeCode {
+    /// The code of a text; none when it is no purpose code.
+    pub fn of(text: &str) -> Option<PurposeCode> {
+        let is_code = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        if text.is_empty() || text.len() > PURPOSE_LENGTH_MAX || !text.bytes().all(is_code) {
+            return None;
+        }
+        let mut bytes = [0; PURPOSE_LENGTH_MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(PurposeCode { bytes, length: text.len() as u8 })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("a purpose code is ASCII")
+    }
+}
+
+impl std::fmt::Display for PurposeCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::fmt::Debug for PurposeCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl Serialize for PurposeCode {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for PurposeCode {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<PurposeCode, D::Error> {
+        let text = <&str>::deserialize(from)?;
+        PurposeCode::of(text).ok_or_else(|| serde::de::Error::custom("not a purpose code"))
+    }
+}
+
 macro_rules! records {
     ($($(#[$doc:meta])* $kind:ident => $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* })*) => {$(
         $(#[$doc])*
@@ -127,7 +180,7 @@ records! {
         /// In what.
         asset: AssetId,
         /// For what.
-        purpose: Purpose,
+        purpose: PurposeCode,
         /// Code and decimals of the asset, which never change.
         currency: Currency,
         /// What it is to the ledger.

@@ -57,7 +57,7 @@ pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<
         account_documents.push(json!({
             "account": account.to_string(), "purpose": record.purpose, "balance": balance, "currency": code,
         }));
-        accounts.row(vec![account.to_string(), record.purpose, balance, code]);
+        accounts.row(vec![account.to_string(), record.purpose.to_string(), balance, code]);
     }
     let mut agreements = Table::new(&["agreement", "contract", "state"]);
     let mut agreement_documents = vec![];
