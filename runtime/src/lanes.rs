@@ -23,6 +23,11 @@ pub struct Messages {
 }
 
 impl Messages {
+    /// Room for so many messages of so many bytes together.
+    pub fn with_room(count: usize, bytes: usize) -> Messages {
+        Messages { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(count) }
+    }
+
     /// Adds a message, given in parts.
     pub fn push(&mut self, parts: &[&[u8]]) {
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
@@ -85,8 +90,10 @@ impl Messages {
 
 /// The root of a list of leaves: that of [`tenor_wire::merkle::root`].
 pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
-    let mut messages = Messages::default();
-    leaves.for_each(|leaf| messages.push(&[&[tags.leaf.0], leaf]));
+    let leaves: Vec<&[u8]> = leaves.collect();
+    let bytes = leaves.iter().map(|leaf| leaf.len() + 1).sum();
+    let mut messages = Messages::with_room(leaves.len(), bytes);
+    leaves.iter().for_each(|leaf| messages.push(&[&[tags.leaf.0], leaf]));
     root_of_leaves(tags, messages.hashes())
 }
 

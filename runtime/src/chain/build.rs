@@ -20,6 +20,8 @@ use tenor_wire::receipt::FullReceipt;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Transactions whose rows are read together before they run.
 const AHEAD: usize = 1024;
+/// Rows that a transaction reads or writes, more or less: a payment's.
+const ROWS_OF_TRANSACTION: usize = 8;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -89,6 +91,15 @@ impl<'c, 's> Making<'c, 's> {
             gas: 0,
             bytes: 0,
         })
+    }
+
+    /// Room for so many transactions more.
+    fn reserve(&mut self, count: usize) {
+        self.state.reserve(ROWS_OF_TRANSACTION * count);
+        self.items.reserve(count);
+        self.item_bytes.reserve(count);
+        self.endings.reserve(count);
+        self.used.reserve(count);
     }
 
     fn index(&self) -> u32 {
@@ -293,6 +304,7 @@ impl Chain {
         let mut candidates = candidates.into_iter();
         while !candidates.as_slice().is_empty() {
             let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
+            making.reserve(next.len());
             let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
             making.state.ask_ahead(&rows)?;
             for candidate in next {

@@ -284,6 +284,14 @@ impl<'b> Overlay<'b> {
         })
     }
 
+    /// Makes room for so many rows more, read or written.
+    pub fn reserve(&mut self, rows: usize) {
+        let Cells { list, places, .. } = self.cells.get_mut();
+        list.reserve(rows);
+        places.reserve(rows, |(hash, _)| *hash);
+        self.journal.reserve(rows);
+    }
+
     /// Asks the base about many keys at once, which is quicker than one by one when they are needed.
     ///
     /// # Errors
