@@ -62,6 +62,18 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
                 "{account}: the signer allowed {bound}, {asked} asked; --spend 'account={asked}' allows it"
             )
         }),
+        Refusal::Frozen { account, outgoing, reason } => {
+            let way = if *outgoing { "out of" } else { "into" };
+            Some(format!("{account} is frozen, nothing goes {way} it; reason: {reason}"))
+        }
+        Refusal::AboveHold { hold, account, left, asked } => held(chain, account).map(|amount| {
+            let (left, asked) = (amount(*left), amount(*asked));
+            format!("{hold} has {left} of {account} left, {asked} asked")
+        }),
+        Refusal::AboveReverse { account, sequence, left, asked } => held(chain, account).map(|amount| {
+            let (left, asked) = (amount(*left), amount(*asked));
+            format!("{left} of posting {sequence} of {account} can still be taken back, {asked} asked")
+        }),
         Refusal::GrantExceeded { account, max, used, asked } => held(chain, account).map(|amount| {
             let (max, used, asked) = (amount(*max), amount(*used), amount(*asked));
             format!("the grant on {account} allows {max} per period, {used} used, {asked} asked")

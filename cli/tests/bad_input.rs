@@ -121,6 +121,7 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
         (1, "transfer ada landlord '1.005 EUR'".into(), "`1.005` has 3 decimals, EUR has 2"),
         (1, "transfer ada landlord '0.00 EUR'".into(), "an amount above zero is needed, 0.00 EUR given"),
         (1, "transfer ada landlord '-1.00 EUR'".into(), "an amount above zero is needed, -1.00 EUR given"),
+        (1, "hold place ada landlord '-1.00 EUR'".into(), "an amount above zero is needed, -1.00 EUR given"),
         (1, "transfer ada landlord '1.00 USD'".into(), "ada holds EUR, 1.00 USD given"),
         (1, "transfer ada landlord '1.00 euros!'".into(), "euros!"),
         (1, "transfer ada landlord '999999999999999999999999999999999.00 EUR'".into(), "the largest amount"),

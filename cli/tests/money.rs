@@ -52,7 +52,10 @@ fn money_is_held_and_paid_out_in_parts() {
     );
     let (code, _) = tenor(&data, &["transfer", "ada", "shop", "40.01 EUR"]);
     assert_ne!(code, 0);
-    done(&data, &["hold", "capture", hold, "15.00 EUR", "--as", "shop"]);
+    let capture = ["hold", "capture", hold, "15.00 EUR", "--as", "shop", "--once", "first part"];
+    let captured = done(&data, &capture);
+    // Typed again under its name, a part is not paid again.
+    assert_eq!(done(&data, &capture)["item"], captured["item"]);
     let open = done(&data, &["list", "holds"]);
     assert_eq!(open["list"][0]["left"], "45.00");
     done(&data, &["hold", "release", hold, "--as", "shop"]);

@@ -20,7 +20,7 @@ use tenor_abi::spec::Spec;
 use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
-use tenor_wire::op::{AccountKind, AccountOp, OpenOp, Operation, PublishOp, account_id};
+use tenor_wire::op::{OpenOp, Operation, PublishOp, account_id};
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
 
@@ -93,20 +93,9 @@ impl Bank {
             let has_money = number % OF >= WITHOUT_MONEY;
             let floor = if has_money { FLOOR } else { 0 };
             // Who is paid holds another account than who pays, so that nobody lives on what came in.
-            let account = |purpose: &str, floor| {
-                let purpose = purpose.into();
-                Operation::Account(AccountOp {
-                    owner: signer.party,
-                    asset: cast.eur,
-                    purpose,
-                    floor,
-                    ceiling: None,
-                    kind: AccountKind::Plain,
-                })
-            };
-            genesis.operations.extend([signer.enrolment(&cast), account("main", floor)]);
+            genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", floor)]);
             if number < PAYEES {
-                genesis.operations.push(account("income", 0));
+                genesis.operations.push(signer.account(&cast, "income", 0));
             }
             payers.push((account_id(&signer.party.0, &cast.eur, "main"), signer));
         }

@@ -22,7 +22,7 @@ use tenor_runtime::schedule;
 use tenor_runtime::state::Overlay;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_runtime::store::WriteSet;
-use tenor_wire::op::{AccountKind, AccountOp, Operation, Spend, TransferOp, account_id};
+use tenor_wire::op::{Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::{Act, Entry, EntrySource, Fate};
 
 /// Accounts that pay each other.
@@ -105,15 +105,7 @@ impl Books {
         let signers = (0..ACCOUNTS).map(Signer::numbered).collect::<Result<Vec<_>>>()?;
         let mut genesis = cast.genesis();
         for signer in &signers {
-            let account = AccountOp {
-                owner: signer.party,
-                asset: cast.eur,
-                purpose: "main".into(),
-                floor: FLOOR,
-                ceiling: None,
-                kind: AccountKind::Plain,
-            };
-            genesis.operations.extend([signer.enrolment(&cast), Operation::Account(account)]);
+            genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", FLOOR)]);
         }
         let chain = Chain::in_memory(genesis, engine()?)?;
         let accounts = signers

@@ -18,7 +18,7 @@ use tenor_abi::id::{AccountId, ChainId};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
 use tenor_wire::crypto::PublicKey;
-use tenor_wire::op::{AccountKind, AccountOp, Operation, Spend, TransferOp, account_id};
+use tenor_wire::op::{Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
 
@@ -39,15 +39,7 @@ pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
     let signers = in_parts(accounts, Signer::numbered)?;
     let mut genesis = cast.genesis();
     for signer in &signers {
-        let account = AccountOp {
-            owner: signer.party,
-            asset: cast.eur,
-            purpose: "main".into(),
-            floor: FLOOR,
-            ceiling: None,
-            kind: AccountKind::Plain,
-        };
-        genesis.operations.extend([signer.enrolment(&cast), Operation::Account(account)]);
+        genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", FLOOR)]);
     }
     let mut bank = Bank {
         chain: Chain::create(scratch.path(), genesis, engine()?)?,

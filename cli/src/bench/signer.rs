@@ -7,7 +7,7 @@ use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::tag;
 use tenor_wire::crypto::{SecretKey, hash};
-use tenor_wire::op::{KeyDef, KeyRole, Operation, PartyKind, PartyOp, Spend};
+use tenor_wire::op::{AccountKind, AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, Spend};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
 
 /// A party and its key.
@@ -38,6 +38,18 @@ impl Signer {
             person: Hash(self.party.0),
             name: Hash(self.party.0),
             key: KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None },
+        })
+    }
+
+    /// What opens an account of the customer in the bank's currency; floor in minor units.
+    pub(super) fn account(&self, cast: &Cast, purpose: &str, floor: i128) -> Operation {
+        Operation::Account(AccountOp {
+            owner: self.party,
+            asset: cast.eur,
+            purpose: purpose.into(),
+            floor,
+            ceiling: None,
+            kind: AccountKind::Plain,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `tenor batch`: many transfers under one signature.
 
-use super::{Data, amount_on, desk, find_account, receipt_json, submit_once};
+use super::{Data, desk, find_account, payment_on, receipt_json, submit_once};
 use crate::once::Once;
 use crate::output::{Output, Table};
 use anyhow::{Context, Result};
@@ -48,8 +48,8 @@ impl Batch {
             let wrong = || format!("line {number}: `account,12.50 EUR` expected, `{line}` given");
             let (to, amount) = line.split_once(',').with_context(wrong)?;
             let account = find_account(names, to.trim()).with_context(wrong)?;
-            let money = amount_on(desk.folder(), &self.from, &from, amount.trim()).with_context(wrong)?;
-            let amount = money.minor.max(0).unsigned_abs();
+            let paid = payment_on(desk.folder(), &self.from, &from, amount.trim());
+            let (money, amount) = paid.with_context(wrong)?;
             transfers.push(TransferOp { from, to: account, amount, narrative: None, reference: None });
             shown.push((to.trim().to_string(), money));
         }

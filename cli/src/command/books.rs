@@ -1,14 +1,13 @@
 //! `tenor books`: what a bank decides about its books.
 
-use super::{Data, act_of_staff, desk};
+use super::{Data, act_of_staff, desk, exposure_limit};
 use crate::output::Output;
-use crate::words;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use tenor_abi::date::Date;
 use tenor_abi::id::PartyId;
 use tenor_abi::spec::BookSide;
-use tenor_wire::op::{BooksChange, BooksOp, ExposureLimit, Operation};
+use tenor_wire::op::{BooksChange, BooksOp, Operation};
 
 /// `tenor books`.
 #[derive(Debug, Subcommand)]
@@ -119,17 +118,8 @@ impl By {
 
 impl Exposure {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let desk = desk(&self.by.data)?;
-        let folder = desk.folder();
-        let money = words::money(&self.limit, &|word| folder.lookup(word))?;
-        if money.minor < 0 {
-            bail!("a limit is not negative, {money} given");
-        }
-        let asset = folder.names.lookup(&format!("asset:{}", money.currency.code));
-        let asset = asset.with_context(|| format!("there is no asset {}", money.currency.code))?.parse()?;
-        let limit = ExposureLimit { asset, limit: money.minor.unsigned_abs() };
-        drop(desk);
-        let done = format!("{} may have {money} outstanding", self.product);
+        let limit = exposure_limit(desk(&self.by.data)?.folder(), &self.limit)?;
+        let done = format!("{} may have {} outstanding", self.product, self.limit);
         self.by.run(BooksChange::Exposure { product: self.product, limit }, &done, output)
     }
 }

@@ -1,14 +1,14 @@
 //! `tenor deploy`: publishes a contract.
 
-use super::{Data, desk, submit};
+use super::{Data, desk, exposure_limit, submit};
 use crate::output::Output;
 use crate::{products, words};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
-use tenor_abi::id::{AssetId, CodeHash};
-use tenor_wire::op::{ExposureLimit, Operation, PublishOp};
+use tenor_abi::id::CodeHash;
+use tenor_wire::op::{Operation, PublishOp};
 
 /// `tenor deploy`.
 #[derive(Debug, Args)]
@@ -44,17 +44,11 @@ impl Deploy {
         let spec = words::spec_of(&wasm)?;
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
-        let limit = |text: &String| -> Result<ExposureLimit> {
-            let money = words::money(text, &|word| desk.folder().lookup(word))?;
-            if money.minor < 0 {
-                bail!("a limit is not negative, {money} given");
-            }
-            let code = money.currency.code.to_string();
-            let asset: AssetId =
-                names.assets.get(&code).with_context(|| format!("there is no asset {code} here"))?.parse()?;
-            Ok(ExposureLimit { asset, limit: money.minor.unsigned_abs() })
-        };
-        let mut exposure = self.exposure.iter().map(limit).collect::<Result<Vec<_>>>()?;
+        let mut exposure = self
+            .exposure
+            .iter()
+            .map(|text| exposure_limit(desk.folder(), text))
+            .collect::<Result<Vec<_>>>()?;
         exposure.sort_by_key(|limit| limit.asset);
         let bank = names.lookup("party:bank").context("this folder has no bank")?.parse()?;
         let bytes = wasm.len();

@@ -1,7 +1,8 @@
 //! `tenor hold`: money set aside, paid out, given back.
 
-use super::{Data, amount_on, desk, find_account, receipt_json, submit};
+use super::{Data, desk, find_account, payment_on, receipt_json, submit_once};
 use crate::desk::Desk;
+use crate::once::Once;
 use crate::output::Output;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -31,6 +32,7 @@ pub struct Place {
     /// Account that will receive: name or id.
     to: String,
     /// Amount, like "12.50 EUR".
+    #[arg(allow_hyphen_values = true)]
     amount: String,
     /// Days until it ends by itself.
     #[arg(long, default_value_t = 7)]
@@ -40,6 +42,8 @@ pub struct Place {
     by: Option<String>,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    once: Once,
 }
 
 /// `tenor hold capture`.
@@ -48,6 +52,7 @@ pub struct Capture {
     /// The hold.
     hold: String,
     /// How much; all that is left where it is not given.
+    #[arg(allow_hyphen_values = true)]
     amount: Option<String>,
     /// Gives back what is left after it.
     #[arg(long)]
@@ -57,6 +62,8 @@ pub struct Capture {
     by: String,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    once: Once,
 }
 
 /// `tenor hold release`.
@@ -69,6 +76,8 @@ pub struct Release {
     by: String,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    once: Once,
 }
 
 impl Hold {
@@ -90,17 +99,14 @@ impl Place {
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
         let (from, to) = (find_account(names, &self.from)?, find_account(names, &self.to)?);
-        let money = amount_on(desk.folder(), &self.from, &from, &self.amount)?;
-        if !money.is_positive() {
-            bail!("an amount above zero is needed, {money} given");
-        }
-        let amount = money.minor.unsigned_abs();
+        let (money, amount) = payment_on(desk.folder(), &self.from, &from, &self.amount)?;
         let expires_at = Timestamp(desk.time().0 + self.days * DAY_MS);
         let lines = vec![HoldLineOp { from, to, amount }];
         let op = HoldOp { lines, expires_at, narrative: None, reference: None };
         let by = self.by.as_deref().unwrap_or(&self.from);
         let spend = vec![Spend { account: from, amount }];
-        let receipt = submit(&mut desk, by, Operation::Hold(op), spend, None)?;
+        let tx = desk.sign(by, Operation::Hold(op), spend, self.once.choice()?)?;
+        let receipt = submit_once(&mut desk, &self.once, tx, None)?;
         let hold: HoldId = codec::decode(&receipt.data, 64)?;
         let mut document = receipt_json(&receipt);
         document["hold"] = json!(hold.to_string());
@@ -131,12 +137,13 @@ impl Capture {
             None => vec![],
             Some(text) => {
                 let account = payer(&desk, &hold)?;
-                let money = amount_on(desk.folder(), &account.to_string(), &account, text)?;
-                vec![(account, money.minor.max(0).unsigned_abs())]
+                let (_, amount) = payment_on(desk.folder(), &account.to_string(), &account, text)?;
+                vec![(account, amount)]
             }
         };
         let op = CaptureOp { hold, parts, last: self.last || self.amount.is_none() };
-        let receipt = submit(&mut desk, &self.by, Operation::Capture(op), vec![], None)?;
+        let tx = desk.sign(&self.by, Operation::Capture(op), vec![], self.once.choice()?)?;
+        let receipt = submit_once(&mut desk, &self.once, tx, None)?;
         output.result(&receipt_json(&receipt), &format!("captured\n{}", receipt.receipt.item))
     }
 }
@@ -145,7 +152,8 @@ impl Release {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
         let mut desk = desk(&self.data)?;
         let hold = parse(&self.hold)?;
-        let receipt = submit(&mut desk, &self.by, Operation::Release(hold), vec![], None)?;
+        let tx = desk.sign(&self.by, Operation::Release(hold), vec![], self.once.choice()?)?;
+        let receipt = submit_once(&mut desk, &self.once, tx, None)?;
         output.result(&receipt_json(&receipt), &format!("released\n{}", receipt.receipt.item))
     }
 }

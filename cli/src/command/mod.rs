@@ -45,7 +45,7 @@ use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_runtime::state::{CACHE_BYTES, CACHE_BYTES_MIN, HISTORY_BYTES, Room};
-use tenor_wire::op::{Operation, Spend};
+use tenor_wire::op::{ExposureLimit, Operation, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::Transaction;
 
@@ -322,6 +322,31 @@ pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
         "entries": receipt.entries.len(),
         "events": receipt.events.len(),
     })
+}
+
+/// An amount above zero in the currency of an account, and its minor units.
+pub(crate) fn payment_on(
+    folder: &Folder,
+    shown: &str,
+    account: &AccountId,
+    text: &str,
+) -> Result<(Money, u128)> {
+    let money = amount_on(folder, shown, account, text)?;
+    if !money.is_positive() {
+        bail!("an amount above zero is needed, {money} given");
+    }
+    Ok((money, money.minor.unsigned_abs()))
+}
+
+/// What a product may have outstanding, of a text like "5000.00 EUR".
+pub(crate) fn exposure_limit(folder: &Folder, text: &str) -> Result<ExposureLimit> {
+    let money = words::money(text, &|word| folder.lookup(word))?;
+    if money.minor < 0 {
+        bail!("a limit is not negative, {money} given");
+    }
+    let code = money.currency.code.to_string();
+    let asset = folder.names.assets.get(&code).with_context(|| format!("there is no asset {code} here"))?;
+    Ok(ExposureLimit { asset: asset.parse()?, limit: money.minor.unsigned_abs() })
 }
 
 /// An amount in the currency of an account.

@@ -1,9 +1,9 @@
 //! `tenor transfer`: moves money.
 
-use super::{Data, amount_on, desk, find_account, receipt_json, submit_once};
+use super::{Data, desk, find_account, payment_on, receipt_json, submit_once};
 use crate::once::Once;
 use crate::output::Output;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use tenor_wire::op::{Operation, Spend, TransferOp};
 
@@ -35,11 +35,7 @@ impl Transfer {
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
         let (from, to) = (find_account(names, &self.from)?, find_account(names, &self.to)?);
-        let money = amount_on(desk.folder(), &self.from, &from, &self.amount)?;
-        if !money.is_positive() {
-            bail!("an amount above zero is needed, {money} given");
-        }
-        let amount = money.minor.unsigned_abs();
+        let (money, amount) = payment_on(desk.folder(), &self.from, &from, &self.amount)?;
         let op = TransferOp { from, to, amount, narrative: None, reference: None };
         let by = self.by.as_deref().unwrap_or(&self.from);
         let spend = vec![Spend { account: from, amount }];

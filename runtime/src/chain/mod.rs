@@ -115,4 +115,6 @@ impl Chain {
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]
+mod examine_tests;
+#[cfg(test)]
 mod past_tests;

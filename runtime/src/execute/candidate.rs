@@ -65,8 +65,12 @@ impl Candidate {
         body.authorisers.iter().map(of).collect()
     }
 
-    /// Full keys of the rows that it will surely ask for.
+    /// Full keys of the rows that it will surely ask for; none while its signatures are not found to hold, so that
+    /// nobody has rows read without a key.
     pub fn rows(&self) -> Vec<Vec<u8>> {
+        if self.held_under.is_none() {
+            return vec![];
+        }
         let body = &self.tx.body;
         let keys = body.authorisers.iter().map(|by| Kind::Key.full_key(&key::key(&by.party, by.key)));
         let accounts = body.spend_max.iter().map(|spend| spend.account);
@@ -75,7 +79,6 @@ impl Candidate {
             Operation::Invoke(op) => (None, Some(op.seen.agreement)),
             _ => (None, None),
         };
-        // The form is not checked yet: there may be no actor.
         let actor = body.authorisers.first();
         let used = actor.map(|actor| Kind::Idempotency.full_key(&key::idempotency(&actor.party, &body.key)));
         keys.chain(accounts.chain(payee).map(|account| Kind::Account.full_key(&account.0)))

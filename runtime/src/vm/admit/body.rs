@@ -105,6 +105,7 @@ fn block_type(ty: &BlockType, offset: u64) -> Result<(), Finding> {
 
 /// Names the rule that an operator breaks, and what to change.
 fn refused(operator: &Operator<'_>, offset: u64) -> Finding {
+    // Nothing here computes with floats or vectors: the words are parts of the names of what is refused.
     let name = name::of_operator(operator);
     let any = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     let (rule, change) = if any(&["v128", "x16", "x8", "x4", "x2"]) {
