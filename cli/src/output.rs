@@ -42,6 +42,11 @@ impl Table {
         Table { rows: vec![headings.iter().map(ToString::to_string).collect()] }
     }
 
+    /// Whether there is nothing under its headings.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
+    }
+
     /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);

@@ -42,13 +42,14 @@ impl TrialBalance {
                 format!("issued {} {code}, all of it outstanding\n", amount.as_str().unwrap_or(""))
             })
             .collect();
+        let books = reading::books_table(chain)?;
         let text = format!(
             "as of block {}, {}\n\n{}{}\n{}",
             chain.tip().height,
             chain.tip().time,
             report::trial_table(&document),
             issued.concat(),
-            reading::books_table(chain)?
+            if books.is_empty() { "no product has books yet\n".into() } else { books.to_string() }
         );
         output.result(&document, &text)
     }
