@@ -151,7 +151,7 @@ impl Folder {
             write_synced(&making.join(GENESIS), &genesis.to_bytes())?;
             write_synced(&making.join(NAMES), serde_json::to_string_pretty(names)?.as_bytes())?;
             Keys::write(making, keys)?;
-            drop(Chain::create(making, genesis.clone(), engine()?)?);
+            drop(Chain::create(making, genesis.clone(), engine()?, Room::default())?);
             Ok(())
         })
     }

@@ -6,10 +6,15 @@
 //!
 //! Source: FIPS 202, sections 3.2 to 3.4 (Keccak-p[1600, 24]), 5.1 and 6.1 (SHA3-256).
 
+use std::num::NonZero;
+use std::ops::Range;
+use std::thread;
 use tenor_abi::id::Hash;
 use tenor_abi::tag::TreeTags;
 use tenor_wire::crypto::plain_hash;
 
+/// From so many things on every core makes its share of them.
+const SHARED_FROM: usize = 8_192;
 /// Bytes that a permutation takes in.
 const RATE: usize = 136;
 /// Messages side by side.
@@ -55,37 +60,64 @@ impl Messages {
         &self.bytes[start..self.ends[place]]
     }
 
-    /// Their hashes, in order.
+    /// Their hashes, in order; of very many on every core.
     pub fn hashes(&self) -> Vec<Hash> {
+        in_shares(self.len(), |share| self.hashes_of(share))
+    }
+
+    fn hashes_of(&self, share: Range<usize>) -> Vec<Hash> {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            return self.hashes_in_fours();
+            return self.hashes_in_fours(share);
         }
-        (0..self.len()).map(|place| plain_hash(&[self.get(place)])).collect()
+        share.map(|place| plain_hash(&[self.get(place)])).collect()
     }
 
     /// Messages of as many blocks go together, so that no lane waits for a longer one.
     #[cfg(target_arch = "x86_64")]
-    fn hashes_in_fours(&self) -> Vec<Hash> {
+    fn hashes_in_fours(&self, share: Range<usize>) -> Vec<Hash> {
         let blocks = |place: &usize| self.get(*place).len() / RATE;
-        let mut order: Vec<usize> = (0..self.len()).collect();
+        let (first, mut hashes) = (share.start, vec![Hash::ZERO; share.len()]);
+        let mut order: Vec<usize> = share.collect();
         order.sort_by_key(blocks);
-        let mut hashes = vec![Hash::ZERO; self.len()];
         for alike in order.chunk_by(|a, b| blocks(a) == blocks(b)) {
             for four in alike.chunks(LANES) {
                 if let [single] = four {
-                    hashes[*single] = plain_hash(&[self.get(*single)]);
+                    hashes[*single - first] = plain_hash(&[self.get(*single)]);
                     continue;
                 }
                 let messages = std::array::from_fn(|lane| self.get(four[lane.min(four.len() - 1)]));
                 // Safe, because the caller has asked the processor whether it has AVX2.
                 #[allow(unsafe_code)]
                 let found = unsafe { wide::hash_four(messages) };
-                four.iter().zip(found).for_each(|(place, hash)| hashes[*place] = hash);
+                four.iter().zip(found).for_each(|(place, hash)| hashes[*place - first] = hash);
             }
         }
         hashes
     }
+}
+
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Makes so many things, in order: very many in shares, one on each core.
+pub(crate) fn in_shares<T: Send>(count: usize, make: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
+    if count < SHARED_FROM {
+        return make(0..count);
+    }
+    let (make, each) = (&make, count.div_ceil(cores()));
+    let mut shares = (0..count).step_by(each).map(|from| from..count.min(from + each));
+    let first = shares.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(move || make(share))).collect();
+        let mut made = make(first);
+        for thread in others {
+            made.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        made
+    })
 }
 
 /// The root of a list of leaves: that of [`tenor_wire::merkle::root`].
@@ -256,6 +288,15 @@ mod tests {
         let lengths: Vec<usize> = (0..600).map(|place| place * 271 % 600).collect();
         lengths.iter().for_each(|length| messages.push(&[&bytes[..length / 2], &bytes[length / 2..*length]]));
         let expected: Vec<Hash> = lengths.iter().map(|length| plain_hash(&[&bytes[..*length]])).collect();
+        assert_eq!(messages.hashes(), expected);
+    }
+
+    #[test]
+    fn very_many_are_hashed_in_order() {
+        let mut messages = Messages::default();
+        let numbers = || 0..SHARED_FROM + 5;
+        numbers().for_each(|number| messages.push(&[&number.to_le_bytes()]));
+        let expected: Vec<Hash> = numbers().map(|number| plain_hash(&[&number.to_le_bytes()])).collect();
         assert_eq!(messages.hashes(), expected);
     }
 

@@ -10,7 +10,7 @@ use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::tag;
 use tenor_runtime::chain::{FileJournal, Journal, LOG_FOLDER, STATE_FOLDER, Stored};
 use tenor_runtime::log::Log;
-use tenor_runtime::state::{Base, Committed, HISTORY_BYTES, Kind, Resume, Room, State};
+use tenor_runtime::state::{Base, Committed, Kind, Resume, Room, State};
 use tenor_runtime::store::{Change, Disk, WriteSet};
 use tenor_wire::block::{Block, HEADER_VERSION, Header};
 use tenor_wire::crypto::hash;
@@ -30,8 +30,7 @@ const TAIL: u64 = 300;
 /// Proofs that are made.
 const PROOFS: u64 = 1_000;
 
-pub(super) fn measure(seconds: u64, keys: u64, cache_bytes: usize) -> Result<Measured> {
-    let room = Room { cache_bytes, history_bytes: HISTORY_BYTES };
+pub(super) fn measure(seconds: u64, keys: u64, room: Room) -> Result<Measured> {
     let scratch = Scratch::new()?;
     let mut run = Run::load(scratch.path(), keys, room)?;
     let bare_sync_ms = bare_sync(scratch.path())?;

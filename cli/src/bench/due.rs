@@ -20,6 +20,7 @@ use tenor_abi::spec::Spec;
 use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
+use tenor_runtime::state::Room;
 use tenor_wire::op::{OpenOp, Operation, PublishOp, account_id};
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::Transaction;
@@ -34,9 +35,9 @@ const FLOOR: i128 = -1_000_000;
 /// Agreements opened in a block.
 const BLOCK: usize = 1_000;
 
-pub(super) fn measure(orders: usize) -> Result<Measured> {
+pub(super) fn measure(orders: usize, room: Room) -> Result<Measured> {
     let scratch = Scratch::new()?;
-    let mut bank = Bank::founded(&scratch, orders)?;
+    let mut bank = Bank::founded(&scratch, orders, room)?;
     bank.open_all()?;
     let due = bank.chain.next_wake()?.context("nothing falls due")?;
     // Nothing of making the orders is left to be written when the clock begins.
@@ -84,7 +85,7 @@ struct Bank {
 
 impl Bank {
     /// A bank with its customers and their accounts.
-    fn founded(scratch: &Scratch, orders: usize) -> Result<Bank> {
+    fn founded(scratch: &Scratch, orders: usize, room: Room) -> Result<Bank> {
         let cast = Cast::new(1);
         let signers = in_parts(orders.max(PAYEES), Signer::numbered)?;
         let mut genesis = cast.genesis();
@@ -99,7 +100,7 @@ impl Bank {
             }
             payers.push((account_id(&signer.party.0, &cast.eur, "main"), signer));
         }
-        let chain = Chain::create(scratch.path(), genesis, engine()?)?;
+        let chain = Chain::create(scratch.path(), genesis, engine()?, room)?;
         let solo = Solo::new(cast.key(VALIDATOR));
         let product = products::find("recurring").context("the command carries standing orders")?;
         Ok(Bank { chain, solo, cast, payers, spec: words::spec_of(product.wasm)? })

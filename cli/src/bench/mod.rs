@@ -17,6 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tenor_runtime::state::{HISTORY_BYTES, Room};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,7 +49,7 @@ pub struct Bench {
     /// Keys in the state, for `commit`.
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
-    /// Megabytes of memory for pages of the state, for `commit`.
+    /// Megabytes of memory for pages of the state, for `commit`, `payments` and `due`.
     #[arg(long, default_value_t = 8192)]
     cache_mb: usize,
     /// Accounts that pay each other, for `payments`.
@@ -86,16 +87,15 @@ impl Bench {
     /// # Errors
     /// When what is measured fails.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let room = Room { cache_bytes: self.cache_mb * 1024 * 1024, history_bytes: HISTORY_BYTES };
         let (name, measured) = match self.name {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
-            Name::Commit => {
-                ("commit", commit::measure(self.seconds, self.keys, self.cache_mb * 1024 * 1024)?)
-            }
+            Name::Commit => ("commit", commit::measure(self.seconds, self.keys, room)?),
             Name::Ledger => ("ledger", ledger::measure(self.seconds)?),
-            Name::Due => ("due", due::measure(self.orders)?),
+            Name::Due => ("due", due::measure(self.orders, room)?),
             Name::Gas => ("gas", gas::measure(self.seconds)?),
-            Name::Payments => ("payments", payments::measure(self.seconds, self.accounts)?),
+            Name::Payments => ("payments", payments::measure(self.seconds, self.accounts, room)?),
         };
         let figures: Vec<Value> = measured
             .figures

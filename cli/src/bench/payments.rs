@@ -17,6 +17,7 @@ use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, ChainId};
 use tenor_runtime::chain::{Chain, Solo};
 use tenor_runtime::execute::Candidate;
+use tenor_runtime::state::Room;
 use tenor_wire::crypto::PublicKey;
 use tenor_wire::op::{Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::Fate;
@@ -31,7 +32,7 @@ const AHEAD_BLOCKS: usize = 4;
 /// Seconds between checkpoints.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
 
-pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
+pub(super) fn measure(seconds: u64, accounts: usize, room: Room) -> Result<Measured> {
     ensure!(accounts > 13, "at least 14 accounts pay each other");
     let ceiling = verify::all_cores(seconds)?;
     let scratch = Scratch::new()?;
@@ -42,7 +43,7 @@ pub(super) fn measure(seconds: u64, accounts: usize) -> Result<Measured> {
         genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", FLOOR)]);
     }
     let mut bank = Bank {
-        chain: Chain::create(scratch.path(), genesis, engine()?)?,
+        chain: Chain::create(scratch.path(), genesis, engine()?, room)?,
         solo: Solo::new(cast.key(VALIDATOR)),
         payers: signers
             .into_iter()

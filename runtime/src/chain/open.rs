@@ -85,14 +85,19 @@ impl Chain {
         Chain::begin(genesis, guest, Box::new(Committed::in_memory()), Box::new(MemoryJournal::default()))
     }
 
-    /// Begins a chain in a folder that has none; durable when this returns.
+    /// Begins a chain in a folder that has none, with room in memory for its state; durable when this returns.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn create(folder: &Path, genesis: Genesis, guest: Arc<dyn Guest>) -> Result<Chain, OpenError> {
+    pub fn create(
+        folder: &Path,
+        genesis: Genesis,
+        guest: Arc<dyn Guest>,
+        room: Room,
+    ) -> Result<Chain, OpenError> {
         let log = Log::create(&folder.join(LOG_FOLDER), genesis.chain_id()).map_err(Fault::from)?;
         let disk = Disk::open(&folder.join(STATE_FOLDER)).map_err(Fault::from)?;
-        let base = Committed::begin(Arc::new(disk), Room::default());
+        let base = Committed::begin(Arc::new(disk), room);
         let mut chain = Chain::begin(genesis, guest, Box::new(base), Box::new(FileJournal::new(log)))?;
         chain.flush()?;
         Ok(chain)

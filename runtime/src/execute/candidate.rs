@@ -5,9 +5,9 @@
 //! under the very keys that state holds there.
 
 use crate::fault::Fault;
+use crate::lanes::cores;
 use crate::state::record::{KeyRecord, key};
 use crate::state::{Kind, Overlay};
-use std::num::NonZero;
 use std::thread;
 use tenor_abi::id::TxId;
 use tenor_wire::crypto::PublicKey;
@@ -111,8 +111,7 @@ pub fn check_ahead(state: &Overlay<'_>, candidates: &mut [Candidate]) -> Result<
             work.push((candidate, keys));
         }
     }
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = work.len().div_ceil(threads).max(THREAD_MIN);
+    let share = work.len().div_ceil(cores()).max(THREAD_MIN);
     thread::scope(|scope| {
         while !work.is_empty() {
             let rest = work.split_off(share.min(work.len()));

@@ -8,6 +8,7 @@ use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
 use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
+use crate::lanes::in_shares;
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
 use crate::store::{Behind, Change, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
@@ -521,11 +522,13 @@ impl State for Committed {
         let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
         let mut by_path: Vec<usize> = (0..paths.len()).collect();
         by_path.sort_unstable_by_key(|leaf| paths[*leaf]);
-        let change = |leaf: &usize| {
-            let (key, value) = leaves[*leaf].1;
-            (paths[*leaf], value.as_ref().map(|value| OwnContent::of(key, value)))
+        let change = |place: usize| {
+            let leaf = by_path[place];
+            let (key, value) = leaves[leaf].1;
+            (paths[leaf], value.as_ref().map(|value| OwnContent::of(key, value)))
         };
-        let undo = parts.trie.update(by_path.iter().map(change).collect())?;
+        let changes = in_shares(by_path.len(), |share| share.map(change).collect());
+        let undo = parts.trie.update(changes)?;
         let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
         by_path.iter().enumerate().for_each(|(undone, leaf)| leaves[*leaf].1 = undone);
         parts.stashed = Some(Stashed { leaves, undo });

@@ -7,7 +7,7 @@
 
 use super::disk::{Disk, Side, Table};
 use crate::fault::Fault;
-use std::num::NonZero;
+use crate::lanes::cores;
 use std::sync::Arc;
 use std::thread;
 use tenor_abi::id::Hash;
@@ -128,9 +128,11 @@ impl<P: Page> Pages<P> {
         self.metas.iter().map(|meta| (meta.hash, meta.side)).collect()
     }
 
-    /// Begins a batch: pages used from here on stay until the next one.
+    /// Begins a batch: pages used from here on stay until the next one. What the one before needed beyond the
+    /// memory that there is goes, as far as it is on the disk.
     pub fn begin_batch(&mut self) {
         self.batch += 1;
+        self.put_out();
     }
 
     /// The hash of a page.
@@ -389,7 +391,7 @@ impl<P: Page> Pages<P> {
     fn place(&mut self, number: PageNumber, page: P) -> usize {
         let memory_bytes = page.memory_bytes();
         self.memory_bytes += memory_bytes;
-        while self.memory_bytes > self.memory_bytes_max && self.put_one_out() {}
+        self.put_out();
         let new = Slot {
             number,
             page: Some(page),
@@ -424,6 +426,11 @@ impl<P: Page> Pages<P> {
         self.slots_free.push(slot as u32);
     }
 
+    /// Puts pages out of memory until those that are left fit, or none of them can go.
+    fn put_out(&mut self) {
+        while self.memory_bytes > self.memory_bytes_max && self.put_one_out() {}
+    }
+
     /// Puts a page out of memory that is on the disk and was not used lately; false when there is none.
     fn put_one_out(&mut self) -> bool {
         let Some(disk) = &self.disk else { return false };
@@ -448,10 +455,6 @@ impl<P: Page> Pages<P> {
 
 fn hash_groups<P: Page>(pages: &mut [P]) -> Vec<Hash> {
     pages.chunks_mut(GROUP).flat_map(P::hash_all).collect()
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Adds to a list that grows by an eighth when it is full: what is known of every page should not take twice
