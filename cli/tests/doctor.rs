@@ -4,8 +4,10 @@
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tenor_runtime::store::FolderLock;
 
 fn run(data: &Path, words: &[&str]) -> (u8, Value) {
@@ -41,6 +43,43 @@ fn sandbox() -> (tempfile::TempDir, PathBuf) {
     done(&data, &[&rent[..], &terms].concat());
     done(&data, &["advance", "--to", "2026-03-20"]);
     (scratch, data)
+}
+
+/// The command as a user who may read the folder and not write in it.
+fn as_a_reader(scratch: &Path, data: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let command = scratch.join("tenor");
+    fs::copy(env!("CARGO_BIN_EXE_tenor"), &command).unwrap();
+    let mut run = Command::new(command);
+    if fs::metadata(data).unwrap().uid() == 0 {
+        // Nobody may do everything but root.
+        run.uid(65_534).gid(65_534);
+    }
+    let done = run.args(words).arg("--data").arg(data).output().unwrap();
+    let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (done.status.code(), text)
+}
+
+fn set_modes(path: &Path, folder: u32, file: u32) {
+    let is_folder = path.is_dir();
+    if is_folder {
+        fs::read_dir(path).unwrap().for_each(|entry| set_modes(&entry.unwrap().path(), folder, file));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(if is_folder { folder } else { file })).unwrap();
+}
+
+#[test]
+fn a_folder_that_this_user_cannot_write_is_named_with_what_to_do() {
+    let (scratch, data) = sandbox();
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    set_modes(&data, 0o555, 0o444);
+    let (code, text) = as_a_reader(scratch.path(), &data, &["list", "agreements"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("cannot be written by this user") && text.contains("work as its owner"), "{text}");
+    let (code, text) = as_a_reader(scratch.path(), &data, &["doctor"]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.starts_with("folder-read-only: ") && text.contains("chown -R"), "{text}");
+    set_modes(&data, 0o755, 0o600);
+    done(&data, &["verify"]);
 }
 
 #[test]

@@ -42,6 +42,9 @@ impl Doctor {
     /// When the folder cannot be examined, and [`Found`].
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let data = &self.data.data;
+        if let Some(line) = read_only(data) {
+            return told(output, &[line], None);
+        }
         let (_lock, genesis) = Folder::lock(data)?;
         let rebuilt = if self.rebuild {
             Some(rebuild(data, genesis.chain_id(), self.data.memory.room())?)
@@ -60,24 +63,31 @@ impl Doctor {
             what: finding.to_string(),
             remedy: finding.remedy().into(),
         }));
-        let document = json!({
-            "findings": lines.iter().map(Line::json).collect::<Vec<_>>(),
-            "rebuilt": rebuilt.as_ref().map(|opened| json!({ "blocks": opened.redone, "snapshot": opened.snapshot })),
-        });
-        let mut text = rebuilt.map_or_else(String::new, |opened| match opened.snapshot {
-            None => format!("the state was made again from {} blocks of the log\n", opened.redone),
-            Some(height) => {
-                let blocks = opened.redone;
-                format!("the state was made again from the snapshot of block {height} and {blocks} blocks behind it\n")
-            }
-        });
-        match lines.is_empty() {
-            true => text += "nothing found",
-            false => lines.iter().for_each(|line| text += &line.text()),
-        }
-        output.result(&document, &text)?;
-        if lines.is_empty() { Ok(()) } else { Err(Found(lines.len()).into()) }
+        told(output, &lines, rebuilt.as_ref())
     }
+}
+
+/// Says what was found.
+fn told(output: &mut Output<'_>, lines: &[Line], rebuilt: Option<&Opened>) -> Result<()> {
+    let document = json!({
+        "findings": lines.iter().map(Line::json).collect::<Vec<_>>(),
+        "rebuilt": rebuilt.map(|opened| json!({ "blocks": opened.redone, "snapshot": opened.snapshot })),
+    });
+    let mut text = rebuilt.map_or_else(String::new, |opened| match opened.snapshot {
+        None => format!("the state was made again from {} blocks of the log\n", opened.redone),
+        Some(height) => {
+            let blocks = opened.redone;
+            format!(
+                "the state was made again from the snapshot of block {height} and {blocks} blocks behind it\n"
+            )
+        }
+    });
+    match lines.is_empty() {
+        true => text += "nothing found",
+        false => lines.iter().for_each(|line| text += &line.text()),
+    }
+    output.result(&document, &text)?;
+    if lines.is_empty() { Ok(()) } else { Err(Found(lines.len()).into()) }
 }
 
 impl Line {
@@ -98,18 +108,21 @@ fn rebuild(data: &Path, chain: ChainId, room: Room) -> Result<Opened> {
     Ok(stored.opened)
 }
 
+/// Nothing more can be said of a folder in which this user cannot take the lock.
+fn read_only(data: &Path) -> Option<Line> {
+    let is_read_only = data.exists() && access(data, Access::WRITE_OK).is_err();
+    is_read_only.then(|| Line {
+        code: "folder-read-only",
+        what: format!("{} cannot be written by this user", data.display()),
+        remedy: format!(
+            "run as its owner, or `chown -R` it to this user and `chmod u+rwX` {}",
+            data.display()
+        ),
+    })
+}
+
 fn permissions(data: &Path) -> Result<Vec<Line>> {
     let mut lines = vec![];
-    if access(data, Access::WRITE_OK).is_err() {
-        lines.push(Line {
-            code: "folder-read-only",
-            what: format!("{} cannot be written by this user", data.display()),
-            remedy: format!(
-                "run as its owner, or `chown -R` it to this user and `chmod u+rwX` {}",
-                data.display()
-            ),
-        });
-    }
     for name in Keys::of(data).names()? {
         let path = data.join("keys").join(format!("{name}.key"));
         let mode =

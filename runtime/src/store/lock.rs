@@ -4,7 +4,7 @@ use super::StoreError;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Name of the lock's file in a data folder.
@@ -27,9 +27,14 @@ impl FolderLock {
     /// Locks a folder for this process.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] naming the process that has it.
+    /// [`StoreError::InUse`] naming the process that has it, [`StoreError::ReadOnly`] where this user may not write.
     pub fn take(folder: &Path) -> Result<FolderLock, StoreError> {
-        let io = |error: std::io::Error| StoreError::Io(format!("lock of {}: {error}", folder.display()));
+        let io = |error: std::io::Error| match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                StoreError::ReadOnly { folder: folder.display().to_string() }
+            }
+            _ => StoreError::Io(format!("lock of {}: {error}", folder.display())),
+        };
         let path = folder.join(FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;

@@ -52,6 +52,14 @@ pub enum StoreError {
     /// The database cannot be opened or read.
     #[error("the state store is damaged: {0}")]
     Damaged(String),
+    /// This user may not write in the folder.
+    #[error(
+        "the folder {folder} cannot be written by this user, and opening it writes there; work as its owner, or on a copy"
+    )]
+    ReadOnly {
+        /// The folder.
+        folder: String,
+    },
     /// Another process has the folder.
     #[error("the folder {folder} is in use by process {pid}; stop it first")]
     InUse {
