@@ -5,19 +5,14 @@
 pub mod backup;
 pub mod bench;
 pub mod command;
-pub mod compiler;
 pub mod demo;
 pub mod desk;
-pub mod folder;
-pub mod keys;
-pub mod near;
 pub mod once;
 pub mod output;
 pub mod products;
-pub mod reading;
-pub mod refusal;
-pub mod render;
-pub mod words;
+
+pub use tenor_node::view::{reading, refusal, render, words};
+pub use tenor_node::{compiler, folder, keys, near};
 
 use clap::Parser;
 use command::Command;

@@ -6,14 +6,15 @@ use crate::once::Once;
 use crate::output::Output;
 use crate::words::{self, Arguments};
 use crate::{near, reading};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Timestamp};
-use tenor_abi::id::{AgreementId, ProposalId};
+use tenor_abi::id::ProposalId;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::{CallKind, Spec};
+use tenor_node::view::find::find_agreement;
 use tenor_wire::op::{InvokeOp, Operation, ProposeOp, Seen, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
 
@@ -41,18 +42,6 @@ pub struct Invoke {
     once: Once,
 }
 
-/// The agreement of an id or a name.
-pub(super) fn agreement(desk: &Desk, asked: &str) -> Result<AgreementId> {
-    let names = &desk.folder().names;
-    let id = names.lookup(&format!("agreement:{asked}")).unwrap_or_else(|| asked.to_string());
-    id.parse().with_context(|| {
-        format!(
-            "there is no agreement `{asked}`{}",
-            near::hint(asked, names.agreements.keys().map(String::as_str))
-        )
-    })
-}
-
 impl Invoke {
     /// Invokes the call, or proposes it where a second person must approve.
     ///
@@ -60,7 +49,7 @@ impl Invoke {
     /// When an argument does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let mut desk = desk(&self.data)?;
-        let id = agreement(&desk, &self.agreement)?;
+        let id = find_agreement(&desk.folder().names, &self.agreement)?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
         let callable = spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign));
         let Some(number) = spec

@@ -29,20 +29,20 @@ mod trial_balance;
 mod verify;
 
 use crate::desk::Desk;
-use crate::folder::{Folder, Names};
+use crate::folder::Folder;
 use crate::once::Once;
 use crate::output::Output;
-use crate::refusal::explain;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, value_parser};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::AccountId;
 use tenor_abi::money::{Currency, Money};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
+pub(crate) use tenor_node::view::find::find_account;
+pub(crate) use tenor_node::view::receipt::summary as receipt_json;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_runtime::state::{CACHE_BYTES, CACHE_BYTES_MIN, HISTORY_BYTES, Room};
 use tenor_wire::op::{ExposureLimit, Operation, Spend};
@@ -222,15 +222,6 @@ pub(crate) fn desk(data: &Data) -> Result<Desk> {
     Desk::at_tip(Folder::open(&data.data, data.memory.room())?)
 }
 
-/// The account of a name, a name and purpose, or an id.
-pub(crate) fn find_account(names: &Names, asked: &str) -> Result<AccountId> {
-    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
-    id.parse().with_context(|| {
-        let known = names.accounts.keys().map(String::as_str);
-        format!("there is no account `{asked}`{}", crate::near::hint(asked, known))
-    })
-}
-
 /// Random bytes of the operating system.
 pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     let mut bytes = [0; LENGTH];
@@ -256,7 +247,7 @@ pub(crate) fn submit_signed(desk: &mut Desk, tx: Transaction, spec: Option<&Spec
     let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
-        _ => Err(Refused(explain(desk.folder(), &receipt, spec)).into()),
+        _ => Err(Refused(desk.explain(&receipt, spec)).into()),
     }
 }
 
@@ -307,21 +298,9 @@ pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<
         transactions.push(desk.sign(by, operation, spend, random()?)?);
     }
     match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
-        Some(receipt) => Err(Refused(explain(desk.folder(), receipt, None)).into()),
+        Some(receipt) => Err(Refused(desk.explain(receipt, None)).into()),
         None => Ok(()),
     }
-}
-
-/// A receipt as a document.
-pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
-    json!({
-        "item": receipt.receipt.item.to_string(),
-        "fate": format!("{:?}", receipt.receipt.fate).to_lowercase(),
-        "code": receipt.receipt.code,
-        "gas": receipt.receipt.gas,
-        "entries": receipt.entries.len(),
-        "events": receipt.events.len(),
-    })
 }
 
 /// An amount above zero in the currency of an account, and its minor units.

@@ -1,0 +1,10 @@
+//! The node: what stands between the deterministic machine and the world.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+// The floors, bottom to top; a module looks only down.
+pub mod near;
+pub mod view;
+pub mod keys;
+pub mod compiler;
+pub mod folder;
