@@ -10,6 +10,7 @@ pub mod desk;
 pub mod once;
 pub mod output;
 pub mod products;
+pub mod remote;
 
 pub use tenor_node::view::{reading, refusal, render, words};
 pub use tenor_node::{compiler, folder, keys, near};
@@ -66,7 +67,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         Err(error) if is_broken_pipe(&error) => DONE,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if error.downcast_ref::<command::Refused>().is_some() { REFUSED } else { FAILED }
+            match error.downcast_ref::<tenor_node::stop::Stop>() {
+                Some(stop) => stop.exit_code(),
+                None if error.downcast_ref::<command::Refused>().is_some() => REFUSED,
+                None => FAILED,
+            }
         }
     }
 }

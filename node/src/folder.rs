@@ -93,9 +93,7 @@ impl Folder {
     pub fn open(path: &Path, room: Room) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
         let (chain, opened) = Chain::open(path, genesis, engine_in(path)?, room)?;
-        let names = fs::read(path.join(NAMES)).context("reading the names")?;
-        let names = serde_json::from_slice(&names)
-            .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
+        let names = Folder::names(path)?;
         Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
     }
 
@@ -129,6 +127,15 @@ impl Folder {
     pub fn genesis(path: &Path) -> Result<Genesis> {
         let bytes = fs::read(path.join(GENESIS)).context("reading the genesis document")?;
         Genesis::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.join(GENESIS).display()))
+    }
+
+    /// The names in a folder, which may be in use.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn names(path: &Path) -> Result<Names> {
+        let names = fs::read(path.join(NAMES)).context("reading the names")?;
+        serde_json::from_slice(&names).with_context(|| format!("{} is damaged", path.join(NAMES).display()))
     }
 
     /// Writes the names anew.

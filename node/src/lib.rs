@@ -17,3 +17,8 @@ pub mod pool;
 pub mod hub;
 pub mod inbox;
 pub mod producer;
+pub mod access;
+pub mod api;
+pub mod serve;
+pub mod admin;
+pub mod run;

@@ -9,6 +9,7 @@ mod batch;
 mod books;
 mod build;
 mod check;
+mod config;
 mod correct;
 mod db;
 mod deploy;
@@ -19,6 +20,7 @@ mod init;
 mod invoke;
 mod key;
 mod list;
+mod node;
 mod open;
 mod prove;
 mod query;
@@ -146,6 +148,11 @@ pub enum Command {
     /// What lies on the disk.
     #[command(subcommand)]
     Db(db::Db),
+    /// Runs a node over a data folder: blocks by the clock, and an HTTP API.
+    #[command(subcommand)]
+    Node(node::Node),
+    /// What a node would be told, and where each value comes from.
+    Config(config::Show),
     /// Measures.
     Bench(crate::bench::Bench),
     /// Compiles one module for another process of this program.
@@ -201,6 +208,8 @@ impl Command {
             Command::Backup(command) => command.run(output),
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),
+            Command::Node(command) => command.run(output),
+            Command::Config(command) => command.run(output),
             Command::Bench(command) => command.run(output),
             Command::CompileModule => crate::compiler::run_child(),
         }

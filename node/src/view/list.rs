@@ -171,3 +171,16 @@ fn schedules(chain: &Chain) -> Result<Rows> {
     }
     Ok((vec!["agreement", "schedule", "next", "waiting"], rows))
 }
+
+impl What {
+    /// Every kind with its name.
+    pub const ALL: [(&'static str, What); 7] = [
+        ("agreements", What::Agreements),
+        ("accounts", What::Accounts),
+        ("contracts", What::Contracts),
+        ("parties", What::Parties),
+        ("proposals", What::Proposals),
+        ("schedules", What::Schedules),
+        ("holds", What::Holds),
+    ];
+}

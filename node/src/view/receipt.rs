@@ -6,6 +6,7 @@ use super::{Missing, Shown, render};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 use tenor_runtime::chain::{Chain, Replica};
+use tenor_wire::block::Block;
 use tenor_wire::receipt::FullReceipt;
 
 /// A receipt's figures as a document.
@@ -26,6 +27,15 @@ pub fn summary(receipt: &FullReceipt) -> Json {
 /// [`Missing`] when there is none.
 pub fn receipt(chain: &Chain, names: &Names, height: u64, index: u32) -> Result<Shown> {
     let block = chain.block(height)?.ok_or_else(|| Missing(format!("there is no block {height}")))?;
+    of_block(chain, names, &block, index)
+}
+
+/// The receipt at a place of a block that is at hand.
+///
+/// # Errors
+/// [`Missing`] when there is none.
+pub fn of_block(chain: &Chain, names: &Names, block: &Block, index: u32) -> Result<Shown> {
+    let height = block.header.height;
     let found = block.items.get(index as usize).zip(block.receipts.get(index as usize));
     let (item, full) = found.ok_or_else(|| {
         Missing(format!(

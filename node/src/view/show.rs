@@ -42,7 +42,8 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
     }
     let state = spec.state_name(record.state);
     let document = json!({
-        "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "state": state,
+        "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "code": record.code.to_string(),
+        "state": state,
         "height": chain.tip().height, "terms_version": record.terms_version, "terms": documents,
     });
     let text = format!(
@@ -62,16 +63,7 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
     let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let lines = reading::statement(chain, &id)?;
-    let document = json!({
-        "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
-        "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
-        "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
-        "awaited": decimal(record.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
-        "code": record.code, "control": record.control.map(|control| control.to_string()),
-        "frozen_in": record.frozen_in.map(|reason| reason.name()),
-        "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
-        "postings": record.history_count, "history_root": record.history_root.to_string(),
-    });
+    let document = account_document(id, &record);
     let text = format!(
         "{id}\n{}, {} {} ({} available)\n{}\n{}",
         record.purpose,
@@ -82,6 +74,21 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
         reading::statement_table(chain, names, &id, &lines, 20)?
     );
     Ok(Shown { document, text })
+}
+
+/// An account's figures.
+pub fn account_document(id: AccountId, record: &AccountRecord) -> serde_json::Value {
+    let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
+    json!({
+        "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
+        "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
+        "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
+        "awaited": decimal(record.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
+        "code": record.code, "control": record.control.map(|control| control.to_string()),
+        "frozen_in": record.frozen_in.map(|reason| reason.name()),
+        "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
+        "postings": record.history_count, "history_root": record.history_root.to_string(),
+    })
 }
 
 /// What is out of the ordinary about an account, a line each.
