@@ -2,12 +2,15 @@
 
 use crate::folder::Folder;
 use crate::keys::VALIDATOR;
+use crate::output::Progress;
+use crate::refusal::explain;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::id::{ChainId, PartyId};
-use tenor_runtime::chain::{Replica, Solo};
+use tenor_abi::spec::Spec;
+use tenor_runtime::chain::{Chain, Replica, Solo};
 use tenor_wire::block::Block;
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::op::{Operation, Spend};
@@ -68,6 +71,23 @@ impl Desk {
     /// Gives the folder back.
     pub fn into_folder(self) -> Folder {
         self.folder
+    }
+
+    /// Why a receipt says no, in this bank's names.
+    pub fn explain(&self, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
+        explain(&self.folder.chain, &self.folder.names, receipt, spec)
+    }
+
+    /// The chain as it stood after the block of a height; how far making it has come is shown.
+    ///
+    /// # Errors
+    /// As [`Folder::chain_at`].
+    pub fn chain_at(&self, height: u64) -> Result<Chain> {
+        let mut progress = Progress::new();
+        let made =
+            self.folder.chain_at(height, &mut |done, of| progress.at("making the older state", done, of));
+        progress.end();
+        made
     }
 
     /// The chain.

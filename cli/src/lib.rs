@@ -5,19 +5,15 @@
 pub mod backup;
 pub mod bench;
 pub mod command;
-pub mod compiler;
 pub mod demo;
 pub mod desk;
-pub mod folder;
-pub mod keys;
-pub mod near;
 pub mod once;
 pub mod output;
 pub mod products;
-pub mod reading;
-pub mod refusal;
-pub mod render;
-pub mod words;
+pub mod remote;
+
+pub use tenor_node::view::{reading, refusal, render, words};
+pub use tenor_node::{compiler, folder, keys, near};
 
 use clap::Parser;
 use command::Command;
@@ -71,7 +67,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         Err(error) if is_broken_pipe(&error) => DONE,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if error.downcast_ref::<command::Refused>().is_some() { REFUSED } else { FAILED }
+            match error.downcast_ref::<tenor_node::stop::Stop>() {
+                Some(stop) => stop.exit_code(),
+                None if error.downcast_ref::<command::Refused>().is_some() => REFUSED,
+                None => FAILED,
+            }
         }
     }
 }

@@ -6,7 +6,6 @@
 use crate::command::{Refused, random};
 use crate::desk::Desk;
 use crate::output::say;
-use crate::refusal::explain;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use tenor_abi::date::DAY_MS;
@@ -58,7 +57,7 @@ impl Once {
             let block = chain.block(used.height)?.context("a block is missing")?;
             let receipt = block.receipts.get(used.index as usize).context("a receipt is missing")?.clone();
             if receipt.receipt.fate != Fate::Done {
-                let why = explain(desk.folder(), &receipt, spec);
+                let why = desk.explain(&receipt, spec);
                 return Err(
                     Refused(format!("{why}; so it was {place}, choose another name to try anew")).into()
                 );

@@ -57,6 +57,11 @@ pub(super) fn party_op(home: Option<PartyId>, kind: PartyKind, key: &SecretKey) 
 }
 
 impl Init {
+    /// The folder that is made.
+    pub(super) fn data(&self) -> std::path::PathBuf {
+        self.data.data.clone()
+    }
+
     /// Makes the folder.
     ///
     /// # Errors

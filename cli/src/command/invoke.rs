@@ -4,16 +4,18 @@ use super::{Data, desk, receipt_json, spends, submit, submit_signed};
 use crate::desk::{Desk, GAS_LIMIT};
 use crate::once::Once;
 use crate::output::Output;
+use crate::remote::{Node, Remote};
 use crate::words::{self, Arguments};
 use crate::{near, reading};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Timestamp};
-use tenor_abi::id::{AgreementId, ProposalId};
+use tenor_abi::id::ProposalId;
 use tenor_abi::refusal::Refusal;
-use tenor_abi::spec::{CallKind, Spec};
+use tenor_abi::spec::{CallDef, CallKind, Spec};
+use tenor_node::view::find::find_agreement;
 use tenor_wire::op::{InvokeOp, Operation, ProposeOp, Seen, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
 
@@ -31,6 +33,8 @@ pub struct Invoke {
     arguments: Vec<String>,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    remote: Remote,
     /// Key of who invokes it.
     #[arg(long = "as")]
     by: String,
@@ -41,26 +45,17 @@ pub struct Invoke {
     once: Once,
 }
 
-/// The agreement of an id or a name.
-pub(super) fn agreement(desk: &Desk, asked: &str) -> Result<AgreementId> {
-    let names = &desk.folder().names;
-    let id = names.lookup(&format!("agreement:{asked}")).unwrap_or_else(|| asked.to_string());
-    id.parse().with_context(|| {
-        format!(
-            "there is no agreement `{asked}`{}",
-            near::hint(asked, names.agreements.keys().map(String::as_str))
-        )
-    })
-}
-
 impl Invoke {
     /// Invokes the call, or proposes it where a second person must approve.
     ///
     /// # Errors
     /// When an argument does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        if let Some(node) = self.remote.open()? {
+            return self.over(&node, output);
+        }
         let mut desk = desk(&self.data)?;
-        let id = agreement(&desk, &self.agreement)?;
+        let id = find_agreement(&desk.folder().names, &self.agreement)?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
         let callable = spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign));
         let Some(number) = spec
@@ -98,6 +93,31 @@ impl Invoke {
         let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
         report(&receipt, spec.state_name(record.state), output)
+    }
+}
+
+impl Invoke {
+    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
+        let (seen, spec) = node.agreement(&self.agreement)?;
+        let callable = |def: &&CallDef| matches!(def.kind, CallKind::Action | CallKind::Sign);
+        let number = spec.calls.iter().position(|def| def.name == self.call && callable(&def));
+        let Some((number, def)) = number.and_then(|number| Some((number, spec.calls.get(number)?))) else {
+            let known = spec.calls.iter().filter(callable).map(|def| def.name.as_str());
+            bail!("`{}` is no call of {}{}", self.call, spec.name, near::hint(&self.call, known));
+        };
+        let given = Arguments::parse(&self.arguments)?;
+        let arguments = words::arguments(&spec, def, &given, &|asked| node.lookup(&self.data.data, asked))?;
+        let op = InvokeOp { seen, call: number as u16, arguments };
+        let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };
+        let spend = node.spends(&self.spend)?;
+        let signer = node.signer(&self.data.data, &self.by)?;
+        let mut receipt = node.submit(&signer, operation, spend, self.once.choice()?)?;
+        let state = node.document(&format!("/v1/agreements/{}", seen.agreement))?["state"].clone();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+        let shown =
+            format!("done   {}\nstate  {}\ngas    {}", text(&receipt["item"]), text(&state), receipt["gas"]);
+        receipt["state"] = state;
+        output.result(&receipt, &shown)
     }
 }
 

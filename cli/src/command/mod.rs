@@ -9,6 +9,7 @@ mod batch;
 mod books;
 mod build;
 mod check;
+mod config;
 mod correct;
 mod db;
 mod deploy;
@@ -19,6 +20,7 @@ mod init;
 mod invoke;
 mod key;
 mod list;
+mod node;
 mod open;
 mod prove;
 mod query;
@@ -29,20 +31,20 @@ mod trial_balance;
 mod verify;
 
 use crate::desk::Desk;
-use crate::folder::{Folder, Names};
+use crate::folder::Folder;
 use crate::once::Once;
 use crate::output::Output;
-use crate::refusal::explain;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, value_parser};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::AccountId;
 use tenor_abi::money::{Currency, Money};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
+pub(crate) use tenor_node::view::find::find_account;
+pub(crate) use tenor_node::view::receipt::summary as receipt_json;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_runtime::state::{CACHE_BYTES, CACHE_BYTES_MIN, HISTORY_BYTES, Room};
 use tenor_wire::op::{ExposureLimit, Operation, Spend};
@@ -146,6 +148,11 @@ pub enum Command {
     /// What lies on the disk.
     #[command(subcommand)]
     Db(db::Db),
+    /// Runs a node over a data folder: blocks by the clock, and an HTTP API.
+    #[command(subcommand)]
+    Node(node::Node),
+    /// What a node would be told, and where each value comes from.
+    Config(config::Show),
     /// Measures.
     Bench(crate::bench::Bench),
     /// Compiles one module for another process of this program.
@@ -201,6 +208,8 @@ impl Command {
             Command::Backup(command) => command.run(output),
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),
+            Command::Node(command) => command.run(output),
+            Command::Config(command) => command.run(output),
             Command::Bench(command) => command.run(output),
             Command::CompileModule => crate::compiler::run_child(),
         }
@@ -220,15 +229,6 @@ pub struct Found(pub usize);
 /// A desk over the folder, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {
     Desk::at_tip(Folder::open(&data.data, data.memory.room())?)
-}
-
-/// The account of a name, a name and purpose, or an id.
-pub(crate) fn find_account(names: &Names, asked: &str) -> Result<AccountId> {
-    let id = names.lookup(&format!("account:{asked}")).unwrap_or_else(|| asked.to_string());
-    id.parse().with_context(|| {
-        let known = names.accounts.keys().map(String::as_str);
-        format!("there is no account `{asked}`{}", crate::near::hint(asked, known))
-    })
 }
 
 /// Random bytes of the operating system.
@@ -256,7 +256,7 @@ pub(crate) fn submit_signed(desk: &mut Desk, tx: Transaction, spec: Option<&Spec
     let receipt = desk.submit(vec![tx])?.pop().context("no receipt")?;
     match receipt.receipt.fate {
         Fate::Done => Ok(receipt),
-        _ => Err(Refused(explain(desk.folder(), &receipt, spec)).into()),
+        _ => Err(Refused(desk.explain(&receipt, spec)).into()),
     }
 }
 
@@ -307,21 +307,9 @@ pub(crate) fn submit_all(desk: &mut Desk, operations: Vec<(&str, Operation, Vec<
         transactions.push(desk.sign(by, operation, spend, random()?)?);
     }
     match desk.submit(transactions)?.iter().find(|full| full.receipt.fate != Fate::Done) {
-        Some(receipt) => Err(Refused(explain(desk.folder(), receipt, None)).into()),
+        Some(receipt) => Err(Refused(desk.explain(receipt, None)).into()),
         None => Ok(()),
     }
-}
-
-/// A receipt as a document.
-pub(crate) fn receipt_json(receipt: &FullReceipt) -> Value {
-    json!({
-        "item": receipt.receipt.item.to_string(),
-        "fate": format!("{:?}", receipt.receipt.fate).to_lowercase(),
-        "code": receipt.receipt.code,
-        "gas": receipt.receipt.gas,
-        "entries": receipt.entries.len(),
-        "events": receipt.events.len(),
-    })
 }
 
 /// An amount above zero in the currency of an account, and its minor units.

@@ -4,17 +4,17 @@ use super::{Data, Refused, desk, submit_signed};
 use crate::desk::Desk;
 use crate::once::Once;
 use crate::output::Output;
+use crate::reading;
 use crate::words::{self, Arguments};
-use crate::{near, reading};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::codec;
-use tenor_abi::id::{AgreementId, CodeHash};
+use tenor_abi::id::AgreementId;
 use tenor_abi::spec::Spec;
 use tenor_abi::tag;
-use tenor_runtime::chain::Chain;
-use tenor_runtime::state::record::{AgreementRecord, ContractRecord};
+use tenor_node::view::find::find_contract;
+use tenor_runtime::state::record::AgreementRecord;
 use tenor_wire::crypto::hash;
 use tenor_wire::op::{OpenOp, Operation};
 use tenor_wire::tx::Transaction;
@@ -41,28 +41,6 @@ pub struct Open {
     once: Once,
 }
 
-/// The code of a contract by name, name@version or code; the newest version where none is named.
-pub(super) fn contract(chain: &Chain, asked: &str) -> Result<CodeHash> {
-    if let Ok(code) = asked.parse() {
-        return Ok(code);
-    }
-    let mut all = vec![];
-    for (code, record) in chain.records::<ContractRecord>(&[])? {
-        let code = CodeHash(code.as_slice().try_into().context("a contract's key is its code")?);
-        all.push((record.name.clone(), record.version, code));
-    }
-    all.sort();
-    let found =
-        all.iter().rev().find(|(name, version, _)| name == asked || format!("{name}@{version}") == asked);
-    match found {
-        Some((_, _, code)) => Ok(*code),
-        None => bail!(
-            "there is no contract `{asked}`{}",
-            near::hint(asked, all.iter().map(|(name, _, _)| name.as_str()))
-        ),
-    }
-}
-
 impl Open {
     /// Opens the agreement.
     ///
@@ -70,7 +48,7 @@ impl Open {
     /// When a term does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let mut desk = desk(&self.data)?;
-        let code = contract(&desk.folder().chain, &self.contract)?;
+        let code = find_contract(&desk.folder().chain, &self.contract)?;
         let spec = reading::spec(&desk.folder().chain, &code)?;
         let folder = desk.folder();
         let terms = words::terms(&spec, &Arguments::parse(&self.terms)?, &|word| folder.lookup(word))

@@ -1,6 +1,5 @@
 //! `tenor prove`: writes the proof of a receipt or of what state held, for somebody who has only the genesis document.
 
-use super::invoke::agreement as find_agreement;
 use super::{Data, desk, find_account};
 use crate::desk::Desk;
 use crate::folder::write_synced;
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use tenor_node::view::find::find_agreement;
 use tenor_runtime::chain::Replica;
 use tenor_runtime::state::Kind;
 use tenor_runtime::state::record::hex;
@@ -87,7 +87,7 @@ impl Prove {
         let full_key = self.full_key(desk)?;
         let tip = desk.folder().chain.tip().height;
         let height = self.at.unwrap_or(tip);
-        let chain = desk.folder().chain_at(height)?;
+        let chain = desk.chain_at(height)?;
         let key = (height == tip).then(|| desk.block_key());
         let bundle = chain.prove_offline(&full_key, key)?;
         let bundle = bundle.with_context(|| format!("block {height} has no certificate"))?;
@@ -108,7 +108,9 @@ impl Prove {
     fn full_key(&self, desk: &Desk) -> Result<Vec<u8>> {
         match (&self.account, &self.agreement, &self.key) {
             (Some(asked), _, _) => Ok(Kind::Account.full_key(&find_account(&desk.folder().names, asked)?.0)),
-            (_, Some(asked), _) => Ok(Kind::Agreement.full_key(&find_agreement(desk, asked)?.0)),
+            (_, Some(asked), _) => {
+                Ok(Kind::Agreement.full_key(&find_agreement(&desk.folder().names, asked)?.0))
+            }
             (_, _, Some(text)) => unhex(text)
                 .filter(|key| !key.is_empty())
                 .with_context(|| format!("a full key is bytes in hexadecimal, `{text}` given")),

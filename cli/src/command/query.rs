@@ -1,6 +1,5 @@
 //! `tenor query`: asks a view of an agreement.
 
-use super::invoke::agreement;
 use super::{Data, desk};
 use crate::output::Output;
 use crate::words::{self, Arguments};
@@ -10,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 use tenor_abi::spec::CallKind;
 use tenor_abi::value;
+use tenor_node::view::find::find_agreement;
 
 /// `tenor query`.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ impl Query {
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
         let chain = &desk.folder().chain;
-        let id = agreement(&desk, &self.agreement)?;
+        let id = find_agreement(&desk.folder().names, &self.agreement)?;
         let (_, spec) = reading::agreement(chain, &id)?;
         let mut views = spec.calls.iter().filter(|def| def.kind == CallKind::View);
         let Some(def) = views.clone().find(|def| def.name == self.view) else {

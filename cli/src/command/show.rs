@@ -1,26 +1,16 @@
 //! `tenor show`: shows one thing by its id or name.
 
-mod party;
-mod proposal;
-mod receipt;
-
-use super::invoke::agreement as find_agreement;
-use super::{Data, desk, find_account};
-use crate::desk::Desk;
-use crate::output::{Output, Table};
-use crate::{reading, words};
-use anyhow::{Context, Result, bail, ensure};
+use super::{Data, desk};
+use crate::output::Output;
+use crate::remote::{Node, Remote, part};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use serde_json::json;
-use tenor_abi::money::Decimal;
-use tenor_abi::spec::TermDef;
-use tenor_abi::text::type_name;
-use tenor_abi::value;
-use tenor_runtime::chain::{Chain, Replica};
-use tenor_runtime::ledger;
-use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
-use tenor_wire::block::Item;
-use tenor_wire::op::AccountKind;
+use tenor_abi::id::ProposalId;
+use tenor_node::view::find::{find_account, find_agreement, find_contract, find_party};
+use tenor_node::view::party::party;
+use tenor_node::view::proposal::proposal;
+use tenor_node::view::receipt::receipt;
+use tenor_node::view::show;
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,6 +43,8 @@ pub struct Show {
     at: Option<u64>,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 impl Show {
@@ -61,209 +53,66 @@ impl Show {
     /// # Errors
     /// When there is no such thing.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        if let Some(node) = self.remote.open()? {
+            return self.over(&node, output);
+        }
         let desk = desk(&self.data)?;
-        if let Some(height) = self.at {
-            return match self.what {
-                What::Account => account_at(&desk, &self.id, height, output),
-                What::Agreement => agreement(&desk, &desk.folder().chain_at(height)?, &self.id, output),
-                _ => bail!("`--at` is for accounts and agreements"),
-            };
-        }
-        match self.what {
-            What::Agreement => agreement(&desk, &desk.folder().chain, &self.id, output),
-            What::Account => account(&desk, &self.id, output),
-            What::Contract => contract(&desk, &self.id, output),
-            What::Block => block(&desk, &self.id, output),
-            What::Receipt => receipt::show(&desk, &self.id, output),
-            What::Proposal => proposal::show(&desk, &self.id, output),
-            What::Party => party::show(&desk, &self.id, output),
-        }
+        let (chain, names) = (&desk.folder().chain, &desk.folder().names);
+        let shown = match (self.what, self.at) {
+            (What::Account, Some(height)) => show::account_at(chain, find_account(names, &self.id)?, height),
+            (What::Agreement, Some(height)) => {
+                show::agreement(&desk.chain_at(height)?, find_agreement(names, &self.id)?)
+            }
+            (_, Some(_)) => bail!("`--at` is for accounts and agreements"),
+            (What::Agreement, None) => show::agreement(chain, find_agreement(names, &self.id)?),
+            (What::Account, None) => show::account(chain, names, find_account(names, &self.id)?),
+            (What::Contract, None) => show::contract(chain, find_contract(chain, &self.id)?),
+            (What::Block, None) => show::block(chain, height(&self.id)?),
+            (What::Receipt, None) => {
+                let (height, index) = place(&self.id)?;
+                receipt(chain, names, height, index)
+            }
+            (What::Proposal, None) => proposal(chain, proposal_id(&self.id)?),
+            (What::Party, None) => party(chain, find_party(names, &self.id)?),
+        }?;
+        output.result(&shown.document, &shown.text)
     }
 }
 
-fn agreement(desk: &Desk, chain: &Chain, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let id = find_agreement(desk, asked)?;
-    let (record, spec) = reading::agreement(chain, &id)?;
-    let values = value::decode_fields(&spec, value::terms_of(&spec), &record.terms)?;
-    let mut terms = Table::new(&["term", "value"]);
-    let mut documents = serde_json::Map::new();
-    for (term, value) in spec.terms.iter().zip(&values) {
-        terms.row(vec![term.name.clone(), words::show(&spec, term.ty, value)]);
-        documents.insert(term.name.clone(), words::json(&spec, term.ty, value));
-    }
-    let mut books = Table::new(&["book", "balance", "currency"]);
-    for (key, _) in chain.records::<AccountOfRow>(&id.0)? {
-        let book: Option<AccountRecord> = chain.record(&key[32..])?;
-        let book = book.context("a book is missing")?;
-        books.row(vec![
-            book.purpose.to_string(),
-            Decimal(book.credits_posted as i128 - book.debits_posted as i128, book.currency.scale)
-                .to_string(),
-            book.currency.code.to_string(),
-        ]);
-    }
-    let state = spec.state_name(record.state);
-    let document = json!({
-        "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "state": state,
-        "height": chain.tip().height, "terms_version": record.terms_version, "terms": documents,
-    });
-    let text = format!(
-        "{id}\n{}@{}, {state}, opened {}\n\n{terms}\n{books}",
-        spec.name,
-        spec.version,
-        record.opened_at.date()
-    );
-    output.result(&document, &text)
-}
-
-fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, asked)?);
-    let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
-    let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
-    let lines = reading::statement(chain, &id)?;
-    let document = json!({
-        "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
-        "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
-        "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
-        "awaited": decimal(record.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
-        "code": record.code, "control": record.control.map(|control| control.to_string()),
-        "frozen_in": record.frozen_in.map(|reason| reason.name()),
-        "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
-        "postings": record.history_count, "history_root": record.history_root.to_string(),
-    });
-    let text = format!(
-        "{id}\n{}, {} {} ({} available)\n{}\n{}",
-        record.purpose,
-        decimal(record.balance()),
-        record.currency.code,
-        decimal(record.available() as i128),
-        account_facts(&record),
-        reading::statement_table(chain, &desk.folder().names, &id, &lines, 20)?
-    );
-    output.result(&document, &text)
-}
-
-/// What is out of the ordinary about an account, a line each.
-fn account_facts(record: &AccountRecord) -> String {
-    let decimal = |minor: i128| format!("{} {}", Decimal(minor, record.currency.scale), record.currency.code);
-    let mut facts = vec![];
-    if record.floor != 0 {
-        facts.push(format!("floor    {}", decimal(record.floor)));
-    }
-    if let Some(ceiling) = record.ceiling {
-        facts.push(format!("ceiling  {}", decimal(ceiling)));
-    }
-    if record.debits_pending + record.credits_pending > 0 {
-        let (held, awaited) = (record.debits_pending as i128, record.credits_pending as i128);
-        facts.push(format!("held     {}, awaited {}", decimal(held), decimal(awaited)));
-    }
-    if record.kind != AccountKind::Plain {
-        facts.push(format!("kind     {}", format!("{:?}", record.kind).to_lowercase()));
-    }
-    if record.code != 0 {
-        facts.push(format!("code     {}", record.code));
-    }
-    if let Some(control) = record.control {
-        facts.push(format!("mirrored by {control}"));
-    }
-    for (reason, what) in [(record.frozen_in, "in"), (record.frozen_out, "out")] {
-        if let Some(reason) = reason {
-            facts.push(format!("frozen {what}: {reason}"));
-        }
-    }
-    if record.closed {
-        facts.push("closed".into());
-    }
-    facts.iter().map(|fact| format!("{fact}\n")).collect()
-}
-
-fn account_at(desk: &Desk, asked: &str, height: u64, output: &mut Output<'_>) -> Result<()> {
-    let (chain, id) = (&desk.folder().chain, find_account(&desk.folder().names, asked)?);
-    let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
-    let tip = chain.tip().height;
-    ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
-    let posting = ledger::posting_at(&chain.state(), &id, height)?;
-    let minor = posting.as_ref().map_or(0, |last| last.credits_posted as i128 - last.debits_posted as i128);
-    let balance = Decimal(minor, record.currency.scale).to_string();
-    let last = posting.map(|last| (last.height, last.value_date));
-    let document = json!({
-        "account": id.to_string(), "currency": record.currency.code.to_string(), "height": height,
-        "balance": balance, "last_posting_height": last.map(|last| last.0),
-    });
-    let since = last.map_or_else(
-        || "nothing was booked yet".into(),
-        |(block, date)| format!("last booked in block {block}, value date {date}"),
-    );
-    let text = format!("{id}\nafter block {height}: {balance} {}; {since}", record.currency.code);
-    output.result(&document, &text)
-}
-
-fn contract(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let chain = &desk.folder().chain;
-    let code = super::open::contract(chain, asked)?;
-    let spec = reading::spec(chain, &code)?;
-    let setter = |term: &TermDef| format!("{:?}", term.setter).to_lowercase();
-    let mut terms = Table::new(&["term", "type", "set by", "default", "what"]);
-    for term in &spec.terms {
-        terms.row(vec![
-            term.name.clone(),
-            type_name(&spec, term.ty),
-            setter(term),
-            term.default.clone().unwrap_or_default(),
-            term.doc.clone(),
-        ]);
-    }
-    let mut calls = Table::new(&["call", "arguments", "what"]);
-    for call in &spec.calls {
-        let arguments =
-            call.arguments.iter().map(|argument| argument.name.as_str()).collect::<Vec<_>>().join(", ");
-        calls.row(vec![call.name.clone(), arguments, call.doc.clone()]);
-    }
-    let document = json!({
-        "code": code.to_string(), "name": spec.name, "version": spec.version.to_string(), "doc": spec.doc,
-        "terms": spec.terms.iter().map(|term| json!({ "name": term.name, "type": type_name(&spec, term.ty), "set_by": setter(term), "default": term.default, "doc": term.doc })).collect::<Vec<_>>(),
-        "calls": spec.calls.iter().map(|call| json!({ "name": call.name, "doc": call.doc })).collect::<Vec<_>>(),
-    });
-    output.result(
-        &document,
-        &format!("{}@{}: {}\n{code}\n\n{terms}\n{calls}", spec.name, spec.version, spec.doc),
-    )
-}
-
-fn block(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let height: u64 = asked.parse().with_context(|| format!("a height is a number, `{asked}` given"))?;
-    let chain = &desk.folder().chain;
-    let block = chain
-        .block(height)?
-        .with_context(|| format!("there is no block {height}; the newest is {}", chain.tip().height))?;
-    let mut items = Table::new(&["index", "item", "what", "fate", "gas"]);
-    for (index, (item, full)) in block.items.iter().zip(&block.receipts).enumerate() {
-        let what = match item {
-            Item::Due(due) => format!("occurrence {}.{}", due.kind, due.number),
-            Item::Tx(tx) => tx.body.operation.name().to_lowercase(),
-            Item::Expiry(_) => "end of a hold".into(),
+impl Show {
+    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
+        let at = self.at.map_or(String::new(), |height| format!("?at={height}"));
+        let kind = match self.what {
+            What::Agreement => "agreements",
+            What::Account => "accounts",
+            _ if self.at.is_some() => bail!("`--at` is for accounts and agreements"),
+            What::Contract => "contracts",
+            What::Block => "blocks",
+            What::Receipt => "receipts",
+            What::Proposal => "proposals",
+            What::Party => "parties",
         };
-        let fate = format!("{:?}", full.receipt.fate).to_lowercase();
-        items.row(vec![
-            index.to_string(),
-            full.receipt.item.to_string(),
-            what,
-            fate,
-            full.receipt.gas.to_string(),
-        ]);
+        // A receipt is named height/index, which are two parts of its path.
+        let id = match self.what {
+            What::Receipt => place(&self.id).map(|(height, index)| format!("{height}/{index}"))?,
+            _ => part(&self.id),
+        };
+        node.show(&format!("/v1/{kind}/{id}{at}"), output)
     }
-    let header = &block.header;
-    let document = json!({
-        "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(), "parent": header.parent.to_string(),
-        "state_root": header.state.to_string(), "items": block.items.len(),
-    });
-    output.result(
-        &document,
-        &format!(
-            "block {height} at {}\nhash   {}\nstate  {}\n\n{items}",
-            header.time,
-            header.hash(),
-            header.state
-        ),
-    )
+}
+
+fn height(asked: &str) -> Result<u64> {
+    asked.parse().with_context(|| format!("a height is a number, `{asked}` given"))
+}
+
+fn place(asked: &str) -> Result<(u64, u32)> {
+    let place = asked.split_once('/');
+    let place = place.and_then(|(height, index)| Some((height.parse().ok()?, index.parse().ok()?)));
+    place.with_context(|| format!("a receipt is named height/index, `{asked}` given"))
+}
+
+fn proposal_id(asked: &str) -> Result<ProposalId> {
+    asked.parse().with_context(|| {
+        format!("a proposal's id is needed, `{asked}` given; `tenor list proposals` shows them")
+    })
 }

@@ -1,18 +1,12 @@
 //! `tenor statement`: postings of an account with the balance after each, as booked or by value date.
 
 use super::{Data, desk, find_account};
-use crate::desk::Desk;
-use crate::output::{Output, Table};
-use crate::reading;
-use anyhow::{Context, Result, ensure};
+use crate::output::Output;
+use crate::remote::{Node, Remote, part};
+use anyhow::{Result, ensure};
 use clap::Args;
-use serde_json::json;
 use tenor_abi::date::Date;
-use tenor_abi::entry::Side;
-use tenor_abi::id::AccountId;
-use tenor_abi::money::Decimal;
-use tenor_runtime::ledger;
-use tenor_runtime::state::record::AccountRecord;
+use tenor_node::view::statement;
 
 /// `tenor statement`.
 #[derive(Debug, Args)]
@@ -36,6 +30,8 @@ pub struct Statement {
     csv: bool,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 impl Statement {
@@ -44,89 +40,30 @@ impl Statement {
     /// # Errors
     /// When there is no such account.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let desk = desk(&self.data)?;
-        if self.from.is_some() || self.to.is_some() || self.at.is_some() || self.csv {
-            return self.by_value_date(&desk, output);
+        if let Some(node) = self.remote.open()? {
+            return self.over(&node, output);
         }
+        let desk = desk(&self.data)?;
         let (chain, names) = (&desk.folder().chain, &desk.folder().names);
         let id = find_account(names, &self.account)?;
-        let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
-        let lines = reading::statement(chain, &id)?;
-        let shown = &lines[lines.len().saturating_sub(self.newest.unwrap_or(usize::MAX))..];
-        let balance = Decimal(record.balance(), record.currency.scale).to_string();
-        let rows: Vec<_> = shown
-            .iter()
-            .map(|line| {
-                Ok(json!({
-                    "value_date": line.value_date, "booked": line.booked, "amount": line.amount,
-                    "balance": line.balance, "entry": format!("{}/{}", line.entry.item, line.entry.index),
-                    "for": reading::reason(chain, names, &id, line)?,
-                }))
-            })
-            .collect::<Result<_>>()?;
-        let document = json!({
-            "account": id.to_string(), "currency": record.currency.code.to_string(), "balance": balance,
-            "lines_in_all": lines.len(), "lines": rows,
-        });
-        let text = format!(
-            "{id}\n{balance} {} after {} postings\n\n{}",
-            record.currency.code,
-            lines.len(),
-            reading::statement_table(chain, names, &id, shown, shown.len())?
-        );
-        output.result(&document, &text)
+        let Statement { newest, from, to, at, .. } = self;
+        if from.is_none() && to.is_none() && at.is_none() && !self.csv {
+            let shown = statement::booked(chain, names, id, newest)?;
+            return output.result(&shown.document, &shown.text);
+        }
+        let (shown, csv) = statement::by_value_date(chain, id, statement::Asked { from, to, at, newest })?;
+        output.result(&shown.document, if self.csv { &csv } else { &shown.text })
     }
-
-    /// Between two days, with what was there before and after.
-    fn by_value_date(&self, desk: &Desk, output: &mut Output<'_>) -> Result<()> {
-        let chain = &desk.folder().chain;
-        let id: AccountId = find_account(&desk.folder().names, &self.account)?;
-        let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
-        let from = self.from.unwrap_or(Date::of(1970, 1, 1));
-        let to = self.to.unwrap_or_else(|| chain.tip().time.date());
-        ensure!(from <= to, "a statement from {from} to {to} has no day");
-        let tip = chain.tip().height;
-        let height = self.at.unwrap_or(tip);
-        ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
-        let statement = ledger::statement(&chain.state(), &id, from, to, height)?;
-        let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
-        let (opening, closing) = (decimal(statement.opening), decimal(statement.closing));
-        let currency = record.currency.code.to_string();
-        let columns = ["value date", "booked", "amount", "balance", "currency", "entry"];
-        let mut table = Table::new(&columns);
-        let (mut rows, mut csv) = (vec![], vec![columns.join(",").replace(' ', "_")]);
-        let shown =
-            &statement.lines[statement.lines.len().saturating_sub(self.newest.unwrap_or(usize::MAX))..];
-        for line in shown {
-            let amount = decimal(match line.side {
-                Side::Debit => -(line.amount as i128),
-                Side::Credit => line.amount as i128,
-            });
-            let cells = vec![
-                line.value_date.to_string(),
-                line.booked_at.date().to_string(),
-                amount,
-                decimal(line.balance),
-                currency.clone(),
-                line.entry.to_string(),
-            ];
-            rows.push(json!({
-                "value_date": cells[0], "booked": cells[1], "amount": cells[2], "balance": cells[3],
-                "entry": cells[5], "sequence": line.sequence,
-            }));
-            csv.push(cells.join(","));
-            table.row(cells);
-        }
-        let document = json!({
-            "account": id.to_string(), "currency": currency, "from": from.to_string(), "to": to.to_string(),
-            "height": height, "opening": opening, "closing": closing, "lines": rows,
-        });
-        if self.csv {
-            return output.result(&document, &csv.join("\n"));
-        }
-        let text = format!(
-            "{id}\nfrom {from} to {to}, as of block {height}\n\nopening  {opening} {currency}\n\n{table}\nclosing  {closing} {currency}"
-        );
-        output.result(&document, &text)
+    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
+        ensure!(!self.csv, "lines with commas are made from a data folder; over a network there is --json");
+        let asked = [
+            ("from", self.from.map(|day| day.to_string())),
+            ("to", self.to.map(|day| day.to_string())),
+            ("at", self.at.map(|height| height.to_string())),
+            ("newest", self.newest.map(|count| count.to_string())),
+        ];
+        let asked: Vec<String> =
+            asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
+        node.show(&format!("/v1/accounts/{}/statement?{}", part(&self.account), asked.join("&")), output)
     }
 }

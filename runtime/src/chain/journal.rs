@@ -13,7 +13,7 @@ use tenor_wire::block::{Block, Certificate};
 pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Keeps blocks.
-pub trait Journal: Send {
+pub trait Journal: Send + Sync {
     /// Writes a block, of which these are the canonical bytes, and its write set durably.
     ///
     /// # Errors

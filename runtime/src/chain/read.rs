@@ -1,7 +1,7 @@
 //! Reading a chain: receipts, proofs, lists. Nothing here writes.
 
 use super::{Chain, Replica};
-use crate::execute::{self, Rejection, ViewError};
+use crate::execute::{self, Candidate, Rejection, ViewError};
 use crate::fault::Fault;
 use crate::state::Kind;
 use crate::state::record::{
@@ -18,7 +18,7 @@ use tenor_wire::multiproof::MultiProof;
 use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link, STATE_BUNDLE_VERSION, StateBundle};
 use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
-use tenor_wire::tx::{IdempotencyKey, Transaction};
+use tenor_wire::tx::{Body, IdempotencyKey, Transaction};
 
 impl Chain {
     /// Every record of a kind, in key order, its key without the kind.
@@ -106,6 +106,32 @@ impl Chain {
             Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
             Err(rejection) => Ok(Err(rejection)),
         }
+    }
+
+    /// As [`Chain::prepare`], of a body that nobody has signed yet.
+    ///
+    /// # Errors
+    /// As [`Chain::prepare`].
+    pub fn rehearse(&self, time: Timestamp, body: Body) -> Result<Result<FullReceipt, Rejection>, Fault> {
+        let (context, mut state) = (self.context(time), self.state());
+        match execute::door::rehearse(&state, &context, body)? {
+            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
+            Err(rejection) => Ok(Err(rejection)),
+        }
+    }
+
+    /// A transaction whose signatures were checked here, once: what a block asks again is only what may have changed.
+    ///
+    /// # Errors
+    /// As [`Chain::prepare`].
+    pub fn admit(&self, time: Timestamp, tx: Transaction) -> Result<Result<Candidate, Rejection>, Fault> {
+        let (context, state) = (self.context(time), self.state());
+        let mut candidate = Candidate::from(tx);
+        if let Some(keys) = candidate.keys(&state)? {
+            candidate.check_under(keys);
+        }
+        let checked = execute::door::check(&state, &context, candidate)?;
+        Ok(checked.map(execute::CheckedTransaction::into_candidate))
     }
 
     /// What a verifier begins with who trusts the genesis document.

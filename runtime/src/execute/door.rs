@@ -9,9 +9,9 @@ use crate::state::Overlay;
 use crate::state::record::{IdempotencyRecord, KeyRecord, KeyWindowRecord, key};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{Hash, PartyId, TxId};
-use tenor_wire::crypto::SignatureError;
+use tenor_wire::crypto::{PublicKey, SECP256K1, Signature, SignatureError};
 use tenor_wire::op::KeyNumber;
-use tenor_wire::tx::{FormError, Transaction};
+use tenor_wire::tx::{Body, FormError, Transaction};
 
 /// Milliseconds of a UTC day.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -158,6 +158,29 @@ pub fn check(
     Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation }))
 }
 
+/// As [`check`] of a body that nobody has signed yet: what would be said if all did. What it gives is for a state that
+/// nobody keeps; a block asks [`check`].
+///
+/// # Errors
+/// As [`check`].
+pub fn rehearse(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    body: Body,
+) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
+    let unsigned = Signature { algorithm: SECP256K1, r: [0; 32], s: [0; 32] };
+    let tx = Transaction { signatures: vec![unsigned; body.authorisers.len()], body };
+    if let Err(rejection) = check_form(block, &tx) {
+        return Ok(Err(rejection));
+    }
+    if let Err(rejection) = signing_keys(state, block, &tx)? {
+        return Ok(Err(rejection));
+    }
+    let fresh = check_fresh(state, block, &tx)?;
+    let (bytes, operation) = (tx.to_bytes(), tx.body.operation_hash());
+    Ok(fresh.map(|()| CheckedTransaction { candidate: tx.into(), bytes, operation }))
+}
+
 fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
     tx.check_form(block.chain)?;
     if !block.parameters.admits(&tx.body.operation) {
@@ -175,7 +198,23 @@ fn check_signatures(
     block: &BlockContext<'_>,
     candidate: &Candidate,
 ) -> Result<Result<(), Rejection>, Fault> {
-    let tx = candidate.transaction();
+    let keys = match signing_keys(state, block, candidate.transaction())? {
+        Ok(keys) => keys,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    if candidate.holds_under(&keys) {
+        return Ok(Ok(()));
+    }
+    let checked = candidate.transaction().check_signatures(&keys);
+    Ok(checked.map_err(|(place, error)| Rejection::Signature { place, error }))
+}
+
+/// The keys that the signers sign with, each in force.
+fn signing_keys(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    tx: &Transaction,
+) -> Result<Result<Vec<PublicKey>, Rejection>, Fault> {
     let mut keys = Vec::with_capacity(tx.body.authorisers.len());
     for authoriser in &tx.body.authorisers {
         let (party, number) = (authoriser.party, authoriser.key);
@@ -188,10 +227,7 @@ fn check_signatures(
         }
         keys.push(record.public);
     }
-    if candidate.holds_under(&keys) {
-        return Ok(Ok(()));
-    }
-    Ok(tx.check_signatures(&keys).map_err(|(place, error)| Rejection::Signature { place, error }))
+    Ok(Ok(keys))
 }
 
 /// Whether key and window are fresh: the part that must be asked again when state has moved on.

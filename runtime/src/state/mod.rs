@@ -24,7 +24,7 @@ use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::StateProof;
 
 /// A state that blocks are committed to: a replica's own, or a fork of it.
-pub trait State: Base + Send {
+pub trait State: Base + Send + Sync {
     /// The root, with whatever is stashed.
     fn root(&self) -> Hash;
     /// Puts the leaves of a block's write set into the trie and returns the root; what is read stays as it was.

@@ -1,8 +1,7 @@
 //! A party: its keys, roles, accounts and agreements.
 
-use crate::desk::Desk;
-use crate::output::{Output, Table};
-use crate::{near, reading};
+use super::table::Table;
+use super::{Missing, Shown, reading};
 use anyhow::{Context, Result};
 use serde_json::json;
 use tenor_abi::id::{AccountId, AgreementId, PartyId};
@@ -28,14 +27,12 @@ fn roles(chain: &Chain, bank: &PartyId, party: &PartyId) -> Result<Vec<&'static 
     Ok(held)
 }
 
-/// Shows the party of an id or a name.
-pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let (chain, names) = (&desk.folder().chain, &desk.folder().names);
-    let id = names.lookup(&format!("party:{asked}")).unwrap_or_else(|| asked.to_string());
-    let id: PartyId = id.parse().with_context(|| {
-        format!("there is no party `{asked}`{}", near::hint(asked, names.known("party").into_iter()))
-    })?;
-    let record: PartyRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
+/// A party: its keys, roles, accounts and agreements.
+///
+/// # Errors
+/// [`Missing`] when there is none.
+pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
+    let record: PartyRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let roles = roles(chain, &record.home, &id)?;
     let mut keys = Table::new(&["key", "where", "ends"]);
     let mut key_documents = vec![];
@@ -82,5 +79,5 @@ pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<
             text += &format!("\n{table}");
         }
     }
-    output.result(&document, &text)
+    Ok(Shown { document, text })
 }

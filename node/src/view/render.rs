@@ -1,7 +1,7 @@
 //! Receipts in words: whose they are, what they booked, what they reported.
 
-use crate::output::Table;
-use crate::{reading, words};
+use super::table::Table;
+use super::{reading, words};
 use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
 use tenor_abi::entry::Side;

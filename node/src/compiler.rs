@@ -130,7 +130,8 @@ pub fn run_child() -> Result<()> {
     match Inside.compile(module, &settings) {
         Ok(artefact) => Ok(std::io::stdout().lock().write_all(&artefact)?),
         Err(error @ CompileError::Refused(_)) => {
-            crate::output::say(&error.to_string());
+            // The parent reads this; where it cannot be written, nobody listens.
+            let _ = writeln!(std::io::stderr(), "{error}");
             std::process::exit(DOES_NOT_COMPILE)
         }
         Err(error) => Err(anyhow!(error)),

@@ -1,8 +1,8 @@
 //! Reading a chain for people: statements, books, views.
 
-use crate::folder::Names;
-use crate::output::Table;
-use crate::words;
+use super::names::Names;
+use super::table::Table;
+use super::{Missing, words};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -40,8 +40,7 @@ pub struct Line {
 /// # Errors
 /// When there is no such account.
 pub fn statement(chain: &Chain, account: &AccountId) -> Result<Vec<Line>> {
-    let record: AccountRecord =
-        chain.record(&account.0)?.with_context(|| format!("there is no {account}"))?;
+    let record: AccountRecord = chain.record(&account.0)?.ok_or_else(|| Missing::of(account))?;
     let scale = record.currency.scale;
     let lines = chain.history(account)?.into_iter().map(|row| {
         let signed = match row.side {
@@ -113,7 +112,7 @@ pub fn statement_table(
 /// When there is none under this code.
 pub fn spec(chain: &Chain, code: &tenor_abi::id::CodeHash) -> Result<Spec> {
     let record: ContractRecord =
-        chain.record(&code.0)?.with_context(|| format!("there is no contract {code}"))?;
+        chain.record(&code.0)?.ok_or_else(|| Missing(format!("there is no contract {code}")))?;
     Ok(codec::decode(&record.spec, SPEC_BYTES_MAX)?)
 }
 
@@ -123,7 +122,7 @@ pub fn spec(chain: &Chain, code: &tenor_abi::id::CodeHash) -> Result<Spec> {
 /// When there is none.
 pub fn agreement(chain: &Chain, id: &AgreementId) -> Result<(AgreementRecord, Spec)> {
     let record: AgreementRecord =
-        chain.record(&id.0)?.with_context(|| format!("there is no agreement {id}"))?;
+        chain.record(&id.0)?.ok_or_else(|| Missing(format!("there is no agreement {id}")))?;
     let spec = spec(chain, &record.code)?;
     Ok((record, spec))
 }

@@ -1,7 +1,7 @@
 //! Refusals as a bank's people read them: accounts by their names, amounts with their decimals, states by name.
 
-use crate::folder::Folder;
-use crate::words;
+use super::names::Names;
+use super::words;
 use tenor_abi::id::{AccountId, AssetId};
 use tenor_abi::money::Decimal;
 use tenor_abi::refusal::{Failure, Refusal};
@@ -12,7 +12,7 @@ use tenor_runtime::state::record::{AccountRecord, AssetRecord};
 use tenor_wire::receipt::{Fate, FullReceipt};
 
 /// Why a receipt says no.
-pub fn explain(folder: &Folder, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
+pub fn explain(chain: &Chain, names: &Names, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
     let code = receipt.receipt.code;
     if receipt.receipt.fate == Fate::Failed {
         return format!("failed: {}", Failure::of(code).map_or("unknown", Failure::name));
@@ -21,11 +21,11 @@ pub fn explain(folder: &Folder, receipt: &FullReceipt, spec: Option<&Spec>) -> S
         (false, _) => by_contract(receipt, spec),
         (true, None) => format!("refused with code {code}"),
         (true, Some(refusal)) => {
-            let text = by_host(&folder.chain, spec, &refusal);
+            let text = by_host(chain, spec, &refusal);
             format!("refused: {text} ({}, ISO 20022 {})", refusal.name(), refusal.iso20022())
         }
     };
-    folder.names.named(text)
+    names.named(text)
 }
 
 fn by_contract(receipt: &FullReceipt, spec: Option<&Spec>) -> String {

@@ -1,25 +1,23 @@
 //! A proposal: what would be done, who proposed it, until when it waits.
 
-use crate::desk::Desk;
-use crate::output::{Output, Table};
-use crate::render;
-use crate::words;
-use anyhow::{Context, Result};
+use super::table::Table;
+use super::{Missing, Shown, render, words};
+use anyhow::Result;
 use serde_json::{Value as Json, json};
 use tenor_abi::id::ProposalId;
 use tenor_abi::value;
+use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::ProposalRecord;
 use tenor_wire::op::Operation;
 
-/// Shows an open proposal.
-pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
-    let chain = &desk.folder().chain;
-    let id: ProposalId = asked.parse().with_context(|| {
-        format!("a proposal's id is needed, `{asked}` given; `tenor list proposals` shows them")
-    })?;
-    let record: ProposalRecord = chain
-        .record(&id.0)?
-        .with_context(|| format!("there is no open {id}; it was approved, withdrawn or never made"))?;
+/// An open proposal: what would be done, who proposed it, until when it waits.
+///
+/// # Errors
+/// [`Missing`] when there is none.
+pub fn proposal(chain: &Chain, id: ProposalId) -> Result<Shown> {
+    let record: Option<ProposalRecord> = chain.record(&id.0)?;
+    let gone = || Missing(format!("there is no open {id}; it was approved, withdrawn or never made"));
+    let record = record.ok_or_else(gone)?;
     let spec = render::spec_of_operation(chain, &record.operation)?;
     let what = render::operation(spec.as_ref(), &record.operation);
     let mut table = Table::new(&["argument", "value"]);
@@ -44,5 +42,5 @@ pub(super) fn show(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<
         "{id}\noperation  {what}\n{about}proposer   {}\nuntil      {}\n{arguments}",
         record.proposer, record.expires_at
     );
-    output.result(&document, &text)
+    Ok(Shown { document, text })
 }

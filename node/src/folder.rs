@@ -5,107 +5,26 @@
 
 use crate::compiler::compiler;
 use crate::keys::Keys;
-use crate::near;
-use crate::output::Progress;
-use crate::words::Unnamed;
-use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::view::check_made;
+pub use crate::view::names::Names;
+use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tenor_abi::id::{AssetId, PartyId};
-use tenor_runtime::chain::{Chain, Genesis, Opened};
+use tenor_abi::id::AssetId;
+use tenor_runtime::chain::{Chain, Genesis, Opened, Told};
 use tenor_runtime::fault::Fault;
 use tenor_runtime::state::Room;
 use tenor_runtime::state::record::AssetRecord;
 use tenor_runtime::store::FolderLock;
 use tenor_runtime::vm::{Engine, Guest};
-use tenor_wire::op::account_id;
 
 /// Name of the genesis document in a data folder.
 pub const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
 /// What was compiled for this chain; it is made again where it is missing.
 const COMPILED: &str = "compiled";
-
-/// Names that stand for ids at this bank; they belong to its vault and never enter the chain.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Names {
-    /// Name of a key's party to the party's id.
-    pub parties: BTreeMap<String, String>,
-    /// Name of a key's party to its main account.
-    pub accounts: BTreeMap<String, String>,
-    /// Name to agreement id.
-    pub agreements: BTreeMap<String, String>,
-    /// Code to asset id.
-    pub assets: BTreeMap<String, String>,
-    /// Code to calendar id.
-    pub calendars: BTreeMap<String, String>,
-}
-
-impl Names {
-    /// The id that a name stands for, asked as `kind:name`: a party's name for the party or its main account,
-    /// `name/purpose` for another of its euro accounts.
-    pub fn lookup(&self, asked: &str) -> Option<String> {
-        let (kind, name) = asked.split_once(':')?;
-        match kind {
-            "party" => self.parties.get(name).cloned(),
-            "account" => self.accounts.get(name).cloned().or_else(|| self.account_for(name)),
-            "agreement" => self.agreements.get(name).cloned(),
-            "calendar" => self.calendars.get(name).cloned(),
-            "asset" => self.assets.get(name).cloned(),
-            _ => None,
-        }
-    }
-
-    /// The account that `name/purpose` means: its id follows from owner, asset and purpose.
-    fn account_for(&self, asked: &str) -> Option<String> {
-        let (name, purpose) = asked.split_once('/')?;
-        let owner: PartyId = self.parties.get(name)?.parse().ok()?;
-        let asset: AssetId = self.assets.get("EUR")?.parse().ok()?;
-        Some(account_id(&owner.0, &asset, purpose).to_string())
-    }
-
-    /// An error about words, with a near match where one of them names nothing.
-    pub fn hint(&self, error: anyhow::Error) -> anyhow::Error {
-        let near = error
-            .downcast_ref::<Unnamed>()
-            .map(|unnamed| near::hint(&unnamed.text, self.known(unnamed.kind).into_iter()));
-        match near {
-            Some(near) => anyhow::anyhow!("{error:#}{near}"),
-            None => error,
-        }
-    }
-
-    /// A text in which known ids are replaced by `kind name`.
-    pub fn named(&self, text: String) -> String {
-        let kinds = [
-            ("party", &self.parties),
-            ("account", &self.accounts),
-            ("agreement", &self.agreements),
-            ("asset", &self.assets),
-            ("calendar", &self.calendars),
-        ];
-        let known =
-            kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |(name, id)| (kind, name, id)));
-        known.fold(text, |text, (kind, name, id)| text.replace(id.as_str(), &format!("{kind} {name}")))
-    }
-
-    /// The names that there are of a kind, as [`Names::lookup`] knows them.
-    pub fn known(&self, kind: &str) -> Vec<&str> {
-        let of = match kind {
-            "party" => &self.parties,
-            "account" => &self.accounts,
-            "agreement" => &self.agreements,
-            "calendar" => &self.calendars,
-            "asset" => &self.assets,
-            _ => return vec![],
-        };
-        of.keys().map(String::as_str).collect()
-    }
-}
 
 /// An open data folder, held by this process alone.
 pub struct Folder {
@@ -174,32 +93,25 @@ impl Folder {
     pub fn open(path: &Path, room: Room) -> Result<Folder> {
         let (lock, genesis) = Folder::lock(path)?;
         let (chain, opened) = Chain::open(path, genesis, engine_in(path)?, room)?;
-        let names = fs::read(path.join(NAMES)).context("reading the names")?;
-        let names = serde_json::from_slice(&names)
-            .with_context(|| format!("{} is damaged", path.join(NAMES).display()))?;
+        let names = Folder::names(path)?;
         Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
     }
 
     /// The chain as it stood after the block of a height: from memory where that state is at hand, else made from the
-    /// nearest snapshot and the log.
+    /// nearest snapshot and the log, telling how far that has come.
     ///
     /// # Errors
     /// When there is no such block yet, or the log does not reach back so far.
-    pub fn chain_at(&self, height: u64) -> Result<Chain> {
-        let tip = self.chain.tip().height;
-        ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
+    pub fn chain_at(&self, height: u64, told: Told<'_>) -> Result<Chain> {
+        check_made(&self.chain, height)?;
         match self.chain.fork_at(height) {
             Err(Fault::Gone { .. }) => {}
             forked => return Ok(forked?),
         }
-        let mut progress = Progress::new();
-        let mut told = |done, of| progress.at("making the older state", done, of);
-        let made = self.chain.fork_from_log(&self.path, height, self.room, &mut told)?;
-        progress.end();
-        Ok(made)
+        Ok(self.chain.fork_from_log(&self.path, height, self.room, told)?)
     }
 
-    /// What a word stands for, as [`crate::words::Lookup`] asks: names from this bank, decimals from the
+    /// What a word stands for, as [`crate::view::words::Lookup`] asks: names from this bank, decimals from the
     /// chain's own record of the asset.
     pub fn lookup(&self, asked: &str) -> Option<String> {
         let Some(code) = asked.strip_prefix("decimals:") else { return self.names.lookup(asked) };
@@ -215,6 +127,15 @@ impl Folder {
     pub fn genesis(path: &Path) -> Result<Genesis> {
         let bytes = fs::read(path.join(GENESIS)).context("reading the genesis document")?;
         Genesis::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.join(GENESIS).display()))
+    }
+
+    /// The names in a folder, which may be in use.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn names(path: &Path) -> Result<Names> {
+        let names = fs::read(path.join(NAMES)).context("reading the names")?;
+        serde_json::from_slice(&names).with_context(|| format!("{} is damaged", path.join(NAMES).display()))
     }
 
     /// Writes the names anew.

@@ -1,0 +1,220 @@
+//! Tokens: who may ask the API for what. A token's secret is shown once; what is kept is its hash.
+
+use crate::folder::replace;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+use tenor_abi::date::Timestamp;
+use tenor_abi::id::{Hash, PartyId};
+use tenor_wire::crypto::plain_hash;
+
+const FILE: &str = "tokens.json";
+/// What every secret begins with, so that it is known for what it is where it should not be.
+const PREFIX: &str = "tenor_";
+
+/// What a token allows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Reading what concerns one party; the token names it.
+    Customer,
+    /// Reading everything.
+    Bank,
+    /// Handing in signed transactions.
+    Submit,
+    /// Moving a sandbox's clock, and its faucet.
+    Sandbox,
+}
+
+impl Scope {
+    /// Every scope with its name.
+    pub const ALL: [(&'static str, Scope); 4] = [
+        ("customer", Scope::Customer),
+        ("bank", Scope::Bank),
+        ("submit", Scope::Submit),
+        ("sandbox", Scope::Sandbox),
+    ];
+}
+
+/// A token as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Token {
+    /// Name that an operator knows it by.
+    pub name: String,
+    /// Hash of its secret.
+    pub hash: String,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Whose objects it sees, where it is a customer's.
+    pub party: Option<String>,
+    /// When it ends, UTC milliseconds since 1970.
+    pub expires_at_ms: Option<u64>,
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// What is allowed.
+    pub scopes: Vec<Scope>,
+    /// Whose objects are seen; none sees everything that the scopes allow.
+    pub party: Option<PartyId>,
+}
+
+impl Grant {
+    /// Everything, for an open sandbox.
+    pub fn all() -> Grant {
+        Grant { scopes: Scope::ALL.iter().map(|(_, scope)| *scope).collect(), party: None }
+    }
+}
+
+fn hash_of(secret: &str) -> Hash {
+    plain_hash(&[b"tenor token", secret.as_bytes()])
+}
+
+fn load(path: &Path) -> Result<Vec<Token>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Makes a token and gives its secret, which is nowhere else.
+///
+/// # Errors
+/// When the name is taken, a customer's token names no party or another one does, or the disk says no.
+pub fn make(
+    data: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+    party: Option<PartyId>,
+    expires_at: Option<Timestamp>,
+) -> Result<String> {
+    if scopes.contains(&Scope::Customer) != party.is_some() {
+        bail!("the scope `customer` goes with a party, and a party with it alone");
+    }
+    if scopes.contains(&Scope::Customer) && scopes.iter().any(|s| matches!(s, Scope::Bank | Scope::Sandbox)) {
+        bail!("a customer's token allows `customer` and `submit`, nothing else");
+    }
+    if scopes.is_empty() {
+        bail!("a token allows something: name a scope");
+    }
+    let path = data.join(FILE);
+    let mut tokens = load(&path)?;
+    if tokens.iter().any(|token| token.name == name) {
+        bail!("there is a token `{name}` already; end it first, or choose another name");
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    let secret = format!("{PREFIX}{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    tokens.push(Token {
+        name: name.into(),
+        hash: hash_of(&secret).to_string(),
+        scopes,
+        party: party.map(|party| party.to_string()),
+        expires_at_ms: expires_at.map(|end| end.0),
+    });
+    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())?;
+    Ok(secret)
+}
+
+/// The tokens of a data folder.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn list(data: &Path) -> Result<Vec<Token>> {
+    load(&data.join(FILE))
+}
+
+/// Ends a token.
+///
+/// # Errors
+/// When there is none of this name, or the disk says no.
+pub fn end(data: &Path, name: &str) -> Result<()> {
+    let path = data.join(FILE);
+    let mut tokens = load(&path)?;
+    let before = tokens.len();
+    tokens.retain(|token| token.name != name);
+    if tokens.len() == before {
+        let near = crate::near::hint(name, tokens.iter().map(|token| token.name.as_str()));
+        bail!("there is no token `{name}`{near}");
+    }
+    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
+}
+
+struct Read {
+    changed: Option<SystemTime>,
+    tokens: Vec<Token>,
+}
+
+/// The tokens as a running node knows them; read again when the file has changed.
+pub struct Tokens {
+    path: PathBuf,
+    read: Mutex<Read>,
+}
+
+impl Tokens {
+    /// The tokens of a data folder.
+    pub fn of(data: &Path) -> Tokens {
+        Tokens { path: data.join(FILE), read: Mutex::new(Read { changed: None, tokens: vec![] }) }
+    }
+
+    /// What a secret allows now; nothing for one that is not known or has ended.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
+        let hash = hash_of(secret).to_string();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
+        if changed != read.changed {
+            *read = Read { tokens: load(&self.path)?, changed };
+        }
+        let found = read.tokens.iter().find(|token| token.hash == hash);
+        let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
+            return Ok(None);
+        };
+        let party = token.party.as_deref().map(str::parse).transpose()?;
+        Ok(Some(Grant { scopes: token.scopes.clone(), party }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_shown_once_and_ends_when_it_should() {
+        let folder = tempfile::tempdir().unwrap();
+        let party = PartyId([7; 32]);
+        let tokens = Tokens::of(folder.path());
+        assert_eq!(tokens.grant("tenor_00", 0).unwrap(), None);
+        let secret =
+            make(folder.path(), "app", vec![Scope::Customer, Scope::Submit], Some(party), Some(Timestamp(9)))
+                .unwrap();
+        let kept = fs::read_to_string(folder.path().join(FILE)).unwrap();
+        assert!(!kept.contains(&secret) && !kept.contains(secret.trim_start_matches(PREFIX)), "{kept}");
+        let grant = Grant { scopes: vec![Scope::Customer, Scope::Submit], party: Some(party) };
+        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant));
+        assert_eq!(tokens.grant(&secret, 9).unwrap(), None);
+        assert_eq!(tokens.grant(&secret[1..], 8).unwrap(), None);
+        let wrong =
+            |scopes: &[Scope], party| make(folder.path(), "app", scopes.to_vec(), party, None).unwrap_err();
+        for (scopes, party, said) in [
+            (&[Scope::Bank][..], None, "there is a token `app` already"),
+            (&[Scope::Customer][..], None, "goes with a party"),
+            (&[Scope::Bank][..], Some(party), "goes with a party"),
+            (&[Scope::Customer, Scope::Bank][..], Some(party), "nothing else"),
+            (&[][..], None, "name a scope"),
+        ] {
+            assert!(wrong(scopes, party).to_string().contains(said), "{said}");
+        }
+        assert!(end(folder.path(), "ap").unwrap_err().to_string().contains("did you mean `app`?"));
+        end(folder.path(), "app").unwrap();
+        assert_eq!(list(folder.path()).unwrap(), []);
+    }
+}

@@ -1,0 +1,177 @@
+//! Accounts: balances now and then, postings, statements.
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use super::reading::{At, Cursor, PageAsked, Reader, Wants, stamped};
+use super::strict::{Asked, Part};
+use crate::view::statement::{self, Asked as StatementAsked};
+use crate::view::{Missing, Shown, show};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value as Document, json};
+use std::sync::Arc;
+use tenor_abi::date::Date;
+use tenor_abi::entry::Side;
+use tenor_abi::id::AccountId;
+use tenor_abi::money::Decimal;
+use tenor_runtime::state::record::{AccountOfRow, AccountRecord, HistoryRecord, key};
+use utoipa::IntoParams;
+
+/// The account of a path that the caller may see.
+pub fn seen(reader: &Reader, asked: &str) -> Result<(AccountId, AccountRecord), Problem> {
+    let id: AccountId = reader.id("account", asked)?;
+    let record: Option<AccountRecord> = reader.chain().record(&id.0)?;
+    let sees = reader.caller.sees_account(reader.chain(), &id)?;
+    Ok((id, record.filter(|_| sees).ok_or_else(|| Missing::of(&id))?))
+}
+
+/// Accounts: a customer's own, or all.
+#[utoipa::path(
+    get, path = "/v1/accounts", tag = "accounts", params(PageAsked),
+    responses((status = 200, description = "A page of accounts", body = Object)))]
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| match reader.caller.customer() {
+        Some(party) => asked.page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
+            let id = AccountId(owned(row)?);
+            let record: Option<AccountRecord> = chain.record(&id.0)?;
+            Ok(record.map(|record| show::account_document(id, &record)))
+        }),
+        None => asked.page::<AccountRecord>(reader, &[], "accounts", |_, row, record| {
+            let id = row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
+            Ok(Some(show::account_document(AccountId(*id), &record)))
+        }),
+    });
+    found.await.map(Json)
+}
+
+/// The second id of a row that pairs an owner with what it owns.
+pub fn owned(row: &[u8]) -> Result<[u8; 32], Problem> {
+    let id = row.get(32..).and_then(|id| id.try_into().ok());
+    id.ok_or_else(|| Problem::new(problem::BROKEN, "a row does not pair two ids"))
+}
+
+/// An account's balance and limits, now or as of an earlier block or day.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path, description = "Its id"), At),
+    responses((status = 200, description = "The account", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(at): Asked<At>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (id, record) = seen(reader, &asked)?;
+        let shown = match (at.at, wants.text()) {
+            // Balances of any age follow from the account's history alone.
+            (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
+            (None, true) => show::account(reader.chain(), &reader.names, id)?,
+            (None, false) => Shown { document: show::account_document(id, &record), text: String::new() },
+        };
+        Ok(wants.answer(shown, reader.chain()))
+    });
+    found.await
+}
+
+/// Postings of an account, the newest first, each with the balance after it.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}/entries", tag = "accounts",
+    params(("id" = String, Path, description = "The account's id"), PageAsked),
+    responses((status = 200, description = "A page of postings", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn entries(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(page): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (id, _) = seen(reader, &asked)?;
+        let (standing, behind) = page.place(reader)?;
+        let (chain, limit) = (standing.chain(), page.rows()?);
+        let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
+        let mut left = match behind.as_slice() {
+            [] => record.history_count,
+            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| wrong())?.min(record.history_count),
+        };
+        let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
+        let mut rows = vec![];
+        while left > 0 && rows.len() < limit {
+            left -= 1;
+            let row: Option<HistoryRecord> = chain.record(&key::history(&id, left))?;
+            let row = row.ok_or_else(|| Problem::new(problem::BROKEN, "a posting is missing"))?;
+            let amount = if row.side == Side::Debit { -(row.amount as i128) } else { row.amount as i128 };
+            rows.push(json!({
+                "sequence": left, "entry": row.entry.to_string(), "height": row.height,
+                "booked_at": row.booked_at.to_string(), "value_date": row.value_date.to_string(),
+                "amount": decimal(amount), "balance": decimal(row.credits_posted as i128 - row.debits_posted as i128),
+                "currency": record.currency.code.to_string(),
+            }));
+        }
+        let next = (left > 0).then(|| Cursor { height: chain.tip().height, behind: left.to_be_bytes().to_vec() }.text());
+        Ok(stamped(json!({ "account": id.to_string(), "entries": rows, "next": next }), chain))
+    });
+    found.await.map(Json)
+}
+
+/// What a statement is about.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct StatementQuery {
+    /// First day, by value date.
+    from: Option<String>,
+    /// Last day, by value date.
+    to: Option<String>,
+    /// Only what was booked by then: a height, a day or an instant.
+    at: Option<String>,
+    /// Only so many of the newest lines.
+    newest: Option<usize>,
+}
+
+fn day(given: Option<&str>) -> Result<Option<Date>, Problem> {
+    given.map(|text| text.parse().map_err(|error| Problem::new(problem::BAD_QUERY, error))).transpose()
+}
+
+/// A statement by value date, with the balance before and after.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}/statement", tag = "accounts",
+    params(("id" = String, Path, description = "The account's id"), StatementQuery),
+    responses((status = 200, description = "The statement", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn statement(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(query): Asked<StatementQuery>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (id, _) = seen(reader, &asked)?;
+        let at = query.at.as_deref().map(|at| reader.height(at)).transpose()?;
+        let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
+        let last = to.unwrap_or_else(|| reader.chain().tip().time.date());
+        if let Some(from) = from.filter(|from| *from > last) {
+            return Err(Problem::new(
+                problem::BAD_QUERY,
+                format!("a statement from {from} to {last} has no day"),
+            ));
+        }
+        if from.is_none() && to.is_none() && at.is_none() {
+            let shown = statement::booked(reader.chain(), &reader.names, id, query.newest)?;
+            return Ok(wants.answer(shown, reader.chain()));
+        }
+        let asked = StatementAsked { from, to, at, newest: query.newest };
+        Ok(wants.answer(statement::by_value_date(reader.chain(), id, asked)?.0, reader.chain()))
+    });
+    found.await
+}

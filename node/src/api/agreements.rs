@@ -1,0 +1,321 @@
+//! Agreements: terms, state, books, schedule, what can be done now, views.
+
+use super::Api;
+use super::accounts::owned;
+use super::caller::Caller;
+use super::operation::Asking;
+use super::problem::{self, Problem};
+use super::reading::{At, PageAsked, Reader, Wants, stamped};
+use super::strict::{Asked, Nothing, Part, Strict};
+use crate::near;
+use crate::view::{Missing, reading, show, words};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Map, Value as Document, json};
+use std::sync::Arc;
+use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_abi::spec::{Authority, CallDef, CallKind, Spec};
+use tenor_abi::text::type_name;
+use tenor_abi::value::{self, Value};
+use tenor_runtime::chain::Chain;
+use tenor_runtime::execute::ViewError;
+use tenor_runtime::state::record::{
+    AccountRecord, AgreementOfRow, AgreementRecord, CalendarRecord, Holder, RoleRecord, ScheduleRecord,
+    Waiting, key,
+};
+use utoipa::{IntoParams, ToSchema};
+
+/// Occurrences of a schedule on either side where nobody says.
+const OCCURRENCES: u32 = 12;
+/// Most occurrences on either side.
+const OCCURRENCES_MAX: u32 = 400;
+
+/// The agreement of a path that the caller may see.
+fn seen(reader: &Reader, asked: &str) -> Result<AgreementId, Problem> {
+    let id: AgreementId = reader.id("agreement", asked)?;
+    match reader.caller.sees_agreement(reader.chain(), &id)? {
+        true => Ok(id),
+        false => Err(Missing(format!("there is no agreement {id}")).into()),
+    }
+}
+
+fn row(chain: &Chain, id: AgreementId, record: &AgreementRecord) -> Result<Document, Problem> {
+    let spec = reading::spec(chain, &record.code)?;
+    Ok(json!({
+        "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version),
+        "code": record.code.to_string(), "state": spec.state_name(record.state),
+        "opened_at": record.opened_at.to_string(), "opened_by": record.opened_by.to_string(),
+        "terms_version": record.terms_version,
+    }))
+}
+
+/// Agreements: a customer's own, or all.
+#[utoipa::path(
+    get, path = "/v1/agreements", tag = "agreements", params(PageAsked),
+    responses((status = 200, description = "A page of agreements", body = Object)))]
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| match reader.caller.customer() {
+        Some(party) => asked.page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
+            let id = AgreementId(owned(of)?);
+            let record: Option<AgreementRecord> = chain.record(&id.0)?;
+            record.map(|record| row(chain, id, &record)).transpose()
+        }),
+        None => asked.page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
+            let id = of.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
+            row(chain, AgreementId(*id), &record).map(Some)
+        }),
+    });
+    found.await.map(Json)
+}
+
+/// An agreement's terms, state and books, now or as of an earlier block or day.
+#[utoipa::path(
+    get, path = "/v1/agreements/{id}", tag = "agreements", params(("id" = String, Path, description = "Its id"), At),
+    responses((status = 200, description = "The agreement", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(at): Asked<At>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id = seen(reader, &asked)?;
+        let standing = reader.at(at.at.as_deref())?;
+        Ok(wants.answer(show::agreement(standing.chain(), id)?, standing.chain()))
+    });
+    found.await
+}
+
+/// How much of a schedule.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleQuery {
+    /// Occurrences back, at most 400.
+    past: Option<u32>,
+    /// Occurrences ahead, at most 400.
+    ahead: Option<u32>,
+}
+
+/// An agreement's schedules: the days that were, the one that waits, and those that follow by the rule and calendar in
+/// force. What became of those that were is told by events.
+#[utoipa::path(
+    get, path = "/v1/agreements/{id}/schedule", tag = "agreements",
+    params(("id" = String, Path, description = "The agreement's id"), ScheduleQuery),
+    responses((status = 200, description = "Its schedules", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn schedule(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(query): Asked<ScheduleQuery>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id = seen(reader, &asked)?;
+        let (past, ahead) = (query.past.unwrap_or(OCCURRENCES), query.ahead.unwrap_or(OCCURRENCES));
+        if past.max(ahead) > OCCURRENCES_MAX {
+            let why = format!("at most {OCCURRENCES_MAX} occurrences are shown on either side");
+            return Err(Problem::new(problem::BAD_QUERY, why));
+        }
+        let chain = reader.chain();
+        let (_, spec) = reading::agreement(chain, &id)?;
+        let mut schedules = vec![];
+        for (row, record) in chain.records::<ScheduleRecord>(&id.0)? {
+            let kind = row.get(32..34).and_then(|kind| kind.try_into().ok()).map_or(0, u16::from_be_bytes);
+            schedules.push(one_schedule(chain, &spec, kind, &record, (past, ahead))?);
+        }
+        Ok(stamped(json!({ "agreement": id.to_string(), "schedules": schedules }), chain))
+    });
+    found.await.map(Json)
+}
+
+fn one_schedule(
+    chain: &Chain,
+    spec: &Spec,
+    kind: u16,
+    record: &ScheduleRecord,
+    (past, ahead): (u32, u32),
+) -> Result<Document, Problem> {
+    let calendar = match record.recurrence.calendar {
+        Some(id) => chain.record::<CalendarRecord>(&id.0)?.map(|record| record.calendar),
+        None => None,
+    };
+    let day = |place: u32| {
+        let day = record.recurrence.adjusted(place, calendar.as_ref());
+        day.ok().flatten().map(|day| json!({ "number": record.base + place, "date": day.to_string() }))
+    };
+    let waiting = match record.waiting {
+        Waiting::Due { date, attempt_date, due, attempt, .. } => json!({
+            "status": "due", "date": date.to_string(), "attempt_date": attempt_date.to_string(), "attempt": attempt,
+            "due": due.to_string(), "number": record.number(),
+        }),
+        Waiting::Held { since } => {
+            json!({ "status": "held", "since": since.to_string(), "number": record.number() })
+        }
+        Waiting::Suspended { code } => {
+            json!({ "status": "suspended", "code": code, "number": record.number() })
+        }
+        Waiting::Ended => json!({ "status": "ended" }),
+    };
+    let is_ended = matches!(record.waiting, Waiting::Ended);
+    let first = record.place + u32::from(matches!(record.waiting, Waiting::Due { .. }));
+    let behind: Vec<_> = (record.place.saturating_sub(past)..record.place).filter_map(day).collect();
+    let before: Vec<_> = match is_ended {
+        true => vec![],
+        false => (first..first.saturating_add(ahead)).map_while(day).collect(),
+    };
+    let name = spec.schedules.get(usize::from(kind)).cloned().unwrap_or_default();
+    Ok(json!({ "schedule": name, "past": behind, "next": waiting, "projected": before }))
+}
+
+/// What can be done with an agreement in its present state: each action with its arguments, who may, and whether the
+/// token's party is one of them.
+#[utoipa::path(
+    get, path = "/v1/agreements/{id}/actions", tag = "agreements",
+    params(("id" = String, Path, description = "The agreement's id")),
+    responses((status = 200, description = "Its actions", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn actions(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (chain, id) = (reader.chain(), seen(reader, &asked)?);
+        let (record, spec) = reading::agreement(chain, &id)?;
+        let terms =
+            value::decode_own_fields(&spec, value::terms_of(&spec), &record.terms).unwrap_or_default();
+        let may = Authorities { chain, spec: &spec, record: &record, terms: &terms };
+        let mut actions = vec![];
+        for def in spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign)) {
+            let possible = match def.from.as_slice() {
+                [] => !spec.is_terminal(record.state),
+                states => states.contains(&record.state),
+            };
+            let mine = match reader.caller.customer() {
+                Some(party) => Some(may.any(def, &party)?),
+                None => None,
+            };
+            if possible && mine != Some(false) {
+                actions.push(action(&spec, def, &may, mine));
+            }
+        }
+        let state = spec.state_name(record.state);
+        Ok(stamped(json!({ "agreement": id.to_string(), "state": state, "actions": actions }), chain))
+    });
+    found.await.map(Json)
+}
+
+fn action(spec: &Spec, def: &CallDef, may: &Authorities<'_>, mine: Option<bool>) -> Document {
+    let arguments = def
+        .arguments
+        .iter()
+        .map(|argument| json!({ "name": argument.name, "type": type_name(spec, argument.ty) }));
+    let four_eyes = def.four_eyes.as_ref().map(|second| second.role.name());
+    json!({
+        "call": def.name, "doc": def.doc, "signs_terms": def.kind == CallKind::Sign,
+        "arguments": arguments.collect::<Vec<_>>(), "by": def.by.iter().map(|by| may.words(by)).collect::<Vec<_>>(),
+        "state_after": def.to.map(|to| spec.state_name(to)), "second_person": four_eyes, "exit": def.exit,
+        "allowed_to_me": mine,
+    })
+}
+
+/// Who may make calls of an agreement.
+struct Authorities<'a> {
+    chain: &'a Chain,
+    spec: &'a Spec,
+    record: &'a AgreementRecord,
+    terms: &'a [Value],
+}
+
+impl Authorities<'_> {
+    fn any(&self, def: &CallDef, party: &PartyId) -> Result<bool, Problem> {
+        for by in &def.by {
+            let may = match by {
+                Authority::Anyone => true,
+                Authority::Owner(term) => match self.terms.get(usize::from(*term)) {
+                    Some(Value::Account(account)) => self.owner(account)? == Some(*party),
+                    _ => false,
+                },
+                Authority::Party(term) => self.terms.get(usize::from(*term)) == Some(&Value::Party(*party)),
+                Authority::Role(role) => {
+                    let row = key::role(&self.record.bank, party, *role);
+                    self.chain.record::<RoleRecord>(&row)?.is_some()
+                }
+            };
+            if may {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn owner(&self, account: &AccountId) -> Result<Option<PartyId>, Problem> {
+        let record: Option<AccountRecord> = self.chain.record(&account.0)?;
+        Ok(record.and_then(|record| match record.owner {
+            Holder::Party(party) => Some(party),
+            Holder::Agreement(_) => None,
+        }))
+    }
+
+    fn words(&self, by: &Authority) -> String {
+        let term =
+            |number: &u16| self.spec.terms.get(usize::from(*number)).map_or("?", |term| term.name.as_str());
+        match by {
+            Authority::Anyone => "anyone".into(),
+            Authority::Owner(number) => format!("the owner of `{}`", term(number)),
+            Authority::Party(number) => format!("the party `{}`", term(number)),
+            Authority::Role(role) => format!("a {} of the bank", role.name()),
+        }
+    }
+}
+
+/// Arguments of a view.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewAsked {
+    /// Arguments by name.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    arguments: Map<String, Document>,
+}
+
+/// Asks a view of an agreement; nothing is written.
+#[utoipa::path(
+    post, path = "/v1/agreements/{id}/views/{view}", tag = "agreements", request_body = ViewAsked,
+    params(("id" = String, Path, description = "The agreement's id"), ("view" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The answer", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn view(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part((asked, name)): Part<(String, String)>,
+    Strict(given): Strict<ViewAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (chain, id) = (reader.chain(), seen(reader, &asked)?);
+        let (_, spec) = reading::agreement(chain, &id)?;
+        let mut views = spec.calls.iter().filter(|def| def.kind == CallKind::View);
+        let Some(def) = views.clone().find(|def| def.name == name) else {
+            let near = near::hint(&name, views.by_ref().map(|def| def.name.as_str()));
+            return Err(Missing(format!("`{name}` is no view of {}{near}", spec.name)).into());
+        };
+        let arguments = Asking(reader).arguments(&spec, &def.arguments, &given.arguments)?;
+        let answer = chain.view(id, &name, &arguments).map_err(|error| match error {
+            ViewError::Fault(fault) => fault.into(),
+            other => Problem::new(problem::VIEW_REFUSED, other),
+        })?;
+        let answer = value::decode(&spec, def.returns, &answer)
+            .map_err(|error| Problem::new(problem::VIEW_REFUSED, error))?;
+        Ok(stamped(json!({ "view": name, "answer": words::json(&spec, def.returns, &answer) }), chain))
+    });
+    found.await.map(Json)
+}

@@ -1,0 +1,200 @@
+//! The network, blocks, receipts by place, and proofs.
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use super::reading::{At, PageAsked, Reader, Wants, as_of, stamped, unhex};
+use super::strict::{Asked, Nothing, Part};
+use super::transactions::{binary, placed, prove, seen_place};
+use crate::view::{Missing, check_made, receipt, show};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value as Document, json};
+use std::sync::Arc;
+use tenor_abi::id::{AccountId, AgreementId};
+use tenor_runtime::state::Kind;
+
+/// The chain that this node has, and what it takes. No token is needed.
+#[utoipa::path(
+    get, path = "/v1/network", tag = "network", responses((status = 200, description = "The network", body = Object)))]
+pub async fn network(State(api): State<Arc<Api>>, Asked(_): Asked<Nothing>) -> Json<Document> {
+    let tip = api.hub.tip();
+    let chain = &tip.chain;
+    let parameters = &chain.genesis().parameters;
+    Json(json!({
+        "chain": chain.id().to_string(), "protocol": parameters.protocol, "sandbox": api.config.sandbox,
+        "parameters": parameters.hash().to_string(), "node": env!("CARGO_PKG_VERSION"),
+        "limits": {
+            "item_gas_max": parameters.limits.item_gas_max, "idempotency_days": parameters.limits.idempotency_days,
+            "transaction_bytes": tenor_wire::tx::TRANSACTION_BYTES_MAX, "wait_s_max": api.config.wait_max.as_secs(),
+        },
+        "time": api.clock.now().to_string(), "as_of": as_of(chain),
+    }))
+}
+
+/// Blocks, the newest first: their headers.
+#[utoipa::path(
+    get, path = "/v1/blocks", tag = "network", params(PageAsked),
+    responses((status = 200, description = "A page of headers", body = Object)))]
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
+        let first = match &page.cursor {
+            None => reader.chain().tip().height,
+            Some(text) => text.parse().map_err(|_| wrong())?,
+        };
+        check_made(reader.chain(), first)?;
+        let last = first.saturating_sub(page.rows()? as u64 - 1);
+        let blocks =
+            (last..=first).rev().map(|height| header(reader, height)).collect::<Result<Vec<_>, _>>()?;
+        let next = last.checked_sub(1).map(|height| height.to_string());
+        Ok(stamped(json!({ "blocks": blocks, "next": next }), reader.chain()))
+    });
+    found.await.map(Json)
+}
+
+fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
+    let none =
+        || Missing(format!("there is no block {height}; the newest is {}", reader.chain().tip().height));
+    let header = &reader.hub.block(&reader.tip, height)?.ok_or_else(none)?.header;
+    Ok(json!({
+        "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(),
+        "parent": header.parent.to_string(), "state_root": header.state.to_string(), "items": header.items_count,
+    }))
+}
+
+/// A block: its header, and for the bank what became of its items.
+#[utoipa::path(
+    get, path = "/v1/blocks/{height}", tag = "network", params(("height" = u64, Path, description = "Its height")),
+    responses((status = 200, description = "The block", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(height): Part<u64>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        if !reader.caller.is_bank() {
+            let document = header(reader, height)?;
+            let text = document.to_string();
+            return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
+        }
+        let mut shown = show::block(reader.chain(), height)?;
+        let block = reader
+            .hub
+            .block(&reader.tip, height)?
+            .ok_or_else(|| Missing(format!("there is no block {height}")))?;
+        let items =
+            block.items.iter().zip(&block.receipts).map(
+                |(item, full)| json!({ "item": item.id().to_string(), "receipt": receipt::summary(full) }),
+            );
+        shown.document["list"] = items.collect();
+        Ok(wants.answer(shown, reader.chain()))
+    });
+    found.await
+}
+
+/// The receipt at a place of a block.
+#[utoipa::path(
+    get, path = "/v1/receipts/{height}/{index}", tag = "network",
+    params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
+    responses((status = 200, description = "The receipt", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn receipt(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part((height, index)): Part<(u64, u32)>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
+        if wants.text() {
+            return Ok(
+                wants.answer(receipt::receipt(reader.chain(), &reader.names, height, index)?, reader.chain())
+            );
+        }
+        let shown = crate::view::Shown { document: placed(reader, height, index)?, text: String::new() };
+        Ok(wants.answer(shown, reader.chain()))
+    });
+    found.await
+}
+
+/// The offline proof of a receipt, in the bytes that `tenor check` takes.
+#[utoipa::path(
+    get, path = "/v1/receipts/{height}/{index}/proof", tag = "network",
+    params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn receipt_proof(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part((height, index)): Part<(u64, u32)>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
+        prove(reader, height, index)
+    });
+    found.await.map(binary)
+}
+
+/// The offline proof of what state held: of an account, an agreement, or any full key (`key`, hexadecimal; the bank's
+/// alone), also that nothing was there.
+#[utoipa::path(
+    get, path = "/v1/proofs/{kind}/{id}", tag = "network",
+    params(("kind" = String, Path, description = "`account`, `agreement` or `key`"),
+        ("id" = String, Path, description = "Its id, or the full key"), At),
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn proof(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part((kind, asked)): Part<(String, String)>,
+    Asked(at): Asked<At>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let full_key = full_key(reader, &kind, &asked)?;
+        let standing = reader.at(at.at.as_deref())?;
+        let chain = standing.chain();
+        let bundle = chain.prove_offline(&full_key, None)?;
+        let none = || Missing(format!("block {} has no certificate yet", chain.tip().height));
+        Ok(bundle.ok_or_else(none)?.to_bytes())
+    });
+    found.await.map(binary)
+}
+
+fn full_key(reader: &Reader, kind: &str, asked: &str) -> Result<Vec<u8>, Problem> {
+    let chain = reader.chain();
+    match kind {
+        "account" => {
+            let id: AccountId = reader.id("account", asked)?;
+            match reader.caller.sees_account(chain, &id)? {
+                true => Ok(Kind::Account.full_key(&id.0)),
+                false => Err(Missing::of(&id).into()),
+            }
+        }
+        "agreement" => {
+            let id: AgreementId = reader.id("agreement", asked)?;
+            match reader.caller.sees_agreement(chain, &id)? {
+                true => Ok(Kind::Agreement.full_key(&id.0)),
+                false => Err(Missing::of(&id).into()),
+            }
+        }
+        "key" if reader.caller.is_bank() => {
+            let key = unhex(asked).filter(|key| !key.is_empty() && key.len() <= 1024);
+            key.ok_or_else(|| Problem::new(problem::BAD_ID, "a full key is bytes in hexadecimal"))
+        }
+        other => {
+            let near = crate::near::hint(other, ["account", "agreement", "key"].into_iter());
+            Err(Missing(format!("there is no proof of a `{other}`{near}")).into())
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Who asks, and what they may see: the bank everything, a customer what is the customer's own.
+
+use super::Api;
+use super::problem::{self, Problem};
+use crate::access::{Grant, Scope};
+use crate::config::Access;
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use std::sync::Arc;
+use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_runtime::chain::Chain;
+use tenor_runtime::fault::Fault;
+use tenor_runtime::state::record::{AccountRecord, AgreementOfRow, AgreementRecord, Holder, key};
+use tenor_wire::block::Item;
+use tenor_wire::receipt::FullReceipt;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller(Grant);
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Problem> {
+        let shown = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        let Some(shown) = shown else {
+            return match api.config.access {
+                Access::Open => Ok(Caller(Grant::all())),
+                Access::Token => Err(Problem::new(problem::UNAUTHENTICATED, "no token was sent")),
+            };
+        };
+        let wrong = || Problem::new(problem::UNAUTHENTICATED, "the token is not known here or has ended");
+        let secret = shown.strip_prefix("Bearer ").ok_or_else(wrong)?;
+        // Tokens end by the system's clock, in a sandbox too.
+        let now = crate::clock::Clock::system().now();
+        api.tokens.grant(secret, now.0)?.map(Caller).ok_or_else(wrong)
+    }
+}
+
+impl Caller {
+    /// The customer who asks; none where it is the bank.
+    pub fn customer(&self) -> Option<PartyId> {
+        self.0.party
+    }
+
+    /// Whether everything may be seen.
+    pub fn is_bank(&self) -> bool {
+        self.0.scopes.contains(&Scope::Bank)
+    }
+
+    /// Whether something may be read at all.
+    ///
+    /// # Errors
+    /// [`problem::NOT_ALLOWED`].
+    pub fn may_read(&self) -> Result<(), Problem> {
+        match self.is_bank() || self.customer().is_some() {
+            true => Ok(()),
+            false => Err(Problem::new(problem::NOT_ALLOWED, "the scope `bank` or `customer` is needed")),
+        }
+    }
+
+    /// Whether a scope is held.
+    ///
+    /// # Errors
+    /// [`problem::NOT_ALLOWED`].
+    pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
+        let name = Scope::ALL.iter().find(|(_, known)| *known == scope).map_or("?", |(name, _)| name);
+        match self.0.scopes.contains(&scope) {
+            true => Ok(()),
+            false => Err(Problem::new(problem::NOT_ALLOWED, format!("the scope `{name}` is needed"))),
+        }
+    }
+
+    /// Whether a party may be seen.
+    pub fn sees_party(&self, party: &PartyId) -> bool {
+        self.is_bank() || self.customer() == Some(*party)
+    }
+
+    /// Whether an agreement may be seen: a customer's own, signed or opened by them.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_agreement(&self, chain: &Chain, id: &AgreementId) -> Result<bool, Fault> {
+        let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
+        if chain.record::<AgreementOfRow>(&key::pair(&customer.0, &id.0))?.is_some() {
+            return Ok(true);
+        }
+        let record: Option<AgreementRecord> = chain.record(&id.0)?;
+        Ok(record.is_some_and(|record| record.opened_by == customer || record.signers.contains(&customer)))
+    }
+
+    /// Whether an account may be seen: a customer's own, and the books of the customer's agreements.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_account(&self, chain: &Chain, id: &AccountId) -> Result<bool, Fault> {
+        let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
+        let record: Option<AccountRecord> = chain.record(&id.0)?;
+        match record.map(|record| record.owner) {
+            Some(Holder::Party(owner)) => Ok(owner == customer),
+            Some(Holder::Agreement(agreement)) => self.sees_agreement(chain, &agreement),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether an item may be seen: one that the customer signed, or that touches what is the customer's.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_item(&self, chain: &Chain, item: &Item, receipt: &FullReceipt) -> Result<bool, Fault> {
+        let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
+        let signed = match item {
+            Item::Tx(tx) => tx.body.authorisers.iter().any(|by| by.party == customer),
+            Item::Due(due) => self.sees_agreement(chain, &due.agreement)?,
+            Item::Expiry(_) => false,
+        };
+        if signed {
+            return Ok(true);
+        }
+        for posting in receipt.entries.iter().flat_map(|entry| &entry.postings) {
+            let record: Option<AccountRecord> = chain.record(&posting.account.0)?;
+            if record.is_some_and(|record| record.owner == Holder::Party(customer)) {
+                return Ok(true);
+            }
+        }
+        for event in &receipt.events {
+            if self.sees_agreement(chain, &event.agreement)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,255 @@
+//! What there is on the chain: contracts, assets, calendars, parties, proposals, and lists for the bank.
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use super::reading::{PageAsked, Reader, Wants, id, stamped};
+use super::strict::{Asked, Nothing, Part};
+use crate::view::find::find_contract;
+use crate::view::list::{self, What};
+use crate::view::{Missing, party, proposal, reading, show};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value as Document, json};
+use std::sync::Arc;
+use tenor_abi::date::Date;
+use tenor_abi::id::{AssetId, CalendarId, CodeHash, PartyId, ProposalId};
+use tenor_runtime::state::record::{AssetRecord, CalendarRecord, ContractRecord};
+
+fn short() -> Problem {
+    Problem::new(problem::BROKEN, "a row is too short")
+}
+
+/// Published contracts.
+#[utoipa::path(
+    get, path = "/v1/contracts", tag = "catalogue", params(PageAsked),
+    responses((status = 200, description = "A page of contracts", body = Object)))]
+pub async fn contracts(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        asked.page::<ContractRecord>(reader, &[], "contracts", |_, row, record| {
+            let code = CodeHash(*row.first_chunk().ok_or_else(short)?);
+            Ok(Some(json!({
+                "code": code.to_string(), "name": record.name, "version": record.version.to_string(),
+                "bank": record.bank.to_string(), "height": record.height,
+            })))
+        })
+    });
+    found.await.map(Json)
+}
+
+fn code_of(reader: &Reader, asked: &str) -> Result<CodeHash, Problem> {
+    match asked.starts_with("code1") {
+        true => id(asked),
+        false => Ok(find_contract(reader.chain(), asked)?),
+    }
+}
+
+/// A contract: its terms and calls. It is named by its code, `name`, or `name@version`.
+#[utoipa::path(
+    get, path = "/v1/contracts/{code}", tag = "catalogue", params(("code" = String, Path, description = "Its code or name")),
+    responses((status = 200, description = "The contract", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn contract(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let shown = show::contract(reader.chain(), code_of(reader, &asked)?)?;
+        Ok(wants.answer(shown, reader.chain()))
+    });
+    found.await
+}
+
+/// A contract's spec in its canonical bytes, by which terms, arguments and events are encoded.
+#[utoipa::path(
+    get, path = "/v1/contracts/{code}/spec", tag = "catalogue",
+    params(("code" = String, Path, description = "Its code or name")),
+    responses((status = 200, description = "The spec", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn spec(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let code = code_of(reader, &asked)?;
+        let spec = reading::spec(reader.chain(), &code)?;
+        Ok(super::transactions::binary(tenor_abi::codec::encode(&spec)))
+    });
+    found.await
+}
+
+fn asset_document(id: AssetId, record: &AssetRecord) -> Document {
+    json!({
+        "asset": id.to_string(), "code": record.code.to_string(), "scale": record.scale,
+        "issuer": record.issuer.to_string(), "kind": format!("{:?}", record.kind).to_lowercase(),
+        "freezable": record.freezable, "clawback": record.clawback,
+    })
+}
+
+/// Assets.
+#[utoipa::path(
+    get, path = "/v1/assets", tag = "catalogue", params(PageAsked),
+    responses((status = 200, description = "A page of assets", body = Object)))]
+pub async fn assets(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        asked.page::<AssetRecord>(reader, &[], "assets", |_, row, record| {
+            Ok(Some(asset_document(AssetId(*row.first_chunk().ok_or_else(short)?), &record)))
+        })
+    });
+    found.await.map(Json)
+}
+
+/// An asset.
+#[utoipa::path(
+    get, path = "/v1/assets/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The asset", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn asset(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id: AssetId = reader.id("asset", &asked)?;
+        let record: AssetRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+        Ok(stamped(asset_document(id, &record), reader.chain()))
+    });
+    found.await.map(Json)
+}
+
+/// Calendars.
+#[utoipa::path(
+    get, path = "/v1/calendars", tag = "catalogue", params(PageAsked),
+    responses((status = 200, description = "A page of calendars", body = Object)))]
+pub async fn calendars(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<PageAsked>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        asked.page::<CalendarRecord>(reader, &[], "calendars", |_, row, record| {
+            let id = CalendarId(*row.first_chunk().ok_or_else(short)?);
+            let (publisher, code) = (record.publisher.to_string(), record.code.to_string());
+            Ok(Some(json!({ "calendar": id.to_string(), "code": code, "publisher": publisher })))
+        })
+    });
+    found.await.map(Json)
+}
+
+/// A calendar: whether each day of a year is a business day, as the list of days that are none, weekends apart.
+#[utoipa::path(
+    get, path = "/v1/calendars/{id}/{year}", tag = "catalogue",
+    params(("id" = String, Path, description = "Its id"), ("year" = i32, Path, description = "The year")),
+    responses((status = 200, description = "The holidays", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn calendar(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part((asked, year)): Part<(String, i32)>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id: CalendarId = reader.id("calendar", &asked)?;
+        let record: CalendarRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+        let first = Date::new(year, 1, 1).map_err(|error| Problem::new(problem::BAD_ID, error))?;
+        let mut closed = vec![];
+        for day in (0..366).map(|days| first.add_days(days)).take_while(|day| day.year() == year) {
+            let weekday = day.weekday().name();
+            match record.calendar.is_business_day(day) {
+                Ok(true) => {}
+                Ok(false) => closed.push(json!({ "date": day.to_string(), "weekday": weekday })),
+                Err(error) => return Err(Missing(error.to_string()).into()),
+            }
+        }
+        let code = record.code.to_string();
+        Ok(stamped(
+            json!({ "calendar": id.to_string(), "code": code, "year": year, "closed": closed }),
+            reader.chain(),
+        ))
+    });
+    found.await.map(Json)
+}
+
+/// A party: keys, roles, accounts, agreements.
+#[utoipa::path(
+    get, path = "/v1/parties/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The party", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get_party(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id: PartyId = reader.id("party", &asked)?;
+        if !reader.caller.sees_party(&id) {
+            return Err(Missing::of(&id).into());
+        }
+        Ok(wants.answer(party::party(reader.chain(), id)?, reader.chain()))
+    });
+    found.await
+}
+
+/// An open proposal. The bank's alone.
+#[utoipa::path(
+    get, path = "/v1/proposals/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The proposal", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get_proposal(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let id: ProposalId = id(&asked)?;
+        if !reader.caller.is_bank() {
+            return Err(
+                Missing(format!("there is no open {id}; it was approved, withdrawn or never made")).into()
+            );
+        }
+        Ok(wants.answer(proposal::proposal(reader.chain(), id)?, reader.chain()))
+    });
+    found.await
+}
+
+/// A whole list as the command shows it: agreements, accounts, contracts, parties, proposals, schedules, holds. The
+/// bank's alone.
+#[utoipa::path(
+    get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what")),
+    responses((status = 200, description = "The list", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn lists(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    wants: Wants,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    caller.needs(crate::access::Scope::Bank)?;
+    let found = api.read(caller, move |reader| {
+        let what = What::ALL.iter().find(|(name, _)| *name == asked).map(|(_, what)| *what);
+        let near = || crate::near::hint(&asked, What::ALL.iter().map(|(name, _)| *name));
+        let what = what.ok_or_else(|| Missing(format!("there is no list of `{asked}`{}", near())))?;
+        Ok(wants.answer(list::list(reader.chain(), &reader.names, what)?, reader.chain()))
+    });
+    found.await
+}

@@ -1,0 +1,200 @@
+//! Events as they happen: a message for each item of a block, in order, none twice and none left out over reconnects.
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use super::reading::Reader;
+use super::strict::Asked;
+use super::transactions::placed;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tenor_abi::id::{AccountId, AgreementId};
+use tenor_runtime::fault::Fault;
+use tenor_wire::block::{Block, Item};
+use tenor_wire::receipt::FullReceipt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use utoipa::IntoParams;
+
+/// Messages that are made before a follower has taken those before.
+const AHEAD: usize = 32;
+/// Silence after which a comment shows that the connection lives.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// What is followed.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Following {
+    /// Only what touches this account.
+    account: Option<String>,
+    /// Only what concerns this agreement.
+    agreement: Option<String>,
+    /// From the first item of this height on; from the next block on where neither this nor `Last-Event-ID` says.
+    from: Option<u64>,
+    /// As the header `Last-Event-ID`, for those who cannot send it: height.index of the last message.
+    last_event_id: Option<String>,
+}
+
+/// What passes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filter {
+    account: Option<AccountId>,
+    agreement: Option<AgreementId>,
+}
+
+impl Filter {
+    fn passes(&self, item: &Item, full: &FullReceipt) -> bool {
+        let mut accounts =
+            full.entries.iter().flat_map(|entry| &entry.postings).map(|posting| posting.account);
+        let of_item = match item {
+            Item::Due(due) => Some(due.agreement),
+            _ => None,
+        };
+        let mut agreements = full.events.iter().map(|event| event.agreement).chain(of_item);
+        self.account.is_none_or(|wanted| accounts.any(|account| account == wanted))
+            && self.agreement.is_none_or(|wanted| agreements.any(|agreement| agreement == wanted))
+    }
+}
+
+/// Follows what happens, as server-sent events named `receipt` whose id is `height.index`. A follower that comes back
+/// with `Last-Event-ID` goes on behind it.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events",
+    params(Following, ("Last-Event-ID" = Option<String>, Header, description = "height.index of the last message")),
+    responses((status = 200, description = "Messages without end", body = String, content_type = "text/event-stream"),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn follow(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Asked(asked): Asked<Following>,
+) -> Result<Response, Problem> {
+    let place = api.followers.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::new(problem::TOO_MANY, "as many follow as may").after(5))?;
+    let told = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(String::from);
+    let reading =
+        api.read(caller.clone(), move |reader| Ok((filter(reader, &asked)?, start(reader, told, &asked)?)));
+    let (filter, (height, index)) = reading.await?;
+    let (to, messages) = mpsc::channel(AHEAD);
+    api.metrics.followers.inc();
+    tokio::spawn(async move {
+        let follower = Follower { api: Arc::clone(&api), caller, filter, to };
+        if let Err(fault) = follower.run(height, index).await {
+            tracing::error!(%fault, "a follower met a fault");
+        }
+        api.metrics.followers.dec();
+        drop(place);
+    });
+    let alive = KeepAlive::new().interval(SILENCE);
+    Ok(Sse::new(ReceiverStream::new(messages)).keep_alive(alive).into_response())
+}
+
+fn filter(reader: &Reader, asked: &Following) -> Result<Filter, Problem> {
+    let account = asked.account.as_deref().map(|id| super::accounts::seen(reader, id).map(|(id, _)| id));
+    let agreement = asked.agreement.as_deref().map(|text| {
+        let id: AgreementId = reader.id("agreement", text)?;
+        match reader.caller.sees_agreement(reader.chain(), &id)? {
+            true => Ok(id),
+            false => Err(Problem::from(crate::view::Missing(format!("there is no agreement {id}")))),
+        }
+    });
+    Ok(Filter { account: account.transpose()?, agreement: agreement.transpose()? })
+}
+
+/// The first item that is told.
+fn start(reader: &Reader, told: Option<String>, asked: &Following) -> Result<(u64, u32), Problem> {
+    let tip = reader.chain().tip().height;
+    if let Some(last) = told.or(asked.last_event_id.clone()) {
+        let read = || {
+            let (height, index) = last.split_once('.')?;
+            Some((height.parse::<u64>().ok()?, index.parse::<u32>().ok()?.checked_add(1)?))
+        };
+        let place = read().filter(|(height, _)| *height <= tip);
+        return place.ok_or_else(|| {
+            Problem::new(problem::BAD_QUERY, "`Last-Event-ID` is what a message had as its id")
+        });
+    }
+    match asked.from {
+        Some(height) if height > tip + 1 => {
+            Err(Problem::new(problem::BAD_QUERY, format!("`from` is at most {}, {height} given", tip + 1)))
+        }
+        Some(height) => Ok((height, 0)),
+        None => Ok((tip + 1, 0)),
+    }
+}
+
+struct Follower {
+    api: Arc<Api>,
+    caller: Caller,
+    filter: Filter,
+    to: mpsc::Sender<Result<Event, Infallible>>,
+}
+
+impl Follower {
+    /// Tells block after block, at the pace at which the follower takes them, until it goes or the node stops.
+    async fn run(self, mut height: u64, mut index: u32) -> Result<(), Fault> {
+        let (mut tips, mut stopping) = (self.api.hub.follow(), self.api.stopping.subscribe());
+        loop {
+            let tip = Arc::clone(&tips.borrow_and_update());
+            while height <= tip.chain.tip().height {
+                if *stopping.borrow() {
+                    return Ok(());
+                }
+                for message in self.messages(&tip, height, index).await? {
+                    if self.to.send(Ok(message)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                (height, index) = (height + 1, 0);
+            }
+            drop(tip);
+            tokio::select! {
+                changed = tips.changed() => if changed.is_err() { return Ok(()) },
+                () = self.to.closed() => return Ok(()),
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+            }
+        }
+    }
+
+    /// What there is to tell of a block from a place on.
+    async fn messages(
+        &self,
+        tip: &Arc<crate::hub::Tip>,
+        height: u64,
+        index: u32,
+    ) -> Result<Vec<Event>, Fault> {
+        let (hub, tip) = (Arc::clone(&self.api.hub), Arc::clone(tip));
+        let names = if self.caller.is_bank() { Arc::clone(&self.api.names) } else { Arc::default() };
+        let (caller, filter) = (self.caller.clone(), self.filter);
+        let telling = tokio::task::spawn_blocking(move || {
+            let Some(block) = hub.block(&tip, height)? else { return Ok(vec![]) };
+            let reader = Reader { tip, hub, names, caller };
+            told(&reader, &block, index, filter)
+        });
+        telling.await.unwrap_or_else(|_| Err(Fault::Engine("telling a block panicked".into())))
+    }
+}
+
+fn told(reader: &Reader, block: &Block, from: u32, filter: Filter) -> Result<Vec<Event>, Fault> {
+    let mut messages = vec![];
+    let height = block.header.height;
+    for (index, (item, full)) in (0u32..).zip(block.items.iter().zip(&block.receipts)).skip(from as usize) {
+        if !filter.passes(item, full) || !reader.caller.sees_item(reader.chain(), item, full)? {
+            continue;
+        }
+        // What cannot be told in words is named by its place; nothing is left out.
+        let document =
+            placed(reader, height, index).unwrap_or_else(|_| json!({ "height": height, "index": index }));
+        messages.push(
+            Event::default().event("receipt").id(format!("{height}.{index}")).data(document.to_string()),
+        );
+    }
+    Ok(messages)
+}

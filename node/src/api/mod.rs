@@ -1,0 +1,191 @@
+//! The HTTP API: JSON in, transactions and readings out. What it says is described in `/openapi.json`.
+
+mod problem;
+mod strict;
+mod caller;
+mod reading;
+mod operation;
+mod transactions;
+mod accounts;
+mod agreements;
+mod catalogue;
+mod blocks;
+mod events;
+mod sandbox;
+
+pub use problem::{CODES, Code};
+
+use crate::access::Tokens;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::inbox::Inbox;
+use crate::metrics::Metrics;
+use crate::view::Missing;
+use crate::view::names::Names;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use problem::Problem;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, watch};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What requests need.
+pub struct Api {
+    /// What readers see.
+    pub hub: Arc<Hub>,
+    /// Where transactions go.
+    pub inbox: Arc<Inbox>,
+    /// What time it is.
+    pub clock: Arc<Clock>,
+    /// The bank's names.
+    pub names: Arc<Names>,
+    /// Who may ask.
+    pub tokens: Tokens,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// What the node was told.
+    pub config: Config,
+    /// Places for followers.
+    pub followers: Arc<Semaphore>,
+    /// Whether the node stops.
+    pub stopping: watch::Sender<bool>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tenor node",
+        description = "Retail-banking agreements on a ledger that anybody can check. Amounts are texts with their \
+                       currency, never JSON numbers. Unknown and repeated fields are refused. What says no is an RFC \
+                       9457 problem; `/problems` lists the kinds."
+    ),
+    tags(
+        (name = "transactions", description = "Prepared, signed by the client, handed in, told and proved"),
+        (name = "accounts", description = "Balances, postings, statements"),
+        (name = "agreements", description = "Terms, state, books, schedule, actions, views"),
+        (name = "catalogue", description = "Contracts, assets, calendars, parties"),
+        (name = "network", description = "The chain, its blocks, proofs"),
+        (name = "events", description = "What happens, as it happens"),
+        (name = "sandbox", description = "Clock and faucet, in a sandbox alone")
+    )
+)]
+struct Description;
+
+fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(blocks::network))
+        .routes(routes!(transactions::prepare))
+        .routes(routes!(transactions::submit, transactions::by_key))
+        .routes(routes!(transactions::get))
+        .routes(routes!(transactions::proof))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::get))
+        .routes(routes!(accounts::entries))
+        .routes(routes!(accounts::statement))
+        .routes(routes!(agreements::list))
+        .routes(routes!(agreements::get))
+        .routes(routes!(agreements::schedule))
+        .routes(routes!(agreements::actions))
+        .routes(routes!(agreements::view))
+        .routes(routes!(catalogue::contracts))
+        .routes(routes!(catalogue::contract))
+        .routes(routes!(catalogue::spec))
+        .routes(routes!(catalogue::assets))
+        .routes(routes!(catalogue::asset))
+        .routes(routes!(catalogue::calendars))
+        .routes(routes!(catalogue::calendar))
+        .routes(routes!(catalogue::get_party))
+        .routes(routes!(catalogue::get_proposal))
+        .routes(routes!(catalogue::lists))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::get))
+        .routes(routes!(blocks::receipt))
+        .routes(routes!(blocks::receipt_proof))
+        .routes(routes!(blocks::proof))
+        .routes(routes!(events::follow))
+        .routes(routes!(sandbox::clock))
+        .routes(routes!(sandbox::faucet))
+        .split_for_parts()
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> Value {
+    let (_, document) = described();
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+/// The routes of the API.
+pub fn router(api: Arc<Api>) -> Router {
+    let (routes, document) = described();
+    let document = serde_json::to_value(document).unwrap_or_default();
+    routes
+        .route("/openapi.json", get(move || async move { Json(document) }))
+        .route("/problems", get(problems))
+        .route("/problems/{code}", get(one_problem))
+        .fallback(|| async {
+            Problem::from(Missing("there is no such path; `/openapi.json` lists them".into()))
+        })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(problem::METHOD, "the header `Allow` says which are")
+        })
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::new(problem::BROKEN, "the log of the node says what is wrong").into_response()
+        }))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), around))
+        .with_state(api)
+}
+
+fn kind(code: &Code) -> Value {
+    json!({
+        "code": code.name, "type": format!("/problems/{}", code.name), "status": code.status, "title": code.title,
+        "explanation": code.doc, "retry_helps": code.retry,
+    })
+}
+
+async fn problems() -> Json<Value> {
+    Json(json!({ "problems": CODES.iter().map(kind).collect::<Vec<_>>() }))
+}
+
+async fn one_problem(Path(asked): Path<String>) -> Result<Json<Value>, Problem> {
+    let found = CODES.iter().find(|code| code.name == asked);
+    let near = || crate::near::hint(&asked, CODES.iter().map(|code| code.name));
+    let found =
+        found.ok_or_else(|| Problem::from(Missing(format!("there is no problem `{asked}`{}", near()))))?;
+    Ok(Json(kind(found)))
+}
+
+/// Headers that go with every answer: nothing is sniffed, framed, cached or sent on.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Counts a request and secures its answer.
+async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = match request.method().as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "HEAD" => "HEAD",
+        _ => "other",
+    };
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    api.metrics.answered(method, response.status().as_u16(), began.elapsed());
+    response
+}

@@ -1,0 +1,350 @@
+//! Reading for a request: on the newest block or an earlier one, away from the threads that serve sockets.
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::{self, Problem};
+use crate::hub::{Hub, Tip};
+use crate::view::names::Names;
+use crate::view::{Missing, Shown, check_made};
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value as Document, json};
+use std::str::FromStr;
+use std::sync::Arc;
+use tenor_abi::date::{DAY_MS, Date, Timestamp};
+use tenor_abi::id::Id;
+use tenor_runtime::chain::Chain;
+use tenor_runtime::state::Record;
+use tenor_runtime::state::record::from_bytes;
+use utoipa::IntoParams;
+
+/// Rows of a page where nobody says how many.
+const PAGE: usize = 50;
+/// Most rows of a page.
+pub const PAGE_MAX: usize = 200;
+/// Rows that a page looks through before it says how far it has come.
+const LOOKED_MAX: usize = 5_000;
+
+/// What a request reads from.
+pub struct Reader {
+    /// The newest block.
+    pub tip: Arc<Tip>,
+    /// Blocks.
+    pub hub: Arc<Hub>,
+    /// The bank's names; a customer is shown none.
+    pub names: Arc<Names>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+impl Reader {
+    /// The chain as of the newest block.
+    pub fn chain(&self) -> &Chain {
+        &self.tip.chain
+    }
+
+    /// An id out of a path: any for the bank's names, else the id itself.
+    ///
+    /// # Errors
+    /// [`problem::BAD_ID`].
+    pub fn id<T: Id + FromStr<Err = tenor_abi::id::IdError>>(
+        &self,
+        kind: &str,
+        asked: &str,
+    ) -> Result<T, Problem> {
+        let named = self.names.lookup(&format!("{kind}:{asked}"));
+        id(named.as_deref().unwrap_or(asked))
+    }
+
+    /// The chain as it stood where a request says.
+    ///
+    /// # Errors
+    /// [`problem::BAD_QUERY`], [`problem::MISSING`], [`problem::GONE`].
+    pub fn at(&self, at: Option<&str>) -> Result<Standing, Problem> {
+        let Some(at) = at else { return Ok(Standing::Now(Arc::clone(&self.tip))) };
+        self.at_height(self.height(at)?)
+    }
+
+    /// The chain as it stood after a block.
+    ///
+    /// # Errors
+    /// As [`Reader::at`].
+    pub fn at_height(&self, height: u64) -> Result<Standing, Problem> {
+        check_made(self.chain(), height)?;
+        match height == self.chain().tip().height {
+            true => Ok(Standing::Now(Arc::clone(&self.tip))),
+            false => Ok(Standing::Then(Box::new(self.chain().fork_at(height)?))),
+        }
+    }
+
+    /// The height that a text means: a height, a day (its last block), or an instant (the last block until then).
+    ///
+    /// # Errors
+    /// [`problem::BAD_QUERY`], [`problem::MISSING`].
+    pub fn height(&self, at: &str) -> Result<u64, Problem> {
+        if let Ok(height) = at.parse() {
+            check_made(self.chain(), height)?;
+            return Ok(height);
+        }
+        let day = at.parse::<Date>().map(|day| Timestamp(day.midnight().0 + DAY_MS - 1));
+        let Ok(until) = day.or_else(|_| at.parse::<Timestamp>()) else {
+            let possible = "a height, a day like 2026-01-31, or an instant like 2026-01-31T12:00:00Z";
+            return Err(Problem::new(problem::BAD_QUERY, format!("`at` is {possible}")).given(at, possible));
+        };
+        let tip = self.chain().tip();
+        if tip.time <= until {
+            return Ok(tip.height);
+        }
+        // The last block whose time is not after the instant.
+        let (mut before, mut after) = (0, tip.height);
+        if self.time_of(0)? > until {
+            return Err(Missing(format!("the chain began after {at}")).into());
+        }
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            match self.time_of(middle)? <= until {
+                true => before = middle,
+                false => after = middle,
+            }
+        }
+        Ok(before)
+    }
+
+    fn time_of(&self, height: u64) -> Result<Timestamp, Problem> {
+        let block = self.hub.block(&self.tip, height)?;
+        Ok(block.ok_or_else(|| Missing(format!("there is no block {height}")))?.header.time)
+    }
+}
+
+/// An id of a kind.
+///
+/// # Errors
+/// [`problem::BAD_ID`].
+pub fn id<T: FromStr<Err = tenor_abi::id::IdError>>(asked: &str) -> Result<T, Problem> {
+    asked.parse().map_err(|error| Problem::new(problem::BAD_ID, error))
+}
+
+/// The chain where it is read.
+pub enum Standing {
+    /// The newest block.
+    Now(Arc<Tip>),
+    /// An earlier one.
+    Then(Box<Chain>),
+}
+
+impl Standing {
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        match self {
+            Standing::Now(tip) => &tip.chain,
+            Standing::Then(chain) => chain,
+        }
+    }
+}
+
+/// Which block an answer is of.
+pub fn as_of(chain: &Chain) -> Document {
+    let tip = chain.tip();
+    json!({ "height": tip.height, "time": tip.time.to_string(), "state_root": tip.state.to_string() })
+}
+
+/// A document with the block that it is of.
+pub fn stamped(mut document: Document, chain: &Chain) -> Document {
+    document["as_of"] = as_of(chain);
+    document
+}
+
+/// Whether the text for people is wanted instead of the document.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    text: bool,
+}
+
+impl FromRequestParts<Arc<Api>> for Wants {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Wants, Problem> {
+        let accept =
+            parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Wants { text: accept.starts_with("text/plain") })
+    }
+}
+
+impl Wants {
+    /// Whether the text for people is wanted.
+    pub fn text(self) -> bool {
+        self.text
+    }
+
+    /// What is shown of something, in the form that is wanted.
+    pub fn answer(self, shown: Shown, chain: &Chain) -> Response {
+        match self.text {
+            true => shown.text.into_response(),
+            false => Json(stamped(shown.document, chain)).into_response(),
+        }
+    }
+}
+
+/// Where a request reads.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct At {
+    /// As of a height, the end of a day, or an instant; the newest block where it is not given.
+    pub at: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct PageAsked {
+    /// Where the page before said that the next one begins; it stays on the same block.
+    pub cursor: Option<String>,
+    /// Rows of the page, at most 200.
+    pub limit: Option<usize>,
+}
+
+/// Where a page begins: a block and what lies before the first row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// Height of the block that the list is of.
+    pub height: u64,
+    /// What the page begins behind.
+    pub behind: Vec<u8>,
+}
+
+impl Cursor {
+    /// The text that stands for it.
+    pub fn text(&self) -> String {
+        let behind: String = self.behind.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}.{behind}", self.height)
+    }
+
+    fn read(text: &str) -> Result<Cursor, Problem> {
+        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
+        let (height, behind) = text.split_once('.').ok_or_else(wrong)?;
+        let height = height.parse().map_err(|_| wrong())?;
+        Ok(Cursor { height, behind: unhex(behind).ok_or_else(wrong)? })
+    }
+}
+
+/// Bytes of hexadecimal digits.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| {
+        (0..text.len()).step_by(2).filter_map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    })
+}
+
+impl PageAsked {
+    /// How many rows.
+    ///
+    /// # Errors
+    /// [`problem::BAD_QUERY`].
+    pub fn rows(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(PAGE) {
+            0 => Err(Problem::new(problem::BAD_QUERY, format!("`limit` is 1..={PAGE_MAX}, 0 given"))),
+            rows if rows > PAGE_MAX => {
+                Err(Problem::new(problem::BAD_QUERY, format!("`limit` is 1..={PAGE_MAX}, {rows} given")))
+            }
+            rows => Ok(rows),
+        }
+    }
+
+    /// The block that the list is of, and what the page begins behind.
+    ///
+    /// # Errors
+    /// As [`Reader::at`].
+    pub fn place(&self, reader: &Reader) -> Result<(Standing, Vec<u8>), Problem> {
+        match &self.cursor {
+            None => Ok((Standing::Now(Arc::clone(&reader.tip)), vec![])),
+            Some(text) => {
+                let Cursor { height, behind } = Cursor::read(text)?;
+                Ok((reader.at_height(height)?, behind))
+            }
+        }
+    }
+
+    /// A page of the records of a kind whose keys begin with a prefix, those that `show` shows.
+    ///
+    /// # Errors
+    /// As [`Reader::at`], and what `show` says.
+    pub fn page<R: Record>(
+        &self,
+        reader: &Reader,
+        prefix: &[u8],
+        name: &str,
+        mut show: impl FnMut(&Chain, &[u8], R) -> Result<Option<Document>, Problem>,
+    ) -> Result<Document, Problem> {
+        let (standing, behind) = self.place(reader)?;
+        let (chain, limit) = (standing.chain(), self.rows()?);
+        let state = chain.state();
+        let mut from = R::KIND.full_key(if behind.is_empty() { prefix } else { &behind });
+        if !behind.is_empty() {
+            from.push(0);
+        }
+        let end = end_of(R::KIND.full_key(prefix));
+        let (mut rows, mut next, mut looked) = (vec![], None, 0);
+        while let Some((full, bytes)) = state.next_row(&from, &end)? {
+            looked += 1;
+            if let Some(row) = show(chain, &full[1..], from_bytes(&full, &bytes)?)? {
+                rows.push(row);
+            }
+            if rows.len() == limit || looked == LOOKED_MAX {
+                next = Some(Cursor { height: chain.tip().height, behind: full[1..].to_vec() }.text());
+                break;
+            }
+            from = full;
+            from.push(0);
+        }
+        Ok(stamped(json!({ name: rows, "next": next }), chain))
+    }
+}
+
+/// The first key behind all that begin with a prefix.
+fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
+    while let Some(last) = prefix.pop() {
+        if last < 0xff {
+            prefix.push(last + 1);
+            break;
+        }
+    }
+    prefix
+}
+
+impl Api {
+    /// Reads on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// What the reading says, and [`problem::NOT_ALLOWED`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        read: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        caller.may_read()?;
+        let names = if caller.is_bank() { Arc::clone(&self.names) } else { Arc::default() };
+        let reader = Reader { tip: self.hub.tip(), hub: Arc::clone(&self.hub), names, caller };
+        let read = tokio::task::spawn_blocking(move || read(&reader));
+        read.await
+            .unwrap_or_else(|_| Err(Problem::new(problem::BROKEN, "the log of the node says what is wrong")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back() {
+        let cursor = Cursor { height: 7, behind: vec![0, 255, 16] };
+        assert_eq!(cursor.text(), "7.00ff10");
+        assert_eq!(Cursor::read(&cursor.text()), Ok(cursor));
+        for wrong in ["", "7", "7.0", "x.00", "7.zz", "-1.00", "7.00.00"] {
+            assert!(Cursor::read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,517 @@
+//! Transactions: prepared, handed in, asked for, proved.
+
+use super::Api;
+use super::caller::Caller;
+use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
+use super::problem::{self, Problem};
+use super::reading::{Reader, id, stamped, unhex};
+use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
+use crate::access::Scope;
+use crate::pool::{Full, Offered, Outcome};
+use crate::view::{Missing, receipt, refusal, render};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value as Document, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tenor_abi::date::{DAY_MS, Timestamp};
+use tenor_abi::id::{PartyId, TxId};
+use tenor_abi::refusal::Refusal;
+use tenor_runtime::execute::Rejection;
+use tenor_wire::crypto::{SECP256K1, Signature};
+use tenor_wire::op::KeyNumber;
+use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::tx::{
+    Authoriser, BODY_VERSION, Body, FormError, IdempotencyKey, TRANSACTION_BYTES_MAX, Transaction,
+};
+use utoipa::{IntoParams, ToSchema};
+
+/// Gas that a transaction is prepared with where nobody says.
+const GAS_LIMIT: u64 = 200_000_000;
+/// Seconds that a transaction is valid where nobody says.
+const VALID_S: u64 = 3_600;
+/// Seconds after which a full pool may have room.
+const RETRY_S: u64 = 1;
+/// Says that the outcome is that of an earlier request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Who signs.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignerAsked {
+    /// The party.
+    party: String,
+    /// Number of its key.
+    #[serde(default)]
+    key: KeyNumber,
+}
+
+/// What is to be prepared.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrepareAsked {
+    /// Who signs, 1 to 8; the first one acts.
+    signers: Vec<SignerAsked>,
+    /// What to do.
+    operation: AskedOperation,
+    /// 32 hexadecimal digits: 4 bytes of the day since 1970, 12 of the client's choice. One is made where none is given;
+    /// keep it for every retry.
+    idempotency_key: Option<String>,
+    /// The most that accounts of the signers may lose; where it is not given, what the operation itself pays.
+    spend_max: Option<Vec<SpendAsked>>,
+    /// Most gas that it may use.
+    gas_limit: Option<u64>,
+    /// Seconds that it is valid, at most a day.
+    valid_for_s: Option<u64>,
+}
+
+/// Makes the bytes to sign, and says what would happen: nothing is kept of it.
+#[utoipa::path(
+    post, path = "/v1/transactions:prepare", tag = "transactions", request_body = PrepareAsked,
+    responses((status = 200, description = "Bytes to sign, and what they would do", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn prepare(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Strict(asked): Strict<PrepareAsked>,
+) -> Result<Json<Document>, Problem> {
+    let now = api.clock.now();
+    api.read(caller, move |reader| prepared(reader, now, &asked)).await.map(Json)
+}
+
+fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Document, Problem> {
+    let chain = reader.chain();
+    let now = now.max(Timestamp(chain.tip().time.0 + 1));
+    let body = body(reader, now, asked)?;
+    let rehearsed = chain.rehearse(now, body.clone())?;
+    let (id, bytes) = (body.id(), body.signing_bytes());
+    let effects = match &rehearsed {
+        Ok(full) => effects(reader, &body, full)?,
+        Err(rejection) => json!({ "outcome": "rejected", "problem": rejected(reader, rejection).document() }),
+    };
+    let mut document = json!({
+        "transaction": id.to_string(), "body": hex(&bytes), "digest": hex(&id.0), "chain": body.chain.to_string(),
+        "idempotency_key": hex(&body.key.0), "valid_from": body.valid_from.to_string(),
+        "valid_until": body.valid_until.to_string(),
+        "gas": { "limit": body.gas_limit, "used": rehearsed.as_ref().ok().map(|full| full.receipt.gas) },
+        "spend_max": body.spend_max.iter().map(|spend| json!({
+            "account": spend.account.to_string(), "minor_units": spend.amount.to_string(),
+        })).collect::<Vec<_>>(),
+        // Gas is the bank's own; a customer pays no fee for it.
+        "fee": null,
+    });
+    if let (Some(document), Some(effects)) = (document.as_object_mut(), effects.as_object()) {
+        document.extend(effects.clone());
+    }
+    Ok(stamped(document, chain))
+}
+
+fn body(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Body, Problem> {
+    let mut authorisers = vec![];
+    for signer in &asked.signers {
+        authorisers
+            .push(Authoriser { party: reader.id::<PartyId>("party", &signer.party)?, key: signer.key });
+    }
+    if authorisers.is_empty() {
+        return Err(Problem::field("signers", "1 to 8 are needed, none given"));
+    }
+    if let Some(others) = authorisers.get_mut(1..) {
+        others.sort();
+    }
+    if !authorisers.iter().any(|by| reader.caller.sees_party(&by.party)) {
+        return Err(Problem::new(problem::NOT_ALLOWED, "the token's own party must be among the signers"));
+    }
+    let gas_limit = asked.gas_limit.unwrap_or(GAS_LIMIT);
+    let asking = Asking(reader);
+    let (operation, own) = asking.operation(&asked.operation, gas_limit)?;
+    let spend_max = asked.spend_max.as_ref().map_or(Ok(own), |given| asking.spends(given))?;
+    let valid_ms = asked.valid_for_s.unwrap_or(VALID_S).saturating_mul(1_000);
+    if valid_ms == 0 || valid_ms > DAY_MS {
+        return Err(
+            Problem::field("valid_for_s", "1..=86400 is possible").given(valid_ms / 1_000, "1..=86400")
+        );
+    }
+    Ok(Body {
+        version: BODY_VERSION,
+        chain: reader.chain().id(),
+        authorisers,
+        key: key(asked.idempotency_key.as_deref(), now)?,
+        valid_from: now,
+        valid_until: Timestamp(now.0 + valid_ms),
+        gas_limit,
+        spend_max,
+        operation,
+    })
+}
+
+fn key(given: Option<&str>, now: Timestamp) -> Result<IdempotencyKey, Problem> {
+    let Some(text) = given else {
+        let mut choice = [0; 12];
+        getrandom::fill(&mut choice).map_err(|error| Problem::new(problem::BROKEN, error))?;
+        return Ok(IdempotencyKey::new((now.0 / DAY_MS) as u32, choice));
+    };
+    let bytes = unhex(text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    bytes
+        .map(IdempotencyKey)
+        .ok_or_else(|| Problem::field("idempotency_key", "32 hexadecimal digits are needed"))
+}
+
+/// What a receipt says, in words and figures.
+fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document, Problem> {
+    let chain = reader.chain();
+    let spec = render::spec_of_operation(chain, &body.operation).ok().flatten();
+    if full.receipt.fate != Fate::Done {
+        let problem = no(reader, full, spec.as_ref());
+        return Ok(json!({ "outcome": fate(full), "problem": problem.document() }));
+    }
+    let (_, postings) = render::postings(chain, &full.entries)?;
+    let mut words = vec![];
+    for posting in &postings {
+        let text = |name: &str| posting[name].as_str().unwrap_or_default().to_string();
+        let way = if text("side") == "debit" { "pays" } else { "receives" };
+        let purpose = Some(text("purpose")).filter(|purpose| !purpose.is_empty());
+        let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
+        let line = format!("{} {way} {} {}{purpose}", text("account"), text("amount"), text("currency"));
+        words.push(reader.names.named(line));
+    }
+    // An event of an agreement that this very transaction opens is told once it is there.
+    words.extend(
+        full.events.iter().filter_map(|event| render::event(chain, event).ok()).map(|told| told.text()),
+    );
+    if words.is_empty() {
+        words.push(format!("{}: no money moves", render::operation(spec.as_ref(), &body.operation)));
+    }
+    Ok(json!({ "outcome": "done", "effects": words, "postings": postings }))
+}
+
+fn fate(full: &FullReceipt) -> String {
+    format!("{:?}", full.receipt.fate).to_lowercase()
+}
+
+/// The problem that a receipt which says no is.
+fn no(reader: &Reader, full: &FullReceipt, spec: Option<&tenor_abi::spec::Spec>) -> Problem {
+    let code = if full.receipt.fate == Fate::Failed { problem::FAILED } else { problem::REFUSED };
+    let why = refusal::explain(reader.chain(), &reader.names, full, spec);
+    let mut problem =
+        Problem::new(code, &why).with("explanation", json!([why])).with("receipt_code", full.receipt.code);
+    if let Some(refusal) =
+        Refusal::from_data(&full.data).filter(|refusal| refusal.code() == full.receipt.code)
+    {
+        problem = problem.with("rule", refusal.name()).with("iso20022", refusal.iso20022());
+    }
+    problem
+}
+
+fn rejected(reader: &Reader, rejection: &Rejection) -> Problem {
+    let problem = Problem::from(rejection.clone());
+    match rejection {
+        Rejection::KeyTaken { height, index, .. } | Rejection::Done { height, index } => {
+            problem.with("height", *height).with("index", *index)
+        }
+        Rejection::Window { .. } => problem.with("chain_time", reader.chain().tip().time.to_string()),
+        _ => problem,
+    }
+}
+
+/// A signed transaction: its bytes, or the body that was prepared with a signature of each signer.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitAsked {
+    /// The body that was prepared, hexadecimal.
+    body: String,
+    /// Of each signer in order: r and s, 128 hexadecimal digits.
+    signatures: Vec<String>,
+}
+
+fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
+    if raw.media == "application/octet-stream" {
+        return Transaction::from_bytes(&raw.bytes).map_err(|error| Rejection::Form(error).into());
+    }
+    if raw.media != "application/json" {
+        let why = format!("application/json or application/octet-stream is needed, `{}` given", raw.media);
+        return Err(Problem::new(problem::MEDIA_TYPE, why));
+    }
+    let asked: SubmitAsked = strict::read(&raw.bytes)?;
+    let bytes = unhex(&asked.body).ok_or_else(|| Problem::field("body", "hexadecimal digits are needed"))?;
+    let body = tenor_abi::codec::decode(&bytes, TRANSACTION_BYTES_MAX)
+        .map_err(|error| Problem::from(Rejection::Form(FormError::Codec(error))))?;
+    let signature = |text: &String| {
+        let bytes = unhex(text).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+        let bytes =
+            bytes.ok_or_else(|| Problem::field("signatures", "128 hexadecimal digits are needed each"))?;
+        let (mut r, mut s) = ([0; 32], [0; 32]);
+        r.copy_from_slice(&bytes[..32]);
+        s.copy_from_slice(&bytes[32..]);
+        Ok(Signature { algorithm: SECP256K1, r, s })
+    };
+    let signatures = asked.signatures.iter().map(signature).collect::<Result<_, Problem>>()?;
+    Ok(Transaction { body, signatures })
+}
+
+/// Hands in a signed transaction. `Prefer: wait=N` waits up to N seconds for its outcome. The same operation under the
+/// same idempotency key is done once, however often and in parallel it is sent, and always told the one outcome.
+#[utoipa::path(
+    post, path = "/v1/transactions", tag = "transactions",
+    request_body(content((SubmitAsked = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    params(("Prefer" = Option<String>, Header, description = "`wait=N`: seconds to wait for the outcome")),
+    responses((status = 201, description = "Done; the receipt", body = Object),
+        (status = 202, description = "It waits for a block", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn submit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    raw: Raw,
+) -> Result<Response, Problem> {
+    caller.needs(Scope::Submit)?;
+    let wait = wait_of(&headers, api.config.wait_max)?;
+    let tx = transaction(&raw)?;
+    let customer = caller.customer();
+    if customer.is_some_and(|party| !tx.body.authorisers.iter().any(|by| by.party == party)) {
+        return Err(Problem::new(problem::NOT_ALLOWED, "the token's own party must be among the signers"));
+    }
+    let id = tx.id();
+    let (now, hub) = (api.clock.now(), Arc::clone(&api.hub));
+    let admitting = tokio::task::spawn_blocking(move || {
+        let tip = hub.tip();
+        let now = now.max(Timestamp(tip.chain.tip().time.0 + 1));
+        tip.chain.admit(now, tx)
+    });
+    let admitted = admitting
+        .await
+        .map_err(|_| Problem::new(problem::BROKEN, "the log of the node says what is wrong"))??;
+    let candidate = match admitted {
+        Ok(candidate) => candidate,
+        Err(Rejection::Done { height, index }) => return outcome(&api, caller, height, index, true).await,
+        Err(rejection) => return Err(told(rejection)),
+    };
+    let offered = api
+        .inbox
+        .offer(candidate)
+        .ok_or_else(|| Problem::new(problem::STOPPING, "send it again").after(5))?;
+    let (id, waiter, replayed) = match offered {
+        Offered::Taken(waiter) => (id, waiter, false),
+        Offered::Waits(earlier, waiter) => (earlier, waiter, true),
+        Offered::KeyTaken(earlier) => {
+            let why = format!("the idempotency key stands for another operation, in {earlier}, which waits");
+            return Err(Problem::new(problem::KEY_TAKEN, why).with("transaction", earlier.to_string()));
+        }
+        Offered::Full(full) => {
+            let why = match full {
+                Full::Transactions => "too many transactions wait",
+                Full::Bytes => "too many bytes of transactions wait",
+                Full::Sender => "too many transactions of this party wait",
+            };
+            return Err(Problem::new(problem::FULL, why).after(RETRY_S));
+        }
+    };
+    let pending = || {
+        let document = json!({ "transaction": id.to_string(), "status": "pending" });
+        let location = HeaderValue::from_str(&format!("/v1/transactions/{id}"));
+        let mut response = (StatusCode::ACCEPTED, Json(document)).into_response();
+        response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+        Ok(response)
+    };
+    if wait.is_zero() {
+        return pending();
+    }
+    match tokio::time::timeout(wait, waiter).await {
+        Err(_) => pending(),
+        Ok(Ok(Outcome::Placed { height, index })) => outcome(&api, caller, height, index, replayed).await,
+        Ok(Ok(Outcome::Rejected(Rejection::Done { height, index }))) => {
+            outcome(&api, caller, height, index, true).await
+        }
+        Ok(Ok(Outcome::Rejected(rejection))) => Err(told(rejection)),
+        Ok(Ok(Outcome::Stopped) | Err(_)) => Err(Problem::new(problem::STOPPING, "send it again").after(5)),
+    }
+}
+
+fn told(rejection: Rejection) -> Problem {
+    let place = match rejection {
+        Rejection::KeyTaken { height, index, .. } => Some((height, index)),
+        _ => None,
+    };
+    let problem = Problem::from(rejection);
+    match place {
+        Some((height, index)) => problem.with("height", height).with("index", index),
+        None => problem,
+    }
+}
+
+/// Seconds of `Prefer: wait=N`; none where it is not asked.
+fn wait_of(headers: &HeaderMap, most: Duration) -> Result<Duration, Problem> {
+    let prefer = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let wait =
+        prefer.flat_map(|value| value.split([',', ';'])).find_map(|part| part.trim().strip_prefix("wait="));
+    let Some(seconds) = wait else { return Ok(Duration::ZERO) };
+    let seconds: u64 = seconds.trim().parse().map_err(|_| {
+        Problem::new(problem::BAD_QUERY, "`Prefer: wait=N` is a number of seconds")
+            .given(seconds, "0, 1, 2, …")
+    })?;
+    Ok(Duration::from_secs(seconds).min(most))
+}
+
+/// What became of a transaction: 201 with its receipt, or 422 with the reason.
+async fn outcome(
+    api: &Arc<Api>,
+    caller: Caller,
+    height: u64,
+    index: u32,
+    replayed: bool,
+) -> Result<Response, Problem> {
+    // Whoever hands in may be told the outcome, whether or not they may read anything else.
+    let hub = Arc::clone(&api.hub);
+    let names = if caller.is_bank() { Arc::clone(&api.names) } else { Arc::default() };
+    let reading = tokio::task::spawn_blocking(move || {
+        let reader = Reader { tip: hub.tip(), hub, names, caller };
+        let document = placed(&reader, height, index)?;
+        let block = reader.hub.block(&reader.tip, height)?;
+        let found = block.and_then(|block| {
+            Some((block.items.get(index as usize)?.clone(), block.receipts.get(index as usize)?.clone()))
+        });
+        let (item, full) = found.ok_or_else(|| Missing(format!("there is no {height}/{index}")))?;
+        if full.receipt.fate == Fate::Done {
+            return Ok((StatusCode::CREATED, Json(document)).into_response());
+        }
+        let spec = render::spec_of(reader.chain(), &item)?;
+        Err(no(&reader, &full, spec.as_ref()).with("receipt", document))
+    });
+    let answer = reading
+        .await
+        .unwrap_or_else(|_| Err(Problem::new(problem::BROKEN, "the log of the node says what is wrong")));
+    let mut response = answer.into_response();
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// The document of a receipt at a place.
+pub fn placed(reader: &Reader, height: u64, index: u32) -> Result<Document, Problem> {
+    let block = reader
+        .hub
+        .block(&reader.tip, height)?
+        .ok_or_else(|| Missing(format!("there is no block {height}")))?;
+    let shown = receipt::of_block(reader.chain(), &reader.names, &block, index)?;
+    let mut document = shown.document;
+    if let Some(tenor_wire::block::Item::Tx(tx)) = block.items.get(index as usize) {
+        document["transaction"] = json!(tx.id().to_string());
+    }
+    document["status"] = json!("final");
+    document["height"] = json!(height);
+    document["index"] = json!(index);
+    Ok(stamped(document, reader.chain()))
+}
+
+/// A place whose item the caller may see.
+pub fn seen_place(reader: &Reader, height: u64, index: u32, name: &str) -> Result<(), Problem> {
+    let missing = || Problem::from(Missing(format!("there is no {name}")));
+    let block = reader.hub.block(&reader.tip, height)?.ok_or_else(missing)?;
+    let found = block.items.get(index as usize).zip(block.receipts.get(index as usize));
+    let (item, full) = found.ok_or_else(missing)?;
+    match reader.caller.sees_item(reader.chain(), item, full)? {
+        true => Ok(()),
+        false => Err(missing()),
+    }
+}
+
+fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
+    let id: TxId = id(asked)?;
+    let place = reader.hub.place_of(&id);
+    let (height, index) = place.ok_or_else(|| Missing(format!("there is no {id}")))?;
+    seen_place(reader, height, index, asked)?;
+    Ok((height, index))
+}
+
+/// What became of a transaction. Those of long ago are found by party and idempotency key.
+#[utoipa::path(
+    get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "Its receipt, or that it waits", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Json<Document>, Problem> {
+    let waits = asked.parse().is_ok_and(|id| api.inbox.holds(&id)) && caller.is_bank();
+    let found = api.read(caller, {
+        let asked = asked.clone();
+        move |reader| place_of(reader, &asked).and_then(|(height, index)| placed(reader, height, index))
+    });
+    match found.await {
+        Err(_) if waits => Ok(Json(json!({ "transaction": asked, "status": "pending" }))),
+        found => found.map(Json),
+    }
+}
+
+/// By what a transaction is found.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ByKey {
+    /// The party that acted.
+    party: String,
+    /// Its idempotency key, 32 hexadecimal digits.
+    key: String,
+}
+
+/// What became of what a party did under an idempotency key, for as many days as the chain keeps keys.
+#[utoipa::path(
+    get, path = "/v1/transactions", tag = "transactions", params(ByKey),
+    responses((status = 200, description = "Its receipt", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn by_key(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(asked): Asked<ByKey>,
+) -> Result<Json<Document>, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (party, key) =
+            (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
+        let missing = || Problem::from(Missing(format!("{party} has used no such key")));
+        if !reader.caller.sees_party(&party) {
+            return Err(missing());
+        }
+        let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
+        placed(reader, height, index)
+    });
+    found.await.map(Json)
+}
+
+/// The offline proof of a transaction's receipt, in the bytes that `tenor check` takes.
+#[utoipa::path(
+    get, path = "/v1/transactions/{id}/proof", tag = "transactions",
+    params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn proof(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    let found = api.read(caller, move |reader| {
+        let (height, index) = place_of(reader, &asked)?;
+        prove(reader, height, index)
+    });
+    found.await.map(binary)
+}
+
+/// The bundle of a receipt.
+pub fn prove(reader: &Reader, height: u64, index: u32) -> Result<Vec<u8>, Problem> {
+    let bundle = reader.chain().prove_receipt(height, index, None)?;
+    Ok(bundle.ok_or_else(|| Missing(format!("block {height} has no certificate yet")))?.to_bytes())
+}
+
+/// Bytes as an answer.
+pub fn binary(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes).into_response()
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

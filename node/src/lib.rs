@@ -1,0 +1,24 @@
+//! The node: what stands between the deterministic machine and the world.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+// The floors, bottom to top; a module looks only down.
+pub mod near;
+pub mod view;
+pub mod keys;
+pub mod compiler;
+pub mod folder;
+pub mod stop;
+pub mod config;
+pub mod clock;
+pub mod guard;
+pub mod metrics;
+pub mod pool;
+pub mod hub;
+pub mod inbox;
+pub mod producer;
+pub mod access;
+pub mod api;
+pub mod serve;
+pub mod admin;
+pub mod run;

@@ -1,0 +1,221 @@
+//! Running a node: the folder opened, the listeners bound, the producer started; and all of it ended in order.
+
+use crate::access::Tokens;
+use crate::admin;
+use crate::api::{self, Api};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::folder::Folder;
+use crate::guard::Guard;
+use crate::hub::Hub;
+use crate::inbox::Inbox;
+use crate::keys::VALIDATOR;
+use crate::metrics::Metrics;
+use crate::pool::Bounds;
+use crate::producer::Producer;
+use crate::serve::{Limits, listen, serve};
+use crate::stop::Stop;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, oneshot, watch};
+
+/// Bytes of stack of a thread that may run a contract.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// Threads that read at the same time.
+const READERS: usize = 16;
+/// Connections of operators.
+const ADMIN_CONNECTIONS: usize = 64;
+/// Time in which requests are answered when the node stops.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Where a node listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The API.
+    pub api: SocketAddr,
+    /// The operator's.
+    pub admin: SocketAddr,
+}
+
+/// Begins to log on standard error.
+///
+/// # Errors
+/// [`Stop::System`] when this process logs already.
+pub fn log(config: &Config) -> Result<(), Stop> {
+    let level: tracing::Level = config.log_level.parse().map_err(|_| Stop::Config("`log_level`".into()))?;
+    let to = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let begun = match config.log_json {
+        true => to.json().try_init(),
+        false => to.with_ansi(false).try_init(),
+    };
+    begun.map_err(|error| Stop::System(error.to_string()))
+}
+
+/// Runs a node until it is told to stop by SIGTERM or SIGINT, or a reason of its own. `ready` is told where it listens.
+///
+/// # Errors
+/// [`Stop`].
+pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
+    let system = |error: std::io::Error| Stop::System(error.to_string());
+    let runtime = Builder::new_multi_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(READERS)
+        .thread_stack_size(STACK_BYTES)
+        .thread_name("node")
+        .build()
+        .map_err(system)?;
+    // Addresses first: a port that is taken is known at once, before a chain is opened.
+    let listeners = runtime.block_on(async {
+        Ok::<_, Stop>((
+            listen("listen", config.listen).await?,
+            listen("admin_listen", config.admin_listen).await?,
+        ))
+    })?;
+    let at = |listener: &TcpListener| listener.local_addr().map_err(system);
+    let addresses = Addresses { api: at(&listeners.0)?, admin: at(&listeners.1)? };
+    let node = Node::open(config)?;
+    node.run(&runtime, listeners, || ready(addresses))
+}
+
+struct Node {
+    api: Arc<Api>,
+    producer: Producer,
+    config: Config,
+}
+
+impl Node {
+    fn open(config: Config) -> Result<Node, Stop> {
+        let folder =
+            Folder::open(&config.data, config.room).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+        let is_sandbox = folder.chain.genesis().parameters.sandbox;
+        if config.sandbox && !is_sandbox {
+            return Err(Stop::Config("`sandbox` is true, and the chain in the folder is none".into()));
+        }
+        let tip = folder.chain.tip();
+        let guard = match (&config.guard, is_sandbox) {
+            (Some(path), _) => Some(Guard::open(path, tip)?),
+            (None, true) => None,
+            (None, false) => return Err(Stop::Config("`guard` is needed: this chain is no sandbox".into())),
+        };
+        let clock = match config.sandbox {
+            true => Clock::from(tip.time),
+            false => Clock::system(),
+        };
+        let (clock, metrics) = (Arc::new(clock), Arc::new(Metrics::default()));
+        let bounds = Bounds {
+            transactions: config.pool_transactions,
+            bytes: config.pool_bytes,
+            per_sender: config.pool_per_sender,
+        };
+        let inbox = Arc::new(Inbox::new(bounds, Arc::clone(&metrics)));
+        let hub = Arc::new(Hub::of(&folder.chain)?);
+        let key = folder.keys.get(VALIDATOR).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+        let signs = folder.chain.genesis().validators.validators.first().map(|validator| validator.key);
+        if signs != Some(key.public()) {
+            return Err(Stop::Folder(
+                "the key `validator` is not the one that signs this chain's blocks".into(),
+            ));
+        }
+        metrics.height.set(tip.height as i64);
+        let opened = &folder.opened;
+        tracing::info!(
+            height = tip.height,
+            redone = opened.redone,
+            rebuilt = opened.rebuilt,
+            "the chain is open"
+        );
+        let api = Arc::new(Api {
+            hub: Arc::clone(&hub),
+            inbox: Arc::clone(&inbox),
+            clock: Arc::clone(&clock),
+            names: Arc::new(folder.names.clone()),
+            tokens: Tokens::of(&config.data),
+            metrics: Arc::clone(&metrics),
+            followers: Arc::new(Semaphore::new(config.followers)),
+            stopping: watch::channel(false).0,
+            config: config.clone(),
+        });
+        let producer = Producer::new(folder, (key, guard), (clock, inbox, hub), metrics, config.clone());
+        Ok(Node { api, producer, config })
+    }
+
+    fn run(
+        self,
+        runtime: &Runtime,
+        (listener, admin_listener): (TcpListener, TcpListener),
+        ready: impl FnOnce(),
+    ) -> Result<(), Stop> {
+        let Node { api, producer, config } = self;
+        let (ended, end) = oneshot::channel();
+        let making = std::thread::Builder::new().name("producer".into()).stack_size(STACK_BYTES);
+        let making = making.spawn(move || {
+            // Who waits has gone only when the process ends.
+            let _ = ended.send(producer.run());
+        });
+        let making = making.map_err(|error| Stop::System(error.to_string()))?;
+        let limits =
+            Limits { connections: config.connections, head: config.head, idle: config.idle, stop: STOP };
+        let ran = runtime.block_on(async {
+            let metrics = Arc::clone(&api.metrics);
+            let serving = tokio::spawn(serve(
+                listener,
+                api::router(Arc::clone(&api)),
+                limits,
+                Arc::clone(&metrics),
+                api.stopping.subscribe(),
+            ));
+            let admin_limits = Limits { connections: ADMIN_CONNECTIONS, ..limits };
+            let watching = tokio::spawn(serve(
+                admin_listener,
+                admin::router(Arc::clone(&api)),
+                admin_limits,
+                metrics,
+                api.stopping.subscribe(),
+            ));
+            let mut terms = signals()?;
+            ready();
+            tracing::info!("ready");
+            let mut end = end;
+            let ran = tokio::select! {
+                ran = &mut end => ran,
+                () = terms.come() => {
+                    tracing::info!("stopping behind the block in the making");
+                    api.inbox.stop();
+                    end.await
+                }
+            };
+            // The last answers go out while nothing new is taken.
+            api.stopping.send_replace(true);
+            let _ = tokio::join!(serving, watching);
+            ran.unwrap_or_else(|_| Err(Stop::System("the producer panicked; the log says where".into())))
+        });
+        // It has sent what it came to.
+        let _ = making.join();
+        tracing::info!("stopped");
+        ran
+    }
+}
+
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+fn signals() -> Result<Signals, Stop> {
+    let on = |kind| signal(kind).map_err(|error| Stop::System(error.to_string()));
+    Ok(Signals { term: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+}
+
+impl Signals {
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Serving HTTP on a socket: as many connections as may be, none that is too slow.
+
+use crate::metrics::Metrics;
+use crate::stop::Stop;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Most bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 64;
+/// Pause after the system gave no socket.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Limits of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Time in which a request's head must have come.
+    pub head: Duration,
+    /// Time that a client may take nothing of an answer.
+    pub idle: Duration,
+    /// Time in which connections end when the node stops.
+    pub stop: Duration,
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// [`Stop::Address`].
+pub async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, Stop> {
+    let why =
+        |error: std::io::Error| Stop::Address { key, address: address.to_string(), why: error.to_string() };
+    TcpListener::bind(address).await.map_err(why)
+}
+
+/// Serves until told to stop; then the requests that are there are answered.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut open = JoinSet::new();
+    loop {
+        // A place is there before a connection is taken: who comes too many waits in the system's queue.
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        tokio::select! {
+            (accepted, place) = next => match (accepted, place) {
+                (Ok((stream, _)), Ok(place)) => {
+                    let (router, metrics, stopping) = (router.clone(), Arc::clone(&metrics), stopping.clone());
+                    open.spawn(async move {
+                        metrics.connections.inc();
+                        connection(stream, router, limits, stopping).await;
+                        metrics.connections.dec();
+                        drop(place);
+                    });
+                }
+                (Err(error), _) => {
+                    tracing::warn!(%error, "no connection was taken");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                (_, Err(_)) => break,
+            },
+            Some(_) = open.join_next(), if !open.is_empty() => {}
+            _ = stopping.changed() => break,
+        }
+    }
+    drop(listener);
+    let ended = async { while open.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(limits.stop, ended).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, limits: Limits, mut stopping: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    // What was sent and is not taken within this time ends the connection, also while the client's window is closed.
+    let idle_ms = u32::try_from(limits.idle.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, idle_ms);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .half_close(false);
+    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    tokio::select! {
+        // How a connection ends is the client's matter.
+        _ = serving.as_mut() => return,
+        _ = stopping.changed() => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
