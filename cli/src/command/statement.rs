@@ -88,7 +88,8 @@ impl Statement {
         let tip = chain.tip().height;
         let height = self.at.unwrap_or(tip);
         ensure!(height <= tip, "block {height} is not made yet; the newest is {tip}");
-        let statement = ledger::statement(&chain.state(), &id, from, to, height)?;
+        let ahead_days = chain.genesis().parameters.limits.value_date_ahead_days;
+        let statement = ledger::statement(&chain.state(), &id, from, to, height, ahead_days)?;
         let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
         let (opening, closing) = (decimal(statement.opening), decimal(statement.closing));
         let currency = record.currency.code.to_string();

@@ -633,7 +633,12 @@ mod tests {
     fn a_proposal_proposes_anything_but_a_proposal() {
         let proposing = |operation| {
             let (spend_max, expires_at) = (vec![], Timestamp(1));
-            Operation::Propose(ProposeOp { operation: Box::new(operation), gas_limit: 1, spend_max, expires_at })
+            Operation::Propose(ProposeOp {
+                operation: Box::new(operation),
+                gas_limit: 1,
+                spend_max,
+                expires_at,
+            })
         };
         let once = proposing(Operation::Release(HoldId([1; 32])));
         assert_eq!(codec::decode(&codec::encode(&once), 100), Ok(once.clone()));
