@@ -206,11 +206,11 @@ fn statements_and_balances_go_by_value_date() {
     assert_eq!(world.account(ada.account).balance(), 8_500, "booked is booked");
     let (from, to) = (Date::of(2026, 2, 2), Date::of(2026, 3, 31));
     let height = world.bank.chain().tip().height;
-    let statement = ledger::statement(&state, &ada.account, from, to, height).unwrap();
+    let statement = ledger::statement(&state, &ada.account, from, to, height, ahead).unwrap();
     let lines: Vec<_> = statement.lines.iter().map(|line| (line.value_date, line.balance)).collect();
     assert_eq!((statement.opening, statement.closing), (9_000, 8_500));
     assert_eq!(lines, [(Date::of(2026, 3, 1), 9_200), (Date::of(2026, 3, 15), 8_500)]);
     // Pinned to a height it is what it was.
-    let pinned = ledger::statement(&state, &ada.account, from, to, middle).unwrap();
+    let pinned = ledger::statement(&state, &ada.account, from, to, middle, ahead).unwrap();
     assert_eq!((pinned.opening, pinned.closing, pinned.lines.len()), (9_000, 8_300, 1));
 }

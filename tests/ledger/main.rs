@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 mod accounts;
+mod attacks;
 mod entries;
 mod holds;
 mod wrong;

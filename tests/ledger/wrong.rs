@@ -77,6 +77,6 @@ fn each_bad_input_has_its_own_code_and_says_its_values() {
     let op = CorrectOp { entry: no_entry(), lines, value_date: None, narrative: None };
     let unknown = world.run(&[&ada], Operation::Correct(op), vec![]).refusal();
     check("a posting of another entry", unknown, Refusal::UnknownPosting { account: a, sequence: 0 });
-    // Frozen, closed, above the ceiling, value dates and keys that are taken: in the tests of their own.
+    // The others are reached in the ledger's own tests (`runtime/src/ledger/refusal_tests.rs`).
     assert_eq!(seen.len(), 11);
 }

@@ -69,7 +69,8 @@ pub fn by_value_date(chain: &Chain, id: AccountId, asked: Asked) -> Result<(Show
     ensure!(from <= to, "a statement from {from} to {to} has no day");
     let height = asked.at.unwrap_or(chain.tip().height);
     check_made(chain, height)?;
-    let statement = ledger::statement(&chain.state(), &id, from, to, height)?;
+    let ahead_days = chain.genesis().parameters.limits.value_date_ahead_days;
+    let statement = ledger::statement(&chain.state(), &id, from, to, height, ahead_days)?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let (opening, closing) = (decimal(statement.opening), decimal(statement.closing));
     let currency = record.currency.code.to_string();

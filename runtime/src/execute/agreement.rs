@@ -5,7 +5,7 @@ use super::run::{Run, Trouble};
 use super::session::Frame;
 use super::setter;
 use crate::fault::{Fault, Stop};
-use crate::ledger::{Opening, open_account};
+use crate::ledger::{Opening, check_currency, open_account};
 use crate::schedule;
 use crate::state::Overlay;
 use crate::state::record::{
@@ -433,7 +433,7 @@ fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Resu
 
 /// Records who signed, and writes the grants that their signature gives.
 fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -> Result<(), Trouble> {
-    let signing: Vec<PartyId> = run.signed.parties.iter().copied().filter(|party| run.has(party)).collect();
+    let signing = run.signed.parties.clone();
     for party in &signing {
         if let Err(place) = opened.record.signers.binary_search(party) {
             opened.record.signers.insert(place, *party);
@@ -454,11 +454,8 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
             let rule = "the most that may be debited must be 1 to 10^30 minor units".into();
             return Err(Refusal::BadTerms { term: debit.max, rule }.into());
         }
-        if let Some(Value::Money(money)) = opened.terms.get(usize::from(debit.max))
-            && money.currency.code != record.currency.code
-        {
-            let (given, needed) = (money.currency.code, record.currency.code);
-            return Err(Refusal::WrongCurrency { account: *account, given, needed }.into());
+        if let Some(Value::Money(money)) = opened.terms.get(usize::from(debit.max)) {
+            check_currency(*account, &record, money.currency)?;
         }
         let grant = GrantRecord {
             code: opened.record.code,

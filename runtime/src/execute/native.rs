@@ -126,7 +126,8 @@ pub(super) fn account(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &AccountOp
     if op.floor < 0 {
         let asset: AssetRecord = state.get(&op.asset.0)?.ok_or(Refusal::UnknownAsset { asset: op.asset })?;
         run.staff(state, &asset.issuer, Role::Operations)?;
-    } else if !run.has(&op.owner) || op.kind == AccountKind::Control {
+    }
+    if op.kind == AccountKind::Control || op.floor >= 0 && !run.has(&op.owner) {
         run.staff(state, &owner.home, Role::Operations)?;
     }
     let id = open_account(state, Opening::of(op))?;

@@ -193,15 +193,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether a party whose own authority counts signed: everybody but an approver.
+    /// Whether a party signed by whose own authority the item runs. An approver's is not among it: no account of
+    /// theirs is debited by what they approve.
     pub fn has(&self, party: &PartyId) -> bool {
-        self.signed.has(party) && self.approver != Some(*party)
+        self.signed.has(party)
     }
 
     /// Whether somebody whose own authority counts holds a role at a bank.
     pub fn has_role(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<bool, Fault> {
         for party in &self.signed.parties {
-            if self.has(party) && holds_role(state, bank, party, role)? {
+            if holds_role(state, bank, party, role)? {
                 return Ok(true);
             }
         }

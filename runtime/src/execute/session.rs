@@ -129,10 +129,15 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
             return Err(Refusal::BadValue { rule: format!("the spec has no entry purpose {purpose}") }.into());
         }
         let ahead_days = self.run.block.parameters.limits.value_date_ahead_days;
-        let (today, dated_by) = match value_date {
-            Some(_) => (self.date, DatedBy::Asker { ahead_days }),
-            None if self.time == self.run.time() => (self.date, DatedBy::Chain),
-            None => (self.run.business_date(self.state, &self.opened.record.bank)?, DatedBy::Chain),
+        let is_late = self.time != self.run.time();
+        let today = match is_late {
+            true => self.run.business_date(self.state, &self.opened.record.bank)?,
+            false => self.date,
+        };
+        let dated_by = match value_date {
+            None => DatedBy::Chain,
+            Some(_) if is_late => DatedBy::Late { due: self.date, ahead_days },
+            Some(_) => DatedBy::Asker { ahead_days },
         };
         Ok(Draft {
             id: self.run.next_entry(),

@@ -54,6 +54,21 @@ pub(super) fn check_range(floor: i128, ceiling: Option<i128>) -> Result<(), Refu
     Ok(())
 }
 
+/// The currency that an asker means must be an account's, with as many decimals.
+///
+/// # Errors
+/// [`Refusal::WrongCurrency`], [`Refusal::WrongScale`].
+pub fn check_currency(account: AccountId, record: &AccountRecord, given: Currency) -> Result<(), Refusal> {
+    let needed = record.currency;
+    if given.code != needed.code {
+        return Err(Refusal::WrongCurrency { account, given: given.code, needed: needed.code });
+    }
+    if given.scale != needed.scale {
+        return Err(Refusal::WrongScale { account, given: given.scale, needed: needed.scale });
+    }
+    Ok(())
+}
+
 /// Opens an account.
 ///
 /// # Errors
@@ -127,7 +142,7 @@ pub fn balance(state: &Overlay<'_>, account: &AccountId) -> Result<Balance, Stop
     Ok(Balance { posted: record.balance(), available: record.available() })
 }
 
-/// The sum of an agreement's books in an asset.
+/// The sum of an agreement's books in an asset, less what holds set aside on them.
 pub(super) fn books_total(
     state: &Overlay<'_>,
     agreement: &AgreementId,
@@ -145,7 +160,7 @@ pub(super) fn books_total(
         let record: AccountRecord =
             state.get(account)?.ok_or_else(|| Fault::State(format!("book of {agreement} is missing")))?;
         if record.asset == *asset {
-            total += record.balance();
+            total += record.unheld();
         }
         from = row;
         from.push(0);

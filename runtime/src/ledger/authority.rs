@@ -60,8 +60,14 @@ impl Signed {
 
 /// An account is debited only by its owner's own operation, by the agreement that the owner called and listed
 /// the account for, under a grant, as the agreement's own book, or by the issuer where the asset's terms allow
-/// clawback. What is set aside counts like a debit. Money comes into being and ends only where the issuer signs.
-pub(super) fn check_debits(state: &Overlay<'_>, plan: &mut Plan, signed: &Signed) -> Result<(), Stop> {
+/// clawback. What is set aside counts like a debit; a grant is used in the period of `counted_on`. Money comes into
+/// being and ends only where the issuer signs.
+pub(super) fn check_debits(
+    state: &Overlay<'_>,
+    plan: &mut Plan,
+    signed: &Signed,
+    counted_on: Date,
+) -> Result<(), Stop> {
     let agreement = match plan.draft.source {
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
@@ -89,7 +95,7 @@ pub(super) fn check_debits(state: &Overlay<'_>, plan: &mut Plan, signed: &Signed
         let own_item = owner_signed && (agreement.is_none() || agreement == signed.top);
         if !own_item {
             match agreement {
-                Some(agreement) => use_grant(state, plan, &agreement, account, amount)?,
+                Some(agreement) => use_grant(state, plan, &agreement, (account, amount), counted_on)?,
                 None => check_clawback(state, account, &asset, signed)?,
             }
         }
@@ -142,8 +148,8 @@ fn use_grant(
     state: &Overlay<'_>,
     plan: &mut Plan,
     agreement: &AgreementId,
-    account: AccountId,
-    amount: u128,
+    (account, amount): (AccountId, u128),
+    counted_on: Date,
 ) -> Result<(), Stop> {
     let row = key::grant(&account, agreement);
     let none = || Refusal::DebitNotAllowed { account };
@@ -153,7 +159,7 @@ fn use_grant(
     if expired || record.code != grant.code {
         return Err(none().into());
     }
-    let start = period_start(grant.period, plan.draft.value_date);
+    let start = period_start(grant.period, counted_on);
     let place = grant.used.partition_point(|(first, _)| *first < start);
     if grant.used.get(place).is_none_or(|(first, _)| *first != start) {
         if place == 0 && grant.used.len() == PERIODS_KEPT {

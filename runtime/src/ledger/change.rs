@@ -77,7 +77,7 @@ fn check_empty(account: AccountId, record: &AccountRecord) -> Result<(), Refusal
     if balance == 0 && pending == 0 { Ok(()) } else { Err(Refusal::NotEmpty { account, balance, pending }) }
 }
 
-/// A control account counts the same asset, and is not mirrored by what it mirrors.
+/// A control account is the same bank's, counts the same asset, and is not mirrored by what it mirrors.
 fn check_control(
     state: &Overlay<'_>,
     account: AccountId,
@@ -88,8 +88,10 @@ fn check_control(
     for _ in 0..CONTROL_DEPTH_MAX {
         let Some(id) = above else { return Ok(()) };
         let known: AccountRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAccount { account: id })?;
-        if known.kind != AccountKind::Control || known.asset != record.asset || id == account {
-            let rule = "a control account is of kind control, in the same asset, and not mirrored by itself";
+        let same_bank = bank_of(state, &known.owner)? == bank_of(state, &record.owner)?;
+        let fits = known.kind == AccountKind::Control && known.asset == record.asset && same_bank;
+        if !fits || id == account {
+            let rule = "a control account is of kind control, of the same bank and asset, and not mirrored by itself";
             return Err(Refusal::BadValue { rule: rule.into() }.into());
         }
         above = known.control;

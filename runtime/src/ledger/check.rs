@@ -37,7 +37,7 @@ pub fn check(state: &Overlay<'_>) -> Result<(), Fault> {
             _ => *sums.entry(record.asset).or_default() += record.balance(),
         }
         if let Holder::Agreement(agreement) = record.owner {
-            *owed.entry((agreement, record.asset)).or_default() += record.balance();
+            *owed.entry((agreement, record.asset)).or_default() += record.unheld();
         }
         Ok(())
     })?;

@@ -22,6 +22,13 @@ pub enum DatedBy {
         /// VALUE_DATE_AHEAD_DAYS.
         ahead_days: u16,
     },
+    /// An agreement whose occurrence runs late, from its due date on; in a closed period it takes the first open day.
+    Late {
+        /// The due date.
+        due: Date,
+        /// VALUE_DATE_AHEAD_DAYS after it.
+        ahead_days: u16,
+    },
     /// The asker, also back from the business date: staff of these banks signed.
     Staff {
         /// VALUE_DATE_AHEAD_DAYS.
@@ -31,23 +38,31 @@ pub enum DatedBy {
     },
 }
 
+/// The day whose period of a grant a draft counts in. What is dated ahead leaves the account now, so that a later
+/// value date opens no further period; what is late counts where it was due, whatever was closed since.
+pub(super) fn counted_on(draft: &Draft) -> Date {
+    match draft.dated_by {
+        DatedBy::Late { due, .. } => draft.value_date.min(due),
+        _ => draft.value_date.min(draft.today),
+    }
+}
+
 /// The day that a draft counts from.
 pub(super) fn judge(state: &Overlay<'_>, draft: &Draft, effects: &Effects) -> Result<Date, Stop> {
     let (given, today) = (draft.value_date, draft.today);
-    let ahead_days = match &draft.dated_by {
-        DatedBy::Chain if given >= today => return Ok(given),
-        DatedBy::Chain => return first_open(state, given, effects),
-        DatedBy::Asker { ahead_days } | DatedBy::Staff { ahead_days, .. } => *ahead_days,
+    let (first, ahead_days) = match &draft.dated_by {
+        DatedBy::Chain => return first_open(state, given, today, effects),
+        DatedBy::Late { due, ahead_days } => (*due, *ahead_days),
+        DatedBy::Asker { ahead_days } | DatedBy::Staff { ahead_days, .. } => (today, *ahead_days),
     };
-    let latest = today.add_days(i32::from(ahead_days));
+    let latest = first.add_days(i32::from(ahead_days));
     if given > latest {
         return Err(Refusal::ValueDateAhead { given, latest }.into());
     }
-    if given >= today {
-        return Ok(given);
-    }
-    let DatedBy::Staff { banks, .. } = &draft.dated_by else {
-        return Err(Refusal::ValueDatePast { given, earliest: today }.into());
+    let banks = match &draft.dated_by {
+        DatedBy::Staff { banks, .. } if given < first => banks,
+        _ if given < first => return Err(Refusal::ValueDatePast { given, earliest: first }.into()),
+        _ => return first_open(state, given, today, effects),
     };
     for (account, (bank, code)) in touched_banks(state, effects)? {
         if !banks.contains(&bank) {
@@ -65,8 +80,11 @@ pub(super) fn judge(state: &Overlay<'_>, draft: &Draft, effects: &Effects) -> Re
     Ok(given)
 }
 
-/// The first day from a day on whose books every bank concerned still has open.
-fn first_open(state: &Overlay<'_>, given: Date, effects: &Effects) -> Result<Date, Stop> {
+/// The first day from a day on whose books every bank concerned still has open. Those of today and later are.
+fn first_open(state: &Overlay<'_>, given: Date, today: Date, effects: &Effects) -> Result<Date, Stop> {
+    if given >= today {
+        return Ok(given);
+    }
     let mut date = given;
     for (bank, _) in touched_banks(state, effects)?.into_values() {
         if let Some(until) = closed_until(state, &bank)? {

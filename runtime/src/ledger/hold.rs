@@ -5,6 +5,7 @@
 //! hold's time is over, so that a second resolution is told that it came late.
 
 use super::authority::{self, Signed};
+use super::dates;
 use super::plan::{self, Draft, Effects, Line, Plan, check_limits, touch};
 use crate::fault::{Fault, Stop};
 use crate::state::record::{ExpiryRow, HoldOfRow, HoldRecord, Holder, key};
@@ -64,7 +65,8 @@ pub fn plan_hold(
     draft.lines = parts.iter().flat_map(sides).collect();
     let (id, source) = (draft.id, draft.source);
     let mut plan = plan::begin(state, draft)?;
-    authority::check_debits(state, &mut plan, signed)?;
+    let counted_on = dates::counted_on(&plan.draft);
+    authority::check_debits(state, &mut plan, signed, counted_on)?;
     plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
@@ -76,6 +78,7 @@ pub fn plan_hold(
         }
         plan.holds.push((row, record));
     }
+    plan::expose(state, &mut plan, true)?;
     Ok(plan)
 }
 
@@ -184,6 +187,7 @@ fn freeing(
         free(state, &mut plan.effects, *from, record.to, left)?;
     }
     plan.holds = lines.into_iter().map(|(from, record)| (key::hold(&from, &hold), record)).collect();
+    plan::expose(state, &mut plan, false)?;
     Ok(plan)
 }
 

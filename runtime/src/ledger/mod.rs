@@ -21,8 +21,14 @@ mod check;
 mod tests;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod test_world;
+#[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
+mod attack_tests;
 
-pub use account::{Opening, TrialRow, balance, bank_of, open_account, supply, trial_balance};
+pub use account::{Opening, TrialRow, balance, bank_of, check_currency, open_account, supply, trial_balance};
 pub use amounts::{Asked, settle};
 pub use authority::{Signed, period_start};
 pub use book::commit;

@@ -6,7 +6,7 @@
 use super::{
     Capture, Correction, DatedBy, Draft, HoldPart, Line, Opening, Plan, Signed, balance_on, change_account,
     check, commit, correction, due_holds, expire, open_account, plan, plan_capture, plan_hold, plan_release,
-    settle_history, sweep_resolved,
+    settle_history, statement, sweep_resolved,
 };
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountCodeRecord, AccountRecord, AssetRecord, Holder, PartyRecord, key};
@@ -537,6 +537,14 @@ fn compare(real: &Real<'_>, model: &Model) {
             let on: i128 = rows.map(|(_, amount)| amount).sum();
             let ours = balance_on(&real.state, &account(number), date, AHEAD_DAYS).unwrap();
             assert_eq!(ours, on, "account {number} on {date}");
+            let from = date.add_days(-3);
+            let shown =
+                statement(&real.state, &account(number), from, date, real.height, AHEAD_DAYS).unwrap();
+            let within = |(day, _): &&(Date, i128)| *day >= from && *day <= date;
+            let moved: i128 =
+                model.accounts[number].rows.iter().filter(within).map(|(_, amount)| amount).sum();
+            assert_eq!((shown.opening, shown.closing), (on - moved, on), "account {number} until {date}");
+            assert_eq!(shown.lines.len(), model.accounts[number].rows.iter().filter(within).count());
         }
     }
 }

@@ -20,22 +20,33 @@ pub fn posting_at(
     account: &AccountId,
     height: u64,
 ) -> Result<Option<HistoryRecord>, Fault> {
-    let Some(record) = state.get::<AccountRecord>(&account.0)? else { return Ok(None) };
-    let posting = |sequence| {
-        let missing = || Fault::State(format!("posting {sequence} of {account} is missing"));
-        state.get::<HistoryRecord>(&key::history(account, sequence))?.ok_or_else(missing)
-    };
+    count_at(state, account, height)?.checked_sub(1).map(|last| posting(state, account, last)).transpose()
+}
+
+/// A posting of an account by its place in the history.
+pub(super) fn posting(
+    state: &Overlay<'_>,
+    account: &AccountId,
+    sequence: u64,
+) -> Result<HistoryRecord, Fault> {
+    let missing = || Fault::State(format!("posting {sequence} of {account} is missing"));
+    state.get(&key::history(account, sequence))?.ok_or_else(missing)
+}
+
+/// How many postings an account had after the block of a height.
+pub(super) fn count_at(state: &Overlay<'_>, account: &AccountId, height: u64) -> Result<u64, Fault> {
+    let count = state.get::<AccountRecord>(&account.0)?.map_or(0, |record| record.history_count);
     // The first posting above the height lies in `low..=high`.
-    let (mut low, mut high) = (0, record.history_count);
+    let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;
-        if posting(middle)?.height <= height {
+        if posting(state, account, middle)?.height <= height {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    low.checked_sub(1).map(posting).transpose()
+    Ok(low)
 }
 
 /// Debits and credits of all accounts by asset after a block; they must be equal.

@@ -1,5 +1,6 @@
 //! Judging an entry: every rule, no write.
 
+use super::account::check_currency;
 use super::authority::{self, Signed};
 use super::dates::{self, DatedBy};
 use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
@@ -72,6 +73,12 @@ impl Effect {
         let posted = self.before.balance() - self.after.balance();
         posted.max(0).unsigned_abs() + self.after.debits_pending.saturating_sub(self.before.debits_pending)
     }
+
+    /// Whether what is pending could be booked without a counter passing its largest value.
+    fn has_room_for_pending(&self) -> bool {
+        let AccountRecord { debits_posted, debits_pending, credits_posted, credits_pending, .. } = self.after;
+        debits_posted + debits_pending <= COUNTER_MAX && credits_posted + credits_pending <= COUNTER_MAX
+    }
 }
 
 /// Boxed, because a node of a map has room for eleven.
@@ -107,8 +114,9 @@ impl Plan {
 /// asset, value date, authority, limits, exposure.
 pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, Stop> {
     let mut plan = begin(state, draft)?;
+    let counted_on = dates::counted_on(&plan.draft);
     plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
-    authority::check_debits(state, &mut plan, signed)?;
+    authority::check_debits(state, &mut plan, signed, counted_on)?;
     plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
     link(state, &mut plan)?;
     expose(state, &mut plan, true)?;
@@ -136,6 +144,7 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 /// What the lines do to the counters: to the pending ones where they are set aside, else to the posted ones.
 fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
+    let is_capture = matches!(draft.act, Act::Capture { .. });
     let mut effects = Effects::new();
     for line in &draft.lines {
         let account = line.account;
@@ -144,20 +153,16 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
             return Err(Refusal::SameAccount { account }.into());
         }
         if let Some(given) = line.currency {
-            let needed = effect.before.currency;
-            if given.code != needed.code {
-                let (given, needed) = (given.code, needed.code);
-                return Err(Refusal::WrongCurrency { account, given, needed }.into());
-            }
-            if given.scale != needed.scale {
-                let (given, needed) = (given.scale, needed.scale);
-                return Err(Refusal::WrongScale { account, given, needed }.into());
-            }
+            check_currency(account, &effect.before, given)?;
         }
         if effect.before.kind == AccountKind::Control {
             return Err(Refusal::ControlAccount { account }.into());
         }
         count(effect, account, line, is_hold)?;
+        // What is pending has its room already: a capture never fails on a counter.
+        if !is_capture && !effect.has_room_for_pending() {
+            return Err(Refusal::CounterFull { account }.into());
+        }
     }
     Ok(effects)
 }
@@ -265,14 +270,15 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
 }
 
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the
-/// agreement together are below zero. A capture and a correction move it and are not refused by it.
+/// agreement together are below zero, what holds set aside on them counted as paid. Captures, releases and
+/// corrections move it and are not refused by it.
 pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Result<(), Stop> {
-    let bounded = bounded && plan.draft.act == Act::Post;
+    let bounded = bounded && matches!(plan.draft.act, Act::Post | Act::Hold { .. });
     let mut touched: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();
     for effect in plan.effects.values() {
         if let Holder::Agreement(agreement) = effect.before.owner {
             *touched.entry((agreement, effect.before.asset)).or_default() +=
-                effect.after.balance() - effect.before.balance();
+                effect.after.unheld() - effect.before.unheld();
         }
     }
     for ((agreement, asset), change) in touched {

@@ -3,9 +3,10 @@
 //! A value date lies at most VALUE_DATE_AHEAD_DAYS after the business date of its booking, so what counts from a
 //! later day than the one asked for was booked less than that before it: only the newest postings are looked through.
 
+use super::past::{count_at, posting};
 use crate::fault::Fault;
 use crate::state::Overlay;
-use crate::state::record::{AccountRecord, HistoryRecord, key};
+use crate::state::record::{AccountRecord, HistoryRecord};
 use tenor_abi::date::Date;
 use tenor_abi::entry::{Side, StatementLine};
 use tenor_abi::id::AccountId;
@@ -22,11 +23,6 @@ pub struct Statement {
     pub lines: Vec<StatementLine>,
     /// Balance of all that counts up to and with the last day, minor units.
     pub closing: i128,
-}
-
-fn posting(state: &Overlay<'_>, account: &AccountId, sequence: u64) -> Result<HistoryRecord, Fault> {
-    let missing = || Fault::State(format!("posting {sequence} of {account} is missing"));
-    state.get(&key::history(account, sequence))?.ok_or_else(missing)
 }
 
 fn signed(row: &HistoryRecord) -> i128 {
@@ -47,7 +43,7 @@ pub fn rows_since(
     ahead_days: u16,
 ) -> Result<(u64, u64), Fault> {
     let count = state.get::<AccountRecord>(&account.0)?.map_or(0, |record| record.history_count);
-    let earliest = date.add_days(-(i32::from(ahead_days) + ZONE_DAYS));
+    let earliest = date.checked_add_days(-(i32::from(ahead_days) + ZONE_DAYS)).unwrap_or(Date::MIN);
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -71,10 +67,7 @@ pub fn balance_on(
     ahead_days: u16,
 ) -> Result<i128, Fault> {
     let (first, count) = rows_since(state, account, date, ahead_days)?;
-    let mut balance = match first.checked_sub(1) {
-        Some(before) => balance_after(&posting(state, account, before)?),
-        None => 0,
-    };
+    let mut balance = balance_before(state, account, first)?;
     for sequence in first..count {
         let row = posting(state, account, sequence)?;
         if row.value_date <= date {
@@ -84,12 +77,18 @@ pub fn balance_on(
     Ok(balance)
 }
 
+/// What was booked before a posting of an account.
+fn balance_before(state: &Overlay<'_>, account: &AccountId, sequence: u64) -> Result<i128, Fault> {
+    let before = sequence.checked_sub(1).map(|before| posting(state, account, before)).transpose()?;
+    Ok(before.map_or(0, |row| balance_after(&row)))
+}
+
 fn balance_after(row: &HistoryRecord) -> i128 {
     row.credits_posted as i128 - row.debits_posted as i128
 }
 
 /// A statement from a day to a day, of what was booked in blocks up to a height: pages of one statement that name
-/// the same height agree.
+/// the same height agree. Read is only what can count from the first day on.
 ///
 /// # Errors
 /// As [`rows_since`].
@@ -99,14 +98,14 @@ pub fn statement(
     from: Date,
     to: Date,
     height: u64,
+    ahead_days: u16,
 ) -> Result<Statement, Fault> {
-    let count = state.get::<AccountRecord>(&account.0)?.map_or(0, |record| record.history_count);
-    let mut shown = Statement { opening: 0, lines: vec![], closing: 0 };
-    for sequence in 0..count {
+    let count = count_at(state, account, height)?;
+    let first = rows_since(state, account, from, ahead_days)?.0.min(count);
+    let opening = balance_before(state, account, first)?;
+    let mut shown = Statement { opening, lines: vec![], closing: opening };
+    for sequence in first..count {
         let row = posting(state, account, sequence)?;
-        if row.height > height {
-            break;
-        }
         match row.value_date {
             date if date < from => shown.opening += signed(&row),
             date if date <= to => shown.lines.push(line(sequence, &row)),

@@ -438,9 +438,14 @@ impl AccountRecord {
         self.credits_posted as i128 - self.debits_posted as i128
     }
 
+    /// Balance less pending debits.
+    pub fn unheld(&self) -> i128 {
+        self.balance() - self.debits_pending as i128
+    }
+
     /// What can be debited now: balance less pending debits, down to the floor; never below zero.
     pub fn available(&self) -> u128 {
-        let free = self.balance() - self.debits_pending as i128 - self.floor;
+        let free = self.unheld() - self.floor;
         u128::try_from(free).unwrap_or(0)
     }
 
@@ -451,7 +456,7 @@ impl AccountRecord {
 
     /// What a hold can set aside now; never below zero.
     pub fn available_to_hold(&self) -> u128 {
-        let free = self.balance() - self.debits_pending as i128 - self.hold_floor();
+        let free = self.unheld() - self.hold_floor();
         u128::try_from(free).unwrap_or(0)
     }
 }

@@ -9,8 +9,22 @@ use std::process::Command;
 /// The target that contracts are built for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What changes a contract's bytes besides its source: kept here, so that everybody builds the same.
-const RUSTFLAGS: &str = "-Clink-arg=-zstack-size=16384 -Clink-arg=--strip-all -Ctarget-cpu=mvp -Ctarget-feature=+bulk-memory,+sign-ext,+mutable-globals";
+/// What changes a module's bytes besides its source: kept here, so that everybody builds the same.
+const RUSTFLAGS: &str =
+    "-Clink-arg=--strip-all -Ctarget-cpu=mvp -Ctarget-feature=+bulk-memory,+sign-ext,+mutable-globals";
+
+/// What differs between the modules that are built.
+struct Settings {
+    /// Bytes of the stack in linear memory.
+    stack_bytes: u32,
+    opt_level: &'static str,
+}
+
+/// Contracts: measured on the products, modules are smaller than "s" gives, for what is inlined falls away, and use less
+/// gas. Little stack, so that a page of memory holds it.
+const CONTRACT: Settings = Settings { stack_bytes: 16 * 1024, opt_level: "2" };
+/// The client core: its curve arithmetic keeps tables on the stack, and it travels to browsers.
+const CLIENT: Settings = Settings { stack_bytes: 256 * 1024, opt_level: "\"s\"" };
 
 /// Builds the contract crate in a folder and returns its wasm, as [`module`] does.
 ///
@@ -34,14 +48,27 @@ pub fn target_folder(crate_folder: &Path) -> PathBuf {
 /// # Errors
 /// What cargo or rustup said, and the one command that helps.
 pub fn module(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
+    build(crate_folder, target, &CONTRACT)
+}
+
+/// Builds the client core (`clients/wasm`) and returns its wasm.
+///
+/// # Errors
+/// As [`module`].
+pub fn client_core(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String> {
+    let path = build(crate_folder, target, &CLIENT)?;
+    std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn build(crate_folder: &Path, target: &Path, settings: &Settings) -> Result<PathBuf, String> {
     add_target()?;
-    let output = cargo()
+    let output = cargo(settings)
         .arg("build")
         .args(["--lib", "--release", "--target", TARGET, "--manifest-path"])
         .arg(crate_folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
-        .args(profile())
+        .args(profile(settings))
         .output()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
     if !output.status.success() {
@@ -62,7 +89,7 @@ pub fn module(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-fn cargo() -> Command {
+fn cargo(settings: &Settings) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -73,7 +100,8 @@ fn cargo() -> Command {
             command.env_remove(&name);
         }
     }
-    command.env("RUSTFLAGS", format!("{RUSTFLAGS}{}", remapped()));
+    let stack = format!("-Clink-arg=-zstack-size={}", settings.stack_bytes);
+    command.env("RUSTFLAGS", format!("{stack} {RUSTFLAGS}{}", remapped()));
     command
 }
 
@@ -87,11 +115,11 @@ fn remapped() -> String {
     registries.map(|folder| format!(" --remap-path-prefix={}=registry", folder.path().display())).collect()
 }
 
-/// A contract's profile, whatever the outer one is.
-fn profile() -> Vec<String> {
+/// A module's profile, whatever the outer one is.
+fn profile(settings: &Settings) -> Vec<String> {
+    let level = format!("profile.release.opt-level={}", settings.opt_level);
     let settings = [
-        // Measured on the products: smaller modules than "s" gives, for what is inlined falls away, and less gas.
-        "profile.release.opt-level=2",
+        level.as_str(),
         "profile.release.lto=true",
         "profile.release.codegen-units=1",
         "profile.release.panic=\"abort\"",

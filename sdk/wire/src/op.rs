@@ -4,7 +4,8 @@ use crate::crypto::{PublicKey, hash};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use serde::de::{EnumAccess, Error, VariantAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use tenor_abi::calendar::Calendar;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, FreezeReason, Side};
@@ -435,7 +436,8 @@ pub struct EntryOp {
 /// Proposes an operation that needs a second person.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ProposeOp {
-    /// What to do once approved.
+    /// What to do once approved: any operation that proposes nothing itself.
+    #[serde(deserialize_with = "read_proposed")]
     pub operation: Box<Operation>,
     /// Gas limit of the doing.
     pub gas_limit: u64,
@@ -493,8 +495,25 @@ macro_rules! operations {
         ///
         /// Operations without a body have their number already and get their body when they begin to work;
         /// until then the chain admits none of them.
-        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Debug, Serialize)]
         pub enum Operation { $($(#[$doc])* $name $(($body))?),* }
+
+        impl<'de> Visitor<'de> for ReadOperation {
+            type Value = Operation;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("an operation, and in a proposal none that proposes")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Operation, A::Error> {
+                let (number, body) = data.variant::<u32>()?;
+                match number {
+                    PROPOSE if self.is_proposed => Err(A::Error::custom("a proposal proposes no proposal")),
+                    $($number => operations!(@read body $name $(($body))?),)*
+                    _ => Err(A::Error::custom("no operation has this number")),
+                }
+            }
+        }
 
         impl Operation {
             /// The number in signed bytes.
@@ -511,6 +530,26 @@ macro_rules! operations {
     };
     (@pattern $name:ident ($body:ty)) => { Operation::$name(_) };
     (@pattern $name:ident) => { Operation::$name };
+    (@read $from:ident $name:ident ($body:ty)) => { $from.newtype_variant::<$body>().map(Operation::$name) };
+    (@read $from:ident $name:ident) => { $from.unit_variant().map(|()| Operation::$name) };
+}
+
+/// The number of [`Operation::Propose`].
+const PROPOSE: u32 = 14;
+
+/// Reads an operation. Read without a bound, a mebibyte of proposals in proposals would use up the reader's stack.
+struct ReadOperation {
+    is_proposed: bool,
+}
+
+impl<'de> Deserialize<'de> for Operation {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Operation, D::Error> {
+        from.deserialize_enum("Operation", Operation::NAMES, ReadOperation { is_proposed: false })
+    }
+}
+
+fn read_proposed<'de, D: Deserializer<'de>>(from: D) -> Result<Box<Operation>, D::Error> {
+    from.deserialize_enum("Operation", Operation::NAMES, ReadOperation { is_proposed: true }).map(Box::new)
 }
 
 operations! {
@@ -582,4 +621,37 @@ operations! {
     Books(BooksOp) = 32;
     /// Books an entry.
     Entry(EntryOp) = 33;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use tenor_abi::codec::{self, CodecError};
+
+    #[test]
+    fn a_proposal_proposes_anything_but_a_proposal() {
+        let proposing = |operation| {
+            let (spend_max, expires_at) = (vec![], Timestamp(1));
+            Operation::Propose(ProposeOp {
+                operation: Box::new(operation),
+                gas_limit: 1,
+                spend_max,
+                expires_at,
+            })
+        };
+        let once = proposing(Operation::Release(HoldId([1; 32])));
+        assert_eq!(codec::decode(&codec::encode(&once), 100), Ok(once.clone()));
+        let twice = codec::encode(&proposing(once));
+        assert_eq!(codec::decode::<Operation>(&twice, 100), Err(CodecError::Malformed));
+        // What would otherwise use up the stack of whoever reads it.
+        let many = vec![PROPOSE as u8; 1 << 20];
+        assert_eq!(codec::decode::<Operation>(&many, many.len()), Err(CodecError::Malformed));
+    }
+
+    #[test]
+    fn an_unknown_number_is_no_operation() {
+        let none = Operation::NAMES.len() as u8;
+        assert_eq!(codec::decode::<Operation>(&[none], 1), Err(CodecError::Malformed));
+    }
 }
