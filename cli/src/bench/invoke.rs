@@ -33,6 +33,8 @@ const HOLDERS: usize = 1_000;
 const HELD: u64 = 1_000_000;
 /// Calls of a block.
 const BLOCK: usize = 10_000;
+/// Rows that a block makes room for, for each of its transactions.
+const ROWS: usize = 8;
 /// Gas of a call whose parts are measured.
 const PART_GAS: u64 = 1_000_000;
 /// Calls after which the clock is read, when a part is measured.
@@ -129,6 +131,8 @@ impl Points {
         // The same block again and again: each time its writes lie over the same state and are then dropped.
         while spent < Duration::from_secs(seconds.max(1)) {
             let (context, mut state) = (self.chain.context(self.time()), self.chain.state());
+            // As a block does for its transactions.
+            state.reserve(ROWS * block.len());
             let start = thread_cpu();
             let mut outcomes = Vec::with_capacity(block.len());
             let mut used = Vec::with_capacity(block.len());

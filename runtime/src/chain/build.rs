@@ -8,7 +8,9 @@ use crate::ledger::{self, settle_history};
 use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
-use crate::store::WriteSet;
+use crate::store::{Change, WriteSet};
+use std::panic::resume_unwind;
+use std::thread;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
@@ -20,6 +22,8 @@ use tenor_wire::receipt::FullReceipt;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Transactions whose rows are read together before they run.
 const AHEAD: usize = 1024;
+/// Items from which on parts of a block's end are worth a thread.
+const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
 const ROWS_OF_TRANSACTION: usize = 8;
 
@@ -139,8 +143,14 @@ impl<'c, 's> Making<'c, 's> {
             }
             None => Queues::of(&self.state)?,
         };
+        let ahead_ms = self.block.parameters.limits.due_ahead_ms;
         let mut place = self.block.height as usize;
         while self.has_room(due_gas, 64, gas_of_block) {
+            let read = queues.read_ahead(&self.state, self.block.time, ahead_ms)?;
+            if !read.is_empty() {
+                self.reserve(read.len());
+                execute::ask_ahead(&self.state, self.block, &read)?;
+            }
             let heads = queues.due(self.block.time);
             if heads.is_empty() {
                 break;
@@ -226,15 +236,25 @@ impl<'c, 's> Making<'c, 's> {
         self.block.parameters.limits.block_gas / 2
     }
 
-    fn done(mut self) -> Result<Done, Fault> {
-        execute::use_keys(&mut self.state, self.block.height, &self.used)?;
-        settle_history(&mut self.state)?;
-        if cfg!(debug_assertions) {
-            ledger::check_block(&self.state)?;
-        }
-        let writes = WriteSet::new(self.state.into_writes()?);
-        let Making { items, item_bytes, endings, .. } = self;
-        Ok(Done { items, item_bytes, receipts: execute::receipts(endings), writes })
+    /// What the items came to: receipts and lists beside the state's last rows and its write set.
+    fn done(self) -> Result<Done, Fault> {
+        let Making { block, mut state, items, item_bytes, endings, used, .. } = self;
+        let lists = || {
+            let receipts = execute::receipts(endings);
+            let bytes: Vec<Vec<u8>> = receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
+            let receipts_root = list_root(tag::RECEIPTS, bytes.iter().map(Vec::as_slice));
+            (receipts, receipts_root, list_root(tag::ITEMS, item_bytes.iter().map(Vec::as_slice)))
+        };
+        let rows = || {
+            execute::use_keys(&mut state, block.height, &used)?;
+            settle_history(&mut state)?;
+            if cfg!(debug_assertions) {
+                ledger::check_block(&state)?;
+            }
+            state.into_writes()
+        };
+        let ((receipts, receipts_root, items_root), rows) = beside(items.len(), lists, rows);
+        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: rows? })
     }
 }
 
@@ -243,7 +263,21 @@ struct Done {
     items: Vec<Item>,
     item_bytes: Vec<Vec<u8>>,
     receipts: Vec<FullReceipt>,
-    writes: WriteSet,
+    items_root: Hash,
+    receipts_root: Hash,
+    rows: Vec<Change>,
+}
+
+/// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
+fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl FnOnce() -> B) -> (A, B) {
+    if items < BESIDE {
+        return (other(), own());
+    }
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let own = own();
+        (other.join().unwrap_or_else(|panic| resume_unwind(panic)), own)
+    })
 }
 
 enum Attempt {
@@ -281,7 +315,7 @@ fn drop_keys(state: &mut Overlay<'_>, oldest_day: u32, count_max: u32) -> Result
             let Some((row, _)) = state.next_row(&from, &end)? else { break };
             from.clone_from(&row);
             from.push(0);
-            state.set_row(row, None);
+            state.set_row(&row, None);
         }
     }
     Ok(())
@@ -371,8 +405,10 @@ impl Chain {
     }
 
     fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let receipts: Vec<Vec<u8>> = done.receipts.iter().map(|full| codec::encode(&full.receipt)).collect();
-        let state = self.base.stash(done.writes.rows())?;
+        let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
+        let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::encoded(&rows));
+        let ((lists, encoded), state) = beside(items.len(), encoded, || self.base.stash(&rows));
+        let (writes, state) = (WriteSet::of(rows, encoded), state?);
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
         ancestry.push(tag::ANCESTRY, &parent.0);
@@ -385,9 +421,9 @@ impl Chain {
             time,
             parent,
             ancestry: ancestry.root(tag::ANCESTRY),
-            items: list_root(tag::ITEMS, done.item_bytes.iter().map(Vec::as_slice)),
-            items_count: done.items.len() as u32,
-            receipts: list_root(tag::RECEIPTS, receipts.iter().map(Vec::as_slice)),
+            items: items_root,
+            items_count: items.len() as u32,
+            receipts: receipts_root,
             receipts_count: receipts.len() as u32,
             state,
             outbox: Hash::ZERO,
@@ -395,14 +431,10 @@ impl Chain {
             parameters: genesis.parameters.hash(),
             proposer: genesis.validators.validators[0].bank,
         };
-        let block = Block {
-            header: header.clone(),
-            items: done.items,
-            receipts: done.receipts,
-            writes: done.writes.hash(),
-        };
-        let bytes = block_bytes(&block, &done.item_bytes);
-        self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes: done.writes, ancestry });
+        let block = Block { header: header.clone(), items, receipts, writes: writes.hash() };
+        let bytes = [codec::encode(&header), lists, codec::encode(&block.writes)].concat();
+        debug_assert_eq!(bytes, codec::encode(&block));
+        self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes, ancestry });
         Ok(header)
     }
 
@@ -413,13 +445,11 @@ impl Chain {
     }
 }
 
-/// The canonical bytes of a block whose items are encoded already.
-fn block_bytes(block: &Block, items: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = codec::encode(&block.header);
+/// The canonical bytes of a block's items, which are encoded already, and of its receipts.
+fn lists_bytes(items: &[Vec<u8>], receipts: &[FullReceipt]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(items.iter().map(Vec::len).sum());
     codec::append(&mut bytes, &(items.len() as u64));
     items.iter().for_each(|item| bytes.extend_from_slice(item));
-    codec::append(&mut bytes, &block.receipts);
-    codec::append(&mut bytes, &block.writes);
-    debug_assert_eq!(bytes, codec::encode(block));
+    codec::append(&mut bytes, receipts);
     bytes
 }

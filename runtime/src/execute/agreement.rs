@@ -7,10 +7,10 @@ use super::setter;
 use crate::fault::{Fault, Stop};
 use crate::ledger::{Opening, check_currency, open_account};
 use crate::schedule;
-use crate::state::Overlay;
 use crate::state::record::{
     AccountRecord, AgreementOfRow, AgreementRecord, AssetRecord, ExposureRecord, GrantRecord, Holder, key,
 };
+use crate::state::{Kind, Overlay};
 use crate::vm::{CallOutcome, Context};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ use tenor_abi::id::{AgreementId, AssetId, PartyId};
 use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
-use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec};
+use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, StorageKind};
 use tenor_abi::tag;
 use tenor_abi::value::{self, Value};
 use tenor_wire::op::{AccountChange, AccountKind, BooksChange, InvokeOp, OpenOp, Operation, Seen};
@@ -31,7 +31,7 @@ use tenor_wire::op::{AccountChange, AccountKind, BooksChange, InvokeOp, OpenOp, 
 /// An agreement with its contract and its terms read.
 pub(super) struct Opened {
     pub id: AgreementId,
-    pub record: AgreementRecord,
+    pub record: Arc<AgreementRecord>,
     pub contract: Arc<Contract>,
     pub terms: Vec<Value>,
 }
@@ -48,12 +48,30 @@ pub(super) struct Calling<'a> {
 
 impl Opened {
     pub fn load(state: &Overlay<'_>, run: &Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
-        let record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
+        let found = state.shared::<AgreementRecord>(&id.0)?;
+        let (_, record) = found.ok_or(Refusal::UnknownAgreement { agreement: id })?;
         let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
         // What was checked when it was signed and has lain in state since has its one form.
         let terms = value::decode_own_fields(&contract.spec, value::terms_of(&contract.spec), &record.terms)
             .map_err(|error| Fault::State(format!("terms of {id}: {error}")))?;
         Ok(Opened { id, record, contract, terms })
+    }
+
+    /// Full keys of rows that a call mostly asks for: the accounts that the terms name, the grants on them, and
+    /// storage fields that have one row to begin with.
+    pub fn rows(&self, rows: &mut Vec<Vec<u8>>) {
+        let spec = &self.contract.spec;
+        rows.extend(self.accounts().iter().map(|account| Kind::Account.full_key(&account.0)));
+        for (term, value) in spec.terms.iter().zip(&self.terms) {
+            if let (Some(_), Value::Account(account)) = (&term.debit, value) {
+                rows.push(Kind::Grant.full_key(&key::grant(account, &self.id)));
+            }
+        }
+        for (number, field) in (0u16..).zip(&spec.storage) {
+            if matches!(field.kind, StorageKind::Item | StorageKind::Log) {
+                rows.push(key::storage(&self.id, &number.to_be_bytes()));
+            }
+        }
     }
 
     /// Every account that the terms name.
@@ -88,8 +106,8 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
         signers: vec![],
         keys: 0,
     };
-    let mut opened = Opened { id, record, contract, terms };
-    state.put(&id.0, &opened.record);
+    let mut opened = Opened { id, record: Arc::new(record), contract, terms };
+    state.put(&id.0, &*opened.record);
     open_books(state, &opened)?;
     list_parties(state, run, &opened)?;
     sign_terms(state, run, &mut opened)?;
@@ -436,10 +454,10 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
     let signing = run.signed.parties.clone();
     for party in &signing {
         if let Err(place) = opened.record.signers.binary_search(party) {
-            opened.record.signers.insert(place, *party);
+            Arc::make_mut(&mut opened.record).signers.insert(place, *party);
         }
     }
-    state.put(&opened.id.0, &opened.record);
+    state.put(&opened.id.0, &*opened.record);
     for (number, term) in opened.contract.spec.terms.iter().enumerate() {
         let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms.get(number)) else {
             continue;

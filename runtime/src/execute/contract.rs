@@ -1,8 +1,8 @@
 //! Published contracts as they are needed when running: the record with its spec decoded once.
 
 use crate::fault::{Fault, Stop};
-use crate::state::Overlay;
 use crate::state::record::{CodeRecord, ContractRecord};
+use crate::state::{Kind, Overlay};
 use crate::vm::Guest;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ impl Contracts {
     ) -> Result<Arc<Contract>, Stop> {
         if let Some(found) = self.lock()?.get(code) {
             // A rolled-back publication must not live on in the cache.
-            let published = state.has_row(&crate::state::Kind::Contract.full_key(&code.0))?;
+            let published = state.has(Kind::Contract, &code.0)?;
             // An engine keeps a bounded number of modules; one that made room is loaded again.
             if published && guest.is_loaded(code) {
                 return Ok(Arc::clone(found));

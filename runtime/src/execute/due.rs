@@ -5,8 +5,8 @@ use super::run::{Run, Trouble};
 use super::{BlockContext, Ending};
 use crate::fault::{Fault, Stop};
 use crate::schedule::{self, Missing, Place};
-use crate::state::Overlay;
-use crate::state::record::{ScheduleRecord, Waiting};
+use crate::state::record::{ScheduleRecord, Waiting, key};
+use crate::state::{Kind, Overlay};
 use crate::vm::Context;
 use tenor_abi::call::Occurrence;
 use tenor_abi::date::{Date, Timestamp};
@@ -16,6 +16,33 @@ use tenor_abi::refusal::Failure;
 use tenor_abi::spec::{CallDef, CallKind, Missed, Retry};
 use tenor_wire::block::DueItem;
 use tenor_wire::receipt::Fate;
+
+/// Reads together what occurrences will surely ask for: agreement and schedule, then what the terms name.
+///
+/// # Errors
+/// [`Fault`] of the store.
+pub(super) fn ask_ahead(
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    items: &[DueItem],
+) -> Result<(), Fault> {
+    let own = |item: &DueItem| {
+        let schedule = key::schedule(&item.agreement, item.kind);
+        [Kind::Agreement.full_key(&item.agreement.0), Kind::Schedule.full_key(&schedule)]
+    };
+    state.ask_ahead(&items.iter().flat_map(own).collect::<Vec<_>>())?;
+    let run = Run::of_chain(block, Hash::ZERO, 0);
+    let mut rows = vec![];
+    for item in items {
+        match Opened::load(state, &run, item.agreement) {
+            Ok(opened) => opened.rows(&mut rows),
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            // What is wrong with it is said when its turn comes.
+            Err(_) => {}
+        }
+    }
+    state.ask_ahead(&rows)
+}
 
 /// What stands in the schedule when its turn has come.
 struct Standing {

@@ -37,18 +37,36 @@ impl Ending {
     }
 }
 
+/// Items whose receipts are hashed side by side: what is hashed of them stays near the processor.
+const TOGETHER: usize = 256;
+
 /// The receipts of items, those of [`Ending::receipt`].
 pub fn receipts(endings: Vec<Ending>) -> Vec<FullReceipt> {
-    let mut messages = Messages::default();
+    let mut receipts = Vec::with_capacity(endings.len());
+    let (mut messages, mut bytes) = (Messages::default(), vec![]);
+    let mut endings = endings.into_iter();
+    while !endings.as_slice().is_empty() {
+        let some: Vec<Ending> = endings.by_ref().take(TOGETHER).collect();
+        seal(some, &mut messages, &mut bytes, &mut receipts);
+    }
+    receipts
+}
+
+fn seal(endings: Vec<Ending>, messages: &mut Messages, bytes: &mut Vec<u8>, receipts: &mut Vec<FullReceipt>) {
+    messages.clear();
     for ending in &endings {
         if !ending.data.is_empty() {
             messages.push(&[&[tag::DATA.0], &ending.data]);
         }
         for entry in &ending.entries {
-            messages.push(&[&[tag::ENTRIES.leaf.0], &codec::encode(entry)]);
+            bytes.clear();
+            codec::append(bytes, entry);
+            messages.push(&[&[tag::ENTRIES.leaf.0], bytes]);
         }
         for event in &ending.events {
-            messages.push(&[&[tag::EVENTS.leaf.0], &codec::encode(event)]);
+            bytes.clear();
+            codec::append(bytes, event);
+            messages.push(&[&[tag::EVENTS.leaf.0], bytes]);
         }
     }
     let mut hashes = messages.hashes().into_iter();
@@ -62,7 +80,7 @@ pub fn receipts(endings: Vec<Ending>) -> Vec<FullReceipt> {
             Receipt { item, fate, code, data: data_hash, gas, entries: entries_root, events: events_root };
         FullReceipt { receipt, data, entries, events }
     };
-    endings.into_iter().map(seal).collect()
+    receipts.extend(endings.into_iter().map(seal));
 }
 
 /// The hash of empty data, which most receipts have.

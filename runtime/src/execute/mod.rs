@@ -86,6 +86,7 @@ pub fn transaction(
     let used = checked.used(index);
     let row = IdempotencyRecord { operation: used.operation, height: block.height, index };
     state.put(&key::idempotency(&used.party, &used.key), &row);
+    state.keep();
     Ok(ending)
 }
 
@@ -94,7 +95,17 @@ pub fn transaction(
 /// # Errors
 /// [`Fault`]: the replica is broken.
 pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
-    due::run(state, block, item)
+    let ending = due::run(state, block, item)?;
+    state.keep();
+    Ok(ending)
+}
+
+/// Reads together what occurrences will surely ask for.
+///
+/// # Errors
+/// [`Fault`] of the store.
+pub fn ask_ahead(state: &Overlay<'_>, block: &BlockContext<'_>, items: &[DueItem]) -> Result<(), Fault> {
+    due::ask_ahead(state, block, items)
 }
 
 /// Ends a hold whose time is over.

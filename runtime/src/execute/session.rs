@@ -6,8 +6,8 @@ use super::run::{Run, Trouble};
 use crate::fault::Stop;
 use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line};
 use crate::schedule::{self, Place};
-use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
+use crate::state::{Kind, Overlay, joined};
 use crate::vm::{HostError, HostRule, Session};
 use std::collections::BTreeSet;
 use tenor_abi::codec;
@@ -219,6 +219,11 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         Ok(account)
     }
 
+    /// What is made of the state and the full key of a key of the agreement's own.
+    fn with_row<T>(&mut self, own: &[u8], make: impl FnOnce(&mut Overlay<'b>, &[u8]) -> T) -> T {
+        joined([&[Kind::Storage as u8], &self.opened.id.0, own], |full| make(self.state, full))
+    }
+
     fn count_key(&mut self, added: bool) -> Result<(), HostError> {
         let id = self.opened.id;
         let limit = self.run.block.parameters.limits.keys_max;
@@ -228,7 +233,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
             return Err(refused(Refusal::KeysMax { limit }));
         }
         record.keys = if added { record.keys + 1 } else { record.keys.saturating_sub(1) };
-        self.state.put(&id.0, &record);
+        self.state.set(&id.0, record);
         Ok(())
     }
 }
@@ -268,24 +273,22 @@ impl Session for Frame<'_, '_, '_> {
     }
 
     fn storage_get(&mut self, own: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
-        self.state.get_row(&key::storage(&self.opened.id, own)).map_err(fault)
+        self.with_row(own, |state, full| state.get_row(full)).map_err(fault)
     }
 
     fn storage_set(&mut self, own: &[u8], value: &[u8]) -> Result<(), HostError> {
-        let full = key::storage(&self.opened.id, own);
-        if !self.state.has_row(&full).map_err(fault)? {
+        if !self.with_row(own, |state, full| state.has_row(full)).map_err(fault)? {
             self.count_key(true)?;
         }
-        self.state.set_row(full, Some(value.to_vec()));
+        self.with_row(own, |state, full| state.set_row(full, Some(value.to_vec())));
         Ok(())
     }
 
     fn storage_remove(&mut self, own: &[u8]) -> Result<bool, HostError> {
-        let full = key::storage(&self.opened.id, own);
-        let there = self.state.has_row(&full).map_err(fault)?;
+        let there = self.with_row(own, |state, full| state.has_row(full)).map_err(fault)?;
         if there {
             self.count_key(false)?;
-            self.state.set_row(full, None);
+            self.with_row(own, |state, full| state.set_row(full, None));
         }
         Ok(there)
     }

@@ -4,7 +4,6 @@ use super::plan::Plan;
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
-use std::collections::BTreeMap;
 use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
@@ -26,14 +25,15 @@ pub struct Signed {
     pub top: Option<AgreementId>,
     /// Banks whose operations staff signed, in two persons outside a sandbox; asked for only where it counts.
     pub staff: Vec<PartyId>,
-    spent: BTreeMap<AccountId, u128>,
+    /// At most one for each account of `spend_max`.
+    spent: Vec<(AccountId, u128)>,
 }
 
 impl Signed {
     /// The authority of an item with signers.
     pub fn by(mut parties: Vec<PartyId>, spend_max: Vec<Spend>, top: Option<AgreementId>) -> Signed {
         parties.sort();
-        Signed { parties, spend_max, top, staff: vec![], spent: BTreeMap::new() }
+        Signed { parties, spend_max, top, staff: vec![], spent: vec![] }
     }
 
     /// Whether a party signed.
@@ -44,13 +44,20 @@ impl Signed {
     /// Counts what a booked plan took.
     pub(super) fn count(&mut self, plan: &Plan) {
         for (account, amount) in &plan.spent {
-            *self.spent.entry(*account).or_default() += amount;
+            match self.spent.iter_mut().find(|(other, _)| other == account) {
+                Some((_, sum)) => *sum += amount,
+                None => self.spent.push((*account, *amount)),
+            }
         }
     }
 
     /// Whether the issuer of an asset signed, by itself or by its staff.
     fn has_issuer(&self, asset: &AssetRecord) -> bool {
         self.has(&asset.issuer) || self.staff.contains(&asset.issuer)
+    }
+
+    fn spent(&self, account: &AccountId) -> u128 {
+        self.spent.iter().find(|(other, _)| other == account).map_or(0, |(_, sum)| *sum)
     }
 
     fn bound(&self, account: &AccountId) -> Option<u128> {
@@ -72,16 +79,21 @@ pub(super) fn check_debits(
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
+    let mut issuing = vec![];
     let mut debited: Vec<(AccountId, Holder, AssetId, u128)> = vec![];
-    for (account, effect) in &plan.effects {
+    for (account, effect) in plan.effects.iter() {
         if effect.before.kind == AccountKind::Issuance {
-            check_issuer(state, account, &effect.before, signed)?;
+            issuing.push((account, &effect.before));
         }
         let taken = effect.taken();
         if taken > 0 {
             debited.push((*account, effect.before.owner, effect.before.asset, taken));
         }
     }
+    // Of several accounts that say no the one with the lowest id is heard.
+    issuing.sort_unstable_by_key(|(account, _)| **account);
+    debited.sort_unstable_by_key(|(account, ..)| *account);
+    issuing.into_iter().try_for_each(|(account, before)| check_issuer(state, account, before, signed))?;
     for (account, owner, asset, amount) in debited {
         let owner = match owner {
             Holder::Agreement(book) if Some(book) == agreement => continue,
@@ -136,7 +148,7 @@ fn check_clawback(
 
 fn check_spend(plan: &mut Plan, signed: &Signed, account: AccountId, amount: u128) -> Result<(), Refusal> {
     let bound = signed.bound(&account).unwrap_or(0);
-    let asked = signed.spent.get(&account).copied().unwrap_or(0) + amount;
+    let asked = signed.spent(&account) + amount;
     if asked > bound {
         return Err(Refusal::SpendMax { account, bound, asked });
     }

@@ -2,17 +2,18 @@
 
 use super::authority::Signed;
 use super::hold;
-use super::plan::Plan;
+use super::plan::{Draft, Plan};
 use crate::fault::Fault;
-use crate::state::Overlay;
-use crate::state::record::{AccountRecord, HistoryRecord, key};
-use std::collections::BTreeMap;
+use crate::state::record::{AccountRecord, RECORD_VERSION};
+use crate::state::{Overlay, Place};
+use tenor_abi::codec;
 use tenor_abi::entry::Side;
-use tenor_abi::id::{AccountId, AssetId};
+use tenor_abi::id::AssetId;
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
 
-/// The counters of an account from line to line.
+/// An account from line to line: its counters, and how many postings it has.
 struct Running {
+    place: Place,
     asset: AssetId,
     debits_posted: u128,
     credits_posted: u128,
@@ -20,9 +21,9 @@ struct Running {
 }
 
 impl Running {
-    fn of(record: &AccountRecord) -> Running {
+    fn of(place: Place, record: &AccountRecord) -> Running {
         let AccountRecord { asset, debits_posted, credits_posted, history_count, .. } = *record;
-        Running { asset, debits_posted, credits_posted, history_count }
+        Running { place, asset, debits_posted, credits_posted, history_count }
     }
 }
 
@@ -37,19 +38,21 @@ pub fn commit(
     height: u64,
 ) -> Result<Entry, Fault> {
     signed.count(&plan);
-    let mut running: BTreeMap<AccountId, Running> = BTreeMap::new();
-    for (account, effect) in &plan.effects {
-        if !state.read(&account.0, |now: Option<&AccountRecord>| now == Some(&effect.before))? {
-            return Err(Fault::Books(format!("{account} changed between plan and booking")));
-        }
-        running.insert(*account, Running::of(&effect.before));
+    let mut running = Vec::with_capacity(plan.effects.len());
+    for (account, effect) in plan.effects.iter() {
+        let place = state.still(effect.place, &account.0, &effect.before)?;
+        let place =
+            place.ok_or_else(|| Fault::Books(format!("{account} changed between plan and booking")))?;
+        running.push(Running::of(place, &effect.before));
     }
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     let books = plan.draft.act.books();
+    let head = posting_head(&plan.draft, height);
+    let mut tail = Vec::with_capacity(TAIL_BYTES);
     let mut postings = Vec::with_capacity(plan.draft.lines.len() + plan.linked.len());
     for line in plan.draft.lines.iter().chain(&plan.linked) {
         let (account, amount) = (line.account, line.minor.unsigned_abs());
-        let Some(record) = running.get_mut(&account) else {
+        let Some(record) = plan.effects.place(&account).map(|at| &mut running[at]) else {
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
         postings.push(BookedPosting { account, asset: record.asset, side: line.side, amount });
@@ -60,28 +63,18 @@ pub fn commit(
             Side::Debit => record.debits_posted += amount,
             Side::Credit => record.credits_posted += amount,
         }
-        let posting = HistoryRecord {
-            entry: plan.draft.id,
-            height,
-            booked_at: plan.draft.booked_at,
-            value_date: plan.draft.value_date,
-            side: line.side,
-            amount,
-            debits_posted: record.debits_posted,
-            credits_posted: record.credits_posted,
-        };
-        state.set(&key::history(&account, record.history_count), posting);
+        tail.clear();
+        codec::append(&mut tail, &(line.side, amount, record.debits_posted, record.credits_posted));
+        state.post(record.place, record.history_count, [&head, &tail]);
         record.history_count += 1;
     }
-    for ((account, effect), booked) in
-        std::mem::take(&mut plan.effects).into_iter().zip(running.into_values())
-    {
-        let mut record = effect.after;
+    for ((account, mut effect), booked) in std::mem::take(&mut plan.effects).into_iter().zip(running) {
+        let record = effect.after_mut();
         if (booked.debits_posted, booked.credits_posted) != (record.debits_posted, record.credits_posted) {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
         record.history_count = booked.history_count;
-        state.set(&account.0, record);
+        state.set_at(booked.place, effect.after);
     }
     for (row, grant) in &plan.grants {
         state.put(row, grant);
@@ -113,4 +106,55 @@ pub fn commit(
         act: draft.act,
         linked,
     })
+}
+
+/// Room for the bytes of a posting behind [`posting_head`]: a side and three amounts.
+const TAIL_BYTES: usize = 64;
+
+/// The bytes with which every posting of an entry begins in a history: those of a
+/// [`HistoryRecord`](crate::state::record::HistoryRecord) up to its side, made once for all of them.
+fn posting_head(draft: &Draft, height: u64) -> Vec<u8> {
+    codec::encode(&(RECORD_VERSION, draft.id, height, draft.booked_at, draft.value_date))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::DatedBy;
+    use crate::state::record::{HistoryRecord, to_bytes};
+    use tenor_abi::date::{Date, Timestamp};
+    use tenor_abi::entry::EntryId;
+    use tenor_abi::id::Hash;
+    use tenor_wire::receipt::EntrySource;
+
+    #[test]
+    fn a_posting_is_stored_as_the_record_that_it_is() {
+        let (booked_at, day) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
+        let draft = Draft {
+            id: EntryId { item: Hash([7; 32]), index: 300 },
+            source: EntrySource::Party,
+            act: Act::Post,
+            booked_at,
+            today: day,
+            value_date: day,
+            dated_by: DatedBy::Chain,
+            lines: vec![],
+            narrative: None,
+            reference: None,
+        };
+        let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
+        let (entry, height) = (draft.id, 1 << 33);
+        let record = HistoryRecord {
+            entry,
+            height,
+            booked_at,
+            value_date: day,
+            side,
+            amount,
+            debits_posted,
+            credits_posted,
+        };
+        let tail = codec::encode(&(side, amount, debits_posted, credits_posted));
+        assert_eq!([posting_head(&draft, height), tail].concat(), to_bytes(&record));
+    }
 }

@@ -1,7 +1,8 @@
 //! Value dates: how far ahead, how far back, and on whose word.
 
 use super::account::bank_of;
-use super::plan::{Draft, Effects};
+use super::effect::Effects;
+use super::plan::Draft;
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AccountCodeRecord, ClosedBooksRecord, key};
@@ -104,7 +105,7 @@ fn touched_banks(
     effects: &Effects,
 ) -> Result<BTreeMap<AccountId, (PartyId, u16)>, Stop> {
     let mut banks = BTreeMap::new();
-    for (account, effect) in effects {
+    for (account, effect) in effects.iter() {
         if effect.before.kind != AccountKind::Control {
             banks.insert(*account, (bank_of(state, &effect.before.owner)?, effect.before.code));
         }

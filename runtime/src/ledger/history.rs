@@ -6,8 +6,8 @@
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
+use crate::state::Overlay;
 use crate::state::record::{AccountRecord, HistoryPeaksRecord};
-use crate::state::{Kind, Overlay};
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
@@ -18,18 +18,17 @@ use tenor_wire::merkle::{self, Mmr, Pair};
 /// [`Fault`] when the store fails, or has another history than the leaf says.
 pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     let mut leaves = Messages::default();
-    let rows = state.written(Kind::History, |full_key, posting| {
-        posting.iter().for_each(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting]));
-        full_key.get(1..33).and_then(|id| id.try_into().ok()).map(AccountId)
+    let posted = state.posted(|account, postings| {
+        let count = postings.map(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting])).count();
+        (account, count)
     });
     let mut hashes = leaves.hashes().into_iter();
     let mut accounts = vec![];
     let mut trees: Vec<(Mmr, Vec<Hash>)> = vec![];
-    for postings in rows.chunk_by(|a, b| a == b) {
-        let account = postings[0].ok_or_else(|| Fault::State("a posting's key names no account".into()))?;
+    for (account, count) in posted {
         let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
         let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
-        trees.push((tree, hashes.by_ref().take(postings.len()).collect()));
+        trees.push((tree, hashes.by_ref().take(count).collect()));
         accounts.push(account);
     }
     check_roots(state, &accounts, &trees)?;

@@ -6,7 +6,8 @@
 
 use super::authority::{self, Signed};
 use super::dates;
-use super::plan::{self, Draft, Effects, Line, Plan, check_limits, touch};
+use super::effect::Effects;
+use super::plan::{self, Draft, Line, Plan, check_limits};
 use crate::fault::{Fault, Stop};
 use crate::state::record::{ExpiryRow, HoldOfRow, HoldRecord, Holder, key};
 use crate::state::{Kind, Overlay};
@@ -67,7 +68,7 @@ pub fn plan_hold(
     let mut plan = plan::begin(state, draft)?;
     let counted_on = dates::counted_on(&plan.draft);
     authority::check_debits(state, &mut plan, signed, counted_on)?;
-    plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
+    plan.effects.check(check_limits)?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
         let record = HoldRecord { to: part.to, placed, left: placed, expires_at, source, entry: id };
@@ -181,7 +182,7 @@ fn freeing(
 ) -> Result<Plan, Stop> {
     let open = lines.iter().filter(|(_, record)| record.left > 0);
     draft.lines = open.flat_map(|(from, record)| sides(*from, record.to, record.left)).collect();
-    let mut plan = Plan::of(draft, Effects::new());
+    let mut plan = Plan::of(draft, Effects::default());
     for (from, record) in &mut lines {
         let left = std::mem::take(&mut record.left);
         free(state, &mut plan.effects, *from, record.to, left)?;
@@ -205,9 +206,9 @@ fn free(
     amount: u128,
 ) -> Result<(), Stop> {
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
-    let payer = &mut touch(state, effects, from)?.after;
+    let payer = effects.touch(state, from)?.after_mut();
     payer.debits_pending = payer.debits_pending.checked_sub(amount).ok_or_else(broken)?;
-    let payee = &mut touch(state, effects, to)?.after;
+    let payee = effects.touch(state, to)?.after_mut();
     payee.credits_pending = payee.credits_pending.checked_sub(amount).ok_or_else(broken)?;
     Ok(())
 }

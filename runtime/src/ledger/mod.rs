@@ -8,6 +8,7 @@ mod change;
 mod past;
 mod statement;
 mod authority;
+mod effect;
 mod dates;
 mod book;
 mod history;

@@ -3,14 +3,14 @@
 use super::account::check_currency;
 use super::authority::{self, Signed};
 use super::dates::{self, DatedBy};
+use super::effect::{Effect, Effects};
 use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
 use crate::fault::{Fault, Stop};
 use crate::state::Overlay;
 use crate::state::record::{
-    AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
+    AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Place;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
@@ -58,32 +58,6 @@ pub struct Draft {
     pub reference: Option<Hash>,
 }
 
-/// What an entry does to one account.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Effect {
-    pub before: AccountRecord,
-    pub after: AccountRecord,
-    /// The side of the draft's lines on it, which all have the same.
-    pub side: Option<Side>,
-}
-
-impl Effect {
-    /// What leaves the account or is set aside on it, minor units.
-    pub fn taken(&self) -> u128 {
-        let posted = self.before.balance() - self.after.balance();
-        posted.max(0).unsigned_abs() + self.after.debits_pending.saturating_sub(self.before.debits_pending)
-    }
-
-    /// Whether what is pending could be booked without a counter passing its largest value.
-    fn has_room_for_pending(&self) -> bool {
-        let AccountRecord { debits_posted, debits_pending, credits_posted, credits_pending, .. } = self.after;
-        debits_posted + debits_pending <= COUNTER_MAX && credits_posted + credits_pending <= COUNTER_MAX
-    }
-}
-
-/// Boxed, because a node of a map has room for eleven.
-pub(super) type Effects = BTreeMap<AccountId, Box<Effect>>;
-
 /// An entry that was judged and may be booked, as long as nothing else was written since.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
@@ -117,7 +91,7 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
     let counted_on = dates::counted_on(&plan.draft);
     plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
     authority::check_debits(state, &mut plan, signed, counted_on)?;
-    plan.effects.iter().try_for_each(|(account, effect)| check_limits(account, effect))?;
+    plan.effects.check(check_limits)?;
     link(state, &mut plan)?;
     expose(state, &mut plan, true)?;
     Ok(plan)
@@ -145,10 +119,10 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut effects = Effects::new();
+    let mut effects = Effects::with_capacity(draft.lines.len());
     for line in &draft.lines {
         let account = line.account;
-        let effect = touch(state, &mut effects, account)?;
+        let effect = effects.touch(state, account)?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
@@ -167,23 +141,8 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     Ok(effects)
 }
 
-/// The effect on an account, which begins as none.
-pub(super) fn touch<'e>(
-    state: &Overlay<'_>,
-    effects: &'e mut Effects,
-    account: AccountId,
-) -> Result<&'e mut Effect, Stop> {
-    Ok(match effects.entry(account) {
-        Place::Occupied(found) => found.into_mut(),
-        Place::Vacant(place) => {
-            let before: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
-            place.insert(Box::new(Effect { after: before.clone(), before, side: None }))
-        }
-    })
-}
-
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
-    let after = &mut effect.after;
+    let after = effect.after_mut();
     let counter = match (line.side, is_hold) {
         (Side::Debit, false) => &mut after.debits_posted,
         (Side::Credit, false) => &mut after.credits_posted,
@@ -196,13 +155,22 @@ fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) ->
 
 fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
     let mut sums: BTreeMap<AssetId, (u128, u128)> = BTreeMap::new();
+    let (mut last, mut sum) = (None, (0, 0));
     for line in &draft.lines {
-        let sum = sums.entry(effects[&line.account].before.asset).or_default();
+        // Lines of one asset mostly stand together.
+        let asset = effects[&line.account].before.asset;
+        if let Some(before) = last.filter(|before| *before != asset) {
+            sums.insert(before, sum);
+            sum = sums.get(&asset).copied().unwrap_or_default();
+        }
+        last = Some(asset);
         match line.side {
             Side::Debit => sum.0 += line.minor.unsigned_abs(),
             Side::Credit => sum.1 += line.minor.unsigned_abs(),
         }
     }
+    let Some(last) = last.filter(|_| !sums.is_empty() || sum.0 != sum.1) else { return Ok(()) };
+    sums.insert(last, sum);
     match sums.into_iter().find(|(_, (debits, credits))| debits != credits) {
         Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
         None => Ok(()),
@@ -257,13 +225,13 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
                 return Err(Refusal::BadValue { rule }.into());
             }
             *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
-            above = touch(state, &mut plan.effects, control)?.before.control;
+            above = plan.effects.touch(state, control)?.before.control;
             depth += 1;
         }
     }
     for ((account, side), amount) in sums {
         let line = Line { account, side, minor: amount as i128, currency: None };
-        count(touch(state, &mut plan.effects, account)?, account, &line, false)?;
+        count(plan.effects.touch(state, account)?, account, &line, false)?;
         plan.linked.push(line);
     }
     Ok(())

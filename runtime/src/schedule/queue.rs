@@ -1,11 +1,15 @@
 //! The due queue: per bank, in order of due time, agreement, kind, number, attempt.
 
 use crate::fault::Fault;
-use crate::state::record::hex;
+use crate::state::record::{hex, key};
 use crate::state::{Kind, Overlay};
+use std::collections::VecDeque;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, PartyId};
 use tenor_wire::block::DueItem;
+
+/// Occurrences of a queue that are read together.
+const AHEAD: usize = 512;
 
 /// The first occurrence of a bank's queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +42,8 @@ struct Queue {
     /// Where to look for the head.
     from: Vec<u8>,
     head: Option<Head>,
+    /// What stands behind the head, as far as it was read ahead.
+    ahead: VecDeque<Head>,
 }
 
 impl Queues {
@@ -51,7 +57,7 @@ impl Queues {
         while let Some((row, _)) = state.next_row(&from, &end)? {
             let head = parse(&row)?;
             from = end_of(&head.bank);
-            queues.push(Queue { bank: head.bank, from: row, head: Some(head) });
+            queues.push(Queue { bank: head.bank, from: row, head: Some(head), ahead: VecDeque::new() });
         }
         Ok(Queues(queues))
     }
@@ -62,12 +68,42 @@ impl Queues {
         heads.filter(|head| head.due <= time).collect()
     }
 
+    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included. Nothing
+    /// comes to stand among it: what an occurrence starts is due `ahead_ms` after itself at the earliest.
+    ///
+    /// # Errors
+    /// As [`heads`].
+    pub fn read_ahead(
+        &mut self,
+        state: &Overlay<'_>,
+        time: Timestamp,
+        ahead_ms: u64,
+    ) -> Result<Vec<DueItem>, Fault> {
+        let mut read = vec![];
+        for queue in &mut self.0 {
+            let Some(head) = queue.head.filter(|head| queue.ahead.is_empty() && head.due <= time) else {
+                continue;
+            };
+            let rows = state.next_rows(&queue.from, &end_of(&queue.bank), AHEAD)?;
+            for row in rows.iter().skip(1) {
+                let next = parse(row)?;
+                if next.due > time || next.due.0 >= head.due.0 + ahead_ms {
+                    break;
+                }
+                queue.ahead.push_back(next);
+            }
+            read.push(head.item);
+            read.extend(queue.ahead.iter().map(|head| head.item));
+        }
+        Ok(read)
+    }
+
     /// Looks for the head of a bank's queue again, after its occurrence ran.
     ///
     /// # Errors
     /// As [`heads`].
     pub fn go_on(&mut self, state: &Overlay<'_>, bank: &PartyId) -> Result<(), Fault> {
-        self.0.iter_mut().filter(|queue| queue.bank == *bank).try_for_each(|queue| queue.look(state))
+        self.0.iter_mut().filter(|queue| queue.bank == *bank).try_for_each(|queue| queue.go_on(state))
     }
 
     /// Looks for all heads again, after transactions ran.
@@ -80,7 +116,20 @@ impl Queues {
 }
 
 impl Queue {
+    /// The next one that was read ahead and still waits, or whatever waits then.
+    fn go_on(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
+        while let Some(next) = self.ahead.pop_front() {
+            let row = Kind::Due.full_key(&key::due(&next.bank, next.due, &next.item));
+            if !state.is_deleted(&row) {
+                (self.head, self.from) = (Some(next), row);
+                return Ok(());
+            }
+        }
+        self.look(state)
+    }
+
     fn look(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
+        self.ahead.clear();
         let row = state.next_row(&self.from, &end_of(&self.bank))?.map(|(row, _)| row);
         self.head = row.as_deref().map(parse).transpose()?;
         self.from = row.unwrap_or_else(|| end_of(&self.bank));

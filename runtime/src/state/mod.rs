@@ -2,6 +2,7 @@
 
 pub mod namespace;
 pub mod record;
+mod posted;
 mod overlay;
 mod window;
 mod committed;
@@ -13,7 +14,8 @@ pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub use overlay::{Base, Mark, Overlay};
+pub(crate) use overlay::joined;
+pub use overlay::{Base, Mark, Overlay, Place};
 pub use past::Past;
 pub use record::Record;
 

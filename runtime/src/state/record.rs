@@ -22,7 +22,7 @@ use tenor_wire::receipt::EntrySource;
 pub const RECORD_VERSION: u8 = 1;
 
 /// Something stored under a kind.
-pub trait Record: Serialize + DeserializeOwned + Clone + Send + 'static {
+pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// Its kind.
     const KIND: Kind;
 }

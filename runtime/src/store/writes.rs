@@ -22,9 +22,24 @@ impl WriteSet {
     /// # Panics
     /// When they do not ascend: whoever collects writes keeps them in order.
     pub fn new(rows: Vec<Change>) -> WriteSet {
+        let encoded = WriteSet::encoded(&rows);
+        WriteSet::of(rows, encoded)
+    }
+
+    /// The canonical bytes of rows that ascend by key, and the root over their pieces.
+    ///
+    /// # Panics
+    /// As [`WriteSet::new`].
+    pub(crate) fn encoded(rows: &[Change]) -> (Vec<u8>, Hash) {
         assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a write set ascends by key");
-        let bytes = encode(&rows);
-        WriteSet { rows, root: payload_root(&bytes), bytes }
+        let bytes = encode(rows);
+        let root = payload_root(&bytes);
+        (bytes, root)
+    }
+
+    /// A write set of rows and what [`WriteSet::encoded`] made of them.
+    pub(crate) fn of(rows: Vec<Change>, (bytes, root): (Vec<u8>, Hash)) -> WriteSet {
+        WriteSet { rows, bytes, root }
     }
 
     /// The rows.

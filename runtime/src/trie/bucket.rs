@@ -180,9 +180,7 @@ impl Bucket {
         if range.len() == stored.len() && is_elsewhere == self.is_elsewhere(place) {
             Arc::make_mut(&mut self.bytes)[range].copy_from_slice(stored);
         } else {
-            let path = self.path(place);
-            let (before, behind) = (self.leaves().take(place), self.leaves().skip(place + 1));
-            self.bytes = encode(before.chain([(path, content)]).chain(behind)).into();
+            self.splice(place..place + 1, Some((self.path(place), content)));
         }
         self.stale |= 1 << place;
     }
@@ -190,8 +188,7 @@ impl Bucket {
     /// Adds a leaf at its place; there must be room.
     pub fn insert(&mut self, place: usize, path: &Path, content: Content<&[u8]>) {
         let count = self.len();
-        let before = self.leaves().take(place);
-        self.bytes = encode(before.chain([(*path, content)]).chain(self.leaves().skip(place))).into();
+        self.splice(place..place, Some((*path, content)));
         // The hashes of what lies behind move up with it.
         self.hashes.copy_within(place..count, place + 1);
         if place + 1 < count {
@@ -199,13 +196,19 @@ impl Bucket {
         }
         let behind = self.stale & !mask(0..place);
         self.stale = self.stale & mask(0..place) | behind << 1 | 1 << place;
-        self.part();
+        if place < count {
+            self.bits.copy_within(place..count - 1, place + 1);
+            self.bits[place] = self.parts_at(place);
+        }
+        if place > 0 {
+            self.bits[place - 1] = self.parts_at(place - 1);
+        }
     }
 
     /// Takes a leaf away; another one must be left.
     pub fn remove(&mut self, place: usize) {
         let count = self.len();
-        self.bytes = encode(self.leaves().take(place).chain(self.leaves().skip(place + 1))).into();
+        self.splice(place..place + 1, None);
         self.hashes.copy_within(place + 1..count, place);
         self.stale = self.stale & mask(0..place) | self.stale >> 1 & !mask(0..place);
         self.stale_inner = true;
@@ -271,9 +274,47 @@ impl Bucket {
 
     fn part(&mut self) {
         for place in 1..self.len() {
-            let parts = self.path(place - 1).parts_at(&self.path(place));
-            self.bits[place - 1] = parts.expect("paths in a bucket differ");
+            self.bits[place - 1] = self.parts_at(place - 1);
         }
+    }
+
+    /// The bit at which a leaf parts from the next.
+    fn parts_at(&self, place: usize) -> u16 {
+        self.path(place).parts_at(&self.path(place + 1)).expect("paths in a bucket differ")
+    }
+
+    /// Puts a leaf, or nothing, in the place of one leaf or none: the bytes that [`encode`] makes of them all.
+    fn splice(&mut self, old: Range<usize>, new: Option<Leaf<'_>>) {
+        let (count, bytes) = (self.len(), &*self.bytes);
+        let paths = &bytes[HEAD..HEAD + count * PATH_BYTES];
+        let contents = &bytes[HEAD + count * (PATH_BYTES + 2)..];
+        let ends = |place: usize| if place == 0 { 0 } else { end(bytes, place - 1) };
+        let cut = ends(old.start)..ends(old.end);
+        let stored = new.as_ref().map_or(&[][..], |(_, content)| content.stored());
+        let added = usize::from(new.is_some());
+        let room = bytes.len() + PATH_BYTES + 2 + stored.len();
+        let mut made = Vec::with_capacity(room);
+        made.push((count + added - old.len()) as u8);
+        let is_elsewhere = matches!(new, Some((_, Content::Elsewhere(_))));
+        let bits = elsewhere(bytes);
+        let behind = bits.checked_shr(old.end as u32).unwrap_or(0);
+        let behind = behind.checked_shl((old.start + added) as u32).unwrap_or(0);
+        let new_bit = u32::from(is_elsewhere).checked_shl(old.start as u32).unwrap_or(0);
+        made.extend((bits & mask(0..old.start) | new_bit | behind).to_le_bytes());
+        made.extend_from_slice(&paths[..old.start * PATH_BYTES]);
+        new.iter().for_each(|(path, _)| made.extend_from_slice(&path.0));
+        made.extend_from_slice(&paths[old.end * PATH_BYTES..]);
+        (0..old.start).for_each(|place| made.extend((end(bytes, place) as u16).to_le_bytes()));
+        if new.is_some() {
+            made.extend(((cut.start + stored.len()) as u16).to_le_bytes());
+        }
+        let moved = |place| (end(bytes, place) + stored.len() - cut.len()) as u16;
+        (old.end..count).for_each(|place| made.extend(moved(place).to_le_bytes()));
+        made.extend_from_slice(&contents[..cut.start]);
+        made.extend_from_slice(stored);
+        made.extend_from_slice(&contents[cut.end..]);
+        self.bytes = made.into();
+        debug_assert_eq!(*self.bytes, *encode(self.leaves()));
     }
 
     /// The node at the top of leaves (at least two): where the lowest bit parts them.
