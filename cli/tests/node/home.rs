@@ -152,8 +152,9 @@ impl Node {
         let request = self.agent.get(format!("{}{path}", self.api));
         let mut response =
             request.header("Authorization", format!("Bearer {}", self.token(who))).call().unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        let bytes = response.body_mut().read_to_vec().unwrap();
+        let text = || String::from_utf8_lossy(&bytes).into_owned();
+        (response.status().as_u16(), serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text())))
     }
 
     /// What the bank reads.

@@ -74,7 +74,7 @@ fn settings_are_shown_with_where_they_come_from() {
     let file = folder.path().join("node.toml");
     std::fs::write(&file, "heartbeat_s = 7\n").unwrap();
     let words =
-        ["config", "--sources", "--config", file.to_str().unwrap(), "--block-ms=9", "--json", "--data"];
+        ["config", "--sources", "--config", file.to_str().unwrap(), "--block-ms=900", "--json", "--data"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
     let output = command.args(words).arg(&data).env("TENOR_WAIT_S", "8").output().unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -83,7 +83,7 @@ fn settings_are_shown_with_where_they_come_from() {
         let row = rows.iter().find(|row| row["key"] == name).unwrap();
         format!("{} {}", row["value"].as_str().unwrap(), row["from"].as_str().unwrap())
     };
-    assert_eq!(of("block_ms"), "9 flag");
+    assert_eq!(of("block_ms"), "900 flag");
     assert_eq!(of("wait_s"), "8 environment");
     assert_eq!(of("heartbeat_s"), format!("7 file {}", file.display()));
     assert_eq!(of("head_s"), "10 default");
