@@ -1,4 +1,4 @@
-import { hex, unhex } from "./bytes.js";
+import { unhex } from "./bytes.js";
 
 /** JSON as the core makes it: whole numbers of 64 bits and more are decimal text. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -162,4 +162,3 @@ export class Core {
   }
 }
 
-export { hex, unhex };

@@ -34,8 +34,8 @@ export const UNCHECKED = Symbol("not checked by the client");
 /** JSON in which some places are open. */
 export type Expected = Json | typeof UNCHECKED | Expected[] | { [name: string]: Expected };
 
-/** The operation as it must stand in the bytes. */
-export function expected(operation: Operation): Expected {
+/** The operation as it must stand in the bytes, beside what stands there. */
+export function expected(operation: Operation, given: Json): Expected {
   switch (operation.type) {
     case "transfer":
       return { Transfer: transfer(operation) };
@@ -56,12 +56,16 @@ export function expected(operation: Operation): Expected {
     }
     case "release":
       return { Release: operation.hold };
-    case "open":
-      return { Open: { code: UNCHECKED, terms: UNCHECKED, arguments: "00" } };
+    case "open": {
+      // A name is the node's to look up; a code is not.
+      const code = operation.contract.startsWith("code1") ? operation.contract : UNCHECKED;
+      return { Open: { code, terms: UNCHECKED, arguments: "00" } };
+    }
     case "invoke": {
-      const seen = { agreement: operation.agreement, code: UNCHECKED, terms_version: UNCHECKED };
-      const call = { seen, call: UNCHECKED, arguments: UNCHECKED };
-      return { Invoke: call };
+      const seen: Expected = { agreement: operation.agreement, code: UNCHECKED, terms_version: UNCHECKED };
+      const call: Expected = { seen, call: UNCHECKED, arguments: UNCHECKED };
+      // Signing an agreement's terms is a call as well.
+      return typeof given === "object" && given !== null && "Sign" in given ? { Sign: call } : { Invoke: call };
     }
     case "account": {
       const { owner, asset, purpose } = operation;

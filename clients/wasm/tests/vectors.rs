@@ -8,7 +8,7 @@ use std::path::Path;
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
-use tenor_abi::id::{AccountId, AssetId, ChainId, Hash, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, ChainId, CodeHash, Hash, HoldId, PartyId};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::tag;
 use tenor_client::core::{self, CoreError};
@@ -160,6 +160,12 @@ fn vectors() -> Value {
     let mut padded = bytes.clone();
     padded.push(0);
     json!({
+        // Ids of every kind that tests need, sound by their checksums.
+        "ids": {
+            "agreement": AgreementId([0xa1; 32]).to_string(), "code": CodeHash([0xa2; 32]).to_string(),
+            "chain": ChainId([0xa3; 32]).to_string(), "hash": Hash([0xa4; 32]).to_string(),
+            "hold": HoldId([0xa5; 32]).to_string(),
+        },
         "secret": hex(&SECRET),
         "public": hex(&public),
         "body": serde_json::from_str::<Value>(&to_json(&body).unwrap()).unwrap(),
