@@ -24,7 +24,7 @@ struct Settings {
 /// gas. Little stack, so that a page of memory holds it.
 const CONTRACT: Settings = Settings { stack_bytes: 16 * 1024, opt_level: "2" };
 /// The client core: its curve arithmetic keeps tables on the stack, and it travels to browsers.
-const CLIENT: Settings = Settings { stack_bytes: 256 * 1024, opt_level: "\"s\"" };
+const CLIENT: Settings = Settings { stack_bytes: 256 * 1024, opt_level: "\"z\"" };
 
 /// Builds the contract crate in a folder and returns its wasm, as [`module`] does.
 ///

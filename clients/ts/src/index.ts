@@ -1,0 +1,10 @@
+export { Amount } from "./amount.js";
+export { hex, unhex } from "./bytes.js";
+export { Client, type Options, type Prepared, type Preparing, type Signer } from "./client.js";
+export { Core, CoreError, type DecodedBody, type Json, type JsonObject, type Shown } from "./core.js";
+export type { Following, Told } from "./events.js";
+export type { Connection } from "./http.js";
+export { Key } from "./key.js";
+export type { Line, Operation, Spend } from "./operation.js";
+export { Mismatch, Problem, Unknown } from "./problem.js";
+export { Receipt } from "./receipt.js";
