@@ -91,11 +91,14 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
                 continue;
             }
             let code = unquoted(&path);
+            // A serializer has a method for each type of serde, also for those that it refuses.
+            let refuses_floats = path.ends_with("sdk/abi/src/codec/write.rs");
             for word in ["f32", "f64", "HashMap", "HashSet", "SystemTime", "Instant::now", "std::net"] {
                 let found = code
                     .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
                     .any(|token| token == word);
-                assert!(!found, "{} uses {word}", path.display());
+                let is_refusal = refuses_floats && matches!(word, "f32" | "f64");
+                assert!(!found || is_refusal, "{} uses {word}", path.display());
             }
         }
     }

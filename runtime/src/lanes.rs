@@ -19,6 +19,8 @@ const SHARED_FROM: usize = 8_192;
 const RATE: usize = 136;
 /// Messages side by side.
 const LANES: usize = 4;
+/// Leaves of a list that are hashed together: what is copied of them stays near the processor.
+const TOGETHER: usize = 64;
 
 /// Messages to hash, one behind the other in one buffer.
 #[derive(Debug, Default)]
@@ -28,11 +30,6 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Room for so many messages of so many bytes together.
-    pub fn with_room(count: usize, bytes: usize) -> Messages {
-        Messages { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(count) }
-    }
-
     /// Adds a message, given in parts.
     pub fn push(&mut self, parts: &[&[u8]]) {
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
@@ -122,11 +119,16 @@ pub(crate) fn in_shares<T: Send>(count: usize, make: impl Fn(Range<usize>) -> Ve
 
 /// The root of a list of leaves: that of [`tenor_wire::merkle::root`].
 pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
-    let leaves: Vec<&[u8]> = leaves.collect();
-    let bytes = leaves.iter().map(|leaf| leaf.len() + 1).sum();
-    let mut messages = Messages::with_room(leaves.len(), bytes);
-    leaves.iter().for_each(|leaf| messages.push(&[&[tags.leaf.0], leaf]));
-    root_of_leaves(tags, messages.hashes())
+    let (mut messages, mut hashes) = (Messages::default(), vec![]);
+    for leaf in leaves {
+        messages.push(&[&[tags.leaf.0], leaf]);
+        if messages.len() >= TOGETHER {
+            hashes.extend(messages.hashes());
+            messages.clear();
+        }
+    }
+    hashes.extend(messages.hashes());
+    root_of_leaves(tags, hashes)
 }
 
 /// The root of a list by the hashes of its leaves.

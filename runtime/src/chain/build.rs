@@ -22,6 +22,8 @@ use tenor_wire::receipt::FullReceipt;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Transactions whose rows are read together before they run.
 const AHEAD: usize = 1024;
+/// Room for a receipt's bytes: a payment's with its entry has no more.
+const RECEIPT_BYTES: usize = 512;
 /// Items from which on parts of a block's end are worth a thread.
 const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
@@ -447,7 +449,8 @@ impl Chain {
 
 /// The canonical bytes of a block's items, which are encoded already, and of its receipts.
 fn lists_bytes(items: &[Vec<u8>], receipts: &[FullReceipt]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(items.iter().map(Vec::len).sum());
+    let mut bytes =
+        Vec::with_capacity(items.iter().map(Vec::len).sum::<usize>() + receipts.len() * RECEIPT_BYTES);
     codec::append(&mut bytes, &(items.len() as u64));
     items.iter().for_each(|item| bytes.extend_from_slice(item));
     codec::append(&mut bytes, receipts);

@@ -80,7 +80,7 @@ pub(super) fn check_debits(
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
     let mut issuing = vec![];
-    let mut debited: Vec<(AccountId, Holder, AssetId, u128)> = vec![];
+    let mut debited: Vec<(AccountId, Holder, AssetId, u128)> = Vec::with_capacity(1);
     for (account, effect) in plan.effects.iter() {
         if effect.before.kind == AccountKind::Issuance {
             issuing.push((account, &effect.before));

@@ -50,9 +50,9 @@ pub fn commit(
     let head = posting_head(&plan.draft, height);
     let mut tail = Vec::with_capacity(TAIL_BYTES);
     let mut postings = Vec::with_capacity(plan.draft.lines.len() + plan.linked.len());
-    for line in plan.draft.lines.iter().chain(&plan.linked) {
+    for (number, line) in plan.draft.lines.iter().chain(&plan.linked).enumerate() {
         let (account, amount) = (line.account, line.minor.unsigned_abs());
-        let Some(record) = plan.effects.place(&account).map(|at| &mut running[at]) else {
+        let Some(record) = plan.effects.place_of_line(number, &account).map(|at| &mut running[at]) else {
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
         postings.push(BookedPosting { account, asset: record.asset, side: line.side, amount });

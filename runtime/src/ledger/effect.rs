@@ -49,6 +49,8 @@ const FEW: usize = 8;
 #[derive(Clone, Default)]
 pub(super) struct Effects {
     list: Vec<(AccountId, Effect)>,
+    /// Where the account of each line stands.
+    of_lines: Vec<u32>,
     /// Where in the list an account stands, once there are more than a few.
     places: HashTable<usize>,
     /// With a seed of its own, for accounts are named from outside; no outcome depends on it.
@@ -58,7 +60,31 @@ pub(super) struct Effects {
 impl Effects {
     /// Room for so many accounts.
     pub fn with_capacity(accounts: usize) -> Effects {
-        Effects { list: Vec::with_capacity(accounts), ..Effects::default() }
+        let (list, of_lines) = (Vec::with_capacity(accounts), Vec::with_capacity(accounts));
+        Effects { list, of_lines, ..Effects::default() }
+    }
+
+    /// The effect on the account of the next line of a draft.
+    pub fn touch_line(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
+        let at = match self.place(&account) {
+            Some(at) => at,
+            None => self.insert(state, account)?,
+        };
+        self.of_lines.push(at as u32);
+        Ok(&mut self.list[at].1)
+    }
+
+    /// Where the account of a line stands, which is looked for where the line was not touched as one.
+    pub fn place_of_line(&self, line: usize, account: &AccountId) -> Option<usize> {
+        match self.of_lines.get(line) {
+            Some(at) => Some(*at as usize).filter(|at| self.list[*at].0 == *account),
+            None => self.place(account),
+        }
+    }
+
+    /// The effect at a place.
+    pub fn at(&self, place: usize) -> &Effect {
+        &self.list[place].1
     }
 
     /// Where an account stands, in the order of [`Effects::iter`].
@@ -84,10 +110,11 @@ impl Effects {
         let (place, before) = found.ok_or(Refusal::UnknownAccount { account })?;
         let after = Arc::new(AccountRecord::clone(&before));
         self.list.push((account, Effect { place, before, after, side: None }));
-        let Effects { list, places, hasher } = self;
+        let Effects { list, places, hasher, .. } = self;
         let hash = |place: &usize| hasher.hash_one(list[*place].0.0);
         let last = list.len() - 1;
         if last == FEW {
+            places.reserve(list.capacity(), hash);
             (0..last).for_each(|place| _ = places.insert_unique(hash(&place), place, hash));
         }
         if last >= FEW {

@@ -12,17 +12,25 @@ use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
 
+/// Postings that are hashed side by side: their bytes stay near the processor.
+const TOGETHER: usize = 512;
+
 /// Puts the postings of a block into their accounts' trees: peaks, and the root in each account's leaf.
 ///
 /// # Errors
 /// [`Fault`] when the store fails, or has another history than the leaf says.
 pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
-    let mut leaves = Messages::default();
+    let (mut leaves, mut hashes) = (Messages::default(), vec![]);
     let posted = state.posted(|account, postings| {
         let count = postings.map(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting])).count();
+        if leaves.len() >= TOGETHER {
+            hashes.extend(leaves.hashes());
+            leaves.clear();
+        }
         (account, count)
     });
-    let mut hashes = leaves.hashes().into_iter();
+    hashes.extend(leaves.hashes());
+    let mut hashes = hashes.into_iter();
     let mut accounts = vec![];
     let mut trees: Vec<(Mmr, Vec<Hash>)> = vec![];
     for (account, count) in posted {

@@ -122,7 +122,7 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     let mut effects = Effects::with_capacity(draft.lines.len());
     for line in &draft.lines {
         let account = line.account;
-        let effect = effects.touch(state, account)?;
+        let effect = effects.touch_line(state, account)?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
@@ -156,9 +156,10 @@ fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) ->
 fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
     let mut sums: BTreeMap<AssetId, (u128, u128)> = BTreeMap::new();
     let (mut last, mut sum) = (None, (0, 0));
-    for line in &draft.lines {
+    for (number, line) in draft.lines.iter().enumerate() {
         // Lines of one asset mostly stand together.
-        let asset = effects[&line.account].before.asset;
+        let place = effects.place_of_line(number, &line.account).expect("an account of a line was touched");
+        let asset = effects.at(place).before.asset;
         if let Some(before) = last.filter(|before| *before != asset) {
             sums.insert(before, sum);
             sum = sums.get(&asset).copied().unwrap_or_default();

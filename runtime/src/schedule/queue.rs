@@ -68,8 +68,9 @@ impl Queues {
         heads.filter(|head| head.due <= time).collect()
     }
 
-    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included. Nothing
-    /// comes to stand among it: what an occurrence starts is due `ahead_ms` after itself at the earliest.
+    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included; a head that
+    /// no longer waits makes room for the next. Nothing comes to stand among what was read: what an occurrence starts
+    /// is due `ahead_ms` after itself at the earliest.
     ///
     /// # Errors
     /// As [`heads`].
@@ -81,6 +82,10 @@ impl Queues {
     ) -> Result<Vec<DueItem>, Fault> {
         let mut read = vec![];
         for queue in &mut self.0 {
+            // An occurrence of another queue may have taken out what stood here.
+            while queue.head.is_some() && state.is_deleted(&queue.from) {
+                queue.go_on(state)?;
+            }
             let Some(head) = queue.head.filter(|head| queue.ahead.is_empty() && head.due <= time) else {
                 continue;
             };
@@ -169,4 +174,53 @@ fn parse(row: &[u8]) -> Result<Head, Fault> {
         Some(Head { bank: PartyId(*bank), due: Timestamp(u64::from_be_bytes(*due)), item })
     };
     read().ok_or_else(|| Fault::State(format!("due queue row {} cannot be read", hex(row))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Nothing;
+    use crate::state::record::DueRow;
+
+    const BANK: PartyId = PartyId([3; 32]);
+
+    fn row(agreement: u8, due: u64) -> Vec<u8> {
+        key::due(&BANK, Timestamp(due), &item(agreement))
+    }
+
+    fn item(agreement: u8) -> DueItem {
+        DueItem { agreement: AgreementId([agreement; 32]), kind: 0, number: 0, attempt: 0 }
+    }
+
+    #[test]
+    fn what_is_read_ahead_is_run_unless_it_was_taken_out() {
+        let mut state = Overlay::new(&Nothing);
+        for (agreement, due) in [(1, 1_000), (2, 1_000), (3, 1_999), (4, 2_000), (5, 9_000)] {
+            state.put(&row(agreement, due), &DueRow {});
+        }
+        let mut queues = Queues::of(&state).unwrap();
+        let read = |queues: &mut Queues, state: &Overlay<'_>| {
+            let read = queues.read_ahead(state, Timestamp(5_000), 1_000).unwrap();
+            read.into_iter().map(|item| item.agreement.0[0]).collect::<Vec<_>>()
+        };
+        let head =
+            |queues: &Queues| queues.due(Timestamp(5_000)).first().map(|head| head.item.agreement.0[0]);
+        assert_eq!(
+            read(&mut queues, &state),
+            [1, 2, 3],
+            "what is due a second later may have company by then"
+        );
+        assert_eq!(read(&mut queues, &state), [0u8; 0], "nothing is read twice");
+        // The first one runs, and takes out the second.
+        state.delete(Kind::Due, &row(1, 1_000));
+        state.delete(Kind::Due, &row(2, 1_000));
+        queues.go_on(&state, &BANK).unwrap();
+        assert_eq!(head(&queues), Some(3));
+        state.delete(Kind::Due, &row(3, 1_999));
+        queues.go_on(&state, &BANK).unwrap();
+        assert_eq!((head(&queues), read(&mut queues, &state)), (Some(4), vec![4]));
+        // An occurrence of another bank takes out the head.
+        state.delete(Kind::Due, &row(4, 2_000));
+        assert_eq!((read(&mut queues, &state), head(&queues)), (vec![], None));
+    }
 }

@@ -3,18 +3,19 @@
 pub mod namespace;
 pub mod record;
 mod posted;
+mod cells;
 mod overlay;
 mod window;
 mod committed;
 mod past;
 mod fork;
 
+pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};
 pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub(crate) use overlay::joined;
 pub use overlay::{Base, Mark, Overlay, Place};
 pub use past::Past;
 pub use record::Record;

@@ -7,23 +7,16 @@
 //! what it is until the block's writes are taken out. Postings are only ever added: they lie in one run for each
 //! account, beside the account's cell.
 
+use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::posted::Posted;
-use super::record::{self, Record};
+use super::record::Record;
 use crate::fault::Fault;
 use crate::store::{Change, Row};
-use hashbrown::{DefaultHashBuilder, HashTable};
-use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::mem;
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::id::AccountId;
-
-/// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
-const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// State as it was after a block.
 pub trait Base {
@@ -70,345 +63,6 @@ pub struct Overlay<'b> {
     journal: Vec<Undo>,
     /// Writes before the journal's, which are not taken back.
     kept: usize,
-}
-
-/// What takes a write back.
-enum Undo {
-    /// What a cell held before.
-    Cell(usize, Now),
-    /// The last posting of the account in a cell was added.
-    Posting(usize),
-}
-
-/// A record as it is held until its bytes are asked for.
-trait Held: Any + Send + Sync {
-    fn bytes(&self) -> Vec<u8>;
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl<R: Record> Held for R {
-    fn bytes(&self) -> Vec<u8> {
-        record::to_bytes(self)
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// What the base has at a key.
-enum Below {
-    /// It was not asked, or what it said was forgotten.
-    Unasked,
-    Nothing,
-    /// The value, and the record that it is once it was read as one.
-    Value(Vec<u8>, Option<Arc<dyn Held>>),
-}
-
-/// What is written at a key.
-enum Now {
-    /// Nothing: what the base has holds.
-    Unwritten,
-    Deleted,
-    Value(Vec<u8>),
-    Record(Arc<dyn Held>),
-}
-
-/// A key that mostly lies in its cell.
-enum Key {
-    Short(u8, [u8; Key::SHORT_BYTES]),
-    Long(Box<[u8]>),
-}
-
-impl Key {
-    /// Keys of accounts, agreements, schedules and parties are no longer.
-    const SHORT_BYTES: usize = 38;
-
-    fn of(key: &[u8]) -> Key {
-        let mut short = [0; Key::SHORT_BYTES];
-        match short.get_mut(..key.len()) {
-            None => Key::Long(key.into()),
-            Some(to) => {
-                to.copy_from_slice(key);
-                Key::Short(key.len() as u8, short)
-            }
-        }
-    }
-
-    fn into_vec(self) -> Vec<u8> {
-        match self {
-            Key::Short(length, bytes) => bytes[..usize::from(length)].to_vec(),
-            Key::Long(bytes) => bytes.into_vec(),
-        }
-    }
-}
-
-impl std::ops::Deref for Key {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Key::Short(length, bytes) => &bytes[..usize::from(*length)],
-            Key::Long(bytes) => bytes,
-        }
-    }
-}
-
-struct Cell {
-    key: Key,
-    below: Below,
-    now: Now,
-    /// Postings that were added to the account of this cell.
-    posted: Option<Box<Posted>>,
-}
-
-/// Cells by key. They stay where they are: the journal names them by their place.
-#[derive(Default)]
-struct Cells {
-    list: Vec<Cell>,
-    /// Hash of a key and the place of its cell.
-    places: HashTable<(u64, usize)>,
-    /// With a seed of its own, for keys are chosen outside; no outcome depends on it.
-    hasher: DefaultHashBuilder,
-    /// How often the cells were thrown away.
-    generation: u32,
-    remembered_bytes: usize,
-    /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
-    written: BTreeMap<u8, Written>,
-    /// Cells of accounts with postings that were added, under their accounts' keys.
-    posted: Written,
-}
-
-#[derive(Default)]
-struct Written {
-    fresh: Vec<usize>,
-    ordered: BTreeMap<Vec<u8>, usize>,
-}
-
-impl Cells {
-    /// The cell of a key, made when there is none.
-    fn place(&mut self, full_key: &[u8]) -> usize {
-        let Cells { list, places, hasher, .. } = self;
-        let hash = hasher.hash_one(full_key);
-        let entry = places.entry(
-            hash,
-            |(other, place)| *other == hash && *list[*place].key == *full_key,
-            |(hash, _)| *hash,
-        );
-        let made = entry.or_insert_with(|| {
-            list.push(Cell::new(full_key));
-            (hash, list.len() - 1)
-        });
-        made.get().1
-    }
-
-    /// The place of a key, after the base was asked unless the cell is written.
-    fn asked(&mut self, base: &dyn Base, full_key: &[u8]) -> Result<usize, Fault> {
-        let place = self.place(full_key);
-        let cell = &mut self.list[place];
-        if matches!((&cell.now, &cell.below), (Now::Unwritten, Below::Unasked)) {
-            let value = base.get(full_key)?;
-            self.remember(place, value);
-        }
-        Ok(place)
-    }
-
-    fn remember(&mut self, place: usize, value: Option<Vec<u8>>) {
-        let cell = &mut self.list[place];
-        self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + cell.key.len();
-        cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
-    }
-
-    /// Forgets what the base said, when that is much.
-    fn bound(&mut self) {
-        if self.remembered_bytes <= REMEMBERED_BYTES_MAX {
-            return;
-        }
-        if self.written.is_empty() {
-            *self = Cells { generation: self.generation + 1, ..Cells::default() };
-        } else {
-            // Of what is written it is asked once more, at the end.
-            let unwritten = self.list.iter_mut().filter(|cell| matches!(cell.now, Now::Unwritten));
-            unwritten.for_each(|cell| cell.below = Below::Unasked);
-            self.remembered_bytes = 0;
-        }
-    }
-
-    /// Writes a cell and returns what it held.
-    fn write(&mut self, place: usize, now: Now) -> Undo {
-        let cell = &mut self.list[place];
-        let before = mem::replace(&mut cell.now, now);
-        if matches!(before, Now::Unwritten) {
-            self.written.entry(cell.key[0]).or_default().fresh.push(place);
-        }
-        Undo::Cell(place, before)
-    }
-
-    /// Adds a posting to the account of a cell.
-    fn post(&mut self, place: usize, sequence: u64, parts: [&[u8]; 2]) -> Undo {
-        let cell = &mut self.list[place];
-        if cell.posted.is_none() {
-            self.posted.fresh.push(place);
-        }
-        cell.posted.get_or_insert_with(|| Box::new(Posted::from(sequence))).push(sequence, parts);
-        Undo::Posting(place)
-    }
-
-    /// The posting of a full key, where it was added here.
-    fn posting(&self, full_key: &[u8]) -> Option<&[u8]> {
-        let (account, sequence) = posting_of(full_key)?;
-        let place = with_full_key(Kind::Account, &account.0, |full| self.find(full))?;
-        self.list[place].posted.as_ref()?.get(sequence)
-    }
-
-    /// The place of a key's cell, when there is one.
-    fn find(&self, full_key: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(full_key);
-        let is_meant = |(other, place): &(u64, usize)| *other == hash && *self.list[*place].key == *full_key;
-        self.places.find(hash, is_meant).map(|(_, place)| *place)
-    }
-
-    /// The first row that was written, from a key on and before another; no value where it was deleted.
-    fn next_written_between(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-        let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
-        let kinds = first.first().copied().unwrap_or(0)..=end.first().copied().unwrap_or(0);
-        let of_cells: Vec<u8> = self.written.range(kinds.clone()).map(|(kind, _)| *kind).collect();
-        let cell = of_cells.into_iter().find_map(|kind| self.next_written(kind, from, end));
-        let row = cell.map(|place| (self.list[place].key.to_vec(), self.list[place].value(own)));
-        if !kinds.contains(&(Kind::History as u8)) {
-            return row;
-        }
-        let posting = self.next_posting(from, end).map(|(key, posting)| (key, Some(posting)));
-        [row, posting].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0))
-    }
-
-    /// The first cell of a kind that is written, from a key on and before another.
-    fn next_written(&mut self, kind: u8, from: Bound<&[u8]>, end: &[u8]) -> Option<usize> {
-        let Written { fresh, ordered } = self.written.get_mut(&kind)?;
-        ordered.extend(fresh.drain(..).map(|place| (self.list[place].key.to_vec(), place)));
-        let mut range = ordered.range::<[u8], _>((from, Bound::Excluded(end)));
-        // A write that was rolled back left its cell in the order.
-        range.find(|(_, place)| !matches!(self.list[**place].now, Now::Unwritten)).map(|(_, place)| *place)
-    }
-
-    /// The first posting that was added, from a key on and before another.
-    fn next_posting(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<Row> {
-        let Written { fresh, ordered } = &mut self.posted;
-        // In the order of their accounts, as their rows would be.
-        let of_account = |place: usize| Kind::History.full_key(&self.list[place].key[1..]);
-        ordered.extend(fresh.drain(..).map(|place| (of_account(place), place)));
-        let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
-        let accounts =
-            ordered.range::<[u8], _>((Bound::Included(&first[..first.len().min(33)]), Bound::Excluded(end)));
-        for (account, place) in accounts {
-            let Some(posted) = &self.list[*place].posted else { continue };
-            for sequence in posted.sequences() {
-                let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
-                if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return posted.get(sequence).map(|posting| (key, posting.to_vec()));
-                }
-            }
-        }
-        None
-    }
-}
-
-impl Cell {
-    fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, posted: None }
-    }
-
-    /// The value, as bytes.
-    fn value<T>(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
-        match (&self.now, &self.below) {
-            (Now::Value(bytes), _) => make(Some(bytes)),
-            (Now::Record(record), _) => make(Some(&record.bytes())),
-            (Now::Unwritten, Below::Value(bytes, _)) => make(Some(bytes)),
-            (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
-        }
-    }
-
-    /// The value, as a record.
-    fn record<R: Record>(&mut self) -> Result<Option<&R>, Fault> {
-        let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
-        held.as_any().downcast_ref().ok_or_else(|| unlike::<R>(&self.key)).map(Some)
-    }
-
-    /// The value, as a record that is shared with whoever asks.
-    fn shared<R: Record>(&mut self) -> Result<Option<Arc<R>>, Fault> {
-        let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
-        let any: Arc<dyn Any + Send + Sync> = held.clone();
-        any.downcast().map_err(|_| unlike::<R>(&self.key)).map(Some)
-    }
-
-    /// Turns a record into its bytes, which are asked for more than once.
-    fn settle(&mut self) {
-        if let Now::Record(record) = &self.now {
-            self.now = Now::Value(record.bytes());
-        }
-    }
-
-    fn is_written(&self) -> bool {
-        !matches!(self.now, Now::Unwritten)
-    }
-
-    fn has_postings(&self) -> bool {
-        self.posted.as_ref().is_some_and(|posted| !posted.sequences().is_empty())
-    }
-}
-
-/// What a cell holds as a record, decoded now where it was not before.
-fn decoded<'c, R: Record>(
-    key: &[u8],
-    now: &'c mut Now,
-    below: &'c mut Below,
-) -> Result<Option<&'c Arc<dyn Held>>, Fault> {
-    if let Now::Value(bytes) = now {
-        *now = Now::Record(Arc::new(record::from_bytes::<R>(key, bytes)?));
-    }
-    match (now, below) {
-        (Now::Record(held), _) => Ok(Some(held)),
-        (Now::Unwritten, Below::Value(bytes, held)) => {
-            if held.is_none() {
-                *held = Some(Arc::new(record::from_bytes::<R>(key, bytes)?));
-            }
-            Ok(held.as_ref())
-        }
-        _ => Ok(None),
-    }
-}
-
-fn unlike<R: Record>(key: &[u8]) -> Fault {
-    Fault::State(format!("{:?} record at {} is read as another", R::KIND, record::hex(key)))
-}
-
-/// The account and the sequence of a posting's full key.
-fn posting_of(full_key: &[u8]) -> Option<(AccountId, u64)> {
-    let (account, sequence) = full_key.strip_prefix(&[Kind::History as u8])?.split_first_chunk::<32>()?;
-    Some((AccountId(*account), u64::from_be_bytes(sequence.try_into().ok()?)))
-}
-
-fn own(value: Option<&[u8]>) -> Option<Vec<u8>> {
-    value.map(<[u8]>::to_vec)
-}
-
-/// Longest full key that needs no memory of its own to be looked up.
-const SHORT_KEY_BYTES: usize = 112;
-
-/// What is made of a record's full key.
-fn with_full_key<T>(kind: Kind, key: &[u8], make: impl FnOnce(&[u8]) -> T) -> T {
-    joined([&[kind as u8], key, &[]], make)
-}
-
-/// What is made of a key that comes in parts; a short one needs no memory of its own.
-pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
-    let mut whole = [0; SHORT_KEY_BYTES];
-    let mut length = 0;
-    for part in parts {
-        let Some(to) = whole.get_mut(length..length + part.len()) else { return make(&parts.concat()) };
-        to.copy_from_slice(part);
-        length += part.len();
-    }
-    make(&whole[..length])
 }
 
 impl<'b> Overlay<'b> {
@@ -486,7 +140,7 @@ impl<'b> Overlay<'b> {
             let below = Below::Value(posting.to_vec(), None);
             return make(&mut Cell { below, ..Cell::new(full_key) });
         }
-        let place = cells.asked(self.base, full_key)?;
+        let place = cells.asked(full_key, |key| self.base.get(key))?;
         make(&mut cells.list[place])
     }
 
@@ -587,7 +241,7 @@ impl<'b> Overlay<'b> {
         with_full_key(R::KIND, key, |full| {
             let mut cells = self.cells.borrow_mut();
             cells.bound();
-            let cell = cells.asked(self.base, full)?;
+            let cell = cells.asked(full, |key| self.base.get(key))?;
             let place = Place { cell, generation: cells.generation };
             Ok(cells.list[cell].shared()?.map(|record| (place, record)))
         })
@@ -607,7 +261,7 @@ impl<'b> Overlay<'b> {
         let generation = cells.generation;
         let cell = match place.generation == generation {
             true => place.cell,
-            false => with_full_key(R::KIND, key, |full| cells.asked(self.base, full))?,
+            false => with_full_key(R::KIND, key, |full| cells.asked(full, |key| self.base.get(key)))?,
         };
         let now = cells.list[cell].record::<R>()?;
         let is_same = now.is_some_and(|now| std::ptr::eq(now, &**before) || *now == **before);
@@ -741,24 +395,6 @@ impl<'b> Overlay<'b> {
     }
 }
 
-/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
-fn in_order(list: &[Cell], is_meant: impl Fn(&Cell) -> bool) -> Vec<usize> {
-    let first = |key: &[u8]| {
-        let mut bytes = [0; 16];
-        let length = key.len().min(bytes.len());
-        bytes[..length].copy_from_slice(&key[..length]);
-        u128::from_be_bytes(bytes)
-    };
-    let meant = list.iter().enumerate().filter(|(_, cell)| is_meant(cell));
-    let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
-    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
-    places.into_iter().map(|(_, place)| place).collect()
-}
-
-fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    bound.as_ref().map(Vec::as_slice)
-}
-
 /// A base without a row.
 #[cfg(test)]
 pub(crate) struct Nothing;
@@ -777,6 +413,7 @@ impl Base for Nothing {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
 

@@ -1,7 +1,7 @@
 //! Postings that a block adds to one account: stored bytes one after another, in the order of their sequence.
 
 /// Room that an account begins with: for a few postings.
-const ROOM: usize = 3;
+const ROOM: usize = 2;
 const ROOM_BYTES: usize = 80 * ROOM;
 
 /// The postings of an account from a sequence on.

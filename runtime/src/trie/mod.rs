@@ -44,14 +44,40 @@ impl Undo {
     }
 }
 
+/// Owners and keys that are hashed side by side: their bytes stay near the processor.
+const TOGETHER: usize = 512;
+
 /// The paths of full keys under their owners.
 pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> {
-    let mut messages = Messages::default();
+    let (mut messages, mut paths) = (Messages::default(), vec![]);
+    // Where in the messages the owner of each key stands: keys of one owner often follow one another.
+    let (mut owners, mut last): (Vec<usize>, Option<&[u8]>) = (vec![], None);
+    let mut hash = |messages: &mut Messages, owners: &mut Vec<usize>| {
+        let hashes = messages.hashes();
+        // Behind the owner, where it is new, comes the key.
+        let mut next = 0;
+        for owner in owners.drain(..) {
+            next = next.max(owner + 1);
+            paths.push(Path::of_hashes(&hashes[owner], &hashes[next]));
+            next += 1;
+        }
+        messages.clear();
+    };
     for (owner, full_key) in keys {
-        messages.push(&[owner]);
+        if messages.len() >= TOGETHER {
+            hash(&mut messages, &mut owners);
+            last = None;
+        }
+        let known = owners.last().copied().filter(|_| last == Some(owner));
+        owners.push(known.unwrap_or_else(|| {
+            messages.push(&[owner]);
+            messages.len() - 1
+        }));
         messages.push(&[full_key]);
+        last = Some(owner);
     }
-    messages.hashes().chunks_exact(2).map(|hashes| Path::of_hashes(&hashes[0], &hashes[1])).collect()
+    hash(&mut messages, &mut owners);
+    paths
 }
 
 /// An inner node by its place, or a bucket by its number: the top bit tells.

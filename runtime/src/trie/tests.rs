@@ -225,3 +225,16 @@ fn a_page_that_was_changed_on_disk_is_a_fault_and_the_mark_is_gone() {
     assert!(faults.iter().all(|fault| fault.to_string().contains("is not what its hash says")), "{faults:?}");
     assert_eq!(disk.mark().unwrap(), None, "the next opening makes the state again");
 }
+
+#[test]
+fn paths_of_many_are_those_of_each() {
+    // More than are hashed together, with owners that follow one another and owners that come back.
+    let keys: Vec<(Vec<u8>, Vec<u8>)> = (0..1_300u32)
+        .map(|number| (vec![(number / 3 % 7) as u8; 32], number.to_le_bytes().to_vec()))
+        .collect();
+    for count in [0, 1, 2, 511, 1_300] {
+        let some = || keys[..count].iter().map(|(owner, key)| (owner.as_slice(), key.as_slice()));
+        let each: Vec<Path> = some().map(|(owner, key)| Path::of(owner, key)).collect();
+        assert_eq!(paths(some()), each);
+    }
+}

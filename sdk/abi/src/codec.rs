@@ -1,11 +1,20 @@
 //! Canonical bytes: postcard, and nothing but the one form of each value.
 //!
-//! postcard accepts padded varints and bytes after the value. At every border (wire, file, what a contract
-//! hands over) a value is therefore decoded, encoded again and compared.
+//! The format is postcard's, read and written here, because ids are most of what a record holds: their bytes are
+//! copied at once, in a contract as on its host. Numbers may be padded and bytes may follow a value; at every
+//! border (wire, file, what a contract hands over) a value is therefore decoded, encoded again and compared.
+
+mod read;
+mod write;
 
 use alloc::vec::Vec;
-use postcard::ser_flavors::Flavor;
+use read::Reader;
 use serde::{Serialize, de::DeserializeOwned};
+use write::Writer;
+
+/// The name by which a reader and a writer of this format know bytes that stand without a length. It is no name
+/// that a type can have.
+const RAW: &str = "= raw";
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -29,38 +38,13 @@ pub enum CodecError {
 /// Room that an encoding begins with: most records fit, and none grows byte by byte.
 const ROOM_BYTES: usize = 128;
 
-/// Bytes in the making.
-struct Growing(Vec<u8>);
-
-impl Flavor for Growing {
-    type Output = Vec<u8>;
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<Vec<u8>> {
-        Ok(self.0)
-    }
-}
-
 /// The canonical bytes of a value.
 ///
 /// # Panics
 /// Never for the types of this project: they have no length unknown in advance and no unsupported kind.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    // Without the error's text: showing it would be the largest thing in a small contract.
-    let Ok(bytes) = postcard::serialize_with_flavor(value, Growing(Vec::with_capacity(ROOM_BYTES))) else {
-        panic!("types with a codec always encode into a growing buffer")
-    };
+    let mut bytes = Vec::with_capacity(ROOM_BYTES);
+    append(&mut bytes, value);
     bytes
 }
 
@@ -69,9 +53,9 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// # Panics
 /// As [`encode`].
 pub fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    match postcard::serialize_with_flavor(value, Growing(core::mem::take(bytes))) {
-        Ok(grown) => *bytes = grown,
-        Err(_) => panic!("types with a codec always encode into a growing buffer"),
+    // Without the error's text: showing it would be the largest thing in a small contract.
+    if value.serialize(&mut Writer::new(bytes)).is_err() {
+        panic!("types with a codec always have a form")
     }
 }
 
@@ -92,10 +76,83 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Re
 /// # Errors
 /// [`CodecError::Malformed`], [`CodecError::NotCanonical`] for bytes after the value.
 pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes::<T>(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) => Err(CodecError::NotCanonical),
-        Err(_) => Err(CodecError::Malformed),
+    match take(bytes)? {
+        (value, []) => Ok(value),
+        _ => Err(CodecError::NotCanonical),
+    }
+}
+
+/// The value at the front of bytes, and what follows it.
+///
+/// # Errors
+/// [`CodecError::Malformed`].
+pub fn take<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), CodecError> {
+    let mut reader = Reader { rest: bytes };
+    let value = T::deserialize(&mut reader).map_err(|_| CodecError::Malformed)?;
+    Ok((value, reader.rest))
+}
+
+/// For `#[serde(with = "tenor_abi::codec::raw")]` on a `[u8; N]`: its bytes are the same, copied at once instead of
+/// one by one.
+pub mod raw {
+    use super::RAW;
+    use core::fmt;
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::{Deserializer, Serialize, Serializer};
+
+    struct Bytes<'b>(&'b [u8]);
+
+    impl Serialize for Bytes<'_> {
+        #[inline]
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            to.serialize_bytes(self.0)
+        }
+    }
+
+    /// As an array does.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    #[inline]
+    pub fn serialize<S: Serializer, const LENGTH: usize>(
+        bytes: &[u8; LENGTH],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_newtype_struct(RAW, &Bytes(bytes))
+    }
+
+    /// As an array does.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    #[inline]
+    pub fn deserialize<'de, D: Deserializer<'de>, const LENGTH: usize>(
+        from: D,
+    ) -> Result<[u8; LENGTH], D::Error> {
+        from.deserialize_tuple_struct(RAW, LENGTH, Array)
+    }
+
+    struct Array<const LENGTH: usize>;
+
+    impl<'de, const LENGTH: usize> Visitor<'de> for Array<LENGTH> {
+        type Value = [u8; LENGTH];
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("bytes")
+        }
+
+        #[inline]
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<[u8; LENGTH], E> {
+            bytes.try_into().map_err(|_| E::custom("another length"))
+        }
+
+        fn visit_seq<S: SeqAccess<'de>>(self, mut parts: S) -> Result<[u8; LENGTH], S::Error> {
+            let mut bytes = [0; LENGTH];
+            for byte in &mut bytes {
+                *byte = parts.next_element()?.ok_or_else(|| S::Error::custom("another length"))?;
+            }
+            Ok(bytes)
+        }
     }
 }
 
@@ -259,6 +316,27 @@ mod tests {
             let encoded = encode(&(&bytes, after));
             prop_assert_eq!(&encode(&Record(bytes.clone(), after)), &encoded);
             prop_assert_eq!(decode_own::<Record>(&encoded), Ok(Record(bytes, after)));
+        }
+
+        #[test]
+        fn the_format_is_postcards(value in everything(), id: [u8; 32], short: [u8; 5], other: Vec<u8>) {
+            #[derive(Serialize, serde::Deserialize, PartialEq, Debug)]
+            struct Record(#[serde(with = "super::raw")] [u8; 32], u16, #[serde(with = "super::raw")] [u8; 5], Everything);
+            let plain = (id, 7u16, short, value.clone());
+            let bytes = postcard::to_allocvec(&plain).unwrap();
+            let record = Record(id, 7, short, value);
+            prop_assert_eq!(&encode(&plain), &bytes);
+            prop_assert_eq!(&encode(&record), &bytes);
+            prop_assert_eq!(decode_own::<Record>(&bytes), Ok(record));
+            for length in [0, 31, 32, 33, 36] {
+                prop_assert!(decode_own::<Record>(&bytes[..length]).is_err());
+            }
+            // What is no value to the one is none to the other.
+            let ours = take::<Everything>(&other).ok();
+            let theirs = postcard::take_from_bytes::<Everything>(&other).ok();
+            prop_assert_eq!(ours, theirs);
+            let ours = take::<(u16, u128, i16, i64)>(&other).ok();
+            prop_assert_eq!(ours, postcard::take_from_bytes::<(u16, u128, i16, i64)>(&other).ok());
         }
 
         #[test]

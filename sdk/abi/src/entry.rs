@@ -63,7 +63,7 @@ pub struct Posting {
 /// An external key of an entry, 16 bytes: the day of its making (big-endian days since 1970, UTC) and 12 bytes of
 /// choice. One agreement books one entry under a key, as long as keys of that day are remembered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct EntryKey(pub [u8; 16]);
+pub struct EntryKey(#[serde(with = "crate::codec::raw")] pub [u8; 16]);
 
 impl EntryKey {
     /// The key of a day and a choice.

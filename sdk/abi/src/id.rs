@@ -54,7 +54,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(pub [u8; 32]);
+        pub struct $name(#[serde(with = "crate::codec::raw")] pub [u8; 32]);
 
         impl Id for $name {
             const PREFIX: &'static str = $prefix;

@@ -233,7 +233,7 @@ pub fn terms_of(spec: &Spec) -> impl ExactSizeIterator<Item = (&str, TypeNumber)
 }
 
 fn take_one<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, ValueError> {
-    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| CodecError::Malformed)?;
+    let (value, rest) = codec::take(bytes)?;
     *bytes = rest;
     Ok(value)
 }

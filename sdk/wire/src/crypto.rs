@@ -81,6 +81,7 @@ pub struct PublicKey {
     /// 2 for an even y, 3 for an odd one.
     pub parity: u8,
     /// The x coordinate, big-endian.
+    #[serde(with = "tenor_abi::codec::raw")]
     pub x: [u8; 32],
 }
 
@@ -90,8 +91,10 @@ pub struct Signature {
     /// [`SECP256K1`].
     pub algorithm: u8,
     /// r.
+    #[serde(with = "tenor_abi::codec::raw")]
     pub r: [u8; 32],
     /// s, in the lower half of the order.
+    #[serde(with = "tenor_abi::codec::raw")]
     pub s: [u8; 32],
 }
 

@@ -32,7 +32,7 @@ pub struct Authoriser {
 /// Makes a retry harmless: four bytes of creation day (big-endian days since 1970, UTC), twelve of the
 /// client's choice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct IdempotencyKey(pub [u8; 16]);
+pub struct IdempotencyKey(#[serde(with = "tenor_abi::codec::raw")] pub [u8; 16]);
 
 impl IdempotencyKey {
     /// The key of a creation day (days since 1970) and twelve bytes of choice.
