@@ -14,6 +14,7 @@ pub mod near;
 pub mod once;
 pub mod output;
 pub mod products;
+pub mod profile;
 pub mod reading;
 pub mod refusal;
 pub mod render;

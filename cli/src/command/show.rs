@@ -5,7 +5,7 @@ mod proposal;
 mod receipt;
 
 use super::invoke::agreement as find_agreement;
-use super::{Data, desk, find_account};
+use super::{Data, desk, find_account, hook};
 use crate::desk::Desk;
 use crate::output::{Output, Table};
 use crate::{reading, words};
@@ -121,6 +121,13 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
     let record: AccountRecord = chain.record(&id.0)?.with_context(|| format!("there is no {id}"))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let lines = reading::statement(chain, &id)?;
+    let hooks = hook::hooks(chain, &id, &record)?;
+    let listed: serde_json::Map<String, serde_json::Value> =
+        hooks.iter().map(|(place, agreement)| (place.to_string(), json!(agreement))).collect();
+    let mut facts = account_facts(&record);
+    for (place, agreement) in &hooks {
+        facts += &format!("hook     {}: {agreement}\n", place.replace('_', ", "));
+    }
     let document = json!({
         "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
         "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
@@ -130,6 +137,7 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
         "frozen_in": record.frozen_in.map(|reason| reason.name()),
         "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
         "postings": record.history_count, "history_root": record.history_root.to_string(),
+        "hooks": listed,
     });
     let text = format!(
         "{id}\n{}, {} {} ({} available)\n{}\n{}",
@@ -137,7 +145,7 @@ fn account(desk: &Desk, asked: &str, output: &mut Output<'_>) -> Result<()> {
         decimal(record.balance()),
         record.currency.code,
         decimal(record.available() as i128),
-        account_facts(&record),
+        facts,
         reading::statement_table(chain, &desk.folder().names, &id, &lines, 20)?
     );
     output.result(&document, &text)
