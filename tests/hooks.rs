@@ -5,12 +5,13 @@ mod modules;
 
 use modules::{Module, call};
 use tenor_abi::codec;
-use tenor_abi::date::Date;
+use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{AccountRef, EntryRequest, Mode, Posting, Side};
 use tenor_abi::event::EventBody;
 use tenor_abi::id::{AccountId, AgreementId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::spec::{Authority, CallKind, Period};
+use tenor_runtime::params::Limits;
 use tenor_runtime::state::record::CursorRecord;
 use tenor_testing::wire::op::{
     AccountChange, AccountChangeOp, AccountKind, AccountOp, BatchOp, CaptureOp, CorrectLineOp, CorrectOp,
@@ -288,6 +289,28 @@ fn an_item_asks_so_many_hooks_and_no_more() {
     let said = Refusal::HooksMax { limit: limits.item_hooks };
     assert_eq!(Refusal::from_data(&last.data), Some(said));
     assert!(gas(&receipt) > u64::from(limits.item_hooks) * limits.hook_gas);
+}
+
+#[test]
+fn a_block_sets_gas_apart_for_hooks() {
+    let limits = Limits { item_hooks: 2, block_hook_gas: 1_000_000, ..Limits::sandbox() };
+    let mut desk = Desk::of(Bank::with_limits(limits));
+    let (ada, bob) = (desk.ada.clone(), desk.bob.account);
+    let pay = |desk: &mut Desk| {
+        let op = TransferOp { from: ada.account, to: bob, amount: 1, narrative: None, reference: None };
+        let spend = vec![Spend { account: ada.account, amount: 1 }];
+        desk.bank.signed(&ada, Operation::Transfer(op), spend)
+    };
+    let mut block = |desk: &mut Desk| {
+        let transfers = (0..8).map(|_| pay(desk)).collect();
+        let time = Timestamp(desk.bank.chain().tip().time.0 + 1);
+        desk.bank.block_of(time, transfers).len()
+    };
+    assert_eq!(block(&mut desk), 8);
+    desk.attached(HookOf::Owner, BEFORE, &hooks(AGREE, AGREE));
+    // Each could ask two hooks and asks one: the fifth could come to more than is left, 200,000 of 1,000,000.
+    assert_eq!(block(&mut desk), 4);
+    assert_eq!(desk.bank.replayed(), desk.bank.root());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
 use crate::store::WriteSet;
+use std::collections::BTreeSet;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, Hash, TxId};
@@ -72,6 +73,8 @@ struct Making<'c, 's> {
     used: Vec<UsedKey>,
     /// The due queues, once they were looked at.
     queues: Option<Queues>,
+    /// Agreements with an occurrence that was passed over: in this block it is not tried again.
+    passed_over: BTreeSet<AgreementId>,
     /// Gas used, without that of hooks.
     gas: u64,
     /// Gas of hooks.
@@ -91,6 +94,7 @@ impl<'c, 's> Making<'c, 's> {
             endings: vec![],
             used: vec![],
             queues: None,
+            passed_over: BTreeSet::new(),
             gas: 0,
             hook_gas: 0,
             bytes: 0,
@@ -124,6 +128,7 @@ impl<'c, 's> Making<'c, 's> {
         let Some(ending) = execute::occurrence(&mut self.state, self.block, item)? else {
             // What it may have cost is gone from the block, so that nobody fills it with what never runs.
             self.gas += self.block.parameters.limits.due_gas;
+            self.passed_over.insert(item.agreement);
             return Ok(false);
         };
         let item = Item::Due(item);
@@ -192,7 +197,8 @@ impl<'c, 's> Making<'c, 's> {
         let limits = &self.block.parameters.limits;
         let (due_gas, block_gas) = (limits.due_gas, limits.block_gas);
         while let Some(item) = self.overdue(agreement)? {
-            if !self.has_room(due_gas, 64, block_gas) || !self.run_due(item)? {
+            let is_passed = self.passed_over.contains(&agreement);
+            if is_passed || !self.has_room(due_gas, 64, block_gas) || !self.run_due(item)? {
                 return Ok(false);
             }
         }
