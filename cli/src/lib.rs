@@ -10,6 +10,7 @@ pub mod desk;
 pub mod once;
 pub mod output;
 pub mod products;
+pub mod profile;
 pub mod remote;
 
 pub use tenor_node::view::{reading, refusal, render, words};

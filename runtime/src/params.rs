@@ -64,6 +64,14 @@ pub struct Limits {
     pub posting_gas: u64,
     /// Gas of the end of a hold.
     pub expiry_gas: u64,
+    /// Gas of asking a hook, charged in full on top of the item's limit.
+    pub hook_gas: u64,
+    /// Hooks that an item may ask.
+    pub item_hooks: u32,
+    /// Gas that a block sets apart for hooks.
+    pub block_hook_gas: u64,
+    /// Agreements that may be at work at the same time, the one that was called first included.
+    pub call_depth: u8,
 }
 
 impl Limits {
@@ -92,6 +100,10 @@ impl Limits {
             batch_transfers_max: 10_000,
             posting_gas: 5_000,
             expiry_gas: 20_000,
+            hook_gas: 200_000,
+            item_hooks: 32,
+            block_hook_gas: 1_000_000_000,
+            call_depth: 8,
         }
     }
 }
@@ -127,7 +139,7 @@ impl Parameters {
             admission,
             prices,
             operations: vec![
-                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 30, 31, 32, 33,
+                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33,
             ],
             sandbox: true,
             limits: Limits::sandbox(),

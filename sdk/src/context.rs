@@ -12,8 +12,8 @@ use tenor_abi::call::{Actor, Call, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{
-    AccountRef, Balance, CaptureRequest, CollectRequest, EntryKey, EntryRequest, HoldLine, HoldRequest, Mode,
-    Posted, Posting, Shortfall, Side, StatementLine,
+    AccountRef, Balance, BookedEntries, CaptureRequest, CollectRequest, EntryKey, EntryRequest, HoldLine,
+    HoldRequest, Mode, PlannedEntry, Posted, Posting, Shortfall, Side, StatementLine,
 };
 use tenor_abi::id::{AccountId, AgreementId, CalendarId, Hash, HoldId, PartyId};
 use tenor_abi::limit::STATEMENT_LINES_MAX;
@@ -38,7 +38,7 @@ impl<C: Contract> core::ops::Deref for Cx<C> {
     }
 }
 
-fn own<T: DeserializeOwned>(bytes: &[u8]) -> T {
+pub(crate) fn own<T: DeserializeOwned>(bytes: &[u8]) -> T {
     // Without the error's text, here and in storage: showing it would be the largest thing in a small contract.
     let Ok(value) = codec::decode_own(bytes) else {
         panic!("the host hands over what its table of functions says")
@@ -129,6 +129,22 @@ impl<C: Contract> View<C> {
     /// In a call that is no handler.
     pub fn occurrence(&self) -> Occurrence {
         self.call.occurrence.expect("only handlers have an occurrence")
+    }
+
+    /// The entry that a hook judges.
+    ///
+    /// # Panics
+    /// In a call that is no hook before an entry.
+    pub fn planned_entry(&self) -> PlannedEntry {
+        own(&self.call.arguments)
+    }
+
+    /// The postings that a hook is told of.
+    ///
+    /// # Panics
+    /// In a call that is no hook after entries.
+    pub fn booked_entries(&self) -> BookedEntries {
+        own(&self.call.arguments)
     }
 
     /// What an account or book holds.

@@ -126,6 +126,13 @@ functions! {
     fn balance(account: &[u8]) -> Vec<u8> {
         filled(|out, cap| raw::balance(at(account), account.len() as i32, out, cap)).unwrap_or_default()
     }
+    /// Calls another agreement; the bytes of what it came to.
+    fn call(request: &[u8]) -> Vec<u8> {
+        {
+            raw::call(at(request), request.len() as i32);
+            filled(|out, cap| raw::call_answer(out, cap)).unwrap_or_default()
+        }
+    }
     /// Starts a schedule.
     fn schedule_start(request: &[u8]) { raw::schedule_start(at(request), request.len() as i32) }
     /// Holds a schedule.

@@ -19,11 +19,12 @@ pub mod native;
 mod wasm;
 pub mod storage;
 pub mod context;
+pub mod interface;
 
 pub use tenor_abi as abi;
 pub use tenor_macros::{
-    actions, books, choice, contract, date, errors, events, lifecycle, money, purposes, rate, record,
-    schedules, terms,
+    actions, books, choice, contract, date, errors, events, interface, lifecycle, money, purposes, rate,
+    record, schedules, terms,
 };
 
 #[doc(hidden)]
@@ -32,10 +33,11 @@ pub use serde;
 /// What a contract's file begins with: `use tenor_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::context::{Entry, hold_line};
+    pub use crate::interface::NoAnswer;
     pub use crate::storage::{Index, Item, Log, Map};
     pub use crate::{
-        actions, books, choice, contract, date, errors, events, lifecycle, money, purposes, rate, record,
-        schedules, terms,
+        actions, books, choice, contract, date, errors, events, interface, lifecycle, money, purposes, rate,
+        record, schedules, terms,
     };
     pub use alloc::string::String;
     pub use alloc::vec::Vec;
@@ -43,8 +45,12 @@ pub mod prelude {
     pub use tenor_abi::call::{Actor, Occurrence};
     pub use tenor_abi::date::{Date, DayOfMonth, Timestamp, Weekday};
     pub use tenor_abi::daycount::DayCount;
-    pub use tenor_abi::entry::{Balance, EntryKey, Posted, Shortfall, StatementLine};
-    pub use tenor_abi::id::{AccountId as Account, AssetId, CalendarId, Hash, HoldId, PartyId};
+    pub use tenor_abi::entry::{
+        Balance, BookedEntries, EntryKey, PlannedEntry, Posted, Shortfall, Side, StatementLine,
+    };
+    pub use tenor_abi::id::{
+        AccountId as Account, AgreementId as Agreement, AssetId, CalendarId, Hash, HoldId, PartyId,
+    };
     pub use tenor_abi::money::{Currency, Money};
     pub use tenor_abi::rate::Rate;
     pub use tenor_abi::recurrence::Recurrence;

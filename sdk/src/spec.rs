@@ -652,6 +652,8 @@ impl Writer {
             }
             CallKind::View => self.number(4),
             CallKind::Upgrade => self.number(5),
+            CallKind::BeforeEntry => self.number(6),
+            CallKind::AfterEntries => self.number(7),
         }
     }
 
@@ -673,6 +675,10 @@ impl Writer {
             Authority::Role(role) => {
                 self.number(3);
                 self.number(*role as u64);
+            }
+            Authority::Agreement(term) => {
+                self.number(4);
+                self.number(*term as u64);
             }
         }
     }

@@ -13,7 +13,7 @@ use tenor_abi::money::{Code, Currency};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::fault::Stop;
 use tenor_runtime::ledger::{self, Capture, DatedBy, Draft, HoldPart, Line, Signed};
-use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder, PartyRecord, PurposeCode};
+use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder, HookSet, PartyRecord, PurposeCode};
 use tenor_runtime::state::{Committed, Overlay};
 use tenor_testing::wire::op::{AccountKind, AssetKind, PartyKind, Spend};
 use tenor_testing::wire::receipt::{Act, EntrySource};
@@ -218,6 +218,7 @@ impl World<'_> {
             frozen_in: None,
             frozen_out: None,
             closed: false,
+            hooks: HookSet::default(),
             history_count: 0,
             history_root: Hash::ZERO,
         };

@@ -1,5 +1,6 @@
 //! `tenor account`: accounts opened, their limits, freezing, closing.
 
+use super::hook::{Hook, Place};
 use super::{Data, act_of_staff, currency_of, desk, find_account};
 use crate::output::Output;
 use anyhow::{Context, Result, bail};
@@ -25,6 +26,10 @@ pub enum Account {
     Code(Code),
     /// Names the control account that mirrors an account; the account must be empty.
     Control(Control),
+    /// Attaches an agreement as a hook: it judges what happens to the account, or is told of it.
+    Hook(Hook),
+    /// Detaches a hook, without asking its contract.
+    Unhook(Place),
 }
 
 /// What an account is to the ledger.
@@ -137,6 +142,8 @@ impl Account {
             Account::Freeze(command) => command.run(output),
             Account::Unfreeze(change) => change.run(|_| Ok(AccountChange::Unfreeze), "in use again", output),
             Account::Close(change) => change.run(|_| Ok(AccountChange::Close), "closed", output),
+            Account::Hook(command) => command.run(output),
+            Account::Unhook(place) => place.detach(output),
             Account::Code(Code { change, code }) => {
                 change.run(|_| Ok(AccountChange::Code(code)), "under its new code", output)
             }

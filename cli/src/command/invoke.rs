@@ -6,18 +6,21 @@ use crate::once::Once;
 use crate::output::Output;
 use crate::remote::{Node, Remote};
 use crate::words::{self, Arguments};
-use crate::{near, reading};
-use anyhow::{Result, bail};
+use crate::{near, profile, reading};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::PathBuf;
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::ProposalId;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::{CallDef, CallKind, Spec};
 use tenor_node::view::find::find_agreement;
+use tenor_runtime::vm::{Engine, Profile};
 use tenor_wire::op::{InvokeOp, Operation, ProposeOp, Seen, Spend};
 use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::tx::Transaction;
 
 /// Days that a proposal waits for its approval.
 const PROPOSAL_DAYS: u64 = 7;
@@ -43,6 +46,12 @@ pub struct Invoke {
     spend: Vec<String>,
     #[command(flatten)]
     once: Once,
+    /// Runs the call once more beside the chain and writes where its gas went, as a flame graph (SVG).
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// A build with names of a module that has none, for the profile; may be given several times.
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    names: Vec<PathBuf>,
 }
 
 impl Invoke {
@@ -90,14 +99,35 @@ impl Invoke {
         {
             return propose(&mut desk, &self.by, operation, spend, Some(&spec), output);
         }
+        let profile = self.profile(&desk, &tx)?;
         let receipt = submit_signed(&mut desk, tx, Some(&spec))?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
-        report(&receipt, spec.state_name(record.state), output)
+        let (mut document, mut text) = told(&receipt, spec.state_name(record.state));
+        if let Some(profile) = profile {
+            document["profile"] = profile::document(&profile);
+            text += &format!("\n\n{}", profile::table(&profile));
+        }
+        output.result(&document, &text)
+    }
+
+    /// Where the gas of the call goes, on the state as it stands; nothing of this run is kept.
+    fn profile(&self, desk: &Desk, tx: &Transaction) -> Result<Option<Profile>> {
+        let Some(file) = &self.profile else { return Ok(None) };
+        let read =
+            |file: &PathBuf| std::fs::read(file).with_context(|| format!("reading {}", file.display()));
+        let named = self.names.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let engine = Engine::profiling(named)?;
+        let time = Timestamp(desk.time().0 + 1);
+        desk.folder().chain.prepare_on(&engine, time, tx.clone())??;
+        let profile = engine.take_profile();
+        profile::write_svg(&profile, &format!("{} {}", self.agreement, self.call), file)?;
+        Ok(Some(profile))
     }
 }
 
 impl Invoke {
     fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
+        ensure!(self.profile.is_none(), "a profile is made on a data folder; a copy of the node's does");
         let (seen, spec) = node.agreement(&self.agreement)?;
         let callable = |def: &&CallDef| matches!(def.kind, CallKind::Action | CallKind::Sign);
         let number = spec.calls.iter().position(|def| def.name == self.call && callable(&def));
@@ -122,12 +152,15 @@ impl Invoke {
 }
 
 fn report(receipt: &FullReceipt, state: &str, output: &mut Output<'_>) -> Result<()> {
+    let (document, text) = told(receipt, state);
+    output.result(&document, &text)
+}
+
+fn told(receipt: &FullReceipt, state: &str) -> (Value, String) {
     let mut document = receipt_json(receipt);
     document["state"] = json!(state);
-    output.result(
-        &document,
-        &format!("done   {}\nstate  {state}\ngas    {}", receipt.receipt.item, receipt.receipt.gas),
-    )
+    let text = format!("done   {}\nstate  {state}\ngas    {}", receipt.receipt.item, receipt.receipt.gas);
+    (document, text)
 }
 
 /// Proposes what a second person must approve, and says how.

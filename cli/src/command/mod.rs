@@ -16,6 +16,7 @@ mod deploy;
 mod doctor;
 mod entries;
 mod hold;
+mod hook;
 mod init;
 mod invoke;
 mod key;

@@ -61,6 +61,8 @@ impl<'a> Authorities<'a> {
                 let row = key::role(&self.record.bank, party, *role);
                 self.chain.record::<RoleRecord>(&row)?.is_some()
             }
+            // An agreement calls; nobody signs that.
+            Authority::Agreement(_) => false,
         })
     }
 
@@ -81,6 +83,7 @@ impl<'a> Authorities<'a> {
             Authority::Owner(number) => format!("the owner of `{}`", term(number)),
             Authority::Party(number) => format!("the party `{}`", term(number)),
             Authority::Role(role) => format!("a {} of the bank", role.name()),
+            Authority::Agreement(number) => format!("the agreement `{}`", term(number)),
         }
     }
 }

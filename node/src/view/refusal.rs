@@ -1,8 +1,8 @@
 //! Refusals as a bank's people read them: accounts by their names, amounts with their decimals, states by name.
 
 use super::names::Names;
-use super::words;
-use tenor_abi::id::{AccountId, AssetId};
+use super::{reading, words};
+use tenor_abi::id::{AccountId, AgreementId, AssetId};
 use tenor_abi::money::Decimal;
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::spec::{CODE_OWN, Spec};
@@ -30,18 +30,24 @@ pub fn explain(chain: &Chain, names: &Names, receipt: &FullReceipt, spec: Option
 
 fn by_contract(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
     let code = receipt.receipt.code;
-    let own = spec.and_then(|spec| Some((spec, spec.errors.get(usize::from(code - CODE_OWN))?)));
-    let Some((spec, error)) = own else { return format!("refused by the contract with code {code:#06x}") };
-    let values =
-        value::decode_fields(spec, value::fields_of(&error.fields), &receipt.data).unwrap_or_default();
+    match own_words(code, &receipt.data, spec) {
+        Some(said) => format!("refused: {said}"),
+        None => format!("refused by the contract with code {code:#06x}"),
+    }
+}
+
+/// What a contract's own refusal says, by its spec.
+fn own_words(code: u16, data: &[u8], spec: Option<&Spec>) -> Option<String> {
+    let spec = spec?;
+    let error = spec.errors.get(usize::from(code.checked_sub(CODE_OWN)?))?;
+    let values = value::decode_fields(spec, value::fields_of(&error.fields), data).unwrap_or_default();
     let shown = error
         .fields
         .iter()
         .zip(&values)
         .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
-    format!("refused: {} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "))
-        .trim_end()
-        .to_string()
+    let said = format!("{} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "));
+    Some(said.trim_end().to_string())
 }
 
 /// A refusal of the host; what it says in numbers is said in the words of chain and contract where they are known.
@@ -78,6 +84,14 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
             let (max, used, asked) = (amount(*max), amount(*used), amount(*asked));
             format!("the grant on {account} allows {max} per period, {used} used, {asked} asked")
         }),
+        Refusal::HookRefused { account, hook, code, data } => Some(by_hook(chain, account, hook, *code, data)),
+        Refusal::HookFailed { account, hook, code } => {
+            let failure = Failure::of(*code).map_or("unknown", Failure::name);
+            Some(format!(
+                "the hook {hook} of {account} could not judge the entry: {failure}; who attached it can detach it: \
+                 tenor account unhook ACCOUNT"
+            ))
+        }
         Refusal::ExposureExceeded { asset, limit: 0, .. } => issued(chain, asset).map(|amount| {
             format!(
                 "the product has no exposure limit in {asset}, and has books there that may go below zero; it is \
@@ -92,6 +106,16 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
         _ => None,
     };
     said.unwrap_or_else(|| refusal.to_string())
+}
+
+/// What a hook says, in the words of its own contract where they are known.
+fn by_hook(chain: &Chain, account: &AccountId, hook: &AgreementId, code: u16, data: &[u8]) -> String {
+    let spec = reading::agreement(chain, hook).ok().map(|(_, spec)| spec);
+    let said = match (code < CODE_OWN, Refusal::from_data(data)) {
+        (true, Some(refusal)) => refusal.to_string(),
+        _ => own_words(code, data, spec.as_ref()).unwrap_or_else(|| format!("code {code:#06x}")),
+    };
+    format!("the hook {hook} of {account} refuses the entry: {said}")
 }
 
 /// How amounts on an account are written.

@@ -11,6 +11,7 @@ use tenor_abi::money::Decimal;
 use tenor_abi::spec::{Spec, TypeNumber};
 use tenor_abi::value;
 use tenor_runtime::chain::Chain;
+use tenor_runtime::schedule::CURSOR_KIND;
 use tenor_runtime::state::record::{AccountRecord, Holder};
 use tenor_wire::block::Item;
 use tenor_wire::op::Operation;
@@ -88,7 +89,11 @@ pub fn spec_of(chain: &Chain, item: &Item) -> Result<Option<Spec>> {
 pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
     let (_, spec) = reading::agreement(chain, &event.agreement)?;
     let schedule = |kind: u16| {
-        let name = spec.schedules.get(usize::from(kind)).cloned().unwrap_or_else(|| kind.to_string());
+        let named = spec.schedules.get(usize::from(kind)).cloned();
+        let name = match kind {
+            CURSOR_KIND => "after entries".to_string(),
+            _ => named.unwrap_or_else(|| kind.to_string()),
+        };
         ("schedule".to_string(), name.clone(), json!(name))
     };
     let number = |name: &str, value: u64| (name.to_string(), value.to_string(), json!(value));

@@ -15,7 +15,7 @@ use tenor_runtime::chain::{Chain, Replica};
 use tenor_runtime::ledger;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
 use tenor_wire::block::Item;
-use tenor_wire::op::AccountKind;
+use tenor_wire::op::{AccountKind, HookMoment, HookOf};
 
 /// An agreement: terms, state, books.
 ///
@@ -64,14 +64,20 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
     let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
     let lines = reading::statement(chain, &id)?;
-    let document = account_document(id, &record);
+    let hooks = hooks(chain, &id, &record)?;
+    let mut facts = account_facts(&record);
+    for (place, agreement) in &hooks {
+        facts += &format!("hook     {}: {agreement}\n", place.replace('_', ", "));
+    }
+    let mut document = account_document(id, &record);
+    document["hooks"] = hooks.into_iter().collect();
     let text = format!(
         "{id}\n{}, {} {} ({} available)\n{}\n{}",
         record.purpose,
         decimal(record.balance()),
         record.currency.code,
         decimal(record.available() as i128),
-        account_facts(&record),
+        facts,
         reading::statement_table(chain, names, &id, &lines, 20)?
     );
     Ok(Shown { document, text })
@@ -90,6 +96,30 @@ pub fn account_document(id: AccountId, record: &AccountRecord) -> serde_json::Va
         "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
         "postings": record.history_count, "history_root": record.history_root.to_string(),
     })
+}
+
+/// The hooks of an account: what each is, and the agreement.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub fn hooks(
+    chain: &Chain,
+    account: &AccountId,
+    record: &AccountRecord,
+) -> Result<Vec<(&'static str, String)>> {
+    let places = [
+        ("bank_before", HookOf::Bank, HookMoment::Before),
+        ("owner_before", HookOf::Owner, HookMoment::Before),
+        ("bank_after", HookOf::Bank, HookMoment::After),
+        ("owner_after", HookOf::Owner, HookMoment::After),
+    ];
+    let there = places.into_iter().filter(|(_, of, moment)| record.hooks.has(*of, *moment));
+    let state = chain.state();
+    there
+        .map(|(name, of, moment)| {
+            Ok((name, ledger::find_hook(&state, account, of, moment)?.agreement.to_string()))
+        })
+        .collect()
 }
 
 /// What is out of the ordinary about an account, a line each.

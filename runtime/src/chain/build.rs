@@ -9,6 +9,7 @@ use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
 use crate::store::{Change, WriteSet};
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
 use tenor_abi::codec;
@@ -78,7 +79,12 @@ struct Making<'c, 's> {
     used: Vec<UsedKey>,
     /// The due queues, once they were looked at.
     queues: Option<Queues>,
+    /// Agreements with an occurrence that was passed over: in this block it is not tried again.
+    passed_over: BTreeSet<AgreementId>,
+    /// Gas used, without that of hooks.
     gas: u64,
+    /// Gas of hooks.
+    hook_gas: u64,
     bytes: usize,
 }
 
@@ -94,7 +100,9 @@ impl<'c, 's> Making<'c, 's> {
             endings: vec![],
             used: vec![],
             queues: None,
+            passed_over: BTreeSet::new(),
             gas: 0,
+            hook_gas: 0,
             bytes: 0,
         })
     }
@@ -114,21 +122,30 @@ impl<'c, 's> Making<'c, 's> {
 
     fn has_room(&self, gas: u64, bytes: usize, gas_of_block: u64) -> bool {
         let limits = &self.block.parameters.limits;
+        let hook_gas = u64::from(limits.item_hooks) * limits.hook_gas;
         self.gas + gas <= gas_of_block
+            && self.hook_gas + hook_gas <= limits.block_hook_gas
             && self.items.len() < limits.block_items as usize
             && self.bytes + bytes <= limits.block_bytes as usize
     }
 
-    fn run_due(&mut self, item: DueItem) -> Result<(), Fault> {
-        let ending = execute::occurrence(&mut self.state, self.block, item)?;
+    /// Runs an occurrence; false when it is passed over.
+    fn run_due(&mut self, item: DueItem) -> Result<bool, Fault> {
+        let Some(ending) = execute::occurrence(&mut self.state, self.block, item)? else {
+            // What it may have cost is gone from the block, so that nobody fills it with what never runs.
+            self.gas += self.block.parameters.limits.due_gas;
+            self.passed_over.insert(item.agreement);
+            return Ok(false);
+        };
         let item = Item::Due(item);
         self.bytes += 64;
         self.push(codec::encode(&item), item, ending);
-        Ok(())
+        Ok(true)
     }
 
     fn push(&mut self, bytes: Vec<u8>, item: Item, ending: Ending) {
-        self.gas += ending.gas;
+        self.gas += ending.gas - ending.hook_gas;
+        self.hook_gas += ending.hook_gas;
         self.items.push(item);
         self.item_bytes.push(bytes);
         self.endings.push(ending);
@@ -158,8 +175,11 @@ impl<'c, 's> Making<'c, 's> {
                 break;
             }
             let Head { bank, item, .. } = heads[place % heads.len()];
-            self.run_due(item)?;
-            queues.go_on(&self.state, &bank)?;
+            if self.run_due(item)? {
+                queues.go_on(&self.state, &bank)?;
+            } else {
+                queues.pass_over(&self.state, &bank)?;
+            }
             place += 1;
         }
         self.queues = Some(queues);
@@ -189,10 +209,10 @@ impl<'c, 's> Making<'c, 's> {
         let limits = &self.block.parameters.limits;
         let (due_gas, block_gas) = (limits.due_gas, limits.block_gas);
         while let Some(item) = self.overdue(agreement)? {
-            if !self.has_room(due_gas, 64, block_gas) {
+            let is_passed = self.passed_over.contains(&agreement);
+            if is_passed || !self.has_room(due_gas, 64, block_gas) || !self.run_due(item)? {
                 return Ok(false);
             }
-            self.run_due(item)?;
         }
         Ok(true)
     }

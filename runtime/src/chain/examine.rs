@@ -5,8 +5,10 @@ use super::open::{LOG_FOLDER, STATE_FOLDER};
 use crate::fault::Fault;
 use crate::ledger;
 use crate::log::{Log, LogError, Reader};
+use crate::schedule;
 use crate::state::record::{
-    AccountRecord, AgreementRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting, from_bytes, key,
+    AccountRecord, AgreementRecord, CursorRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting,
+    from_bytes, key,
 };
 use crate::state::{Base, Committed, Kind, Overlay, Resume, Room, State, namespace};
 use crate::store::{Disk, StoreError};
@@ -265,6 +267,7 @@ impl Walk {
                 self.with_history += u64::from(account.history_count > 0);
             }
             Some(Kind::Schedule) => self.schedule(state, full_key, &from_bytes(full_key, value)?)?,
+            Some(Kind::Cursor) => self.cursor(state, full_key, &from_bytes(full_key, value)?)?,
             Some(Kind::Due) => self.rows += 1,
             Some(Kind::History) => {
                 let account = AccountId(id(full_key)?);
@@ -298,6 +301,15 @@ impl Walk {
         let row = state.get(&Kind::Due.full_key(&key::due(&bank, due, &item)))?;
         self.waiting += 1;
         self.missing += u64::from(row.is_none());
+        Ok(())
+    }
+
+    fn cursor(&mut self, state: &Committed, full_key: &[u8], cursor: &CursorRecord) -> Result<(), Fault> {
+        let agreement = AgreementId(id(full_key)?);
+        let bank = record::<AgreementRecord>(state, &agreement.0)?.bank;
+        let Some(row) = schedule::queue_row(&bank, agreement, cursor) else { return Ok(()) };
+        self.waiting += 1;
+        self.missing += u64::from(state.get(&Kind::Due.full_key(&row))?.is_none());
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use super::journal::Journal;
 use super::open::{LOG_FOLDER, STATE_FOLDER};
 use super::storage_tests::{CHAIN, Grown, ROOM, Rows, last_segment, lose_row, read_files};
 use crate::state::record::{
-    AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, PurposeCode, ScheduleRecord,
-    Waiting, key, to_bytes,
+    AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, HookSet, PurposeCode,
+    ScheduleRecord, Waiting, key, to_bytes,
 };
 use crate::state::{Kind, State};
 use crate::store::{Disk, WriteSet};
@@ -63,6 +63,7 @@ fn bank() -> Rows {
         frozen_in: None,
         frozen_out: None,
         closed: false,
+        hooks: HookSet::default(),
         history_count: 3,
         history_root: peaks.tree.root(tag::HISTORY),
     };

@@ -1,12 +1,13 @@
 //! Reading a chain: receipts, proofs, lists. Nothing here writes.
 
 use super::{Chain, Replica};
-use crate::execute::{self, Candidate, Rejection, ViewError};
+use crate::execute::{self, BlockContext, Candidate, Contracts, Rejection, ViewError};
 use crate::fault::Fault;
 use crate::state::Kind;
 use crate::state::record::{
     AccountRecord, HistoryRecord, IdempotencyRecord, Record, from_bytes, key, to_bytes,
 };
+use crate::vm::Guest;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, AgreementId, Hash, PartyId};
@@ -101,9 +102,31 @@ impl Chain {
     /// # Errors
     /// The outer one is a [`Fault`], the inner one says why it would be rejected.
     pub fn prepare(&self, time: Timestamp, tx: Transaction) -> Result<Result<FullReceipt, Rejection>, Fault> {
-        let (context, mut state) = (self.context(time), self.state());
-        match execute::door::check(&state, &context, tx.into())? {
-            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
+        self.prepare_in(&self.context(time), tx)
+    }
+
+    /// As [`Chain::prepare`], its contracts run by another engine: one that profiles.
+    ///
+    /// # Errors
+    /// As [`Chain::prepare`].
+    pub fn prepare_on(
+        &self,
+        guest: &dyn Guest,
+        time: Timestamp,
+        tx: Transaction,
+    ) -> Result<Result<FullReceipt, Rejection>, Fault> {
+        let contracts = Contracts::default();
+        self.prepare_in(&BlockContext { guest, contracts: &contracts, ..self.context(time) }, tx)
+    }
+
+    fn prepare_in(
+        &self,
+        context: &BlockContext<'_>,
+        tx: Transaction,
+    ) -> Result<Result<FullReceipt, Rejection>, Fault> {
+        let mut state = self.state();
+        match execute::door::check(&state, context, tx.into())? {
+            Ok(checked) => Ok(Ok(execute::transaction(&mut state, context, &checked, 0)?.receipt())),
             Err(rejection) => Ok(Err(rejection)),
         }
     }

@@ -26,7 +26,7 @@ use tenor_abi::role::Role;
 use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, StorageKind};
 use tenor_abi::tag;
 use tenor_abi::value::{self, Value};
-use tenor_wire::op::{AccountChange, AccountKind, BooksChange, InvokeOp, OpenOp, Operation, Seen};
+use tenor_wire::op::{AccountChange, AccountKind, BooksChange, HookOf, InvokeOp, OpenOp, Operation, Seen};
 
 /// An agreement with its contract and its terms read.
 pub(super) struct Opened {
@@ -40,6 +40,7 @@ pub(super) struct Opened {
 pub(super) struct Calling<'a> {
     pub def: &'a CallDef,
     pub context: Context,
+    pub actor: Actor,
     pub time: Timestamp,
     pub date: Date,
     pub occurrence: Option<Occurrence>,
@@ -116,6 +117,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     let calling = Calling {
         def: &def,
         context: Context::Open,
+        actor: Actor::Party(actor),
         time: run.time(),
         date,
         occurrence: None,
@@ -166,8 +168,9 @@ fn act(
         sign_terms(state, run, &mut opened)?;
     }
     let date = run.business_date(state, &opened.record.bank)?;
-    let calling =
-        Calling { def, context, time: run.time(), date, occurrence: None, arguments: &op.arguments };
+    let actor = run.actor.map_or(Actor::Schedule, Actor::Party);
+    let arguments = op.arguments.as_slice();
+    let calling = Calling { def, context, actor, time: run.time(), date, occurrence: None, arguments };
     call(state, run, &opened, calling)
 }
 
@@ -188,18 +191,38 @@ struct Input<'i> {
     arguments: &'i [u8],
 }
 
-/// Calls the contract, then moves the lifecycle.
+/// Calls the contract with all the gas that is left of the item, then moves the lifecycle.
 pub(super) fn call(
     state: &mut Overlay<'_>,
     run: &mut Run<'_>,
     opened: &Opened,
     calling: Calling<'_>,
 ) -> Result<Vec<u8>, Trouble> {
+    let gas = run.gas_left;
+    let called = call_within(state, run, opened, calling, gas)?;
+    run.charge(called.gas_used)?;
+    called.ended
+}
+
+/// What a call came to, and the gas that whoever made it loses.
+pub(super) struct Called {
+    pub ended: Result<Vec<u8>, Trouble>,
+    pub gas_used: u64,
+}
+
+/// Calls the contract within so much gas, which is not the item's yet, then moves the lifecycle.
+pub(super) fn call_within(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    opened: &Opened,
+    calling: Calling<'_>,
+    gas: u64,
+) -> Result<Called, Fault> {
     let record = &opened.record;
     let input = Input {
         agreement: opened.id,
         bank: record.bank,
-        actor: run.actor.map_or(Actor::Schedule, Actor::Party),
+        actor: calling.actor,
         time: calling.time,
         date: calling.date,
         booked_at: run.time(),
@@ -209,22 +232,22 @@ pub(super) fn call(
         arguments: calling.arguments,
     };
     let guest = run.block.guest;
-    let (gas, def) = (run.gas_left, calling.def);
+    let def = calling.def;
+    run.at_work.push(opened.id);
     let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
     let report =
         guest.call(&record.code, &def.name, calling.context, &codec::encode(&input), gas, &mut frame)?;
     let entered = frame.entered();
-    run.charge(report.gas_used)?;
-    match report.outcome {
-        CallOutcome::Done { data } => {
-            if let Some(to) = entered.or(def.to) {
-                enter_state(state, run, opened.id, to)?;
-            }
-            Ok(data)
-        }
+    run.at_work.pop();
+    let ended = match report.outcome {
+        CallOutcome::Done { data } => match entered.or(def.to) {
+            Some(to) => enter_state(state, run, opened.id, to).map(|()| data),
+            None => Ok(data),
+        },
         CallOutcome::Refused { code, data } => Err(Trouble::Refused { code, data }),
         CallOutcome::Failed(failure, _) => Err(Trouble::Failed(failure)),
-    }
+    };
+    Ok(Called { ended, gas_used: report.gas_used })
 }
 
 /// Moves an agreement's lifecycle.
@@ -261,7 +284,7 @@ fn end_schedules(
             )?;
         }
     }
-    Ok(())
+    Ok(schedule::stop_cursor(state, id)?)
 }
 
 /// What the signer saw must be what is there.
@@ -292,7 +315,7 @@ pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> R
     value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)
 }
 
-fn bad_arguments(error: value::ValueError) -> Refusal {
+pub(super) fn bad_arguments(error: value::ValueError) -> Refusal {
     Refusal::BadArguments { rule: error.to_string() }
 }
 
@@ -319,6 +342,7 @@ fn authorise(
                 }
                 _ => false,
             },
+            Authority::Agreement(_) => false,
         };
         if may {
             return Ok(());
@@ -346,7 +370,7 @@ fn four_eyes(
 }
 
 /// Whether a four-eyes rule applies; one without amounts always does.
-fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) -> bool {
+pub(super) fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) -> bool {
     match (&rule.amount, &rule.above) {
         (Some(amount), Some(above)) => operand(amount, terms, arguments) > operand(above, terms, arguments),
         _ => true,
@@ -390,6 +414,10 @@ pub(super) fn approval_needed(
                 Some((bank, Role::Compliance))
             }
             _ => None,
+        },
+        Operation::Hook(op) => match op.of {
+            HookOf::Bank => Some((super::books::bank_of_account(state, &op.account)?, Role::Operations)),
+            HookOf::Owner => None,
         },
         Operation::Books(op) => match op.change {
             BooksChange::Exposure { .. } => Some((op.bank, Role::ProductManager)),
@@ -477,6 +505,7 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
         }
         let grant = GrantRecord {
             code: opened.record.code,
+            given_at: run.time(),
             per_entry: max.unsigned_abs(),
             per_period: max.unsigned_abs(),
             period: debit.per,

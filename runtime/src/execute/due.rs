@@ -2,13 +2,13 @@
 
 use super::agreement::{self, Calling, Opened, operand};
 use super::run::{Run, Trouble};
-use super::{BlockContext, Ending};
+use super::{BlockContext, Ending, hook};
 use crate::fault::{Fault, Stop};
-use crate::schedule::{self, Missing, Place};
+use crate::schedule::{self, CURSOR_KIND, Missing, Place};
 use crate::state::record::{ScheduleRecord, Waiting, key};
 use crate::state::{Kind, Overlay};
 use crate::vm::Context;
-use tenor_abi::call::Occurrence;
+use tenor_abi::call::{Actor, Occurrence};
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
 use tenor_abi::id::Hash;
@@ -52,10 +52,24 @@ struct Standing {
     due: Timestamp,
 }
 
-pub(super) fn run(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
+pub(super) fn run(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    item: DueItem,
+) -> Result<Option<Ending>, Fault> {
+    let before = state.mark();
     let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.due_gas);
-    match attempt(state, &mut run, item) {
-        Ok(ending) => Ok(ending),
+    let ran = match item.kind {
+        CURSOR_KIND => hook::read(state, &mut run, item),
+        _ => attempt(state, &mut run, item),
+    };
+    if run.behind.is_some() && !matches!(ran, Err(Trouble::Fault(_))) {
+        // It keeps its place and its attempt.
+        state.roll_back(before);
+        return Ok(None);
+    }
+    match ran {
+        Ok(ending) => Ok(Some(ending)),
         Err(Trouble::Fault(fault)) => Err(fault),
         Err(Trouble::Refused { code, .. }) => {
             Err(Fault::State(format!("occurrence {item:?} cannot be settled: refusal {code}")))
@@ -128,6 +142,7 @@ fn handle(
     let calling = Calling {
         def,
         context: Context::Due,
+        actor: Actor::Schedule,
         time: standing.due,
         date: standing.attempt_date,
         occurrence: Some(occurrence),
@@ -191,14 +206,15 @@ fn passed_over(
 }
 
 /// What was booked and reported before the rollback never happened.
-fn forget(run: &mut Run<'_>) {
+pub(super) fn forget(run: &mut Run<'_>) {
     run.entries.clear();
     run.events.clear();
 }
 
-fn ending(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Ending {
+pub(super) fn ending(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Ending {
     let (entries, events) = (std::mem::take(&mut run.entries), std::mem::take(&mut run.events));
-    Ending { item: run.item, fate, code, gas: run.gas_used(), data, entries, events }
+    let (item, hook_gas) = (run.item, run.hook_gas);
+    Ending { item, fate, code, gas: run.gas_used() + hook_gas, hook_gas, data, entries, events }
 }
 
 /// The schedule must wait for exactly this attempt.

@@ -19,8 +19,10 @@ pub struct Ending {
     pub fate: Fate,
     /// As in [`Receipt`].
     pub code: u16,
-    /// Gas used.
+    /// Gas used, that of hooks included.
     pub gas: u64,
+    /// Gas of the hooks alone, out of what the block sets apart for them.
+    pub hook_gas: u64,
     /// What it returned or was refused with.
     pub data: Vec<u8>,
     /// Entries booked.
@@ -32,7 +34,7 @@ pub struct Ending {
 impl Ending {
     /// The receipt of one item alone.
     pub fn receipt(self) -> FullReceipt {
-        let Ending { item, fate, code, gas, data, entries, events } = self;
+        let Ending { item, fate, code, gas, data, entries, events, .. } = self;
         FullReceipt::new(item, fate, code, gas, data, entries, events)
     }
 }
@@ -72,7 +74,7 @@ fn seal(endings: Vec<Ending>, messages: &mut Messages, bytes: &mut Vec<u8>, rece
     let mut hashes = messages.hashes().into_iter();
     let mut next = |count: usize| hashes.by_ref().take(count).collect::<Vec<Hash>>();
     let seal = |ending: Ending| {
-        let Ending { item, fate, code, gas, data, entries, events } = ending;
+        let Ending { item, fate, code, gas, data, entries, events, .. } = ending;
         let data_hash = next(usize::from(!data.is_empty())).first().copied().unwrap_or_else(hash_of_nothing);
         let entries_root = root_of_leaves(tag::ENTRIES, next(entries.len()));
         let events_root = root_of_leaves(tag::EVENTS, next(events.len()));
@@ -104,6 +106,7 @@ mod tests {
                 fate: Fate::Done,
                 code: 0,
                 gas: 5,
+                hook_gas: 0,
                 entries: vec![],
                 events: vec![Event { agreement: AgreementId([7; 32]), body: EventBody::Contract { number: 1, data: data.clone() } }; events],
                 data,

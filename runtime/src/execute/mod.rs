@@ -18,7 +18,9 @@ mod setter;
 mod agreement;
 mod propose;
 mod session;
+mod nested;
 mod due;
+mod hook;
 mod view;
 
 pub use candidate::{Candidate, check_ahead};
@@ -90,11 +92,16 @@ pub fn transaction(
     Ok(ending)
 }
 
-/// Runs an occurrence that is due, at the head of its bank's queue.
+/// Runs an occurrence that is due, at the head of its bank's queue. None when it is passed over in this block, because
+/// an agreement that it calls has one that must run first; then it has left nothing.
 ///
 /// # Errors
 /// [`Fault`]: the replica is broken.
-pub fn occurrence(state: &mut Overlay<'_>, block: &BlockContext<'_>, item: DueItem) -> Result<Ending, Fault> {
+pub fn occurrence(
+    state: &mut Overlay<'_>,
+    block: &BlockContext<'_>,
+    item: DueItem,
+) -> Result<Option<Ending>, Fault> {
     let ending = due::run(state, block, item)?;
     state.keep();
     Ok(ending)
@@ -149,6 +156,7 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
         Operation::Release(hold) => holding::release(state, run, hold),
         Operation::AccountChange(op) => books::account_change(state, run, op),
         Operation::Books(op) => books::books(state, run, op),
+        Operation::Hook(op) => hook::hook(state, run, op),
         Operation::Grant(op) => native::grant(state, run, op),
         Operation::Revoke(op) => native::revoke(state, run, op),
         Operation::Publish(op) => publish::publish(state, run, op),
@@ -167,19 +175,20 @@ fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) 
     if let Some(proposal) = run.ended_proposal {
         state.delete(crate::state::Kind::Proposal, &proposal.0);
     }
-    let (item, gas) = (run.item, run.gas_used());
+    let (item, hook_gas) = (run.item, run.hook_gas);
+    let gas = run.gas_used() + hook_gas;
     Ok(match ran {
         Ok(data) => {
             let (entries, events) = (run.entries, run.events);
-            Ending { item, fate: Fate::Done, code: 0, gas, data, entries, events }
+            Ending { item, fate: Fate::Done, code: 0, gas, hook_gas, data, entries, events }
         }
         Err(Trouble::Refused { code, data }) => {
-            Ending { item, fate: Fate::Refused, code, gas, data, entries: vec![], events: vec![] }
+            Ending { item, fate: Fate::Refused, code, gas, hook_gas, data, entries: vec![], events: vec![] }
         }
         Err(Trouble::Failed(failure)) => {
-            let gas = if failure == Failure::OutOfGas { run.gas_limit } else { gas };
-            let code = failure.code();
-            Ending { item, fate: Fate::Failed, code, gas, data: vec![], entries: vec![], events: vec![] }
+            let gas = if failure == Failure::OutOfGas { run.gas_limit + hook_gas } else { gas };
+            let (code, data) = (failure.code(), vec![]);
+            Ending { item, fate: Fate::Failed, code, gas, hook_gas, data, entries: vec![], events: vec![] }
         }
         Err(Trouble::Fault(fault)) => return Err(fault),
     })

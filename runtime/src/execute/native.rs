@@ -174,6 +174,7 @@ pub(super) fn grant(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &GrantOp) ->
     }
     let record = GrantRecord {
         code: op.seen.code,
+        given_at: run.time(),
         per_entry: op.per_entry,
         per_period: op.per_period,
         period: op.period,
@@ -195,7 +196,7 @@ pub(super) fn revoke(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &RevokeOp) 
     Ok(vec![])
 }
 
-fn owner_signed(state: &Overlay<'_>, run: &Run<'_>, account: &AccountId) -> Result<(), Trouble> {
+pub(super) fn owner_signed(state: &Overlay<'_>, run: &Run<'_>, account: &AccountId) -> Result<(), Trouble> {
     let record: AccountRecord =
         state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
     match record.owner {

@@ -1,6 +1,6 @@
 //! One item on its way: who signed, what gas is left, what it has booked and reported so far.
 
-use super::{BlockContext, CheckedTransaction};
+use super::{BlockContext, CheckedTransaction, hook};
 use crate::fault::{Fault, Stop};
 use crate::ledger::{self, Draft, Plan, Signed};
 use crate::state::Overlay;
@@ -61,9 +61,25 @@ pub(super) struct Run<'a> {
     pub ended_proposal: Option<ProposalId>,
     pub gas_limit: u64,
     pub gas_left: u64,
+    /// Gas of the hooks that were asked, on top of the limit.
+    pub hook_gas: u64,
+    /// How many were asked.
+    pub hooks_asked: u32,
+    /// An agreement with an occurrence that must run before it is called: the item ends.
+    pub behind: Option<AgreementId>,
+    /// The agreements at work, the innermost last; none of them can be entered again.
+    pub at_work: Vec<AgreementId>,
     pub entries: Vec<Entry>,
     pub events: Vec<Event>,
     event_bytes: usize,
+}
+
+/// Where an item stood.
+pub(super) struct Saved {
+    entries: usize,
+    events: usize,
+    event_bytes: usize,
+    signed: Signed,
 }
 
 impl<'a> Run<'a> {
@@ -94,6 +110,10 @@ impl<'a> Run<'a> {
             ended_proposal: None,
             gas_limit,
             gas_left: gas_limit,
+            hook_gas: 0,
+            hooks_asked: 0,
+            behind: None,
+            at_work: vec![],
             entries: vec![],
             events: vec![],
             event_bytes: 0,
@@ -117,6 +137,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What a call within this item may have to be taken back to.
+    pub fn save(&self) -> Saved {
+        let (entries, events) = (self.entries.len(), self.events.len());
+        Saved { entries, events, event_bytes: self.event_bytes, signed: self.signed.clone() }
+    }
+
+    /// What was booked, reported and spent since never happened; gas is gone all the same.
+    pub fn take_back(&mut self, saved: Saved) {
+        self.entries.truncate(saved.entries);
+        self.events.truncate(saved.events);
+        (self.event_bytes, self.signed) = (saved.event_bytes, saved.signed);
+    }
+
     /// Books an entry of this item.
     pub fn book(&mut self, state: &mut Overlay<'_>, draft: Draft) -> Result<u32, Stop> {
         self.check_entries()?;
@@ -133,13 +166,16 @@ impl<'a> Run<'a> {
         Err(Refusal::BadValue { rule: format!("an item books at most {limit} entries") })
     }
 
-    /// Books what was planned.
+    /// Books what was planned, once its accounts' hooks agree, and has those told that are told afterwards.
     pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan) -> Result<u32, Stop> {
+        hook::ask(state, self, &plan)?;
+        let tell = ledger::accounts_that_tell(&plan);
         let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;
         if cfg!(debug_assertions) {
             ledger::check_touched(state, &entry)?;
         }
         self.entries.push(entry);
+        hook::tell(state, self, &tell)?;
         Ok(self.entries.len() as u32 - 1)
     }
 

@@ -2,13 +2,14 @@
 //! schedules, its lifecycle. Every host function that touches state ends here.
 
 use super::agreement::{Opened, book_asset};
+use super::nested::{self, Caller};
 use super::run::{Run, Trouble};
 use crate::fault::Stop;
 use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line};
 use crate::schedule::{self, Place};
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
 use crate::state::{Kind, Overlay, joined};
-use crate::vm::{HostError, HostRule, Session};
+use crate::vm::{CallEnd, Context, HostError, HostRule, Session};
 use std::collections::BTreeSet;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
@@ -95,7 +96,8 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         let owner = record.ok_or(Refusal::UnknownAccount { account: *account })?.owner;
         let own = match owner {
             Holder::Agreement(id) => id == opened.id,
-            Holder::Party(party) => self.run.has(&party),
+            // What was signed counts for the agreement that the signer called, not for those that it calls.
+            Holder::Party(party) => self.run.at_work.len() == 1 && self.run.has(&party),
         };
         Ok(own || self.state.get::<GrantRecord>(&key::grant(account, &opened.id))?.is_some())
     }
@@ -389,6 +391,15 @@ impl Session for Frame<'_, '_, '_> {
     fn balance(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
         let account = self.seen(request(bytes)?).map_err(stop)?;
         Ok(codec::encode(&ledger::balance(self.state, &account).map_err(stop)?))
+    }
+
+    fn call(&mut self, bytes: &[u8], context: Context, gas_left: u64) -> CallEnd {
+        let asked = match request(bytes) {
+            Ok(asked) => asked,
+            Err(error) => return CallEnd { gas_used: 0, answer: Err(error) },
+        };
+        let caller = Caller { agreement: self.opened.id, time: self.time, context };
+        nested::call(self.state, self.run, caller, &asked, gas_left)
     }
 
     fn schedule_start(&mut self, bytes: &[u8]) -> Result<(), HostError> {

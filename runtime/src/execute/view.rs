@@ -6,6 +6,7 @@ use super::run::{Run, Trouble};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use crate::vm::Context;
+use tenor_abi::call::Actor;
 use tenor_abi::id::{AgreementId, Hash};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::spec::CallKind;
@@ -75,7 +76,14 @@ fn ask(
         position.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: u16::MAX })?;
     check_arguments(&contract.spec, def, arguments)?;
     let date = run.business_date(state, &opened.record.bank)?;
-    let calling =
-        Calling { def, context: Context::View, time: run.time(), date, occurrence: None, arguments };
+    let calling = Calling {
+        def,
+        context: Context::View,
+        actor: Actor::Schedule,
+        time: run.time(),
+        date,
+        occurrence: None,
+        arguments,
+    };
     call(state, run, &opened, calling)
 }

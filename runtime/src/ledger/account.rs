@@ -3,8 +3,8 @@
 use crate::fault::Fault;
 use crate::fault::Stop;
 use crate::state::record::{
-    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, PURPOSE_LENGTH_MAX, PartyRecord,
-    PurposeCode, from_bytes, key,
+    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, HookSet, PURPOSE_LENGTH_MAX,
+    PartyRecord, PurposeCode, from_bytes, key,
 };
 use crate::state::{Kind, Overlay};
 use std::collections::BTreeMap;
@@ -110,6 +110,7 @@ pub fn open_account(state: &mut Overlay<'_>, opening: Opening<'_>) -> Result<Acc
         frozen_in: None,
         frozen_out: None,
         closed: false,
+        hooks: HookSet::default(),
         history_count: 0,
         history_root: Hash::ZERO,
     };

@@ -17,6 +17,7 @@ mod amounts;
 mod keyed;
 mod hold;
 mod correct;
+mod hook;
 mod check;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use hold::{
     Capture, HoldPart, due_holds, expire, hold_lines, next_expiry, plan_capture, plan_hold, plan_release,
     sweep_resolved,
 };
+pub use hook::{Question, accounts_that_tell, attach, detach, find as find_hook, questions, told_after};
 pub use keyed::{KeyedEntry, find_keyed, keep_keyed};
 pub use past::{posting_at, trial_balance_at};
 pub use plan::{Draft, Line, Plan, plan};

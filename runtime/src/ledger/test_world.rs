@@ -140,8 +140,9 @@ impl World {
 
     pub fn grant(&mut self, account: AccountId, per_period: u128) {
         let (per_entry, period) = (per_period, Period::Day);
+        let (given_at, expires_at) = (Timestamp(0), None);
         let record =
-            GrantRecord { code: CODE, per_entry, per_period, period, expires_at: None, used: vec![] };
+            GrantRecord { code: CODE, per_entry, per_period, period, given_at, expires_at, used: vec![] };
         self.state.put(&key::grant(&account, &LOAN), &record);
     }
 }

@@ -6,10 +6,15 @@
 mod clock;
 mod queue;
 mod turn;
+mod cursor;
 #[cfg(test)]
 mod tests;
 
 pub use clock::{business_date, business_day_start, calendar, zone};
+pub use cursor::{
+    CURSOR_ACCOUNTS_MAX, CURSOR_KIND, News, follow, go_on, leave, news, notice, queue_row,
+    stop as stop_cursor,
+};
 pub use queue::{Head, Queues, heads, next_wake};
 pub use turn::{
     Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start,

@@ -111,6 +111,17 @@ impl Queues {
         self.0.iter_mut().filter(|queue| queue.bank == *bank).try_for_each(|queue| queue.go_on(state))
     }
 
+    /// Looks behind the head of a bank's queue: it stays there, for the next block.
+    ///
+    /// # Errors
+    /// As [`heads`].
+    pub fn pass_over(&mut self, state: &Overlay<'_>, bank: &PartyId) -> Result<(), Fault> {
+        self.0.iter_mut().filter(|queue| queue.bank == *bank).try_for_each(|queue| {
+            queue.from.push(0);
+            queue.look(state)
+        })
+    }
+
     /// Looks for all heads again, after transactions ran.
     ///
     /// # Errors

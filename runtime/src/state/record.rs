@@ -15,7 +15,9 @@ use tenor_abi::role::Role;
 use tenor_abi::spec::{BookSide, Period, Version};
 use tenor_wire::crypto::PublicKey;
 use tenor_wire::merkle::Mmr;
-use tenor_wire::op::{AccountKind, AssetKind, KeyRole, Operation, PartyKind, Purpose, Spend};
+use tenor_wire::op::{
+    AccountKind, AssetKind, HookMoment, HookOf, KeyRole, Operation, PartyKind, Purpose, Spend,
+};
 use tenor_wire::receipt::EntrySource;
 
 /// Version of the records' form.
@@ -71,6 +73,32 @@ impl Holder {
 pub struct PurposeCode {
     bytes: [u8; PURPOSE_LENGTH_MAX],
     length: u8,
+}
+
+/// The hooks that an account has, a bit each, so that an account without any costs no look-up.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct HookSet(u8);
+
+impl HookSet {
+    fn bit(of: HookOf, moment: HookMoment) -> u8 {
+        1 << (of as u8 + 2 * moment as u8)
+    }
+
+    /// Whether there is one.
+    pub fn has(self, of: HookOf, moment: HookMoment) -> bool {
+        self.0 & HookSet::bit(of, moment) != 0
+    }
+
+    /// Whether there is one of a moment.
+    pub fn has_any(self, moment: HookMoment) -> bool {
+        self.has(HookOf::Owner, moment) || self.has(HookOf::Bank, moment)
+    }
+
+    /// The set with one more or less.
+    pub fn with(self, of: HookOf, moment: HookMoment, there: bool) -> HookSet {
+        let bit = HookSet::bit(of, moment);
+        HookSet(if there { self.0 | bit } else { self.0 & !bit })
+    }
 }
 
 /// Longest purpose code in characters.
@@ -209,6 +237,8 @@ records! {
         frozen_out: Option<FreezeReason>,
         /// Closed for good.
         closed: bool,
+        /// Which hooks it has.
+        hooks: HookSet,
         /// Postings so far.
         history_count: u64,
         /// Root over them.
@@ -267,6 +297,8 @@ records! {
     Grant => GrantRecord {
         /// Code that it was given to; other code ends it.
         code: CodeHash,
+        /// Block time at which it was given.
+        given_at: Timestamp,
         /// Most per entry, minor units.
         per_entry: u128,
         /// Most per period, minor units.
@@ -381,6 +413,26 @@ records! {
         limit: u128,
         /// What is outstanding, minor units.
         used: u128,
+    }
+    /// A hook of an account.
+    Hook => HookRecord {
+        /// The agreement that is called.
+        agreement: AgreementId,
+        /// Block time at which it was attached.
+        attached_at: Timestamp,
+    }
+    /// How far an agreement has read the accounts that it is a hook of.
+    Cursor => CursorRecord {
+        /// Number of its next occurrence.
+        number: u32,
+        /// When its last one was due; none before the first.
+        last: Option<Timestamp>,
+        /// When the next one is due; none waits while there is nothing to read.
+        due: Option<Timestamp>,
+        /// Whether it failed or its agreement has ended: it is told of nothing more.
+        stopped: bool,
+        /// The accounts with the place of the next posting to read; who was served last stands last.
+        accounts: Vec<(AccountId, u64)>,
     }
     /// What a used idempotency key stands for.
     Idempotency => IdempotencyRecord {
@@ -540,6 +592,10 @@ pub mod key {
     /// day, party, idempotency key.
     pub fn idempotency(party: &PartyId, key: &tenor_wire::tx::IdempotencyKey) -> Vec<u8> {
         join(&[&key.day().to_be_bytes(), &party.0, &key.0])
+    }
+    /// account, whose hook, its moment.
+    pub fn hook(account: &AccountId, of: HookOf, moment: HookMoment) -> Vec<u8> {
+        join(&[&account.0, &[of as u8, moment as u8]])
     }
     /// account, hold.
     pub fn hold(account: &AccountId, hold: &HoldId) -> Vec<u8> {

@@ -6,6 +6,7 @@ use super::host::Ended;
 use super::instance::{Frame, Live, Loaded, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
+use super::profile::{self, Profile, Recorder, code_of};
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,10 @@ use tenor_abi::refusal::Failure;
 use wasmtime::{Config, InstanceAllocationStrategy, Linker, OptLevel, PoolingAllocationConfig, Trap};
 
 /// Bytes of native stack that wasm may use. A slot of [`LIMITS`]`.stack_slots` stands for 64 bytes of it, so
-/// our own depth limit comes first; a thread that calls contracts needs this much and what the host needs.
+/// our own depth limit comes first; a thread that has less left gets a stack of its own for the call.
 pub(super) const NATIVE_STACK_BYTES: usize = 1024 * 1024;
+/// Bytes of native stack for the host's own work in a call, and for beginning the next one.
+const HOST_STACK_BYTES: usize = 384 * 1024;
 /// Instances that are kept between calls; the one that was used longest ago makes room.
 const KEPT_MAX: usize = 64;
 /// Instances at the same time: those that are kept, one that executes with what it calls, some that look.
@@ -67,7 +70,15 @@ pub struct Engine {
     settings: Settings,
     compiler: Arc<dyn Compiler>,
     artefacts: Option<Artefacts>,
+    profiling: Option<Profiling>,
     cache: Mutex<Cache>,
+}
+
+/// What an engine that profiles has besides.
+struct Profiling {
+    recorder: Recorder,
+    /// Builds with names, of modules that may have none.
+    named: Vec<Vec<u8>>,
 }
 
 /// Compiled modules and kept instances by code hash, with the time of their last use on a clock of uses.
@@ -142,6 +153,7 @@ impl Engine {
             settings,
             compiler: Arc::new(Inside),
             artefacts: None,
+            profiling: None,
             cache: Mutex::default(),
         })
     }
@@ -161,6 +173,23 @@ impl Engine {
         Ok(self)
     }
 
+    /// An engine that records where gas goes. Functions are called by the module's own names, or by those of a build of
+    /// the same code in `named`; where there are neither, by their exports and numbers.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn profiling(named: Vec<Vec<u8>>) -> Result<Engine, Fault> {
+        let mut engine = Engine::with(Settings { kept_max: 0, ..Settings::default() })?;
+        host::link_watch(&mut engine.linker).map_err(broken)?;
+        engine.profiling = Some(Profiling { recorder: Recorder::default(), named });
+        Ok(engine)
+    }
+
+    /// What was recorded since the last time; nothing in an engine that does not profile.
+    pub fn take_profile(&self) -> Profile {
+        self.profiling.as_ref().map_or_else(Profile::default, |profiling| profiling.recorder.take())
+    }
+
     fn cache(&self) -> Result<MutexGuard<'_, Cache>, Fault> {
         self.cache.lock().map_err(broken)
     }
@@ -168,8 +197,15 @@ impl Engine {
     /// A module compiled and ready to be instantiated.
     pub(super) fn compile(&self, wasm: &[u8]) -> Result<Loaded, Fault> {
         let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
-        let module = self.machine_code(&counted.wasm)?;
-        Loaded::of(module, &self.linker, counted.reset, counted.start_gas)
+        let Some(profiling) = &self.profiling else {
+            let module = self.machine_code(&counted.wasm)?;
+            return Loaded::of(module, &self.linker, counted.reset, counted.start_gas);
+        };
+        let module = self.machine_code(&profile::watch(&counted.wasm, counted.functions)?)?;
+        let mut loaded = Loaded::of(module, &self.linker, counted.reset, counted.start_gas)?;
+        let named = profiling.named.iter().find(|named| code_of(named) == code_of(wasm));
+        loaded.names = Arc::new(profile::names(named.map_or(wasm, Vec::as_slice)));
+        Ok(loaded)
     }
 
     /// The machine code of an instrumented module: kept on disk, or made.
@@ -218,9 +254,17 @@ impl Engine {
         };
         let start = i64::try_from(start).unwrap_or(i64::MAX);
         let mut live = self.clean(loaded, kept)?;
+        let recorder = self.profiling.as_ref().map(|profiling| &profiling.recorder);
+        live.store.data_mut().recorder = recorder.cloned();
+        if let Some(recorder) = recorder {
+            recorder.begin(&format!("call {export}"), &loaded.names, gas, loaded.start_gas);
+        }
         let returned = live.call(loaded, place, context, argument, start)?;
         let may_be_kept = returned.is_ok() && self.settings.kept_max > 0 && live.may_be_kept(loaded);
         let report = report(&mut live, returned, gas, loaded.start_gas)?;
+        if let Some(recorder) = recorder {
+            recorder.end(report.gas_used);
+        }
         Ok((report, may_be_kept.then_some(live)))
     }
 }
@@ -355,7 +399,13 @@ impl Guest for Engine {
             let loaded = cache.find(code).ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
             (loaded, cache.kept.remove(code).map(|(_, live)| live))
         };
-        let run = || host::lend(session, || self.run(&loaded, kept, export, context, argument, gas));
+        // Agreements call each other: each call has the whole of its stack, whoever's thread this is.
+        let room = self.settings.native_stack_bytes + HOST_STACK_BYTES;
+        let run = || {
+            stacker::maybe_grow(room, room + HOST_STACK_BYTES, || {
+                host::lend(session, || self.run(&loaded, kept, export, context, argument, gas))
+            })
+        };
         // A panic of the host's own code in a call is this replica's fault, and must not take the process along.
         let ran = catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))));

@@ -2,7 +2,7 @@
 //! the worst frames that are admitted, and that the cache is bounded.
 
 use super::engine::{Engine, NATIVE_STACK_BYTES, Settings};
-use super::session::{CallOutcome, Guest, HostError, HostRule, Session};
+use super::session::{CallEnd, CallOutcome, Guest, HostError, HostRule, Session};
 use super::{Context, admit};
 use crate::fault::Fault;
 use crate::store::Row;
@@ -22,6 +22,9 @@ macro_rules! nobody {
                 $(let _ = $param;)*
                 Err(HostError::Rule(HostRule::Context, stringify!($name).into()))
             })*
+            fn call(&mut self, _: &[u8], _: Context, _: u64) -> CallEnd {
+                CallEnd { gas_used: 0, answer: Err(HostError::Rule(HostRule::Context, "call".into())) }
+            }
         }
     };
 }

@@ -3,6 +3,7 @@
 //! One method for each row of the table in `tenor_abi::host`; a row without a method does not compile.
 
 use super::instance::{Frame, Handles};
+use super::profile::WATCH;
 use super::session::{HostError, HostRule, Session};
 use std::ops::Range;
 use tenor_abi::host::{self, HostFunction};
@@ -83,6 +84,18 @@ macro_rules! bind {
 }
 tenor_abi::host_functions!(bind);
 
+/// Binds what a watched module says.
+pub(super) fn link_watch(linker: &mut Linker<Frame>) -> wasmtime::Result<()> {
+    linker.func_wrap(WATCH.0, WATCH.1, |mut caller: Caller<'_, Frame>, function: i32| {
+        let Some(handles) = caller.data().handles else { return };
+        let left = handles.gas.get(&mut caller).i64().unwrap_or(-1);
+        if let Some(recorder) = &caller.data().recorder {
+            recorder.at(function, left);
+        }
+    })?;
+    Ok(())
+}
+
 /// Runs a host function: is it allowed here, is it paid for, what does it say.
 fn enter<T>(
     mut caller: Caller<'_, Frame>,
@@ -92,9 +105,15 @@ fn enter<T>(
     let done = match caller.data().handles {
         Some(handles) => {
             let left = handles.gas.get(&mut caller).i64().unwrap_or(-1);
+            if let Some(recorder) = &caller.data().recorder {
+                recorder.enter_host(function.name, left);
+            }
             let mut call = Call { caller: &mut caller, handles, function, left };
             let done = call.begin().and_then(|()| work(&mut call));
             let left = call.left;
+            if let Some(recorder) = &caller.data().recorder {
+                recorder.leave_host(left);
+            }
             // The guest's counter is the only one; this function's share goes back before the guest runs on.
             let kept = handles.gas.set(&mut caller, Val::I64(left));
             kept.map_err(|error| HostError::Fault(error.to_string()).into()).and(done)
@@ -324,6 +343,24 @@ impl Call<'_, '_> {
         self.charge(VALUE_DATED_ROW_GAS.saturating_mul(postings))?;
         let balance = session(|s| s.balance_on(&self.memory()[request]))?;
         self.give(out, cap, &balance)
+    }
+
+    fn call(&mut self, ptr: i32, len: i32) -> Hosted<i32> {
+        let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
+        let (context, left) = (self.caller.data().context, u64::try_from(self.left).unwrap_or(0));
+        let end = session(|s| Ok(s.call(&self.memory()[request], context, left)))?;
+        self.charge(end.gas_used)?;
+        let answer = end.answer?;
+        let length = answer.len() as i32;
+        self.caller.data_mut().called = answer;
+        Ok(length)
+    }
+
+    fn call_answer(&mut self, out: i32, cap: i32) -> Hosted<i32> {
+        let called = std::mem::take(&mut self.caller.data_mut().called);
+        let given = self.give(out, cap, &called);
+        self.caller.data_mut().called = called;
+        given
     }
 
     /// What is done once must fit at once: asking again would do it again.

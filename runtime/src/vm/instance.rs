@@ -6,9 +6,10 @@
 
 use super::host::Ended;
 use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK};
+use super::profile::Recorder;
 use crate::fault::Fault;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tenor_abi::host::Context;
 use wasmtime::{
     Extern, Global, Instance, InstancePre, Linker, Memory, Module, ModuleExport, Store, TypedFunc,
@@ -30,9 +31,13 @@ pub(super) struct Frame {
     pub(super) context: Context,
     pub(super) argument: Vec<u8>,
     pub(super) answer: Vec<u8>,
+    /// What the latest call of another agreement came to.
+    pub(super) called: Vec<u8>,
     pub(super) refusal: Option<(u16, Vec<u8>)>,
     pub(super) ended: Option<Ended>,
     pub(super) handles: Option<Handles>,
+    /// Who records where the gas goes, in an engine that profiles.
+    pub(super) recorder: Option<Recorder>,
     /// Pages that the host wrote to.
     pub(super) pages: u64,
 }
@@ -43,6 +48,7 @@ impl Frame {
         self.argument.clear();
         self.argument.extend_from_slice(argument);
         self.answer = vec![];
+        self.called = vec![];
         self.refusal = None;
         self.ended = None;
     }
@@ -85,6 +91,8 @@ pub(super) struct Loaded {
     reset: Reset,
     /// Gas of beginning a call.
     pub(super) start_gas: u64,
+    /// Names of its functions, in an engine that profiles.
+    pub(super) names: Arc<Vec<String>>,
     image: OnceLock<Image>,
 }
 
@@ -125,6 +133,7 @@ impl Loaded {
             globals,
             reset,
             start_gas,
+            names: Arc::default(),
             image: OnceLock::new(),
             pre,
             module,
@@ -157,9 +166,11 @@ impl Live {
             context: Context::View,
             argument: vec![],
             answer: vec![],
+            called: vec![],
             refusal: None,
             ended: None,
             handles: None,
+            recorder: None,
             pages: 0,
         };
         let mut store = Store::new(engine, frame);

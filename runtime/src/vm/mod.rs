@@ -6,6 +6,7 @@ mod session;
 mod admit;
 mod instrument;
 mod host;
+mod profile;
 mod instance;
 mod compiler;
 mod engine;
@@ -18,7 +19,8 @@ pub use compiler::{COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Com
 pub use engine::{Engine, Settings};
 pub use instrument::{INSTRUMENTER_VERSION, Instrumented, Reset, instrument, instrument_as};
 pub use limit::{LIMITS, ModuleLimits};
-pub use session::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
+pub use profile::{Node, Profile, code_of};
+pub use session::{CallEnd, CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 pub use tenor_abi::host::Context;
 pub use trial::{Trial, World};
 

@@ -39,6 +39,15 @@ pub enum HostError {
     Fault(String),
 }
 
+/// What a call of another agreement came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallEnd {
+    /// Gas that it used, which the caller loses.
+    pub gas_used: u64,
+    /// The bytes of a [`tenor_abi::interface::CallAnswer`]; an error ends the caller too.
+    pub answer: Result<Vec<u8>, HostError>,
+}
+
 /// What a call can reach, in bytes and numbers; a method for each host function that touches more than the
 /// call itself.
 #[allow(missing_docs)]
@@ -60,6 +69,9 @@ pub trait Session {
     /// How many postings [`Session::balance_on`] looks through.
     fn postings_since(&mut self, request: &[u8]) -> Result<u64, HostError>;
     fn balance_on(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;
+    /// Calls another agreement within the gas that is left; more that is forwarded is reported as used and nothing
+    /// is called.
+    fn call(&mut self, request: &[u8], context: Context, gas_left: u64) -> CallEnd;
     fn schedule_start(&mut self, request: &[u8]) -> Result<(), HostError>;
     fn schedule_hold(&mut self, kind: u16) -> Result<(), HostError>;
     fn schedule_resume(&mut self, kind: u16) -> Result<(), HostError>;

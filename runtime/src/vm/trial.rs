@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, report};
 use super::instance::{Live, broken};
-use super::session::{CallOutcome, CallReport, HostError, HostRule, Session};
+use super::session::{CallEnd, CallOutcome, CallReport, HostError, HostRule, Session};
 use crate::fault::Fault;
 use crate::store::Row;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use tenor_abi::date::Date;
 use tenor_abi::entry::{AccountRef, CaptureRequest, CollectRequest, EntryRequest, HoldRequest};
 use tenor_abi::host::Context;
 use tenor_abi::id::Hash;
+use tenor_abi::interface::{CallAnswer, CallRequest};
 use tenor_abi::limit::REQUEST_BYTES_MAX;
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_wire::crypto::plain_hash;
@@ -200,6 +201,18 @@ impl Session for World {
     fn balance_on(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
         let (account, _): (AccountRef, Date) = request(bytes)?;
         no_account(account)
+    }
+    fn call(&mut self, bytes: &[u8], _context: Context, gas_left: u64) -> CallEnd {
+        let asked: CallRequest = match request(bytes) {
+            Ok(asked) => asked,
+            Err(error) => return CallEnd { gas_used: 0, answer: Err(error) },
+        };
+        if asked.gas > gas_left {
+            return CallEnd { gas_used: asked.gas, answer: Ok(vec![]) };
+        }
+        let said = Refusal::UnknownAgreement { agreement: asked.agreement };
+        let answer = CallAnswer::Refused { code: said.code(), data: said.data() };
+        CallEnd { gas_used: 0, answer: Ok(codec::encode(&answer)) }
     }
     fn schedule_start(&mut self, _request: &[u8]) -> Result<(), HostError> {
         no_schedule()

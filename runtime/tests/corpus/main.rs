@@ -3,6 +3,7 @@
 // A test that cannot set its world up has nothing better to do than to stop.
 #![allow(clippy::unwrap_used)]
 
+mod bare;
 mod by_chance;
 mod refused;
 mod run;

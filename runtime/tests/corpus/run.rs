@@ -278,6 +278,12 @@ fn hosts() -> Vec<Case> {
         with("no entry".into(), "(drop (call $post (i32.const 0) (i32.const 0))) (i32.const 0)", "host_rule"),
         with("a lifecycle state that is not there".into(), "(call $enter_state (i32.const 3)) (i32.const 0)", "host_rule"),
         with("asks for its argument for ever".into(), "(loop (drop (call $arg_len)) (br 0)) (i32.const 0)", "out_of_gas"),
+        // 35 zeros are a request: the agreement of zeros, no signature, no arguments, no gas.
+        with("calls nobody for ever".into(), "(loop (drop (call $call (i32.const 0) (i32.const 35))) (drop (call $call_answer (i32.const 64) (i32.const 9))) (br 0)) (i32.const 0)", "out_of_gas"),
+        with("calls nobody".into(), "(drop (call $call (i32.const 0) (i32.const 35))) (i32.const 0)", "done"),
+        with("calls nobody with gas that is not there".into(), "(i64.store (i32.const 34) (i64.const 0x00ffffffffffffff)) (i32.store8 (i32.const 41) (i32.const 1)) (drop (call $call (i32.const 0) (i32.const 42))) (i32.const 0)", "out_of_gas"),
+        with("calls with a request that is none".into(), "(drop (call $call (i32.const 0) (i32.const 34))) (i32.const 0)", "host_rule"),
+        with("asks for an answer that nobody gave".into(), "(drop (call $call_answer (i32.const 0) (i32.const 9))) (i32.const 0)", "done"),
         with("writes the argument outside".into(), "(drop (call $arg_read (i32.const 65537) (i32.const 1))) (i32.const 0)", "host_rule"),
     ]);
     cases

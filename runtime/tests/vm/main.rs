@@ -10,3 +10,4 @@ mod instrument;
 mod kept;
 mod limits;
 mod outcome;
+mod profile;

@@ -208,6 +208,42 @@ pub struct StatementLine {
     pub balance: i128,
 }
 
+/// An entry that is about to be booked or set aside, as a hook sees it: what stands on the hook's account alone.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PlannedEntry {
+    /// The account.
+    pub account: AccountId,
+    /// The side of all its postings there: an entry never has an account on both.
+    pub side: Side,
+    /// Its postings there.
+    pub amounts: Vec<Money>,
+    /// Whether the amounts are set aside by a hold, not booked.
+    pub sets_aside: bool,
+    /// The day it counts from.
+    pub value_date: Date,
+    /// Commitment to a narrative.
+    pub narrative: Option<Hash>,
+    /// Commitment to a reference.
+    pub reference: Option<Hash>,
+}
+
+impl PlannedEntry {
+    /// The sum of the postings, minor units.
+    pub fn total_minor(&self) -> i128 {
+        // Counters are at most 10^36, so their sum has room.
+        self.amounts.iter().map(|money| money.minor).sum()
+    }
+}
+
+/// Postings that came to an account since its hook last looked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BookedEntries {
+    /// The account.
+    pub account: AccountId,
+    /// 1..=[`crate::limit::STATEMENT_LINES_MAX`] postings, the oldest first.
+    pub lines: Vec<StatementLine>,
+}
+
 /// Why an account is frozen. Append only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum FreezeReason {

@@ -47,6 +47,9 @@ const ALL: u8 = 0x7f;
 /// Occasions on which state may be written.
 const WRITES: u8 = ALL & !READS;
 
+/// Occasions on which other agreements may be called.
+const CALLS: u8 = ALL & !(1 << Context::Hook as u8);
+
 /// One host function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HostFunction {
@@ -137,6 +140,11 @@ macro_rules! host_functions {
             /// What an account holds by value dates up to a day: ([`crate::entry::AccountRef`],
             /// [`crate::date::Date`]) to i128; 100 gas for each posting that is looked through.
             25 balance_on(ptr: i32, len: i32, out: i32, cap: i32) -> i32, ALL, 5_000, 2;
+            /// Calls another agreement ([`crate::interface::CallRequest`]) with gas of this call's, of which what is
+            /// not used comes back; the length of what `call_answer` gives. A view calls views only.
+            26 call(ptr: i32, len: i32) -> i32, CALLS, 20_000, 10;
+            /// What the latest `call` came to: a [`crate::interface::CallAnswer`].
+            27 call_answer(out: i32, cap: i32) -> i32, CALLS, 100, 1;
         }
     };
 }

@@ -35,4 +35,5 @@ pub mod value;
 pub mod text;
 mod spec_check;
 pub mod refusal;
+pub mod interface;
 pub mod host;

@@ -331,6 +331,8 @@ fn shown_call(spec: &Spec, call: &CallDef) -> String {
         }
         CallKind::View => "view".into(),
         CallKind::Upgrade => "upgrade".into(),
+        CallKind::BeforeEntry => "before entry".into(),
+        CallKind::AfterEntries => "after entries".into(),
     };
     let answer = match Basic::of(call.returns) {
         Some(Basic::Unit) => String::new(),

@@ -180,6 +180,25 @@ refusals! {
     /// A value-dated question would have to look through too many postings.
     TooManyPostings { account: AccountId, limit: u64 } = "AM18"
         "{account} has more than {limit} postings in the days that count";
+    /// A hook of the account refuses the entry, with a code of its contract.
+    HookRefused { account: AccountId, hook: AgreementId, code: u16, data: Vec<u8> } = "AG01"
+        "the hook {hook} of {account} refuses the entry with code {code}";
+    /// A hook of the account could not judge the entry: it trapped, or ran out of something.
+    HookFailed { account: AccountId, hook: AgreementId, code: u16 } = "AG01"
+        "the hook {hook} of {account} could not judge the entry, failure {code}; who attached it can detach it";
+    /// An item asks at most so many hooks.
+    HooksMax { limit: u32 } = "AG01" "an item asks at most {limit} hooks";
+    /// The account has no such hook.
+    NoHook { account: AccountId } = "AG03" "{account} has no such hook";
+    /// The agreement's contract has no call that a hook needs.
+    NotAHook { agreement: AgreementId, needed: String } = "AG03" "the contract of {agreement} has no call `{needed}`";
+    /// The agreement is at work already in this item.
+    Reentered { agreement: AgreementId } = "AG03" "{agreement} is at work already in this item: it cannot be entered again";
+    /// The contract has no call of the signature that was asked for.
+    NoSuchCall { agreement: AgreementId, call: String } = "AG03"
+        "the contract of {agreement} has no call `{call}` with these types that an agreement can make";
+    /// Agreements call each other too deep.
+    CallsTooDeep { limit: u8 } = "AG03" "at most {limit} agreements are at work at the same time";
 }
 
 impl Refusal {
@@ -252,7 +271,7 @@ mod tests {
     fn codes_are_places() {
         assert_eq!(Refusal::Stale { terms_given: 0, terms_now: 1, code_now: CodeHash([0; 32]) }.code(), 1);
         assert_eq!(Refusal::NotAuthorised.code(), 2);
-        let last = Refusal::TooManyPostings { account: AccountId([0; 32]), limit: 0 };
+        let last = Refusal::CallsTooDeep { limit: 8 };
         assert_eq!(last.code() as usize, Refusal::NAMES.len());
         assert!(Refusal::NAMES.len() < 128, "one byte of discriminant");
     }

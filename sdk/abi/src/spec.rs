@@ -289,6 +289,8 @@ pub enum Authority {
     Party(u16),
     /// Somebody with this role at the product's bank.
     Role(Role),
+    /// The agreement in this term.
+    Agreement(u16),
 }
 
 /// A second person is needed.
@@ -357,6 +359,10 @@ pub enum CallKind {
     View,
     /// Runs once when an agreement comes to new code.
     Upgrade,
+    /// Judges an entry on an account that it is a hook of.
+    BeforeEntry,
+    /// Is told of postings on accounts that it is a hook of.
+    AfterEntries,
 }
 
 /// One exported call.
@@ -505,6 +511,11 @@ impl Spec {
     /// The call that runs when an agreement is opened.
     pub fn opening(&self) -> Option<&CallDef> {
         self.calls.iter().find(|call| call.kind == CallKind::Open)
+    }
+
+    /// The call of a kind of which a spec has at most one.
+    pub fn only(&self, kind: &CallKind) -> Option<&CallDef> {
+        self.calls.iter().find(|call| call.kind == *kind)
     }
 
     /// The number of the state that an agreement begins in.

@@ -210,13 +210,24 @@ impl Spec {
         let sound = call.by.iter().all(|by| match by {
             Authority::Owner(term) => self.term_is(*term, &[Basic::Account]),
             Authority::Party(term) => self.term_is(*term, &[Basic::Party]),
+            Authority::Agreement(term) => self.term_is(*term, &[Basic::Agreement]),
             Authority::Anyone | Authority::Role(_) => true,
         });
         ensure(
             sound,
             place,
-            "an owner is that of a term that is an account, a party that of a term that is a party",
+            "an owner is that of a term that is an account, a party or an agreement that of a term that is one",
         )?;
+        if matches!(call.kind, CallKind::BeforeEntry | CallKind::AfterEntries) {
+            let plain =
+                call.arguments.is_empty() && call.returns == Basic::Unit as u16 && call.four_eyes.is_none();
+            ensure(plain, place, "a hook has no arguments of its own, no answer and no second person")?;
+            let once = self.calls.iter().filter(|other| other.kind == call.kind).count() == 1;
+            ensure(once, place, "a contract has one hook of a kind")?;
+            let only_reads =
+                call.kind != CallKind::BeforeEntry || (call.to.is_none() && call.may_enter.is_empty());
+            ensure(only_reads, place, "a hook before an entry only reads: it enters no state")?;
+        }
         if let CallKind::Due { retry: Some(retry), .. } = &call.kind {
             ensure(state(&retry.then), place, "names a state that does not exist")?;
             ensure(

@@ -87,8 +87,39 @@ struct Call {
     may_enter: Vec<TokenStream>,
     four_eyes: Option<TokenStream>,
     arguments: Vec<(Ident, Type)>,
-    takes_occurrence: bool,
+    /// What the host hands over besides arguments, by the parameter's type.
+    given: Option<Given>,
     returns: Returns,
+}
+
+/// Something that the host hands over to calls of a kind.
+#[derive(Clone, Copy, PartialEq)]
+enum Given {
+    Occurrence,
+    PlannedEntry,
+    BookedEntries,
+}
+
+impl Given {
+    fn of(ty: &Type) -> Option<Given> {
+        let Type::Path(path) = ty else { return None };
+        let known = [
+            ("Occurrence", Given::Occurrence),
+            ("PlannedEntry", Given::PlannedEntry),
+            ("BookedEntries", Given::BookedEntries),
+        ];
+        known.into_iter().find(|(name, _)| path.path.is_ident(name)).map(|(_, given)| given)
+    }
+
+    /// The method of the context that reads it.
+    fn reader(self) -> Ident {
+        let name = match self {
+            Given::Occurrence => "occurrence",
+            Given::PlannedEntry => "planned_entry",
+            Given::BookedEntries => "booked_entries",
+        };
+        Ident::new(name, Span::call_site())
+    }
 }
 
 enum Returns {
@@ -111,7 +142,7 @@ impl Call {
             function: function.sig.ident.clone(),
             doc: doc(&function.attrs),
             exit: find(marks, "exit").is_some(),
-            view: mark.path().is_ident("view"),
+            view: mark.path().is_ident("view") || says(mark, "before_entry")?,
             kind: quote!(Action),
             by: vec![],
             from: vec![],
@@ -119,7 +150,7 @@ impl Call {
             may_enter: vec![],
             four_eyes: None,
             arguments: vec![],
-            takes_occurrence: false,
+            given: None,
             returns: returns(&function.sig.output),
         };
         call.read_signature(function)?;
@@ -127,6 +158,19 @@ impl Call {
             call.kind = quote!(View);
         }
         call.read_mark(mark)?;
+        let needed = match call.kind.to_string().as_str() {
+            "BeforeEntry" => Some((Given::PlannedEntry, "PlannedEntry")),
+            "AfterEntries" => Some((Given::BookedEntries, "BookedEntries")),
+            _ => None,
+        };
+        if let Some((needed, ty)) = needed
+            && (call.given != Some(needed) || !call.arguments.is_empty())
+        {
+            return Err(Error::new_spanned(
+                &function.sig,
+                format!("a hook takes its context and one `{ty}`, and nothing else"),
+            ));
+        }
         Ok(call)
     }
 
@@ -156,11 +200,9 @@ impl Call {
                     "an argument needs a name: it stands in the spec",
                 ));
             };
-            let is_occurrence = matches!(&*typed.ty, Type::Path(path) if path.path.is_ident("Occurrence"));
-            if is_occurrence {
-                self.takes_occurrence = true;
-            } else {
-                self.arguments.push((name.ident.clone(), (*typed.ty).clone()));
+            match Given::of(&typed.ty) {
+                Some(given) => self.given = Some(given),
+                None => self.arguments.push((name.ident.clone(), (*typed.ty).clone())),
             }
         }
         Ok(())
@@ -174,6 +216,8 @@ impl Call {
             match name.as_str() {
                 "open" => self.kind = quote!(Open),
                 "sign" => self.kind = quote!(Sign),
+                "before_entry" => self.kind = quote!(BeforeEntry),
+                "after_entries" => self.kind = quote!(AfterEntries),
                 "due" => due = Some(self.place("Schedules", "NAMES", one()?)?),
                 "by" => self.by = self.authorities(one()?)?,
                 "from" | "in_state" => self.from = self.states(&values)?,
@@ -196,7 +240,7 @@ impl Call {
             let retry = option(retry);
             self.kind =
                 quote!(Due { schedule: #schedule, retry: #retry, catch_up: #catch_up, missed: #missed });
-        } else if self.by.is_empty() && !self.view {
+        } else if self.by.is_empty() && !self.view && self.kind.to_string() != "AfterEntries" {
             return Err(Error::new_spanned(
                 mark,
                 "say who may call it: `by = owner(terms.x) | party(terms.x) | role(R) | anyone`",
@@ -237,6 +281,7 @@ impl Call {
             ("anyone", _, _) => quote!(Anyone),
             ("owner", Some(term), _) => quote!(Owner(#term)),
             ("party", Some(term), _) => quote!(Party(#term)),
+            ("agreement", Some(term), _) => quote!(Agreement(#term)),
             ("role", _, Some(role)) => {
                 let role = Ident::new(&role, Span::call_site());
                 quote!(Role(::tenor_sdk::abi::role::Role::#role))
@@ -244,7 +289,7 @@ impl Call {
             _ => {
                 return Err(Error::new_spanned(
                     expression,
-                    "expected owner(terms.x), party(terms.x), role(R) or anyone",
+                    "expected owner(terms.x), party(terms.x), agreement(terms.x), role(R) or anyone",
                 ));
             }
         };
@@ -352,11 +397,21 @@ impl Call {
         let reading = codec(&holder, &self.arguments);
         let context = if self.view { quote!(View) } else { quote!(Cx) };
         let borrow = if self.view { quote!(&cx) } else { quote!(&mut cx) };
-        let (occurrence, take_occurrence) = match self.takes_occurrence {
-            true => (quote!(, occurrence), quote!(let occurrence = cx.occurrence();)),
-            false => (quote!(), quote!()),
+        let (given, take_given) = match self.given.map(Given::reader) {
+            Some(reader) => (quote!(, given), quote!(let given = cx.#reader();)),
+            None => (quote!(), quote!()),
         };
-        let run = quote!(contract.#function(#borrow #occurrence #(, arguments.#names)*));
+        let is_hook = matches!(self.given, Some(Given::PlannedEntry | Given::BookedEntries));
+        // What a hook is handed over stands in the place of arguments.
+        let take_arguments = match is_hook {
+            true => quote!(),
+            false => quote!(let arguments: #holder = ::tenor_sdk::context::arguments(cx.arguments());),
+        };
+        let (holding, reading) = match is_hook {
+            true => (quote!(), quote!()),
+            false => (quote!(#[allow(non_camel_case_types)] struct #holder { #(#names: #types),* }), reading),
+        };
+        let run = quote!(contract.#function(#borrow #given #(, arguments.#names)*));
         let done = match &self.returns {
             Returns::Nothing => {
                 quote!({ #run; ::tenor_sdk::context::finish::<(), ()>(::core::result::Result::Ok(())) })
@@ -367,14 +422,13 @@ impl Call {
             Returns::Fallible(_) => quote!(::tenor_sdk::context::finish(#run)),
         };
         quote! {
-            #[allow(non_camel_case_types)]
-            struct #holder { #(#names: #types),* }
+            #holding
             #reading
             #[allow(unused_mut, unused_variables, clippy::let_unit_value)]
             fn #entry() -> i32 {
                 let mut cx = ::tenor_sdk::context::#context::<#contract>::read();
-                let arguments: #holder = ::tenor_sdk::context::arguments(cx.arguments());
-                #take_occurrence
+                #take_arguments
+                #take_given
                 let mut contract = <#contract as ::tenor_sdk::contract::Contract>::handles();
                 #done
             }
@@ -392,6 +446,11 @@ impl Call {
         let (name, entry) = (self.function.to_string(), self.entry());
         quote!(#name => ::core::option::Option::Some(#entry()))
     }
+}
+
+/// Whether an attribute's list has a bare name.
+fn says(mark: &Attribute, name: &str) -> Result<bool> {
+    Ok(arguments(mark)?.iter().any(|expression| ident(expression).as_deref() == Some(name)))
 }
 
 fn missed_rule(expression: &Expr) -> Result<TokenStream> {

@@ -6,6 +6,7 @@ use proc_macro::TokenStream;
 mod attribute;
 mod calls;
 mod contract;
+mod interface;
 mod literal;
 mod names;
 mod record;
@@ -43,6 +44,9 @@ attributes! {
     choice = names::choice;
     /// The contract: a struct of storage handles.
     contract = contract::contract;
+    /// What another contract offers: a trait of calls, `&self` a view and `&mut self` an action, that becomes a handle
+    /// on an agreement with those calls.
+    interface = interface::interface;
     /// The calls of a contract.
     actions = calls::actions;
 }

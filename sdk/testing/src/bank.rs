@@ -14,15 +14,15 @@ use tenor_abi::tag;
 use tenor_runtime::chain::{Chain, GENESIS_VERSION, Genesis, Replica, Solo, replay};
 use tenor_runtime::execute::Rejection;
 use tenor_runtime::ledger;
-use tenor_runtime::params::Parameters;
+use tenor_runtime::params::{Limits, Parameters};
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord};
 use tenor_runtime::vm::{self, Guest};
 use tenor_wire::block::{Block, Certificate, Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
-    AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, InvokeOp, KeyDef, KeyRole, OpenOp,
-    Operation, PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen, Spend, TransferOp, account_id,
-    calendar_id,
+    AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, HookMoment, HookOf, HookOp,
+    InvokeOp, KeyDef, KeyRole, OpenOp, Operation, PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen,
+    Spend, TransferOp, account_id, calendar_id,
 };
 use tenor_wire::receipt::{Entry, Fate, FullReceipt};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
@@ -180,7 +180,19 @@ impl Bank {
         Bank::begin(crate::engine(), false)
     }
 
+    /// A bank whose chain has other limits.
+    ///
+    /// # Panics
+    /// As [`Bank::on`].
+    pub fn with_limits(limits: Limits) -> Bank {
+        Bank::begin_with(crate::engine(), true, limits)
+    }
+
     fn begin(guest: Arc<dyn Guest>, sandbox: bool) -> Bank {
+        Bank::begin_with(guest, sandbox, Limits::sandbox())
+    }
+
+    fn begin_with(guest: Arc<dyn Guest>, sandbox: bool, limits: Limits) -> Bank {
         let bank_party = party_id("bank");
         let asset = AssetOp {
             issuer: bank_party,
@@ -211,6 +223,7 @@ impl Bank {
             time: Date::of(2026, 1, 1).midnight(),
             parameters: Parameters {
                 sandbox,
+                limits,
                 ..Parameters::sandbox(vm::admission_hash(), vm::prices_hash(), vm::INSTRUMENTER_VERSION)
             },
             validators: ValidatorSet {
@@ -433,6 +446,31 @@ impl Bank {
         self.run(by, operation, spend)
     }
 
+    /// An invocation signed by a person, to be run in a block with others.
+    pub fn invocation(
+        &mut self,
+        by: &Person,
+        agreement: AgreementId,
+        call: &str,
+        arguments: &[Vec<u8>],
+    ) -> Transaction {
+        let operation = self.calling(agreement, call, arguments);
+        self.signed(by, operation, vec![])
+    }
+
+    /// Makes one block of transactions at a time, and returns its receipts; what has no room in it is left out.
+    ///
+    /// # Panics
+    /// When the replica is broken, or a transaction is rejected.
+    pub fn block_of(&mut self, time: Timestamp, transactions: Vec<Transaction>) -> Vec<FullReceipt> {
+        let candidates = transactions.into_iter().map(Into::into).collect();
+        let (built, block) =
+            self.solo.produce(&mut self.chain, time, candidates).unwrap_or_else(|fault| panic!("{fault}"));
+        assert!(built.rejected.is_empty(), "{built:?}");
+        self.check_books();
+        block.receipts
+    }
+
     /// Proposes a call that needs a second person.
     pub fn propose(
         &mut self,
@@ -529,12 +567,49 @@ impl Bank {
         Outcome { receipt: Ok(receipt.unwrap_or_else(|| panic!("{id} left no receipt"))) }
     }
 
+    /// Attaches an agreement to an account as a hook: the owner's signed by `by`, the bank's by its staff.
+    pub fn attach(
+        &mut self,
+        by: &Person,
+        account: AccountId,
+        of: HookOf,
+        moment: HookMoment,
+        agreement: AgreementId,
+    ) -> Outcome {
+        let record = self.agreement(agreement);
+        let seen = Seen { agreement, code: record.code, terms_version: record.terms_version };
+        self.hook(by, HookOp { account, of, moment, hook: Some(seen) })
+    }
+
+    /// Detaches the hook that is there.
+    pub fn detach(&mut self, by: &Person, account: AccountId, of: HookOf, moment: HookMoment) -> Outcome {
+        self.hook(by, HookOp { account, of, moment, hook: None })
+    }
+
+    fn hook(&mut self, by: &Person, op: HookOp) -> Outcome {
+        match op.of {
+            HookOf::Owner => self.run(by, Operation::Hook(op), vec![]),
+            HookOf::Bank => self.staff(Operation::Hook(op)),
+        }
+    }
+
+    /// Lives on for so many milliseconds; everything due by then runs.
+    ///
+    /// # Panics
+    /// When the replica is broken.
+    pub fn run_for(&mut self, ms: u64) {
+        self.run_to(Timestamp(self.chain.tip().time.0 + ms));
+    }
+
     /// Lives on until a day has begun and everything due by then has run.
     ///
     /// # Panics
     /// When the replica is broken.
     pub fn run_until(&mut self, date: Date) {
-        let end = date.midnight();
+        self.run_to(date.midnight());
+    }
+
+    fn run_to(&mut self, end: Timestamp) {
         loop {
             let wake = self.chain.next_wake().unwrap_or_else(|fault| panic!("{fault}"));
             let Some(wake) = wake.filter(|wake| *wake <= end) else { break };

@@ -62,13 +62,25 @@ pub fn both_with<T>(
     prepare: impl Fn(&mut Bank) -> T,
     scenario: impl Fn(&mut Bank, T),
 ) {
+    both_of_each(&[twin], prepare, scenario);
+}
+
+/// As [`both_with`], for contracts that call each other.
+///
+/// # Panics
+/// As [`both`].
+pub fn both_of_each<T>(
+    twins: &[&'static Contract],
+    prepare: impl Fn(&mut Bank) -> T,
+    scenario: impl Fn(&mut Bank, T),
+) {
     let run = |guest: Arc<dyn Guest>| {
         let mut bank = Bank::on(guest);
         let ready = prepare(&mut bank);
         scenario(&mut bank, ready);
         bank
     };
-    let (engine, native) = (run(engine()), run(Arc::new(Twin::of(twin))));
+    let (engine, native) = (run(engine()), run(Arc::new(Twin::of_each(twins))));
     for (place, (ours, theirs)) in engine.trace().iter().zip(native.trace()).enumerate() {
         assert_eq!(ours, &theirs, "wasm and native differ at item {place}");
     }

@@ -1,6 +1,8 @@
 //! The native twin of a contract, as a second implementation of what runs contracts.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tenor_abi::host::{self, Context};
 use tenor_abi::id::CodeHash;
 use tenor_abi::refusal::Failure;
@@ -8,35 +10,61 @@ use tenor_runtime::fault::Fault;
 use tenor_runtime::vm::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 use tenor_sdk::native::{Contract, Host};
 
-/// Runs every code hash as one native contract: a test has one contract at a time.
+/// Runs native contracts in the place of the modules that were published: one for all, or by their specs.
 #[derive(Debug)]
 pub struct Twin {
-    contract: &'static Contract,
+    contracts: Vec<&'static Contract>,
+    /// Which contract stands for which module.
+    places: Mutex<BTreeMap<CodeHash, usize>>,
 }
 
 impl Twin {
     /// The twin of a contract: the `TWIN` of its crate.
     pub fn of(contract: &'static Contract) -> Twin {
-        Twin { contract }
+        Twin::of_each(&[contract])
+    }
+
+    /// The twins of several contracts; a module's is the one with its spec.
+    pub fn of_each(contracts: &[&'static Contract]) -> Twin {
+        Twin { contracts: contracts.to_vec(), places: Mutex::default() }
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<CodeHash, usize>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Guest for Twin {
-    fn load(&self, _code: &CodeHash, _wasm: &[u8]) -> Result<(), Fault> {
+    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault> {
+        let has_spec =
+            |contract: &&Contract| wasm.windows(contract.section.len()).any(|part| part == contract.section);
+        let place = match self.contracts.as_slice() {
+            [_] => Some(0),
+            many => many.iter().position(|contract| has_spec(contract)),
+        };
+        let place = place.ok_or_else(|| Fault::Engine(format!("{code} has no native twin")))?;
+        self.places().insert(*code, place);
         Ok(())
+    }
+
+    fn is_loaded(&self, code: &CodeHash) -> bool {
+        self.places().contains_key(code)
     }
 
     fn call(
         &self,
-        _code: &CodeHash,
+        code: &CodeHash,
         export: &str,
         context: Context,
         argument: &[u8],
         _gas: u64,
         session: &mut dyn Session,
     ) -> Result<CallReport, Fault> {
+        let place = self.places().get(code).copied();
+        let contract = place.and_then(|place| self.contracts.get(place));
+        let contract = contract.ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
         let mut calling = Calling { context, argument, answer: vec![], refusal: None, session };
-        let ran = catch_unwind(AssertUnwindSafe(|| self.contract.run(&mut calling, export)));
+        let ran = catch_unwind(AssertUnwindSafe(|| contract.run(&mut calling, export)));
         let failed = |failure, text: &str| CallOutcome::Failed(failure, text.into());
         let outcome = match ran {
             Ok(Some(0)) => CallOutcome::Done { data: calling.answer },
@@ -134,6 +162,10 @@ impl Host for Calling<'_> {
     }
     fn balance(&mut self, account: &[u8]) -> Vec<u8> {
         self.ask("balance", |s| s.balance(account))
+    }
+    fn call(&mut self, request: &[u8]) -> Vec<u8> {
+        let context = self.context;
+        self.ask("call", |s| s.call(request, context, u64::MAX).answer)
     }
     fn schedule_start(&mut self, request: &[u8]) {
         self.ask("schedule_start", |s| s.schedule_start(request));

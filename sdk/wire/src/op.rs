@@ -473,6 +473,37 @@ pub struct RevokeOp {
     pub account: AccountId,
 }
 
+/// Whose hook: of the account's owner or of the owner's bank.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum HookOf {
+    /// The owner's.
+    Owner,
+    /// The bank's.
+    Bank,
+}
+
+/// When a hook is called. Append only.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum HookMoment {
+    /// Before an entry is booked or set aside: it may refuse.
+    Before,
+    /// Later, with what was booked.
+    After,
+}
+
+/// Attaches a hook to an account, or detaches it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HookOp {
+    /// Which account.
+    pub account: AccountId,
+    /// Whose hook.
+    pub of: HookOf,
+    /// When it is called.
+    pub moment: HookMoment,
+    /// The agreement, as seen; none detaches the one that is there.
+    pub hook: Option<Seen>,
+}
+
 /// Publishes a holiday calendar or its next form.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CalendarOp {
@@ -592,7 +623,7 @@ operations! {
     /// Takes back a grant.
     Revoke(RevokeOp) = 18;
     /// Attaches or detaches a hook.
-    Hook = 19;
+    Hook(HookOp) = 19;
     /// Publishes a calendar.
     Calendar(CalendarOp) = 20;
     /// Changes chain parameters.

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use tenor_abi::date::{Date, Timestamp};
     use tenor_abi::id::{AccountId, Hash, HoldId};
-    use tenor_wire::op::{CaptureOp, EntryOp, Operation, TransferOp};
+    use tenor_wire::op::{CaptureOp, EntryOp, HookMoment, HookOf, HookOp, Operation, TransferOp};
 
     fn check(operation: Operation, json: &str) {
         assert_eq!(to_json(&operation).unwrap(), json);
@@ -78,7 +78,11 @@ mod tests {
         );
         let hold = HoldId([4; 32]);
         check(Operation::Release(hold), &format!(r#"{{"Release":"{hold}"}}"#));
-        check(Operation::Hook, r#""Hook""#);
+        let (of, moment) = (HookOf::Owner, HookMoment::Before);
+        check(
+            Operation::Hook(HookOp { account: from, of, moment, hook: None }),
+            &format!(r#"{{"Hook":{{"account":"{from}","of":"Owner","moment":"Before","hook":null}}}}"#),
+        );
         check(
             Operation::Capture(CaptureOp { hold, parts: vec![(from, 7)], last: true }),
             &format!(r#"{{"Capture":{{"hold":"{hold}","parts":[["{from}","7"]],"last":true}}}}"#),

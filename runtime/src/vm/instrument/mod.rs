@@ -59,7 +59,7 @@ pub(super) const GROWTH_FAILED: i32 = 2;
 #[error("the module cannot be instrumented: {0}")]
 pub struct InstrumentError(String);
 
-fn failed(error: impl std::fmt::Display) -> InstrumentError {
+pub(super) fn failed(error: impl std::fmt::Display) -> InstrumentError {
     InstrumentError(error.to_string())
 }
 
@@ -89,6 +89,8 @@ pub struct Instrumented {
     pub reset: Reset,
     /// Gas of beginning a call, by what has to be put in place for it.
     pub start_gas: u64,
+    /// How many functions are the module's own; those that were added stand behind them.
+    pub functions: u32,
 }
 
 /// The globals that are added behind the module's own, and what the memory may grow to.
@@ -142,7 +144,8 @@ pub fn instrument_as(
         parts.code.function(&emit::emit(body, plan, ty, added)?);
     }
     let start_gas = price::start(parts.pages, parts.data_bytes, parts.elements_count);
-    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset, start_gas })
+    let functions = planned.len() as u32;
+    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset, start_gas, functions })
 }
 
 #[derive(Default)]
