@@ -301,7 +301,7 @@ fn a_block_sets_gas_apart_for_hooks() {
         let spend = vec![Spend { account: ada.account, amount: 1 }];
         desk.bank.signed(&ada, Operation::Transfer(op), spend)
     };
-    let mut block = |desk: &mut Desk| {
+    let block = |desk: &mut Desk| {
         let transfers = (0..8).map(|_| pay(desk)).collect();
         let time = Timestamp(desk.bank.chain().tip().time.0 + 1);
         desk.bank.block_of(time, transfers).len()
