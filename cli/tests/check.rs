@@ -120,3 +120,21 @@ fn the_products_are_admitted() {
         assert_eq!((code, &document["admitted"]), (0, &Value::Bool(true)), "{}: {document}", product.name);
     }
 }
+
+#[test]
+fn half_a_gibibyte_of_address_space_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("module.wasm");
+    let text = "(module (memory 1) (func (export \"f\") (result i32) (drop (memory.grow (i32.const 200))) (i32.store (i32.const 13107200) (i32.const 7)) (i32.const 0)))";
+    std::fs::write(&file, wat(text)).unwrap();
+    let command = "ulimit -v 524288; exec \"$0\" check \"$1\" --bare --run f --json";
+    let limited = std::process::Command::new("sh")
+        .args(["-c", command, env!("CARGO_BIN_EXE_tenor")])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stderr);
+    let document: Value = serde_json::from_slice(&limited.stdout).unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!(document, check(&wat(text), &["--bare", "--run", "f"]).1);
+    assert_eq!((&document["run"]["outcome"], &document["run"]["pages"]), (&"done".into(), &201.into()));
+}

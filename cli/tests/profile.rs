@@ -24,7 +24,7 @@ fn a_profile_adds_up_to_what_the_call_was_charged() {
     done(&data, &["key", "new", "ada", "--fund", "100.00 EUR"]);
     done(&data, &["key", "new", "shop", "--fund", "0.00 EUR"]);
     done(&data, &["deploy", "recurring"]);
-    let terms = ["payer=ada", "payee=shop", "amount=5.00 EUR", "rhythm=monthly", "first=2030-01-01"];
+    let terms = ["payer=ada", "payee=shop", "amount=5.00 EUR", "rhythm=weekly", "first=2030-01-07"];
     let open = [&["open", "standing-order", "--name", "rent", "--as", "ada"][..], &terms].concat();
     done(&data, &open);
     let pause = ["invoke", "rent", "pause", "--as", "ada", "--profile", svg.to_str().unwrap()];

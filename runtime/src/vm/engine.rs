@@ -24,6 +24,8 @@ use wasmtime::{Config, InstanceAllocationStrategy, Linker, OptLevel, PoolingAllo
 pub(super) const NATIVE_STACK_BYTES: usize = 1024 * 1024;
 /// Bytes of native stack for the host's own work in a call, and for beginning the next one.
 const HOST_STACK_BYTES: usize = 384 * 1024;
+/// Bytes that a contract's memory may grow to.
+const MEMORY_BYTES_MAX: u64 = LIMITS.memory_pages * 65_536;
 /// Instances that are kept between calls; the one that was used longest ago makes room.
 const KEPT_MAX: usize = 64;
 /// Instances at the same time: those that are kept, one that executes with what it calls, some that look.
@@ -46,6 +48,9 @@ pub struct Settings {
     pub copy_on_write: bool,
     /// How instances come back to their beginning, where it is not the module's own choice.
     pub reset: Option<Reset>,
+    /// Whether address space for many instances is reserved at the start, so that one begins sooner. Without, a process
+    /// whose address space is limited can run wasm.
+    pub pooled: bool,
     /// Bytes of native stack for wasm; our own limit of depth comes before its end.
     pub native_stack_bytes: usize,
 }
@@ -58,6 +63,7 @@ impl Default for Settings {
             optimise: true,
             copy_on_write: true,
             reset: None,
+            pooled: true,
             native_stack_bytes: NATIVE_STACK_BYTES,
         }
     }
@@ -105,16 +111,23 @@ pub(super) fn code_config(settings: &Settings) -> Config {
         .memory_init_cow(settings.copy_on_write)
         .generate_address_map(false)
         .wasm_backtrace_max_frames(None);
+    if !settings.pooled {
+        // As much as a memory may grow to, and nothing behind it: places are compared with its size instead.
+        config.memory_reservation(MEMORY_BYTES_MAX).memory_guard_size(0).memory_may_move(false);
+    }
     config
 }
 
-/// The same, with the pool that instances come from.
+/// The same, with the pool that instances come from, where there is one.
 fn config(settings: &Settings) -> Config {
+    if !settings.pooled {
+        return code_config(settings);
+    }
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(INSTANCES)
         .total_memories(INSTANCES)
         .total_tables(INSTANCES)
-        .max_memory_size(LIMITS.memory_pages as usize * 65536)
+        .max_memory_size(MEMORY_BYTES_MAX as usize)
         .table_elements(LIMITS.table as usize)
         .linear_memory_keep_resident(RESIDENT_BYTES)
         .table_keep_resident(RESIDENT_BYTES)

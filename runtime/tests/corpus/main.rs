@@ -46,6 +46,7 @@ fn engines() -> Vec<Engine> {
         standard,
         Settings { optimise: false, reset: Some(Reset::Whole), ..standard },
         Settings { copy_on_write: false, reset: Some(Reset::Pages), ..standard },
+        Settings { pooled: false, ..standard },
     ]
     .map(|settings| Engine::with(settings).unwrap())
     .into()

@@ -18,6 +18,7 @@ fn settings() -> Vec<Settings> {
         Settings { kept_max: 0, ..standard },
         Settings { optimise: false, ..standard },
         Settings { copy_on_write: false, ..standard },
+        Settings { pooled: false, ..standard },
     ];
     all.extend(
         [Reset::Pages, Reset::Whole, Reset::Never].map(|reset| Settings { reset: Some(reset), ..standard }),

@@ -40,7 +40,7 @@ impl Guest for Twin {
             |contract: &&Contract| wasm.windows(contract.section.len()).any(|part| part == contract.section);
         let place = match self.contracts.as_slice() {
             [_] => Some(0),
-            many => many.iter().position(|contract| has_spec(contract)),
+            many => many.iter().position(has_spec),
         };
         let place = place.ok_or_else(|| Fault::Engine(format!("{code} has no native twin")))?;
         self.places().insert(*code, place);

@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use tenor_runtime::execute::{self, Judged};
 use tenor_runtime::params::Limits;
-use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, Trial, gas_model};
+use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, Settings, Trial, gas_model};
 
 /// Gas of a run where none is named.
 pub(super) const GAS: u64 = 100_000_000;
@@ -32,7 +32,10 @@ pub(super) fn check(
     let admitted = judged.findings.is_empty();
     let gas = gas.min(limits.item_gas_max);
     let trial = match export.filter(|_| admitted) {
-        Some(export) => Some(Engine::new()?.compiled_by(compiler()).try_alone(&wasm, export, gas)?),
+        Some(export) => {
+            let settings = Settings { pooled: false, kept_max: 0, ..Settings::default() };
+            Some(Engine::with(settings)?.compiled_by(compiler()).try_alone(&wasm, export, gas)?)
+        }
         None => None,
     };
     let mut document = json!({
