@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use tenor_abi::flow::{Amount, FlowError, Leftover, Room, Share, Source, Target, flow};
 
 /// Words that mean something that a flow of ours has not.
-const BEYOND: [(&str, &str); 6] = [
+const BEYOND: [(&str, &str); 4] = [
     ("set_tx_meta", "metadata of transactions and accounts"),
     ("set_account_meta", "metadata of transactions and accounts"),
-    (" meta(", "metadata of transactions and accounts"),
-    ("\\", "colours within an asset"),
     ("with scaling", "conversion between scales of an asset"),
     ("get_amount", "functions that move nothing"),
 ];
@@ -50,19 +48,21 @@ pub fn numscript(_: &Value, case: &Value) -> Outcome {
         }
         let balance = |row: &Value| {
             let amount = row["amount"].to_string().parse().unwrap();
-            ((text(row, "account").to_string(), text(row, "asset").to_string()), amount)
+            ((coloured(row, "account"), text(row, "asset").to_string()), amount)
         };
         let balances = [&spec["balances"], of("balances")].into_iter().filter_map(Value::as_array).flatten();
-        let mut script =
-            Script { words: words(program), at: 0, variables, balances: balances.map(balance).collect() };
+        let words = words(program);
+        let metadata = serde_json::from_value(of("metadata").clone()).unwrap_or_default();
+        let balances = balances.map(balance).collect();
+        let mut script = Script { words, at: 0, variables, balances, metadata };
         ran.push(script.run().map_err(|error| match error {
             FlowError::Missing { .. } => "missing funds".to_string(),
             other => other.to_string(),
         }));
         let posting = |row: &Value| {
-            let part = |name| text(row, name).to_string();
+            let part = |name: &str| text(row, name).to_string();
             let amount = row["amount"].to_string().parse::<u128>().unwrap();
-            (part("source"), part("destination"), part("asset"), amount)
+            (coloured(row, "source"), part("destination"), part("asset"), amount)
         };
         said.push(match test["expect.postings"].as_array() {
             _ if test["expect.error.missingFunds"] == true => Err("missing funds".to_string()),
@@ -70,6 +70,14 @@ pub fn numscript(_: &Value, case: &Value) -> Outcome {
         });
     }
     Outcome::of(ran, said)
+}
+
+/// A colour within an asset is an account of its own, beside the one without.
+fn coloured(row: &Value, account: &str) -> String {
+    match text(row, "color") {
+        "" => text(row, account).to_string(),
+        colour => format!("{}\\{colour}", text(row, account)),
+    }
 }
 
 fn words(program: &str) -> Vec<String> {
@@ -107,6 +115,8 @@ struct Script {
     at: usize,
     variables: BTreeMap<String, String>,
     balances: Balances,
+    /// What is noted down beside accounts.
+    metadata: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Script {
@@ -253,6 +263,16 @@ impl Script {
             let Term::Number(number) = self.operand() else { panic!("no number") };
             return Term::Number(-number);
         }
+        if word == "meta" {
+            self.expect("(");
+            let account = self.account();
+            self.expect(",");
+            self.expect("\"");
+            let name = self.next();
+            self.expect("\"");
+            self.expect(")");
+            return read(&self.metadata[&account][&name]);
+        }
         if word == "balance" || word == "overdraft" {
             self.expect("(");
             let account = self.account();
@@ -339,8 +359,15 @@ impl Script {
             self.expect("from");
             return Source::AtMost(cap, Box::new(self.source()));
         }
-        let account = self.account();
+        let mut account = self.account();
         let mut down_to = if account == "world" { None } else { Some(0) };
+        if self.take("\\") {
+            self.expect("\"");
+            if !self.take("\"") {
+                account = format!("{account}\\{}", self.next());
+                self.expect("\"");
+            }
+        }
         if self.take("allowing") {
             if self.take("unbounded") {
                 self.expect("overdraft");

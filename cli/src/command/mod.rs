@@ -9,6 +9,7 @@ mod batch;
 mod books;
 mod build;
 mod check;
+mod checkpoint;
 mod config;
 mod correct;
 mod db;
@@ -141,6 +142,8 @@ pub enum Command {
     Prove(prove::Prove),
     /// Checks whether a module would be admitted, or a proof, knowing the genesis document only.
     Check(check::Check),
+    /// Shows what a client of a chain trusts to begin with
+    Checkpoint(checkpoint::Checkpoint),
     /// Backups: made, checked, restored.
     #[command(subcommand)]
     Backup(backup::Backup),
@@ -206,6 +209,7 @@ impl Command {
             Command::Verify(command) => command.run(output),
             Command::Prove(command) => command.run(output),
             Command::Check(command) => command.run(output),
+            Command::Checkpoint(command) => command.run(output),
             Command::Backup(command) => command.run(output),
             Command::Doctor(command) => command.run(output),
             Command::Db(command) => command.run(output),

@@ -1,5 +1,5 @@
 import { hex, same, unhex } from "./bytes.js";
-import type { Core, DecodedBody, JsonObject, Json } from "./core.js";
+import type { Core, DecodedBody, JsonObject, Json, Shown } from "./core.js";
 import { follow, type Following, type Told } from "./events.js";
 import { Http, type Connection } from "./http.js";
 import type { Key } from "./key.js";
@@ -62,7 +62,10 @@ export interface Prepared {
 export class Client {
   readonly core: Core;
   #http: Http;
-  #checkpoint: Uint8Array;
+  /** What this client began with; receipts of its time are held against it in any order. */
+  #trusted: Uint8Array;
+  /** The newest header that it has verified, and its height. */
+  #newest: { checkpoint: Uint8Array; height: bigint };
   #chain: string;
   #wait: (ms: number) => Promise<void>;
   #now: () => number;
@@ -71,16 +74,21 @@ export class Client {
   constructor(options: Options) {
     this.core = options.core;
     this.#http = new Http(options);
-    this.#checkpoint = options.checkpoint;
-    this.#chain = String((this.core.decodeCheckpoint(options.checkpoint)["header"] as JsonObject)["chain"]);
+    this.#trusted = options.checkpoint;
+    const header = this.core.decodeCheckpoint(options.checkpoint)["header"] as JsonObject;
+    this.#newest = { checkpoint: options.checkpoint, height: BigInt(String(header["height"])) };
+    this.#chain = String(header["chain"]);
     this.#wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
     this.#now = options.now ?? Date.now;
     this.#waitS = options.waitS ?? 10;
   }
 
-  /** The checkpoint to trust from now on: keep it for the next start. */
+  /**
+   * The newest header that was verified: keep it for the next start. What is older than the checkpoint that a client
+   * begins with is shown by ancestry alone.
+   */
   get checkpoint(): Uint8Array {
-    return this.#checkpoint;
+    return this.#newest.checkpoint;
   }
 
   /** The chain that is trusted. */
@@ -96,9 +104,9 @@ export class Client {
   /** What state held of an account or an agreement, proved against the checkpoint: the record's bytes, or null. */
   async state(kind: "account" | "agreement", id: string): Promise<{ height: bigint; record: Uint8Array | null }> {
     const bundle = await this.#http.bytes(`/v1/proofs/${kind}/${encodeURIComponent(id)}`);
-    const shown = this.core.verifyBundle(this.#checkpoint, bundle);
+    const shown = this.core.verifyBundle(this.#trusted, bundle);
     if (shown.kind !== "state") throw new Mismatch(["kind"]);
-    this.#checkpoint = shown.checkpoint;
+    this.#verified(shown);
     const height = BigInt(String(shown.header["height"]));
     return { height, record: shown.record === null || shown.record === undefined ? null : unhex(shown.record) };
   }
@@ -222,12 +230,15 @@ export class Client {
     return new Receipt(document, problem, {
       core: this.core,
       bundle: (height, index) => this.#http.bytes(`/v1/receipts/${height}/${index}/proof`),
-      trusted: () => this.#checkpoint,
-      trust: (checkpoint) => {
-        this.#checkpoint = checkpoint;
-      },
+      trusted: this.#trusted,
+      verified: (shown) => this.#verified(shown),
       wait: this.#wait,
     });
+  }
+
+  #verified(shown: Shown): void {
+    const height = BigInt(String(shown.header["height"]));
+    if (height > this.#newest.height) this.#newest = { checkpoint: shown.checkpoint, height };
   }
 
   #newKey(): string {

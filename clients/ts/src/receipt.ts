@@ -9,8 +9,8 @@ const ASKED_MAX = 10;
 export interface Proving {
   core: Core;
   bundle(height: string, index: string): Promise<Uint8Array>;
-  trusted(): Uint8Array;
-  trust(checkpoint: Uint8Array): void;
+  trusted: Uint8Array;
+  verified(shown: Shown): void;
   wait(ms: number): Promise<void>;
 }
 
@@ -45,11 +45,11 @@ export class Receipt {
 
   /**
    * Shows, with nothing but the trusted checkpoint, what became of the transaction: a `CoreError` or a `Mismatch` where
-   * the node's proof does not. The checkpoint moves on to the newer header.
+   * the node's proof does not.
    */
   async verify(): Promise<Shown> {
-    const { core, trusted, trust } = this.#proving;
-    const shown = core.verifyBundle(trusted(), await this.#bundle());
+    const { core, trusted, verified } = this.#proving;
+    const shown = core.verifyBundle(trusted, await this.#bundle());
     const tx = (shown.item as JsonObject | undefined)?.["Tx"] as JsonObject | undefined;
     const body = tx?.["body"] as JsonObject | undefined;
     const differs: string[] = [];
@@ -57,7 +57,7 @@ export class Receipt {
     if (String(shown.header["height"]) !== this.height || String(shown.index) !== this.index) differs.push("place");
     if (this.#expected !== undefined && body !== undefined && !isOf(this.#expected.body, body)) differs.push("transaction");
     if (differs.length > 0) throw new Mismatch(differs);
-    trust(shown.checkpoint);
+    verified(shown);
     return shown;
   }
 

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::fault::Stop;
 use crate::state::record::{AccountRecord, AssetRecord, HistoryRecord, Holder, key, to_bytes};
-use crate::state::{Nothing, Overlay};
+use crate::state::{Kind, Nothing, Overlay};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
@@ -220,4 +220,29 @@ fn nothing_is_booked_to_what_is_closed_or_frozen() {
     assert_eq!(tried(&frozen_in, payee), Some(Refusal::Frozen { account: payee, outgoing: false, reason }));
     // What is frozen the other way does not matter, and untouched it is booked.
     assert_eq!(tried(&frozen_in, payer), None);
+}
+
+/// What an account takes once it has moved money, in the rows of its block and so in log and store, its history apart.
+#[test]
+fn an_account_takes_few_bytes_besides_its_history() {
+    let mut state = Overlay::new(&Nothing);
+    let accounts = opened(&mut state);
+    let pay = Asked {
+        lines: vec![(0, true, 50), (1, false, 50)],
+        signs: [true; PARTIES],
+        bounds: [1_000; ACCOUNTS],
+    };
+    for index in 0..1_000 {
+        let back = Asked { lines: vec![(1, true, 50), (0, false, 50)], ..pay.clone() };
+        book(&mut state, &accounts, if index % 2 == 0 { &pay } else { &back }, index).unwrap();
+    }
+    settle_history(&mut state).unwrap();
+    let of = |full: &[u8], account: &AccountId| full.windows(32).any(|part| part == account.0);
+    let rows = state.into_writes().unwrap();
+    for known in &accounts[..2] {
+        let own = rows.iter().filter(|(full, _)| full[0] != Kind::History as u8 && of(full, &known.id));
+        let bytes: usize = own.map(|(full, value)| full.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        assert!((200..=600).contains(&bytes), "{bytes} bytes");
+        println!("{bytes} bytes for an account besides its history");
+    }
 }

@@ -3,28 +3,19 @@
 //! It opens neither log nor state and takes no lock: what it trusts is the document whose hash is the chain's
 //! id, from which it makes block 0 itself.
 
+use crate::command::checkpoint::first;
 use crate::command::{Data, receipt_json};
-use crate::folder::{Folder, engine};
 use crate::output::Output;
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::Path;
-use tenor_runtime::chain::{Chain, Genesis};
 use tenor_runtime::state::record::hex;
 use tenor_wire::proof::{Bundle, Checkpoint, STATE_BUNDLE_VERSION, StateBundle};
 
 /// Checks everything, from the receipt or record up to the chain's first header.
 pub(super) fn check(file: &Path, genesis: Option<&Path>, data: &Data, output: &mut Output<'_>) -> Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let genesis = match genesis {
-        None => Folder::genesis(&data.data)?,
-        Some(path) => {
-            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            Genesis::from_bytes(&bytes)
-                .with_context(|| format!("{} is no genesis document", path.display()))?
-        }
-    };
-    let trusted = Chain::in_memory(genesis, engine()?)?.first_checkpoint()?;
+    let trusted = first(genesis, data)?;
     let shown = match bytes.first() {
         Some(&STATE_BUNDLE_VERSION) => state(&bytes, &trusted, output),
         _ => receipt(&bytes, &trusted, output),
