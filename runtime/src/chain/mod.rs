@@ -41,7 +41,8 @@ use tenor_wire::merkle::Mmr;
 
 /// One replica of a chain.
 pub struct Chain {
-    genesis: Genesis,
+    /// Shared with every fork: it may name every customer there was at the beginning.
+    genesis: Arc<Genesis>,
     id: ChainId,
     base: Box<dyn State>,
     journal: Box<dyn Journal>,

@@ -120,7 +120,7 @@ impl Chain {
         base.commit(writes.rows(), 0, resume)?;
         let contracts = Contracts::default();
         Ok(Chain {
-            genesis,
+            genesis: Arc::new(genesis),
             id,
             base,
             journal,
@@ -149,6 +149,7 @@ impl Chain {
         })?;
         let Stored { base, journal, ancestry, tip, opened } = stored;
         let (base, journal, contracts) = (Box::new(base), Box::new(journal), Contracts::default());
+        let genesis = Arc::new(genesis);
         let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
     }

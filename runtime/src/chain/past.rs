@@ -31,7 +31,7 @@ impl Chain {
         let base = self.base.fork()?;
         let journal = Box::new(self.journal.fork(self.tip.height));
         Ok(Chain {
-            genesis: self.genesis.clone(),
+            genesis: Arc::clone(&self.genesis),
             id: self.id,
             base: Box::new(base),
             journal,
@@ -95,7 +95,7 @@ impl Chain {
             )));
         }
         Ok(Chain {
-            genesis: self.genesis.clone(),
+            genesis: Arc::clone(&self.genesis),
             id: self.id,
             base: Box::new(Fork::of(past)),
             journal: Box::new(self.journal.fork(height)),
