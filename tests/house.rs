@@ -70,7 +70,7 @@ fn check_floors(source: &str) {
 
 #[test]
 fn a_module_looks_only_down() {
-    for source in ["sdk/abi/src", "sdk/wire/src", "runtime/src"] {
+    for source in ["sdk/abi/src", "sdk/wire/src", "runtime/src", "node/src"] {
         check_floors(source);
     }
 }
@@ -97,6 +97,28 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
                     .any(|token| token == word);
                 assert!(!found, "{} uses {word}", path.display());
             }
+        }
+    }
+}
+
+#[test]
+fn only_the_node_knows_sockets_and_tokio() {
+    for folder in [
+        "sdk/abi",
+        "sdk/wire",
+        "sdk/macros",
+        "sdk",
+        "sdk/build",
+        "sdk/testing",
+        "runtime",
+        "cli",
+        "contracts/loan",
+    ] {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        for name in ["tokio", "axum", "hyper", "utoipa"] {
+            let is_named = dependencies.lines().any(|line| line.starts_with(name));
+            assert!(!is_named, "{folder} depends on {name}");
         }
     }
 }

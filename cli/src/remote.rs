@@ -245,9 +245,7 @@ impl Node {
             match self.hand_in(&bytes) {
                 Ok(Some(document)) => return Ok(summary(&document)),
                 Ok(None) => {}
-                Err(error) if error.downcast_ref::<Said>().is_some_and(|said| !said.retry) => {
-                    return Err(error);
-                }
+                Err(error) if is_last(&error) => return Err(error),
                 Err(error) => last = Some(error),
             }
         }
@@ -284,16 +282,20 @@ struct Said {
     retry: bool,
 }
 
+/// Whether trying again does not help.
+fn is_last(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Said>().is_some_and(|said| !said.retry) || error.downcast_ref::<Refused>().is_some()
+}
+
 fn problem(bytes: &[u8], status: u16) -> anyhow::Error {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else {
         return anyhow::anyhow!("the node answered {status}");
     };
     let detail = document["detail"].as_str().unwrap_or("the node gave no reason").to_string();
     let retry = document["retry"]["helps"] == true;
-    let error = anyhow::Error::new(Said { detail: detail.clone(), retry });
     match document["code"].as_str() {
-        Some("refused" | "failed") => error.context(Refused(detail)),
-        _ => error,
+        Some("refused" | "failed") => Refused(detail).into(),
+        _ => Said { detail, retry }.into(),
     }
 }
 

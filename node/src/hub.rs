@@ -10,10 +10,12 @@ use tokio::sync::watch;
 
 /// Transactions whose places are known by their ids alone; older ones are found by party and idempotency key.
 const PLACES_MAX: usize = 200_000;
-/// Blocks that are kept decoded for those who follow.
+/// Blocks that are kept decoded for those who follow, and their items together.
 const RECENT_MAX: usize = 64;
-/// Blocks whose transactions are known after a start.
-const BLOCKS_READ: u64 = 1_000;
+const RECENT_ITEMS_MAX: usize = 20_000;
+/// Blocks whose transactions are known after a start, and their items together.
+const BLOCKS_READ: usize = 1_000;
+const ITEMS_READ: usize = 50_000;
 
 /// The chain as of a block; it does not change, and whoever reads it waits for no writer.
 pub struct Tip {
@@ -26,6 +28,7 @@ struct Places {
     by_id: HashMap<TxId, (u64, u32)>,
     order: VecDeque<TxId>,
     recent: VecDeque<Arc<Block>>,
+    recent_items: usize,
 }
 
 /// Where readers look.
@@ -42,12 +45,16 @@ impl Hub {
     pub fn of(chain: &Chain) -> Result<Hub, Fault> {
         let (tip, _) = watch::channel(Arc::new(Tip { chain: chain.fork()? }));
         let hub = Hub { tip, places: Mutex::default() };
-        let height = chain.tip().height;
-        for height in height.saturating_sub(BLOCKS_READ)..=height {
-            if let Some(block) = chain.block(height)? {
-                hub.remember(Arc::new(block));
+        let (mut blocks, mut items) = (vec![], 0);
+        for height in (0..=chain.tip().height).rev().take(BLOCKS_READ) {
+            let Some(block) = chain.block(height)? else { break };
+            items += block.items.len();
+            blocks.push(Arc::new(block));
+            if items >= ITEMS_READ {
+                break;
             }
         }
+        blocks.into_iter().rev().for_each(|block| hub.remember(block));
         Ok(hub)
     }
 
@@ -108,9 +115,14 @@ impl Hub {
                 places.by_id.remove(&id);
             }
         }
+        places.recent_items += block.items.len();
         places.recent.push_back(block);
-        if places.recent.len() > RECENT_MAX {
-            places.recent.pop_front();
+        // The newest stays, however large it is.
+        while places.recent.len() > RECENT_MAX
+            || (places.recent_items > RECENT_ITEMS_MAX && places.recent.len() > 1)
+        {
+            let Some(oldest) = places.recent.pop_front() else { break };
+            places.recent_items -= oldest.items.len();
         }
     }
 

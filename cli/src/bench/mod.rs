@@ -4,6 +4,7 @@ mod commit;
 mod due;
 mod gas;
 mod gas_module;
+mod http;
 mod invoke;
 mod ledger;
 mod payments;
@@ -36,6 +37,8 @@ pub enum Name {
     Gas,
     /// Blocks of 1,000 random updates of the state, durable.
     Commit,
+    /// Signed transfers and readings through a node of its own process, over TCP.
+    Http,
 }
 
 /// `tenor bench`.
@@ -95,6 +98,7 @@ impl Bench {
             Name::Ledger => ("ledger", ledger::measure(self.seconds)?),
             Name::Due => ("due", due::measure(self.orders, room)?),
             Name::Gas => ("gas", gas::measure(self.seconds)?),
+            Name::Http => ("http", http::measure(self.seconds)?),
             Name::Payments => ("payments", payments::measure(self.seconds, self.accounts, room)?),
         };
         let figures: Vec<Value> = measured

@@ -126,6 +126,7 @@ pub async fn entries(
 
 /// What a statement is about.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StatementQuery {
     /// First day, by value date.

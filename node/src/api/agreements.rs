@@ -8,6 +8,7 @@ use super::problem::{self, Problem};
 use super::reading::{At, PageAsked, Reader, Wants, stamped};
 use super::strict::{Asked, Nothing, Part, Strict};
 use crate::near;
+use crate::view::authority::Authorities;
 use crate::view::{Missing, reading, show, words};
 use axum::Json;
 use axum::extract::State;
@@ -15,15 +16,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value as Document, json};
 use std::sync::Arc;
-use tenor_abi::id::{AccountId, AgreementId, PartyId};
-use tenor_abi::spec::{Authority, CallDef, CallKind, Spec};
+use tenor_abi::id::AgreementId;
+use tenor_abi::spec::{CallDef, CallKind, Spec};
 use tenor_abi::text::type_name;
-use tenor_abi::value::{self, Value};
+use tenor_abi::value;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::execute::ViewError;
 use tenor_runtime::state::record::{
-    AccountRecord, AgreementOfRow, AgreementRecord, CalendarRecord, Holder, RoleRecord, ScheduleRecord,
-    Waiting, key,
+    AgreementOfRow, AgreementRecord, CalendarRecord, ScheduleRecord, Waiting,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -63,8 +63,9 @@ pub async fn list(
     let found = api.read(caller, move |reader| match reader.caller.customer() {
         Some(party) => asked.page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
             let id = AgreementId(owned(of)?);
+            let sees = reader.caller.sees_agreement(chain, &id)?;
             let record: Option<AgreementRecord> = chain.record(&id.0)?;
-            record.map(|record| row(chain, id, &record)).transpose()
+            record.filter(|_| sees).map(|record| row(chain, id, &record)).transpose()
         }),
         None => asked.page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
             let id = of.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
@@ -96,6 +97,7 @@ pub async fn get(
 
 /// How much of a schedule.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleQuery {
     /// Occurrences back, at most 400.
@@ -191,9 +193,7 @@ pub async fn actions(
     let found = api.read(caller, move |reader| {
         let (chain, id) = (reader.chain(), seen(reader, &asked)?);
         let (record, spec) = reading::agreement(chain, &id)?;
-        let terms =
-            value::decode_own_fields(&spec, value::terms_of(&spec), &record.terms).unwrap_or_default();
-        let may = Authorities { chain, spec: &spec, record: &record, terms: &terms };
+        let may = Authorities::of(chain, &spec, &record);
         let mut actions = vec![];
         for def in spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign)) {
             let possible = match def.from.as_slice() {
@@ -226,56 +226,6 @@ fn action(spec: &Spec, def: &CallDef, may: &Authorities<'_>, mine: Option<bool>)
         "state_after": def.to.map(|to| spec.state_name(to)), "second_person": four_eyes, "exit": def.exit,
         "allowed_to_me": mine,
     })
-}
-
-/// Who may make calls of an agreement.
-struct Authorities<'a> {
-    chain: &'a Chain,
-    spec: &'a Spec,
-    record: &'a AgreementRecord,
-    terms: &'a [Value],
-}
-
-impl Authorities<'_> {
-    fn any(&self, def: &CallDef, party: &PartyId) -> Result<bool, Problem> {
-        for by in &def.by {
-            let may = match by {
-                Authority::Anyone => true,
-                Authority::Owner(term) => match self.terms.get(usize::from(*term)) {
-                    Some(Value::Account(account)) => self.owner(account)? == Some(*party),
-                    _ => false,
-                },
-                Authority::Party(term) => self.terms.get(usize::from(*term)) == Some(&Value::Party(*party)),
-                Authority::Role(role) => {
-                    let row = key::role(&self.record.bank, party, *role);
-                    self.chain.record::<RoleRecord>(&row)?.is_some()
-                }
-            };
-            if may {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn owner(&self, account: &AccountId) -> Result<Option<PartyId>, Problem> {
-        let record: Option<AccountRecord> = self.chain.record(&account.0)?;
-        Ok(record.and_then(|record| match record.owner {
-            Holder::Party(party) => Some(party),
-            Holder::Agreement(_) => None,
-        }))
-    }
-
-    fn words(&self, by: &Authority) -> String {
-        let term =
-            |number: &u16| self.spec.terms.get(usize::from(*number)).map_or("?", |term| term.name.as_str());
-        match by {
-            Authority::Anyone => "anyone".into(),
-            Authority::Owner(number) => format!("the owner of `{}`", term(number)),
-            Authority::Party(number) => format!("the party `{}`", term(number)),
-            Authority::Role(role) => format!("a {} of the bank", role.name()),
-        }
-    }
 }
 
 /// Arguments of a view.

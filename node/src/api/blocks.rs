@@ -86,16 +86,7 @@ pub async fn get(
             let text = document.to_string();
             return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
         }
-        let mut shown = show::block(reader.chain(), height)?;
-        let block = reader
-            .hub
-            .block(&reader.tip, height)?
-            .ok_or_else(|| Missing(format!("there is no block {height}")))?;
-        let items =
-            block.items.iter().zip(&block.receipts).map(
-                |(item, full)| json!({ "item": item.id().to_string(), "receipt": receipt::summary(full) }),
-            );
-        shown.document["list"] = items.collect();
+        let shown = show::block(reader.chain(), height)?;
         Ok(wants.answer(shown, reader.chain()))
     });
     found.await

@@ -4,6 +4,8 @@ use super::Api;
 use super::problem::{self, Problem};
 use crate::access::{Grant, Scope};
 use crate::config::Access;
+use crate::view::authority::Authorities;
+use crate::view::reading;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use tenor_abi::id::{AccountId, AgreementId, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::fault::Fault;
-use tenor_runtime::state::record::{AccountRecord, AgreementOfRow, AgreementRecord, Holder, key};
+use tenor_runtime::state::record::{AccountRecord, AgreementRecord, Holder};
 use tenor_wire::block::Item;
 use tenor_wire::receipt::FullReceipt;
 
@@ -77,17 +79,19 @@ impl Caller {
         self.is_bank() || self.customer() == Some(*party)
     }
 
-    /// Whether an agreement may be seen: a customer's own, signed or opened by them.
+    /// Whether an agreement may be seen: one that the customer opened, signed, or may do something with.
     ///
     /// # Errors
     /// [`Fault`] of the store.
     pub fn sees_agreement(&self, chain: &Chain, id: &AgreementId) -> Result<bool, Fault> {
         let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
-        if chain.record::<AgreementOfRow>(&key::pair(&customer.0, &id.0))?.is_some() {
+        let Some(record) = chain.record::<AgreementRecord>(&id.0)? else { return Ok(false) };
+        if record.opened_by == customer || record.signers.contains(&customer) {
             return Ok(true);
         }
-        let record: Option<AgreementRecord> = chain.record(&id.0)?;
-        Ok(record.is_some_and(|record| record.opened_by == customer || record.signers.contains(&customer)))
+        // The contract of an agreement is there, or the state is damaged, which whoever reads more is told.
+        let Ok(spec) = reading::spec(chain, &record.code) else { return Ok(false) };
+        Authorities::of(chain, &spec, &record).names(&customer)
     }
 
     /// Whether an account may be seen: a customer's own, and the books of the customer's agreements.

@@ -30,6 +30,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// What is followed.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Following {
     /// Only what touches this account.

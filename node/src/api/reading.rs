@@ -191,6 +191,7 @@ impl Wants {
 
 /// Where a request reads.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct At {
     /// As of a height, the end of a day, or an instant; the newest block where it is not given.
@@ -199,6 +200,7 @@ pub struct At {
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PageAsked {
     /// Where the page before said that the next one begins; it stays on the same block.

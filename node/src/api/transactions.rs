@@ -450,6 +450,7 @@ pub async fn get(
 
 /// By what a transaction is found.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ByKey {
     /// The party that acted.

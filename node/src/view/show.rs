@@ -1,6 +1,7 @@
 //! One thing by its id: agreement, account, contract, block.
 
 use super::names::Names;
+use super::receipt::summary;
 use super::table::Table;
 use super::{Missing, Shown, check_made, reading, words};
 use anyhow::{Context, Result};
@@ -206,7 +207,7 @@ pub fn block(chain: &Chain, height: u64) -> Result<Shown> {
     let header = &block.header;
     let document = json!({
         "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(), "parent": header.parent.to_string(),
-        "state_root": header.state.to_string(), "items": block.items.len(),
+        "state_root": header.state.to_string(), "items": block.items.len(), "list": block.receipts.iter().map(summary).collect::<Vec<_>>(),
     });
     let text = format!(
         "block {height} at {}\nhash   {}\nstate  {}\n\n{items}",

@@ -1,0 +1,10 @@
+//! The node as it is run: the real program, over TCP.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
+
+mod home;
+mod operator;
+mod api;
+mod rights;
+mod abuse;
+mod crowd;
+mod remote;
