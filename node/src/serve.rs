@@ -95,7 +95,8 @@ async fn connection(stream: TcpStream, router: Router, limits: Limits, mut stopp
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .half_close(false);
+        // A client that has said all it has to say is still answered.
+        .half_close(true);
     let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(serving);
     tokio::select! {

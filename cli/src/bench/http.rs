@@ -287,7 +287,7 @@ impl Connection {
             loop {
                 connection.stream.get_mut().write_all(request)?;
                 match connection.answer()? {
-                    (200 | 201 | 202, _) => break,
+                    (200..=202, _) => break,
                     (429, _) => thread::sleep(PAUSE),
                     (status, body) => bail!("{status}: {}", String::from_utf8_lossy(&body)),
                 }

@@ -3,7 +3,7 @@
 use crate::home::{Node, Wallet, hex, sandbox};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 use tenor_abi::id::ChainId;
 use tenor_wire::tx::Transaction;
@@ -20,6 +20,7 @@ fn raw(node: &Node, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // A node that has heard enough may have hung up.
     let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()

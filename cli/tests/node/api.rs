@@ -162,7 +162,9 @@ fn actions_are_those_of_the_state_and_of_who_asks() {
             .collect::<Vec<_>>()
     };
     assert!(calls("ada").contains(&"pause".to_string()) && !calls("ada").contains(&"resume".to_string()));
-    assert_eq!(calls("bob"), Vec::<String>::new());
+    // Who is only paid by it has no part in it.
+    let id = node.get("/v1/agreements/rent")["agreement"].as_str().unwrap().to_string();
+    assert_eq!(node.get_as("bob", &format!("/v1/agreements/{id}/actions")).0, 404);
     let (ada, rent) = (Wallet::of(&node, "ada"), node.get("/v1/agreements/rent"));
     let asked = json!({
         "signers": [{ "party": ada.party.to_string() }],

@@ -173,13 +173,6 @@ impl Node {
         response.body_mut().read_to_vec().unwrap()
     }
 
-    pub fn text(&self, path: &str) -> String {
-        let request = self.agent.get(format!("{}{path}", self.api)).header("Accept", "text/plain");
-        let mut response =
-            request.header("Authorization", format!("Bearer {}", self.token("bank"))).call().unwrap();
-        response.body_mut().read_to_string().unwrap()
-    }
-
     pub fn post_as(&self, who: &str, path: &str, body: &Value) -> (u16, Value) {
         let request =
             self.agent.post(format!("{}{path}", self.api)).header("Content-Type", "application/json");

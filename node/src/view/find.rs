@@ -5,15 +5,15 @@ use super::names::Names;
 use crate::near;
 use anyhow::{Context, Result};
 use std::str::FromStr;
-use tenor_abi::id::{AccountId, AgreementId, CodeHash, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, CodeHash, IdError, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::ContractRecord;
 
-fn find<T: FromStr>(names: &Names, kind: &str, asked: &str) -> Result<T> {
+fn find<T: FromStr<Err = IdError>>(names: &Names, kind: &str, asked: &str) -> Result<T> {
     let id = names.lookup(&format!("{kind}:{asked}")).unwrap_or_else(|| asked.to_string());
-    id.parse().map_err(|_| {
+    id.parse().map_err(|error| {
         let near = near::hint(asked, names.known(kind).into_iter());
-        Missing(format!("there is no {kind} `{asked}`{near}")).into()
+        Missing(format!("there is no {kind} `{asked}`{near}: {error}")).into()
     })
 }
 
