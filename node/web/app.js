@@ -133,4 +133,6 @@ document.getElementById("dialog").addEventListener("close", () => {
   if (document.activeElement === document.body) main.focus({ preventScroll: true });
 });
 addEventListener("hashchange", () => bank.customer() && SCREENS.some((screen) => `#${screen.id}` === location.hash) && show(true));
+// The chart has another form on a narrow window.
+matchMedia("(max-width: 40rem)").addEventListener("change", () => bank.customer() && show(false));
 await start().catch((problem) => main.replaceChildren(card("The bank does not answer", el("p", {}, problem.message))));

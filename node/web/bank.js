@@ -201,10 +201,13 @@ export async function signed(operation) {
 export async function verify(transaction) {
   const bundle = await ask(`/v1/transactions/${transaction}/proof`, { token: me.token, accept: "bytes" });
   const shown = core.verify(core.unhex(me.checkpoint), bundle);
-  const item = shown.receipt.full.receipt.item;
-  return { height: shown.header.height, time: shown.header.time, fate: shown.receipt.full.receipt.fate, item,
-    entries: shown.receipt.full.entries, bytes: bundle.length };
+  const { item, fate } = shown.receipt.full.receipt;
+  if (bytesOf(item) !== bytesOf(transaction)) throw new Error("the proof is of another receipt");
+  return { height: shown.header.height, fate, bytes: bundle.length };
 }
+
+/** What an id stands for, between its kind and its checksum. */
+const bytesOf = (id) => id.slice(id.indexOf("1") + 1, -6);
 
 /** Minor units of a text like "12.50 EUR". */
 export function minor(amount) {
