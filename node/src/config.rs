@@ -48,6 +48,11 @@ pub const KEYS: &[Key] = &[
     key("listen", "127.0.0.1:8080", "Address of the HTTP API."),
     key("admin_listen", "127.0.0.1:8081", "Address of health and metrics; keep it where only operators are."),
     key("sandbox", "false", "Whether clock and faucet can be moved by request; needs a sandbox chain."),
+    key(
+        "demo",
+        "false",
+        "Whether the demo bank is made and its page served at /demo/; a sandbox with `access` open.",
+    ),
     key("access", "token", "Who may ask: `token`, or `open` for anybody in a sandbox on a loopback address."),
     key("block_ms", "1000", "Milliseconds from a block to the next while there is something to do."),
     key("block_ms_min", "100", "The same when many transactions wait, or something is due."),
@@ -148,6 +153,10 @@ impl Settings {
         self.0.get(name).map_or("", |(value, _)| value.as_str())
     }
 
+    fn is_default(&self, name: &str) -> bool {
+        self.0.get(name).is_none_or(|(_, source)| *source == Source::Default)
+    }
+
     fn wrong(&self, name: &str, expected: &str) -> Stop {
         let source = self.0.get(name).map_or(String::new(), |(_, source)| source.to_string());
         Stop::Config(format!("`{name}` is {expected}, `{}` given ({source})", self.text(name)))
@@ -235,6 +244,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub admin_listen: SocketAddr,
     pub sandbox: bool,
+    pub demo: bool,
     pub access: Access,
     pub block: Duration,
     pub block_min: Duration,
@@ -269,13 +279,18 @@ impl Config {
         let millis = |name| settings.count(name, 1, 600_000).map(Duration::from_millis);
         let count = |name, most| settings.count(name, 1, most).map(|count| count as usize);
         let guard = Some(settings.text("guard")).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let demo: bool = settings.value("demo", "true or false")?;
+        // The demo's page asks without a token for what a bank's own server would ask; where nobody says, it may.
+        let open_by_demo = demo && settings.is_default("access");
         let config = Config {
             data: PathBuf::from(settings.text("data")),
             listen: address("listen")?,
             admin_listen: address("admin_listen")?,
             sandbox: settings.value("sandbox", "true or false")?,
+            demo,
             access: match settings.one_of("access", &["token", "open"])? {
                 "open" => Access::Open,
+                _ if open_by_demo => Access::Open,
                 _ => Access::Token,
             },
             block: millis("block_ms")?,
@@ -306,6 +321,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), Stop> {
+        if self.demo && !(self.sandbox && self.access == Access::Open) {
+            return Err(Stop::Config("`demo` needs `sandbox`, and `access` to be `open`".into()));
+        }
         if self.access == Access::Open && !(self.sandbox && self.listen.ip().is_loopback()) {
             let why = "`access` is `open`, which a sandbox on a loopback address alone may be: set `sandbox`, or make a \
                        token with `tenor node token new`";
@@ -372,6 +390,11 @@ mod tests {
             (said(&[("listen", "here")], None), "an address with a port"),
             (said(&[("access", "opne")], None), "did you mean `open`?"),
             (said(&[("access", "open")], None), "a sandbox on a loopback address alone"),
+            (said(&[("demo", "true")], None), "`demo` needs `sandbox`"),
+            (
+                said(&[("demo", "true"), ("sandbox", "true"), ("access", "token")], None),
+                "`access` to be `open`",
+            ),
             (said(&[("guard", "./tenor-data/guard")], None), "outside the data folder"),
             (said(&[], Some("block_ms = 1.5")), "a text, a number or a truth, float given"),
             (said(&[], Some("block_ms = ")), "node.toml"),

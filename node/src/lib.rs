@@ -18,6 +18,7 @@ pub mod hub;
 pub mod inbox;
 pub mod producer;
 pub mod access;
+mod demo;
 pub mod api;
 pub mod serve;
 pub mod admin;

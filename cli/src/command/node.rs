@@ -120,11 +120,18 @@ impl Run {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
         let config = Config::of(&self.told.settings()?)?;
         run::log(&config)?;
+        if config.demo {
+            crate::demo::bank::prepare(&config.data, config.room)?;
+        }
+        let demo = config.demo;
         let mut shown = Ok(());
         let ran = run::run(config, |at| {
             let document = json!({ "listen": at.api.to_string(), "admin_listen": at.admin.to_string() });
-            shown = output
-                .result(&document, &format!("API       http://{}\noperator  http://{}", at.api, at.admin));
+            let page = if demo { format!("\ndemo bank http://{}/demo/", at.api) } else { String::new() };
+            shown = output.result(
+                &document,
+                &format!("API       http://{}\noperator  http://{}{page}", at.api, at.admin),
+            );
         });
         ran?;
         shown

@@ -34,14 +34,24 @@ pub struct Cast {
     pub eur: AssetId,
     /// The programme's points.
     pub points: AssetId,
+    /// Who takes part besides the bank and its staff.
+    pub people: Vec<String>,
 }
 
 impl Cast {
-    /// The cast of a seed.
+    /// The cast of a seed: fifty customers and a merchant.
     pub fn new(seed: u64) -> Cast {
+        let mut cast = Cast::of(seed, &["merchant"]);
+        cast.people.extend(cast.customers());
+        cast
+    }
+
+    /// The cast of a seed with these people.
+    pub fn of(seed: u64, people: &[&str]) -> Cast {
         let issuer = party_of(seed, "bank");
         let asset = |code| tenor_wire::op::asset_id(&issuer, Code::of(code));
-        Cast { seed, eur: asset("EUR"), points: asset("PTS") }
+        let people = people.iter().map(|name| name.to_string()).collect();
+        Cast { seed, eur: asset("EUR"), points: asset("PTS"), people }
     }
 
     /// The party of a name.
@@ -86,8 +96,8 @@ impl Cast {
     }
 
     fn everybody(&self) -> Vec<String> {
-        let staff = ["bank", "officer", "manager", "merchant"].map(String::from);
-        staff.into_iter().chain(self.customers()).collect()
+        let staff = ["bank", "officer", "manager"].map(String::from);
+        staff.into_iter().chain(self.people.iter().cloned()).collect()
     }
 
     /// Name and secret of every key.

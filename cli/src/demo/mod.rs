@@ -3,6 +3,7 @@
 //! The script is the same for a seed, to the last byte. Interrupted, it runs again from its beginning and
 //! reads the blocks that are there; finished, its result is printed as it was.
 
+pub mod bank;
 pub mod cast;
 mod plot;
 pub mod report;

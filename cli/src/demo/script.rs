@@ -30,6 +30,8 @@ const LOANS: usize = 20;
 /// Who has no money for half of a month, and in which: an instalment is missed, standing orders are suspended.
 const UNLUCKY: &str = "customer-01";
 const DRY_MONTH: i32 = 8;
+/// Where customers buy.
+const MERCHANT: &str = "merchant";
 
 /// What the script leaves besides the chain.
 pub struct Lived {
@@ -90,12 +92,14 @@ struct Counts {
 /// # Errors
 /// When a step does not come to what it should.
 pub fn live(desk: Desk, cast: &Cast, progress: &mut Progress) -> Result<(Desk, Lived)> {
-    let (products, names) = (BTreeMap::new(), BTreeMap::new());
-    let counts = Counts { unlucky: Some(cast.account(UNLUCKY)), ..Counts::default() };
-    let mut script = Script { desk, cast, products, names, steps: 0, counts, receipt: (0, 0) };
-    script.enrol()?;
+    let mut script = Script::new(desk, cast);
+    script.counts.unlucky = Some(cast.account(UNLUCKY));
+    let mut people = cast.customers();
+    people.push(MERCHANT.into());
+    script.enrol(&people)?;
     script.publish()?;
-    script.open_programme()?;
+    script.open_programme(MERCHANT)?;
+    script.join_programme()?;
     script.open_orders()?;
     script.open_loans()?;
     for month in 0..MONTHS {
@@ -117,11 +121,30 @@ pub fn live(desk: Desk, cast: &Cast, progress: &mut Progress) -> Result<(Desk, L
     Ok((script.desk, lived))
 }
 
+/// Makes a bank without customers: its people have accounts, the products are published, the programme runs at a shop.
+///
+/// # Errors
+/// When a step does not come to what it should.
+pub fn found(desk: Desk, cast: &Cast, shop: &str) -> Result<Desk> {
+    let mut script = Script::new(desk, cast);
+    script.enrol(&cast.people)?;
+    script.publish()?;
+    script.open_programme(shop)?;
+    script.desk.folder_mut().names.agreements =
+        script.names.iter().map(|(name, id)| (name.clone(), id.to_string())).collect();
+    Ok(script.desk)
+}
+
 fn euro(text: &str) -> Money {
     EUR.parse(text).expect("the script's amounts are amounts")
 }
 
-impl Script<'_> {
+impl<'c> Script<'c> {
+    fn new(desk: Desk, cast: &'c Cast) -> Script<'c> {
+        let (products, names) = (BTreeMap::new(), BTreeMap::new());
+        Script { desk, cast, products, names, steps: 0, counts: Counts::default(), receipt: (0, 0) }
+    }
+
     fn count(&mut self, block: &Block) {
         count(&mut self.counts, block);
     }
@@ -160,11 +183,11 @@ impl Script<'_> {
         Ok(receipts)
     }
 
-    fn enrol(&mut self) -> Result<()> {
-        let (cast, mut people) = (self.cast, self.cast.customers());
-        people.push("merchant".into());
+    fn enrol(&mut self, people: &[String]) -> Result<()> {
+        let cast = self.cast;
         let parties = people.iter().map(|name| {
-            let kind = if name == "merchant" { PartyKind::Organisation } else { PartyKind::Person };
+            let is_person = name.starts_with("customer");
+            let kind = if is_person { PartyKind::Person } else { PartyKind::Organisation };
             ("officer", Operation::Party(cast.party_op(name, kind)), vec![])
         });
         self.run(parties.collect())?;
@@ -180,7 +203,7 @@ impl Script<'_> {
             ("officer", Operation::Account(op), vec![])
         });
         self.run(accounts.collect())?;
-        self.pay_in(&people, "2000.00")
+        self.pay_in(people, "2000.00")
     }
 
     /// Pays money into accounts, from the bank's funding.
@@ -325,9 +348,9 @@ impl Script<'_> {
         Ok(())
     }
 
-    fn open_programme(&mut self) -> Result<()> {
+    fn open_programme(&mut self, merchant: &str) -> Result<()> {
         let terms = [
-            ("merchant", self.cast.account("merchant").to_string()),
+            ("merchant", self.cast.account(merchant).to_string()),
             ("funding", self.cast.account("bank").to_string()),
             ("funding_max", "100000.00 EUR".into()),
             ("points", self.cast.points.to_string()),
@@ -340,6 +363,11 @@ impl Script<'_> {
         self.pay_in(&["bank".into()], "50000.00")?;
         let programme = self.open("programme", "loyalty", "bank", &terms)?;
         self.counts.programme = Some(account_id(&programme.0, &self.cast.points, "outstanding"));
+        Ok(())
+    }
+
+    fn join_programme(&mut self) -> Result<()> {
+        let programme = self.names["programme"];
         for name in self.cast.customers() {
             let join = self.calling("loyalty", programme, "join", &[])?;
             self.run(vec![(&name, Operation::Invoke(join), vec![])])?;

@@ -8,3 +8,5 @@ mod rights;
 mod abuse;
 mod crowd;
 mod remote;
+mod browser;
+mod page;

@@ -76,7 +76,7 @@ pub struct Api {
         (name = "catalogue", description = "Contracts, assets, calendars, parties"),
         (name = "network", description = "The chain, its blocks, proofs"),
         (name = "events", description = "What happens, as it happens"),
-        (name = "sandbox", description = "Clock and faucet, in a sandbox alone")
+        (name = "sandbox", description = "Clock, faucet, staff and new customers, in a sandbox alone")
     )
 )]
 struct Description;
@@ -115,6 +115,8 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::follow))
         .routes(routes!(sandbox::clock))
         .routes(routes!(sandbox::faucet))
+        .routes(routes!(sandbox::act))
+        .routes(routes!(sandbox::enrol))
         .split_for_parts()
 }
 
@@ -128,7 +130,9 @@ pub fn openapi() -> Value {
 pub fn router(api: Arc<Api>) -> Router {
     let (routes, document) = described();
     let document = serde_json::to_value(document).unwrap_or_default();
+    let page = if api.config.demo { crate::demo::router() } else { Router::new() };
     routes
+        .merge(page)
         .route("/openapi.json", get(move || async move { Json(document) }))
         .route("/problems", get(problems))
         .route("/problems/{code}", get(one_problem))

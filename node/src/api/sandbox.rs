@@ -1,32 +1,43 @@
-//! What only a sandbox has: a clock that can be moved, and money from nowhere.
+//! What only a sandbox has: a clock that can be moved, money from nowhere, staff that acts, customers made of a key.
 
 use super::Api;
 use super::caller::Caller;
 use super::operation::{Asked as AskedOperation, Asking};
 use super::problem::{self, Problem};
-use super::reading::stamped;
+use super::reading::{id, stamped, unhex};
 use super::strict::Strict;
-use crate::access::Scope;
+use super::transactions::{hex, outcome};
+use crate::access::{self, Scope};
 use crate::keys::Keys;
 use crate::pool::{Offered, Outcome};
 use crate::view::Missing;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value as Document, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
-use tenor_abi::id::PartyId;
+use tenor_abi::id::{AssetId, Hash, PartyId, TxId};
+use tenor_wire::crypto::PublicKey;
+use tenor_wire::op::{AccountKind, AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, account_id};
+use tenor_wire::proof::Checkpoint;
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey};
 use utoipa::ToSchema;
 
 /// Farthest that a clock is moved at once.
 const AHEAD_MS_MAX: u64 = 3_660 * DAY_MS;
-/// Gas of a payment from the faucet.
-const GAS_LIMIT: u64 = 1_000_000;
-/// Name of the bank's party and key, and of the account that money comes from.
+/// Gas of what a sandbox signs.
+const GAS_LIMIT: u64 = 200_000_000;
+/// Names of the bank's party and key, of who enrols customers, and of the account that money comes from.
 const BANK: &str = "bank";
+const OFFICER: &str = "officer";
 const FUNDING: &str = "funding";
+/// Currency of a new customer's account.
+const CURRENCY: &str = "EUR";
 
 fn only_here(api: &Api, caller: &Caller) -> Result<(), Problem> {
     match api.config.sandbox {
@@ -91,32 +102,165 @@ pub async fn faucet(
     Strict(asked): Strict<FaucetAsked>,
 ) -> Result<Json<Document>, Problem> {
     only_here(&api, &caller)?;
-    let (names, keys) = (Arc::clone(&api.names), Keys::of(&api.config.data));
-    let now = api.clock.now();
+    let from = name(&api.names.accounts, FUNDING)?;
+    let asked = AskedOperation::Transfer { from, to: asked.account, amount: asked.amount };
+    let (id, (height, index)) = signed(&api, &caller, BANK, What::Asked(asked)).await?;
+    let tip = api.hub.tip();
+    let document = json!({ "transaction": id.to_string(), "height": height, "index": index });
+    Ok(Json(stamped(document, &tip.chain)))
+}
+
+/// Who does what.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActAsked {
+    /// Name of a party whose key lies in the sandbox's folder, like `officer`.
+    who: String,
+    /// What to do.
+    operation: AskedOperation,
+}
+
+/// Does something as somebody whose key a sandbox holds: what staff and counterparties do while a customer's app is
+/// tried out.
+#[utoipa::path(
+    post, path = "/v1/sandbox/act", tag = "sandbox", request_body = ActAsked,
+    responses((status = 201, description = "Done; the receipt", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn act(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Strict(asked): Strict<ActAsked>,
+) -> Result<Response, Problem> {
+    only_here(&api, &caller)?;
+    let (_, (height, index)) = signed(&api, &caller, &asked.who, What::Asked(asked.operation)).await?;
+    outcome(&api, caller, height, index, false).await
+}
+
+/// Who becomes a customer.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolAsked {
+    /// Public key of the customer's device: 34 bytes in hexadecimal, algorithm, parity and x. Who has the secret key
+    /// signs for the new party; nobody else can.
+    public_key: String,
+    /// What the new account begins with, like "2500.00 EUR".
+    amount: String,
+}
+
+/// Makes a customer of a sandbox for a key: a party, its account with some money, and a token that reads what is the
+/// party's own and hands in what it signs. The answer holds the checkpoint of the chain's beginning, which receipts are
+/// verified against.
+#[utoipa::path(
+    post, path = "/v1/sandbox/enrol", tag = "sandbox", request_body = EnrolAsked,
+    responses((status = 201, description = "The customer", body = Object),
+        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+pub async fn enrol(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Strict(asked): Strict<EnrolAsked>,
+) -> Result<Response, Problem> {
+    only_here(&api, &caller)?;
+    let possible = "34 bytes in hexadecimal: algorithm, parity and x of a point of the curve";
+    let wrong = || Problem::field("public_key", possible).given(&asked.public_key, possible);
+    let bytes = unhex(&asked.public_key).ok_or_else(wrong)?;
+    let public: PublicKey = codec::decode(&bytes, bytes.len()).map_err(|_| wrong())?;
+    public.verifier().map_err(|_| wrong())?;
+    let home: PartyId = id(&name(&api.names.parties, BANK)?)?;
+    let asset: AssetId = id(&name(&api.names.assets, CURRENCY)?)?;
+    let party = PartyId(random()?);
+    let account = account_id(&party.0, &asset, "main");
+    let key = KeyDef { public, role: KeyRole::Device, expires_at: None };
+    let person =
+        PartyOp { party, home, kind: PartyKind::Person, person: Hash(random()?), name: Hash(random()?), key };
+    let opened = AccountOp {
+        owner: party,
+        asset,
+        purpose: "main".into(),
+        floor: 0,
+        ceiling: None,
+        kind: AccountKind::Plain,
+    };
+    let money = AskedOperation::Transfer {
+        from: name(&api.names.accounts, FUNDING)?,
+        to: account.to_string(),
+        amount: asked.amount,
+    };
+    let steps = [
+        (OFFICER, What::Operation(Operation::Party(person))),
+        (OFFICER, What::Operation(Operation::Account(opened))),
+        (BANK, What::Asked(money)),
+    ];
+    for (who, what) in steps {
+        let (_, (height, index)) = signed(&api, &caller, who, what).await?;
+        // What was refused says why; what is done is not told of.
+        let told = outcome(&api, caller.clone(), height, index, false).await?;
+        if told.status() != StatusCode::CREATED {
+            return Ok(told);
+        }
+    }
+    let data = api.config.data.clone();
     let made = api.read(caller, move |reader| {
+        let scopes = vec![Scope::Customer, Scope::Submit];
+        let secret = access::make(&data, &party.to_string(), scopes, Some(party), None)?;
+        let genesis = reader.hub.block(&reader.tip, 0)?;
+        let genesis = genesis.ok_or_else(|| Problem::new(problem::BROKEN, "block 0 is missing"))?;
+        let validators = reader.chain().genesis().validators.clone();
+        let checkpoint = Checkpoint { header: genesis.header.clone(), validators };
+        Ok(stamped(
+            json!({
+                "party": party.to_string(), "account": account.to_string(), "token": secret,
+                "chain": reader.chain().id().to_string(), "checkpoint": hex(&codec::encode(&checkpoint)),
+            }),
+            reader.chain(),
+        ))
+    });
+    Ok((StatusCode::CREATED, Json(made.await?)).into_response())
+}
+
+/// What somebody of the sandbox does.
+enum What {
+    Asked(AskedOperation),
+    Operation(Operation),
+}
+
+fn name(known: &BTreeMap<String, String>, name: &str) -> Result<String, Problem> {
+    known.get(name).cloned().ok_or_else(|| Missing(format!("this sandbox has no `{name}`")).into())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::new(problem::BROKEN, error))?;
+    Ok(bytes)
+}
+
+/// Signs with a key of the sandbox's folder, hands in, and waits for the place in a block.
+async fn signed(
+    api: &Arc<Api>,
+    caller: &Caller,
+    who: &str,
+    what: What,
+) -> Result<(TxId, (u64, u32)), Problem> {
+    let party: PartyId = id(&name(&api.names.parties, who)?)?;
+    let (keys, who, now) = (Keys::of(&api.config.data), who.to_string(), api.clock.now());
+    let made = api.read(caller.clone(), move |reader| {
         let chain = reader.chain();
-        let of = |known: &std::collections::BTreeMap<String, String>, name: &str| {
-            known.get(name).cloned().ok_or_else(|| Missing(format!("this sandbox has no `{name}`")))
+        let (operation, spend_max) = match what {
+            What::Asked(asked) => Asking(reader).operation(&asked, GAS_LIMIT)?,
+            What::Operation(operation) => (operation, vec![]),
         };
-        let party: PartyId = super::reading::id(&of(&names.parties, BANK)?)?;
-        let from = of(&names.accounts, FUNDING)?;
-        let asked = AskedOperation::Transfer { from, to: asked.account, amount: asked.amount };
-        let (operation, spend_max) = Asking(reader).operation(&asked, GAS_LIMIT)?;
         let now = now.max(Timestamp(chain.tip().time.0 + 1));
-        let mut choice = [0; 12];
-        getrandom::fill(&mut choice).map_err(|error| Problem::new(problem::BROKEN, error))?;
         let body = Body {
             version: BODY_VERSION,
             chain: chain.id(),
             authorisers: vec![Authoriser { party, key: 0 }],
-            key: IdempotencyKey::new((now.0 / DAY_MS) as u32, choice),
+            key: IdempotencyKey::new((now.0 / DAY_MS) as u32, random()?),
             valid_from: now,
             valid_until: Timestamp(now.0 + DAY_MS),
             gas_limit: GAS_LIMIT,
             spend_max,
             operation,
         };
-        let tx = body.sign(&[&keys.get(BANK)?]);
+        let tx = body.sign(&[&keys.get(&who)?]);
         Ok(chain.admit(now, tx)??)
     });
     let candidate = made.await?;
@@ -127,11 +271,7 @@ pub async fn faucet(
         None => return Err(Problem::new(problem::STOPPING, "send it again").after(5)),
     };
     match waiter.await {
-        Ok(Outcome::Placed { height, index }) => {
-            let tip = api.hub.tip();
-            let document = json!({ "transaction": id.to_string(), "height": height, "index": index });
-            Ok(Json(stamped(document, &tip.chain)))
-        }
+        Ok(Outcome::Placed { height, index }) => Ok((id, (height, index))),
         Ok(Outcome::Rejected(rejection)) => Err(rejection.into()),
         Ok(Outcome::Stopped) | Err(_) => Err(Problem::new(problem::STOPPING, "send it again").after(5)),
     }

@@ -355,7 +355,7 @@ fn wait_of(headers: &HeaderMap, most: Duration) -> Result<Duration, Problem> {
 }
 
 /// What became of a transaction: 201 with its receipt, or 422 with the reason.
-async fn outcome(
+pub async fn outcome(
     api: &Arc<Api>,
     caller: Caller,
     height: u64,
