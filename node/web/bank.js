@@ -175,14 +175,17 @@ function check(body, asked, spend) {
 }
 
 /** Signs what was prepared and hands it in; the same bytes go again until there is an answer. */
-export async function submit({ bytes }) {
+export async function submit({ id, bytes }) {
   const body = { body: core.hex(bytes), signatures: [core.hex(await keys.sign(bytes))] };
   for (let attempt = 0; ; attempt += 1) {
     try {
       const receipt = await ask("/v1/transactions", { token: me.token, body, wait: 10 });
-      if (receipt.status_code === 201) return receipt;
+      if (receipt.status_code === 201) {
+        if (bytesOf(receipt.item) !== bytesOf(id)) throw new Error("The bank answered with another receipt.");
+        return receipt;
+      }
     } catch (problem) {
-      const again = !(problem instanceof Problem) || problem.document.retry?.helps;
+      const again = problem instanceof TypeError || problem.document?.retry?.helps;
       if (!again || attempt >= 5) throw problem;
       await new Promise((after) => setTimeout(after, 500 * 2 ** attempt));
     }
@@ -196,18 +199,32 @@ export async function signed(operation) {
   return submit(prepared);
 }
 
-/** Fetches the proof of a transaction's receipt and checks it in this browser, against the checkpoint that was kept
-    when the account was opened: the receipt is in a block that the chain's validators signed. */
-export async function verify(transaction) {
-  const bundle = await ask(`/v1/transactions/${transaction}/proof`, { token: me.token, accept: "bytes" });
-  const shown = core.verify(core.unhex(me.checkpoint), bundle);
-  const { item, fate } = shown.receipt.full.receipt;
-  if (bytesOf(item) !== bytesOf(transaction)) throw new Error("the proof is of another receipt");
-  return { height: shown.header.height, fate, bytes: bundle.length };
-}
-
 /** What an id stands for, between its kind and its checksum. */
 const bytesOf = (id) => id.slice(id.indexOf("1") + 1, -6);
+
+/** The receipt behind an entry of the customer's statement: of a transaction, or of what fell due by itself. */
+export async function receiptOf(entry) {
+  const item = entry.split("/")[0];
+  for (let cursor = ""; cursor !== null;) {
+    const page = await mine(`/v1/accounts/${me.account}/entries?limit=200${cursor && `&cursor=${cursor}`}`);
+    const found = page.entries.find((one) => one.entry === entry);
+    if (found) {
+      const { list } = await banks(`/v1/blocks/${found.height}`);
+      return mine(`/v1/receipts/${found.height}/${list.findIndex((one) => one.item === item)}`);
+    }
+    cursor = page.next;
+  }
+  throw new Error("the statement has no such entry");
+}
+
+/** Fetches the proof of a receipt and checks it in this browser, against the checkpoint that was kept when the account
+    was opened: this very receipt is in a block that the chain's validators signed. */
+export async function verify({ height, index, item }) {
+  const bundle = await ask(`/v1/receipts/${height}/${index}/proof`, { token: me.token, accept: "bytes" });
+  const shown = core.verify(core.unhex(me.checkpoint), bundle);
+  if (shown.receipt.full.receipt.item !== item) throw new Error("the proof is of another receipt");
+  return { height: shown.header.height, bytes: bundle.length };
+}
 
 /** Minor units of a text like "12.50 EUR". */
 export function minor(amount) {

@@ -88,14 +88,14 @@ function done(receipt) {
   show("Done", [
     el("p", { class: "tick" }, "Your bank has carried it out."),
     ...receiptContent(receipt),
-  ], [closing("Close"), verifying(receipt.transaction)]);
+  ], [closing("Close"), verifying(receipt)]);
 }
 
-/** A receipt that was looked up. */
-export async function receipt(transaction) {
+/** The receipt behind a line of the statement. */
+export async function receipt(entry) {
   try {
-    const found = await bank.mine(`/v1/transactions/${transaction}`);
-    show("Receipt", receiptContent(found), [closing("Close"), verifying(transaction)]);
+    const found = await bank.receiptOf(entry);
+    show("Receipt", receiptContent(found), [closing("Close"), verifying(found)]);
   } catch (problem) {
     refuse(problem);
   }
@@ -114,19 +114,19 @@ function receiptContent(found) {
     facts([
       ["Booked", when(found.time)],
       ["Block", String(found.height)],
-      ["Receipt", el("span", { class: "mono" }, `${found.transaction.slice(0, 16)}…`)],
+      ["Receipt", el("span", { class: "mono" }, `${found.item.slice(0, 16)}…`)],
     ]),
     lines.length ? el("ul", { class: "effects" }, lines) : el("p", {}, "No money moved."),
     el("p", { id: "verified", role: "status", class: "verified" }),
   ];
 }
 
-function verifying(transaction) {
+function verifying(receipt) {
   const button = el("button", { type: "button", class: "primary" }, "Verify");
   button.addEventListener("click", async () => {
     const place = document.getElementById("verified");
     try {
-      const shown = await bank.verify(transaction);
+      const shown = await bank.verify(receipt);
       place.className = "verified good";
       place.textContent = `Verified in this browser: the receipt stands in block ${shown.height}, signed by the bank's `
         + `validator. ${shown.bytes} bytes of proof, checked against the checkpoint kept since your account was opened.`;

@@ -93,11 +93,9 @@ function statementCard(statement) {
   }
   const newest = statement.lines.slice(-12).reverse();
   const rows = newest.map((line) => {
-    const transaction = line.entry.split("/")[0];
     const label = bank.named(line.for).replace(/^./, (first) => first.toUpperCase());
-    const own = transaction.startsWith("tx1");
     return el("li", {},
-      own ? el("button", { type: "button", class: "link", onclick: () => receipt(transaction) }, label) : el("span", {}, label),
+      el("button", { type: "button", class: "link", onclick: () => receipt(line.entry) }, label),
       el("span", { class: line.amount.startsWith("-") ? "amount" : "amount in" },
         (line.amount.startsWith("-") ? "" : "+") + money(`${line.amount} EUR`)),
       el("span", { class: "hint" }, when(line.booked)),

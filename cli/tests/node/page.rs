@@ -123,6 +123,11 @@ fn a_customer_lives_with_the_demo_bank() {
     assert!(browser.text("//ul[@id='due']").contains("2 Apr 2026"));
     browser.find("//*[name()='svg' and contains(@aria-label, 'Balance from 1 Jan 2026 to')]");
     browser.picture("9-home-later");
+    // What fell due by itself has its receipt as well.
+    browser.click("//ul[@id='statement']/li[1]/button");
+    browser.click(&button("Verify"));
+    browser.find("//*[@id='verified' and contains(., 'Verified in this browser')]");
+    close(&browser, "Close");
     browser.size(1280, 900);
     browser.picture("10-wide");
     section(&browser, "Loan", "Loan");
@@ -150,9 +155,9 @@ fn a_customer_lives_with_the_demo_bank() {
     let changed = browser.run(
         "const bank = await import('/demo/bank.js'), core = await import('/demo/core.js');
          const me = bank.customer(), { lines } = await bank.mine(`/v1/accounts/${me.account}/statement`);
-         const own = lines.map((line) => line.entry.split('/')[0]).findLast((id) => id.startsWith('tx1'));
+         const { height, index } = await bank.receiptOf(lines.at(-1).entry);
          const headers = { Authorization: `Bearer ${me.token}` };
-         const proof = await (await fetch(`/v1/transactions/${own}/proof`, { headers })).arrayBuffer();
+         const proof = await (await fetch(`/v1/receipts/${height}/${index}/proof`, { headers })).arrayBuffer();
          const bundle = new Uint8Array(proof), checkpoint = core.unhex(me.checkpoint);
          core.verify(checkpoint, bundle);
          bundle[bundle.length >> 1] ^= 1;
