@@ -12,24 +12,28 @@ const aside = document.getElementById("clock");
 
 const section = () => SCREENS.find((screen) => `#${screen.id}` === location.hash) ?? SCREENS[0];
 
+let drawings = 0;
+
 /** Shows a section; the focus goes to it when the customer chose it. */
 async function show(chosen) {
   const screen = section();
+  const drawing = (drawings += 1);
   for (const link of nav.children) {
     if (link.hash === `#${screen.id}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${screen.title} · Tenor demo bank`;
   main.setAttribute("aria-busy", "true");
+  let content;
   try {
-    const content = await screen.draw();
-    if (section() !== screen) return;
-    main.replaceChildren(el("h1", {}, screen.title), ...content.filter(Boolean));
-    await today();
+    [content] = await Promise.all([screen.draw(), today()]);
   } catch (problem) {
-    main.replaceChildren(el("h1", {}, screen.title), card("This cannot be shown now",
-      el("p", {}, bank.named(problem.message)), el("button", { type: "button", onclick: () => show(true) }, "Try again")));
+    content = [card("This cannot be shown now", el("p", {}, bank.named(problem.message)),
+      el("button", { type: "button", onclick: () => show(true) }, "Try again"))];
   }
+  // A later drawing, of this section or another, is on its way.
+  if (drawing !== drawings) return;
+  main.replaceChildren(el("h1", {}, screen.title), ...content.filter(Boolean));
   main.removeAttribute("aria-busy");
   if (chosen) {
     scrollTo(0, 0);
@@ -128,8 +132,11 @@ async function start() {
   await show(true);
 }
 
-// What had the focus before a dialog may have been drawn anew meanwhile.
-document.getElementById("dialog").addEventListener("close", () => {
+// A closed dialog offers nothing; what had the focus before it may have been drawn anew meanwhile.
+const dialog = document.getElementById("dialog");
+dialog.addEventListener("close", () => {
+  if (dialog.open) return;
+  dialog.replaceChildren();
   if (document.activeElement === document.body) main.focus({ preventScroll: true });
 });
 addEventListener("hashchange", () => bank.customer() && SCREENS.some((screen) => `#${screen.id}` === location.hash) && show(true));

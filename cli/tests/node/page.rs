@@ -123,15 +123,16 @@ fn a_customer_lives_with_the_demo_bank() {
     assert!(browser.text("//ul[@id='due']").contains("2 Apr 2026"));
     browser.find("//*[name()='svg' and contains(@aria-label, 'Balance from 1 Jan 2026 to')]");
     browser.picture("9-home-later");
+    browser.size(1280, 900);
+    browser.picture("10-wide");
+    section(&browser, "Loan", "Loan");
+    browser.picture("11-wide-loan");
+    section(&browser, "Home", "Your money");
     // What fell due by itself has its receipt as well.
     browser.click("//ul[@id='statement']/li[1]/button");
     browser.click(&button("Verify"));
     browser.find("//*[@id='verified' and contains(., 'Verified in this browser')]");
     close(&browser, "Close");
-    browser.size(1280, 900);
-    browser.picture("10-wide");
-    section(&browser, "Loan", "Loan");
-    browser.picture("11-wide-loan");
 
     // Everything that can be worked has a name for who does not see it.
     for name in ["Pay", "Orders", "Loan", "Points"] {
