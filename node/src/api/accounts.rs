@@ -41,11 +41,11 @@ pub async fn list(
         Some(party) => asked.page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
             let id = AccountId(owned(row)?);
             let record: Option<AccountRecord> = chain.record(&id.0)?;
-            Ok(record.map(|record| show::account_document(id, &record)))
+            Ok(record.map(|record| show::account_document(chain, id, &record)).transpose()?)
         }),
-        None => asked.page::<AccountRecord>(reader, &[], "accounts", |_, row, record| {
+        None => asked.page::<AccountRecord>(reader, &[], "accounts", |chain, row, record| {
             let id = row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
-            Ok(Some(show::account_document(AccountId(*id), &record)))
+            Ok(Some(show::account_document(chain, AccountId(*id), &record)?))
         }),
     });
     found.await.map(Json)
@@ -75,7 +75,9 @@ pub async fn get(
             // Balances of any age follow from the account's history alone.
             (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
             (None, true) => show::account(reader.chain(), &reader.names, id)?,
-            (None, false) => Shown { document: show::account_document(id, &record), text: String::new() },
+            (None, false) => {
+                Shown { document: show::account_document(reader.chain(), id, &record)?, text: String::new() }
+            }
         };
         Ok(wants.answer(shown, reader.chain()))
     });

@@ -69,8 +69,7 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
     for (place, agreement) in &hooks {
         facts += &format!("hook     {}: {agreement}\n", place.replace('_', ", "));
     }
-    let mut document = account_document(id, &record);
-    document["hooks"] = hooks.into_iter().collect();
+    let document = account_document(chain, id, &record)?;
     let text = format!(
         "{id}\n{}, {} {} ({} available)\n{}\n{}",
         record.purpose,
@@ -84,9 +83,16 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
 }
 
 /// An account's figures.
-pub fn account_document(id: AccountId, record: &AccountRecord) -> serde_json::Value {
+///
+/// # Errors
+/// When the chain cannot be read.
+pub fn account_document(chain: &Chain, id: AccountId, record: &AccountRecord) -> Result<serde_json::Value> {
+    let hooks: serde_json::Map<_, _> = hooks(chain, &id, record)?
+        .into_iter()
+        .map(|(place, agreement)| (place.into(), agreement.into()))
+        .collect();
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
-    json!({
+    Ok(json!({
         "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
         "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
         "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
@@ -95,7 +101,8 @@ pub fn account_document(id: AccountId, record: &AccountRecord) -> serde_json::Va
         "frozen_in": record.frozen_in.map(|reason| reason.name()),
         "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
         "postings": record.history_count, "history_root": record.history_root.to_string(),
-    })
+        "hooks": hooks,
+    }))
 }
 
 /// The hooks of an account: what each is, and the agreement.

@@ -24,7 +24,7 @@ use Side::{Credit, Debit};
 
 /// What other floors refuse with: authority of an item, agreements, terms, schedules, proposals, publishing; and a
 /// batch and a value-dated question that are too large, which `execute` and `vm` judge.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 31] = [
     "Stale",
     "NotAuthorised",
     "WrongState",
@@ -48,6 +48,14 @@ const OTHERS: [&str; 23] = [
     "NotYourTerm",
     "BadBatch",
     "TooManyPostings",
+    "HookRefused",
+    "HookFailed",
+    "HooksMax",
+    "NoHook",
+    "NotAHook",
+    "Reentered",
+    "NoSuchCall",
+    "CallsTooDeep",
 ];
 
 /// What was seen so far.

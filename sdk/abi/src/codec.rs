@@ -14,7 +14,7 @@ use write::Writer;
 
 /// The name by which a reader and a writer of this format know bytes that stand without a length. It is no name
 /// that a type can have.
-const RAW: &str = "= raw";
+pub const RAW: &str = "= raw";
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

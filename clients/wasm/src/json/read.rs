@@ -4,6 +4,7 @@ use super::{JsonError, names, unhex};
 use serde::de::value::{SeqDeserializer, StrDeserializer, U32Deserializer, U64Deserializer};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, Visitor};
 use serde_json::{Map, Value};
+use tenor_abi::codec::RAW;
 use tenor_abi::date::{Date, Timestamp};
 
 /// The value of a JSON text. Unknown fields are refused; what may be missing reads as none.
@@ -270,11 +271,12 @@ impl<'v> de::Deserializer<'v> for Reader<'v> {
 
     fn deserialize_tuple_struct<V: Visitor<'v>>(
         self,
-        _: &'static str,
-        _: usize,
+        name: &'static str,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        self.deserialize_seq(visitor)
+        // Bytes of a known number are shown as a tuple is.
+        if name == RAW { self.deserialize_tuple(len, visitor) } else { self.deserialize_seq(visitor) }
     }
 
     fn deserialize_map<V: Visitor<'v>>(self, _: V) -> Result<V::Value, JsonError> {
