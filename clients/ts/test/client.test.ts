@@ -78,7 +78,7 @@ test("a node that lies about anything is found out", async () => {
     ["operation.Transfer.from", within("operation.Transfer.from", transfer.to)],
     ["operation.Transfer.narrative", within("operation.Transfer.narrative", ids.hash)],
     ["operation", within("operation", { Release: ids.hold })],
-    ["operation", within("operation", "Hook")],
+    ["operation", within("operation", { Hook: { account: transfer.from, of: "Owner", moment: "Before", hook: null } })],
     ["spend_max", within("spend_max", [{ account: transfer.from, amount: "1251" }])],
     ["spend_max", within("spend_max", [])],
     ["spend_max", within("spend_max", [{ account: transfer.to, amount: "1250" }])],
