@@ -4,9 +4,9 @@ use crate::folder::replace;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{Hash, PartyId};
 use tenor_wire::crypto::plain_hash;
@@ -146,8 +146,25 @@ pub fn end(data: &Path, name: &str) -> Result<()> {
     replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
 }
 
+/// Which file was read: every change makes a new one and gives it the name, and the clock of a file system may stand
+/// still between two of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Version {
+    fn of(path: &Path) -> Option<Version> {
+        let about = fs::metadata(path).ok()?;
+        let modified = (about.mtime(), about.mtime_nsec());
+        Some(Version { inode: about.ino(), bytes: about.len(), modified })
+    }
+}
+
 struct Read {
-    changed: Option<SystemTime>,
+    version: Option<Version>,
     tokens: Vec<Token>,
 }
 
@@ -160,7 +177,7 @@ pub struct Tokens {
 impl Tokens {
     /// The tokens of a data folder.
     pub fn of(data: &Path) -> Tokens {
-        Tokens { path: data.join(FILE), read: Mutex::new(Read { changed: None, tokens: vec![] }) }
+        Tokens { path: data.join(FILE), read: Mutex::new(Read { version: None, tokens: vec![] }) }
     }
 
     /// What a secret allows now; nothing for one that is not known or has ended.
@@ -170,9 +187,9 @@ impl Tokens {
     pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
         let hash = hash_of(secret).to_string();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
-        if changed != read.changed {
-            *read = Read { tokens: load(&self.path)?, changed };
+        let version = Version::of(&self.path);
+        if version != read.version {
+            *read = Read { tokens: load(&self.path)?, version };
         }
         let found = read.tokens.iter().find(|token| token.hash == hash);
         let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
