@@ -69,6 +69,15 @@ impl Hub {
         Ok(())
     }
 
+    /// Shows a chain whose newest block got its certificate again.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn show_again(&self, chain: &Chain) -> Result<(), Fault> {
+        self.tip.send_replace(Arc::new(Tip { chain: chain.fork()? }));
+        Ok(())
+    }
+
     /// The newest block.
     pub fn tip(&self) -> Arc<Tip> {
         Arc::clone(&self.tip.borrow())

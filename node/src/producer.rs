@@ -67,6 +67,7 @@ impl Producer {
         self.wait_for_clock()?;
         let key = &self.key;
         self.folder.chain.recertify(&|header| Certificate::solo(header, key))?;
+        self.hub.show_again(&self.folder.chain)?;
         let mut last = Instant::now().checked_sub(self.config.block).unwrap_or_else(Instant::now);
         loop {
             match self.next(last)? {
