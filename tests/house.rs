@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -140,4 +141,17 @@ fn a_contract_stands_alone() {
         let is_product = folder.starts_with("contracts");
         assert_eq!(root().join(folder).join("TERMS.md").exists(), is_product, "{folder}: a page of terms");
     }
+}
+
+#[test]
+fn cargo_run_at_the_root_runs_the_command() {
+    let told = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let default: Vec<_> = packages.iter().filter_map(|package| package["default_run"].as_str()).collect();
+    assert_eq!(default, ["tenor"], "several binaries, and nothing says which one `cargo run` means");
 }

@@ -5,10 +5,10 @@ use tenor_runtime::chain::{Chain, FileJournal, Journal, LOG_FOLDER};
 use tenor_runtime::ledger::{self, TrialRow};
 use tenor_runtime::log::Log;
 use tenor_runtime::state::record::AccountRecord;
-use tenor_runtime::state::record::hex;
 use tenor_runtime::state::{Kind, Room};
 use tenor_runtime::store::WriteSet;
 use tenor_testing::Bank;
+use tenor_wire::hexadecimal::hex;
 
 #[test]
 fn every_height_gives_the_balances_that_it_had() {

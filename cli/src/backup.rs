@@ -17,6 +17,7 @@ use tenor_runtime::snapshot::{Snapshot, SnapshotError};
 use tenor_runtime::state::{Room, State};
 use tenor_wire::block::Header;
 use tenor_wire::crypto::plain_hash;
+use tenor_wire::hexadecimal::hex;
 
 /// Version of a backup's form.
 pub const FORMAT: u32 = 1;
@@ -152,7 +153,7 @@ impl Backup {
             let mut list = List { format: FORMAT, chain: chain.to_string(), height: *height, files: vec![] };
             for path in files_below(making)? {
                 let bytes = fs::read(making.join(&path)).with_context(|| format!("reading {path}"))?;
-                let sha3_256 = hex(&plain_hash(&[&bytes]));
+                let sha3_256 = hex(&plain_hash(&[&bytes]).0);
                 list.files.push(Listed { path, bytes: bytes.len() as u64, sha3_256 });
             }
             write_synced(&making.join(LIST), serde_json::to_string_pretty(&list)?.as_bytes())
@@ -289,7 +290,7 @@ impl Backup {
             self.check_length(listed)?;
             let path = self.folder.join(&listed.path);
             let is_chunk = listed.path.starts_with("snapshot/");
-            let same = |bytes: Vec<u8>| hex(&plain_hash(&[&bytes])) == listed.sha3_256;
+            let same = |bytes: Vec<u8>| hex(&plain_hash(&[&bytes]).0) == listed.sha3_256;
             if !is_chunk && !fs::read(path).is_ok_and(same) {
                 return Err(BackupError::Damaged(listed.path.clone()));
             }
@@ -329,10 +330,6 @@ impl Backup {
             false => Err(BackupError::OtherChain { part: "the snapshot", chain: self.list.chain.clone() }),
         }
     }
-}
-
-fn hex(hash: &Hash) -> String {
-    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a data folder has in files besides its log: those at its top but the lock, and its keys.

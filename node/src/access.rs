@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{Hash, PartyId};
 use tenor_wire::crypto::plain_hash;
+use tenor_wire::hexadecimal::hex;
 
 const FILE: &str = "tokens.json";
 /// What every secret begins with, so that it is known for what it is where it should not be.
@@ -110,7 +111,7 @@ pub fn make(
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-    let secret = format!("{PREFIX}{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let secret = format!("{PREFIX}{}", hex(&bytes));
     tokens.push(Token {
         name: name.into(),
         hash: hash_of(&secret).to_string(),

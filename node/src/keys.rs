@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tenor_wire::crypto::SecretKey;
+use tenor_wire::hexadecimal::{hex, unhex};
 
 /// Name of the key that signs blocks.
 pub const VALIDATOR: &str = "validator";
@@ -39,7 +40,7 @@ impl Keys {
     /// When there is one of this name, or the disk says no.
     pub fn add(&self, name: &str, secret: &[u8; 32]) -> Result<()> {
         let path = self.path(name)?;
-        let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = hex(secret);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -65,11 +66,8 @@ impl Keys {
             bail!("there is no key `{name}`{}", crate::near::hint(name, names.iter().map(String::as_str)));
         };
         let damaged = || format!("the key `{name}` is damaged");
-        let mut bytes = [0; 32];
-        for (place, byte) in bytes.iter_mut().enumerate() {
-            let digits = text.get(2 * place..2 * place + 2).with_context(damaged)?;
-            *byte = u8::from_str_radix(digits, 16).with_context(damaged)?;
-        }
+        let bytes = unhex(text.trim_end()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let bytes = bytes.with_context(damaged)?;
         SecretKey::from_bytes(&bytes).with_context(damaged)
     }
 

@@ -1,5 +1,7 @@
 //! What injected metering costs a function of a module: nanoseconds bare, and counted in each way of resetting.
 //!
+//! It stands outside the machine and measures it from there, so it may hold a clock and floats.
+//!
 //! `cargo run --release -p tenor-runtime --example metering -- kernels.wasm annuity 250000 4166666667`
 
 use std::time::{Duration, Instant};

@@ -126,7 +126,7 @@ struct People {
 impl People {
     /// Whole requests, ready to be sent.
     fn requests(&self, numbers: std::ops::Range<usize>, token: &str, more: &str) -> Vec<Vec<u8>> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = super::cores();
         let share = numbers.len().div_ceil(cores).max(1);
         let request = |number: usize| {
             let (from, to) = (number % ACCOUNTS, (number + 1) % ACCOUNTS);

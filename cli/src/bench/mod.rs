@@ -122,6 +122,11 @@ impl Bench {
     }
 }
 
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Processor time of this thread so far.
 pub(crate) fn thread_cpu() -> Duration {
     used(ClockId::ThreadCPUTime)

@@ -4,12 +4,11 @@
 //! the first key that is looked up until the state on disk has reached the newest block.
 
 use super::signer::Signer;
-use super::{Figure, Measured, Ratio, Scratch, thread_cpu, verify};
+use super::{Figure, Measured, Ratio, Scratch, cores, thread_cpu, verify};
 use crate::demo::cast::Cast;
 use crate::folder::engine;
 use crate::keys::VALIDATOR;
 use anyhow::{Context, Result, ensure};
-use std::num::NonZero;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -221,10 +220,6 @@ impl Ahead {
         let mut places = self.moved.wait_while(places, waits).unwrap_or_else(PoisonError::into_inner);
         places.checked[number].take().unwrap_or_default()
     }
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Makes things on every core, in order.

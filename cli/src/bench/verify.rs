@@ -36,7 +36,7 @@ fn rate(samples: &[Sample], time: Duration) -> f64 {
 /// Checks per second of all cores together.
 pub(super) fn all_cores(seconds: u64) -> Result<f64> {
     let (samples, time) = (samples()?, Duration::from_secs(seconds));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = super::cores();
     Ok(std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(|| rate(&samples, time))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or(0.0)).sum()

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use tenor_abi::codec;
 use tenor_runtime::chain::{Chain, Genesis};
-use tenor_runtime::state::record::hex;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::proof::Checkpoint as Trusted;
 
 /// `tenor checkpoint`.

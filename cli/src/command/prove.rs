@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use tenor_node::view::find::find_agreement;
 use tenor_runtime::chain::Replica;
 use tenor_runtime::state::Kind;
-use tenor_runtime::state::record::hex;
+use tenor_wire::hexadecimal::{hex, unhex};
 
 /// `tenor prove`.
 #[derive(Debug, Args)]
@@ -117,13 +117,4 @@ impl Prove {
             _ => bail!("name what to prove: HEIGHT INDEX, --account, --agreement or --key"),
         }
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| {
-            u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok()
-        })
-        .collect()
 }

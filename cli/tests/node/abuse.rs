@@ -1,11 +1,12 @@
 //! Everything that nobody should send: a predicted answer, a node that is well, nothing moved.
 
-use crate::home::{Node, Wallet, hex, sandbox};
+use crate::home::{Node, Wallet, sandbox};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 use tenor_abi::id::ChainId;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::tx::Transaction;
 
 /// Half of the group's order is below this; s and order − s are the two forms of a signature.

@@ -14,6 +14,7 @@ use tenor_abi::id::{AccountId, ChainId, PartyId};
 use tenor_cli::folder::Folder;
 use tenor_cli::keys::Keys;
 use tenor_wire::crypto::SecretKey;
+use tenor_wire::hexadecimal::{hex, unhex};
 use tenor_wire::op::{Operation, Spend, TransferOp};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
 
@@ -273,18 +274,10 @@ impl Wallet {
 
     /// Signs what was prepared, after reading it.
     pub fn sign(&self, prepared: &Value) -> Value {
-        let bytes = unhex(prepared["body"].as_str().unwrap());
+        let bytes = unhex(prepared["body"].as_str().unwrap()).unwrap();
         let body: Body = tenor_abi::codec::decode(&bytes, 1 << 20).unwrap();
         assert_eq!(hex(&body.id().0), prepared["digest"].as_str().unwrap());
         let signature = self.key.sign(&tenor_abi::id::Hash(body.id().0));
         json!({ "body": prepared["body"], "signatures": [hex(&[signature.r, signature.s].concat())] })
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

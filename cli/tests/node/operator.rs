@@ -100,8 +100,10 @@ fn earnest(data: &Path, of: &Path) -> Genesis {
         .unwrap()
         .into_iter()
         .map(|name| {
-            let bytes =
-                crate::home::unhex(&std::fs::read_to_string(of.join(format!("keys/{name}.key"))).unwrap());
+            let bytes = tenor_wire::hexadecimal::unhex(
+                &std::fs::read_to_string(of.join(format!("keys/{name}.key"))).unwrap(),
+            )
+            .unwrap();
             (name, bytes.try_into().unwrap())
         })
         .collect();

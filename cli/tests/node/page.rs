@@ -229,5 +229,5 @@ fn a_sandbox_makes_customers_of_keys_and_acts_for_those_it_holds() {
 /// The public key of a secret one.
 fn public_of(secret: &[u8; 32]) -> String {
     let key = tenor_wire::crypto::SecretKey::from_bytes(secret).unwrap().public();
-    super::home::hex(&tenor_abi::codec::encode(&key))
+    tenor_wire::hexadecimal::hex(&tenor_abi::codec::encode(&key))
 }

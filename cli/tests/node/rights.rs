@@ -61,8 +61,8 @@ fn a_customer_sees_what_is_the_customers_own() {
     let tx = ada.pays(&bob.account, 100, 2);
     let signature = tx.signatures[0];
     let signed = json!({
-        "body": crate::home::hex(&tx.body.signing_bytes()),
-        "signatures": [crate::home::hex(&[signature.r, signature.s].concat())],
+        "body": tenor_wire::hexadecimal::hex(&tx.body.signing_bytes()),
+        "signatures": [tenor_wire::hexadecimal::hex(&[signature.r, signature.s].concat())],
     });
     assert_eq!(node.post_as("bob", "/v1/transactions", &signed).0, 403);
     assert_eq!(node.balance("ada"), "999.00");

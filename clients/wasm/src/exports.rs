@@ -5,6 +5,8 @@
 //! little-endian each), then the bytes. Whoever called releases both; what is released is overwritten first, for it may
 //! have held a secret.
 //!
+//! Only a module has them under these names: in a native program `sign` and `release` may be somebody else's.
+//!
 //! The only unsafe code of the crate is here: a module's caller hands over addresses.
 
 use crate::core::{self, CoreError};
@@ -14,7 +16,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 pub const ANSWER_HEAD: usize = 8;
 
 /// Room for a request of so many bytes, zeroed.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn reserve(length: usize) -> *mut u8 {
     let Ok(layout) = Layout::from_size_align(length.max(1), 4) else { return std::ptr::null_mut() };
     // SAFETY: the layout has at least one byte.
@@ -27,7 +29,7 @@ pub extern "C" fn reserve(length: usize) -> *mut u8 {
 /// # Safety
 /// The place is one that [`reserve`] or an export gave, with the length that it was given for (an answer's with its
 /// head), and is given back once.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub unsafe extern "C" fn release(place: *mut u8, length: usize) {
     let Ok(layout) = Layout::from_size_align(length.max(1), 4) else { return };
     for at in 0..length {
@@ -44,7 +46,7 @@ macro_rules! exports {
         ///
         /// # Safety
         /// The request is one that [`reserve`] gave for this length.
-        #[unsafe(no_mangle)]
+        #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
         pub unsafe extern "C" fn $name(request: *const u8, length: usize) -> *mut u8 {
             // SAFETY: the caller says that so many bytes were reserved there.
             let request = unsafe { std::slice::from_raw_parts(request, length) };

@@ -3,7 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, PageAsked, Reader, Wants, as_of, stamped, unhex};
+use super::reading::{At, PageAsked, Reader, Wants, as_of, stamped};
 use super::strict::{Asked, Nothing, Part};
 use super::transactions::{binary, placed, prove, seen_place};
 use crate::view::{Missing, check_made, receipt, show};
@@ -14,6 +14,7 @@ use serde_json::{Value as Document, json};
 use std::sync::Arc;
 use tenor_abi::id::{AccountId, AgreementId};
 use tenor_runtime::state::Kind;
+use tenor_wire::hexadecimal::unhex;
 
 /// The chain that this node has, and what it takes. No token is needed.
 #[utoipa::path(

@@ -1,7 +1,7 @@
 //! Operations as JSON: ids and amounts as texts, arguments by the spec of the contract.
 
 use super::problem::Problem;
-use super::reading::{Reader, id, unhex};
+use super::reading::{Reader, id};
 use crate::near;
 use crate::view::{Missing, reading, words};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use tenor_abi::spec::{Basic, CallKind, FieldDef, Period, Spec, TypeDef, TypeNumb
 use tenor_abi::text::{amount_and_code, default_of, type_name};
 use tenor_abi::value::{self, Value};
 use tenor_runtime::state::record::{AccountRecord, AssetRecord};
+use tenor_wire::hexadecimal::unhex;
 use tenor_wire::op::{
     AccountKind, AccountOp, BatchOp, CaptureOp, GrantOp, HoldLineOp, HoldOp, InvokeOp, OpenOp, Operation,
     ProposeOp, RevokeOp, Seen, Spend, TransferOp,

@@ -20,6 +20,7 @@ use tenor_abi::id::Id;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::Record;
 use tenor_runtime::state::record::from_bytes;
+use tenor_wire::hexadecimal::{hex, unhex};
 use utoipa::IntoParams;
 
 /// Rows of a page where nobody says how many.
@@ -221,7 +222,7 @@ pub struct Cursor {
 impl Cursor {
     /// The text that stands for it.
     pub fn text(&self) -> String {
-        let behind: String = self.behind.iter().map(|byte| format!("{byte:02x}")).collect();
+        let behind: String = hex(&self.behind);
         format!("{}.{behind}", self.height)
     }
 
@@ -231,14 +232,6 @@ impl Cursor {
         let height = height.parse().map_err(|_| wrong())?;
         Ok(Cursor { height, behind: unhex(behind).ok_or_else(wrong)? })
     }
-}
-
-/// Bytes of hexadecimal digits.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| {
-        (0..text.len()).step_by(2).filter_map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
-    })
 }
 
 impl PageAsked {

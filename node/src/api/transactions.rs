@@ -4,7 +4,7 @@ use super::Api;
 use super::caller::Caller;
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
-use super::reading::{Reader, id, stamped, unhex};
+use super::reading::{Reader, id, stamped};
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
 use crate::pool::{Full, Offered, Outcome};
@@ -22,6 +22,7 @@ use tenor_abi::id::{PartyId, TxId};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::execute::Rejection;
 use tenor_wire::crypto::{SECP256K1, Signature};
+use tenor_wire::hexadecimal::{hex, unhex};
 use tenor_wire::op::KeyNumber;
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::{
@@ -510,9 +511,4 @@ pub fn prove(reader: &Reader, height: u64, index: u32) -> Result<Vec<u8>, Proble
 /// Bytes as an answer.
 pub fn binary(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes).into_response()
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

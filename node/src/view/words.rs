@@ -11,6 +11,7 @@ use tenor_abi::text::{self, type_name};
 use tenor_abi::value::{self, Value};
 use tenor_runtime::execute;
 use tenor_runtime::params::Limits;
+use tenor_wire::hexadecimal::hex;
 
 /// What a word stands for, asked as `kind:word`: the text of an id for the name of a party, account, asset,
 /// agreement or calendar; for `decimals:EUR` the number of decimals that the asset of this code has. Nothing
@@ -202,7 +203,7 @@ fn plain(value: &Value) -> String {
         Value::Unsigned(v) => v.to_string(),
         Value::Signed(v) => v.to_string(),
         Value::Text(v) => v.clone(),
-        Value::Bytes(v) => v.iter().map(|b| format!("{b:02x}")).collect(),
+        Value::Bytes(v) => hex(v),
         Value::Money(v) => v.to_string(),
         Value::Currency(v) => v.code.to_string(),
         Value::Rate(v) => v.to_string(),

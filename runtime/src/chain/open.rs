@@ -7,7 +7,6 @@ use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
-use crate::state::record::hex;
 use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
@@ -17,6 +16,7 @@ use tenor_abi::id::{ChainId, Hash};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::tag;
 use tenor_wire::block::{Block, HEADER_VERSION, Header};
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::merkle::Mmr;
 
 /// Name of the block log's folder in a data folder.

@@ -1,12 +1,13 @@
 //! The due queue: per bank, in order of due time, agreement, kind, number, attempt.
 
 use crate::fault::Fault;
-use crate::state::record::{hex, key};
+use crate::state::record::key;
 use crate::state::{Kind, Overlay};
 use std::collections::VecDeque;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, PartyId};
 use tenor_wire::block::DueItem;
+use tenor_wire::hexadecimal::hex;
 
 /// Occurrences of a queue that are read together.
 const AHEAD: usize = 512;

@@ -14,6 +14,7 @@ use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use tenor_abi::id::AccountId;
+use tenor_wire::hexadecimal::hex;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
 const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -331,7 +332,7 @@ fn decoded<'c, R: Record>(
 }
 
 fn unlike<R: Record>(key: &[u8]) -> Fault {
-    Fault::State(format!("{:?} record at {} is read as another", R::KIND, record::hex(key)))
+    Fault::State(format!("{:?} record at {} is read as another", R::KIND, hex(key)))
 }
 
 /// The account and the sequence of a posting's full key.

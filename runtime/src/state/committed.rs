@@ -3,7 +3,6 @@
 use super::namespace::{Kind, Standing, kind_of, owner_of};
 use super::overlay::Base;
 use super::past::Past;
-use super::record::hex;
 use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
 use crate::fault::Fault;
@@ -20,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
 use tenor_wire::crypto::plain_hash;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::merkle::Mmr;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::{Path, StateProof, value_hash};

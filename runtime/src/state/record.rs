@@ -14,6 +14,7 @@ use tenor_abi::recurrence::Recurrence;
 use tenor_abi::role::Role;
 use tenor_abi::spec::{BookSide, Period, Version};
 use tenor_wire::crypto::PublicKey;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::merkle::Mmr;
 use tenor_wire::op::{
     AccountKind, AssetKind, HookMoment, HookOf, KeyRole, Operation, PartyKind, Purpose, Spend,
@@ -42,11 +43,6 @@ pub fn from_bytes<R: Record>(full_key: &[u8], bytes: &[u8]) -> Result<R, Fault> 
     let damaged = || Fault::State(format!("{:?} record at {} cannot be read", R::KIND, hex(full_key)));
     let rest = bytes.strip_prefix(&[RECORD_VERSION]).ok_or_else(damaged)?;
     codec::decode_own(rest).map_err(|_| damaged())
-}
-
-/// Bytes in hexadecimal, for messages.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Who owns an account.

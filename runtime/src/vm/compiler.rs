@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tenor_wire::crypto::plain_hash;
+use tenor_wire::hexadecimal::hex;
 
 /// Processor seconds that compiling one module may take.
 pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
@@ -78,7 +79,7 @@ impl Artefacts {
         let mut made_for = Bytes::default();
         engine.precompile_compatibility_hash().hash(&mut made_for);
         let name = plain_hash(&[MAGIC, &plain_hash(&[module]).0, &made_for.0]);
-        let name: String = name.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name: String = hex(&name.0);
         self.folder.join(name)
     }
 

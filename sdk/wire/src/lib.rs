@@ -10,6 +10,7 @@ extern crate std;
 pub use tenor_abi as abi;
 
 // The floors, bottom to top; a module looks only down.
+pub mod hexadecimal;
 pub mod crypto;
 pub mod merkle;
 pub mod trie;

@@ -12,6 +12,7 @@ use std::path::Path;
 use tenor_runtime::execute::{self, Judged};
 use tenor_runtime::params::Limits;
 use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, Settings, Trial, gas_model};
+use tenor_wire::hexadecimal::hex;
 
 /// Gas of a run where none is named.
 pub(super) const GAS: u64 = 100_000_000;
@@ -87,10 +88,6 @@ fn trial_json(trial: &Trial, gas_limit: u64) -> Value {
         CallOutcome::Failed(_, text) => document["text"] = json!(text),
     }
     document
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(file: &Path, judged: &Judged, size: u64, trial: Option<&Trial>) -> String {

@@ -9,7 +9,7 @@ use crate::output::Output;
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::Path;
-use tenor_runtime::state::record::hex;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::proof::{Bundle, Checkpoint, STATE_BUNDLE_VERSION, StateBundle};
 
 /// Checks everything, from the receipt or record up to the chain's first header.

@@ -30,21 +30,11 @@ impl serde::de::Error for JsonError {
     }
 }
 
-/// Bytes as lower-case hexadecimal text.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
+pub use tenor_wire::hexadecimal::hex;
 
-/// The bytes of lower-case hexadecimal text.
+/// The bytes of lower-case hexadecimal text, the one form that bytes have here.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+    tenor_wire::hexadecimal::unhex(text).filter(|bytes| hex(bytes) == text)
 }
 
 #[cfg(test)]

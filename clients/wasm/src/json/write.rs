@@ -96,43 +96,28 @@ impl ser::SerializeTuple for Tuple<'_> {
     }
 }
 
-impl ser::SerializeSeq for Parts<'_> {
-    type Ok = ();
-    type Error = JsonError;
+/// Parts without names, each behind the one before.
+macro_rules! parts {
+    ($($part:ident $put:ident)*) => {$(
+        impl ser::$part for Parts<'_> {
+            type Ok = ();
+            type Error = JsonError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.part(None, value)
-    }
+            fn $put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+                self.part(None, value)
+            }
 
-    fn end(self) -> Result<(), JsonError> {
-        self.writer.put(self.end)
-    }
+            fn end(self) -> Result<(), JsonError> {
+                self.writer.put(self.end)
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeTupleStruct for Parts<'_> {
-    type Ok = ();
-    type Error = JsonError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.part(None, value)
-    }
-
-    fn end(self) -> Result<(), JsonError> {
-        self.writer.put(self.end)
-    }
-}
-
-impl ser::SerializeTupleVariant for Parts<'_> {
-    type Ok = ();
-    type Error = JsonError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.part(None, value)
-    }
-
-    fn end(self) -> Result<(), JsonError> {
-        self.writer.put(self.end)
-    }
+parts! {
+    SerializeSeq serialize_element
+    SerializeTupleStruct serialize_field
+    SerializeTupleVariant serialize_field
 }
 
 impl ser::SerializeStruct for Parts<'_> {

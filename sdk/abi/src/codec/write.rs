@@ -112,6 +112,7 @@ impl Serializer for &mut Writer<'_> {
         serialize_i128 i128: value => long (value << 1 ^ value >> 127) as u128;
     }
 
+    // The trait names floats; here is where they are refused, for they have no form.
     fn serialize_f32(self, _: f32) -> Written {
         Err(NoForm)
     }
