@@ -28,15 +28,18 @@ pub enum Scope {
     Submit,
     /// Moving a sandbox's clock, and its faucet.
     Sandbox,
+    /// Having receipts sent to a host of the operator's choice; with `bank`.
+    Webhooks,
 }
 
 impl Scope {
     /// Every scope with its name.
-    pub const ALL: [(&'static str, Scope); 4] = [
+    pub const ALL: [(&'static str, Scope); 5] = [
         ("customer", Scope::Customer),
         ("bank", Scope::Bank),
         ("submit", Scope::Submit),
         ("sandbox", Scope::Sandbox),
+        ("webhooks", Scope::Webhooks),
     ];
 }
 
@@ -62,12 +65,14 @@ pub struct Grant {
     pub scopes: Vec<Scope>,
     /// Whose objects are seen; none sees everything that the scopes allow.
     pub party: Option<PartyId>,
+    /// Name of the token; none in an open sandbox.
+    pub token: Option<String>,
 }
 
 impl Grant {
     /// Everything, for an open sandbox.
     pub fn all() -> Grant {
-        Grant { scopes: Scope::ALL.iter().map(|(_, scope)| *scope).collect(), party: None }
+        Grant { scopes: Scope::ALL.iter().map(|(_, scope)| *scope).collect(), party: None, token: None }
     }
 }
 
@@ -97,7 +102,8 @@ pub fn make(
     if scopes.contains(&Scope::Customer) != party.is_some() {
         bail!("the scope `customer` goes with a party, and a party with it alone");
     }
-    if scopes.contains(&Scope::Customer) && scopes.iter().any(|s| matches!(s, Scope::Bank | Scope::Sandbox)) {
+    let is_banks = |scope: &Scope| matches!(scope, Scope::Bank | Scope::Sandbox | Scope::Webhooks);
+    if scopes.contains(&Scope::Customer) && scopes.iter().any(is_banks) {
         bail!("a customer's token allows `customer` and `submit`, nothing else");
     }
     if scopes.is_empty() {
@@ -187,17 +193,29 @@ impl Tokens {
     /// When the file cannot be read.
     pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
         let hash = hash_of(secret).to_string();
+        self.found(|token| token.hash == hash, now_ms)
+    }
+
+    /// What a token allows now by its name; nothing for one that is not there or has ended.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn named(&self, name: &str, now_ms: u64) -> Result<Option<Grant>> {
+        self.found(|token| token.name == name, now_ms)
+    }
+
+    fn found(&self, is_it: impl Fn(&Token) -> bool, now_ms: u64) -> Result<Option<Grant>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let version = Version::of(&self.path);
         if version != read.version {
             *read = Read { tokens: load(&self.path)?, version };
         }
-        let found = read.tokens.iter().find(|token| token.hash == hash);
+        let found = read.tokens.iter().find(|token| is_it(token));
         let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
             return Ok(None);
         };
         let party = token.party.as_deref().map(str::parse).transpose()?;
-        Ok(Some(Grant { scopes: token.scopes.clone(), party }))
+        Ok(Some(Grant { scopes: token.scopes.clone(), party, token: Some(token.name.clone()) }))
     }
 }
 
@@ -216,8 +234,11 @@ mod tests {
                 .unwrap();
         let kept = fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!kept.contains(&secret) && !kept.contains(secret.trim_start_matches(PREFIX)), "{kept}");
-        let grant = Grant { scopes: vec![Scope::Customer, Scope::Submit], party: Some(party) };
-        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant));
+        let (scopes, token) = (vec![Scope::Customer, Scope::Submit], Some("app".into()));
+        let grant = Grant { scopes, party: Some(party), token };
+        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant.clone()));
+        assert_eq!(tokens.named("app", 8).unwrap(), Some(grant));
+        assert_eq!(tokens.named("app", 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret, 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret[1..], 8).unwrap(), None);
         let wrong =
@@ -226,6 +247,7 @@ mod tests {
             (&[Scope::Bank][..], None, "there is a token `app` already"),
             (&[Scope::Customer][..], None, "goes with a party"),
             (&[Scope::Bank][..], Some(party), "goes with a party"),
+            (&[Scope::Customer, Scope::Webhooks][..], Some(party), "nothing else"),
             (&[Scope::Customer, Scope::Bank][..], Some(party), "nothing else"),
             (&[][..], None, "name a scope"),
         ] {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::TxId;
 use tenor_runtime::chain::Replica;
-use tenor_wire::block::{Certificate, Item};
+use tenor_wire::block::{Block, Certificate, Item};
 use tenor_wire::crypto::SecretKey;
 
 /// Longest sleep, so that a clock that was set is noticed.
@@ -65,6 +65,12 @@ impl Producer {
 
     fn make_blocks(&mut self) -> Result<(), Stop> {
         self.wait_for_clock()?;
+        if let Some(guard) = &mut self.guard {
+            let tip = self.folder.chain.tip();
+            let newest = self.folder.chain.block(tip.height)?;
+            // Written and not yet guarded when the process ended: it is remembered before it is signed.
+            guard.catch_up(tip, newest.as_ref().and_then(Block::restart))?;
+        }
         let key = &self.key;
         self.folder.chain.recertify(&|header| Certificate::solo(header, key))?;
         self.hub.show_again(&self.folder.chain)?;

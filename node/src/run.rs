@@ -15,9 +15,12 @@ use crate::pool::Bounds;
 use crate::producer::Producer;
 use crate::serve::{Limits, listen, serve};
 use crate::stop::Stop;
+use crate::webhook::{Hooks, Sender};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tenor_runtime::chain::Replica;
+use tenor_wire::block::Block;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,13 +95,16 @@ impl Node {
     fn open(config: Config) -> Result<Node, Stop> {
         let folder =
             Folder::open(&config.data, config.room).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+        let folder = folder.keys_opened_by(config.passphrases.as_deref());
         let is_sandbox = folder.chain.genesis().parameters.sandbox;
         if config.sandbox && !is_sandbox {
             return Err(Stop::Config("`sandbox` is true, and the chain in the folder is none".into()));
         }
         let tip = folder.chain.tip();
+        let newest = folder.chain.block(tip.height)?;
+        let restart = newest.as_ref().and_then(Block::restart);
         let guard = match (&config.guard, is_sandbox) {
-            (Some(path), _) => Some(Guard::open(path, tip)?),
+            (Some(path), _) => Some(Guard::open(path, tip, restart)?),
             (None, true) => None,
             (None, false) => return Err(Stop::Config("`guard` is needed: this chain is no sandbox".into())),
         };
@@ -129,7 +135,14 @@ impl Node {
             rebuilt = opened.rebuilt,
             "the chain is open"
         );
+        let sender = Sender::new(config.webhook_time, config.webhook_ca.as_deref());
+        let sender = sender.map_err(|error| Stop::Config(format!("`webhook_ca`: {error:#}")))?;
+        let hooks = Hooks::open(&config.data, config.webhooks);
+        let hooks = Arc::new(hooks.map_err(|error| Stop::Folder(format!("{error:#}")))?);
         let api = Arc::new(Api {
+            hooks,
+            sender,
+            forces: api::Forces::default(),
             hub: Arc::clone(&hub),
             inbox: Arc::clone(&inbox),
             clock: Arc::clone(&clock),
@@ -178,6 +191,7 @@ impl Node {
                 api.stopping.subscribe(),
             ));
             let mut terms = signals()?;
+            api::tell_webhooks(&api);
             ready();
             tracing::info!("ready");
             let mut end = end;

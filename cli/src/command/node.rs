@@ -1,5 +1,7 @@
 //! `tenor node`: a node over a data folder.
 
+use super::control::{Restart, SetClock};
+use super::found::found;
 use super::init::Init;
 use crate::folder::{Folder, write_synced};
 use crate::output::{Output, Table, say};
@@ -22,8 +24,8 @@ use tenor_runtime::chain::peek_block;
 /// `tenor node`.
 #[derive(Debug, Subcommand)]
 pub enum Node {
-    /// Makes a data folder with a sandbox chain and a configuration file.
-    Init(Init),
+    /// Makes a data folder with a chain and a configuration file: a bank's own by its description, else a sandbox.
+    Init(InitNode),
     /// Runs a node until SIGTERM.
     Run(Run),
     /// Asks the operator's listener of a running node how it is.
@@ -33,6 +35,41 @@ pub enum Node {
     Token(Token),
     /// Makes the signer's guard of a chain that nobody has signed for yet.
     Guard(MakeGuard),
+    /// Begins again from the folder's newest block, as another chain: after a backup was brought back, or the guard is
+    /// lost.
+    Restart(Restart),
+    /// Names the time after the chain stood still for longer than a block may follow its parent.
+    Clock(SetClock),
+}
+
+/// `tenor node init`.
+#[derive(Debug, Args)]
+pub struct InitNode {
+    /// Description of the bank; without it a sandbox is made.
+    #[arg(long, requires = "guard")]
+    bank: Option<PathBuf>,
+    /// File of the signer's guard to make, outside the data folder and backups.
+    #[arg(long, requires = "bank")]
+    guard: Option<PathBuf>,
+    #[command(flatten)]
+    sandbox: Init,
+}
+
+impl InitNode {
+    fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let data = self.sandbox.data().clone();
+        let (Some(bank), Some(guard)) = (self.bank, self.guard) else {
+            self.sandbox.run(output)?;
+            write_synced(&data.data.join(FILE), template().as_bytes())?;
+            say(&format!("what it can be told stands in {}", data.data.join(FILE).display()));
+            return Ok(());
+        };
+        let passphrases = data.passphrases.context(
+            "`--passphrases` names a file with the passphrase that the bank's keys are sealed under, or a folder with a \
+             file for each key",
+        )?;
+        found(&data.data, &bank, &guard, &passphrases, output)
+    }
 }
 
 impl Node {
@@ -42,17 +79,13 @@ impl Node {
     /// What went wrong, in words.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         match self {
-            Node::Init(command) => {
-                let data = command.data();
-                command.run(output)?;
-                write_synced(&data.join(FILE), template().as_bytes())?;
-                say(&format!("what it can be told stands in {}", data.join(FILE).display()));
-                Ok(())
-            }
+            Node::Init(command) => command.run(output),
             Node::Run(command) => command.run(output),
             Node::Status(command) => command.run(output),
             Node::Token(command) => command.run(output),
             Node::Guard(command) => command.run(output),
+            Node::Restart(command) => command.run(output),
+            Node::Clock(command) => command.run(output),
         }
     }
 }
@@ -206,7 +239,7 @@ pub struct NewToken {
     /// Name that you know it by.
     name: String,
     /// What it allows; may be given several times.
-    #[arg(long, required = true, value_parser = ["customer", "bank", "submit", "sandbox"])]
+    #[arg(long, required = true, value_parser = ["customer", "bank", "submit", "sandbox", "webhooks"])]
     scope: Vec<String>,
     /// Whose objects it sees, for the scope `customer`: name or id.
     #[arg(long)]

@@ -3,10 +3,15 @@
 
 mod home;
 mod operator;
+mod bank;
+mod devices;
+mod webhook;
+mod force;
 mod api;
 mod rights;
 mod abuse;
 mod crowd;
+mod followers;
 mod remote;
 mod browser;
 mod page;

@@ -46,6 +46,16 @@ impl Caller {
         self.0.party
     }
 
+    /// Name of the token that was shown; none in an open sandbox.
+    pub fn token(&self) -> Option<&str> {
+        self.0.token.as_deref()
+    }
+
+    /// The caller that a grant stands for.
+    pub fn of(grant: Grant) -> Caller {
+        Caller(grant)
+    }
+
     /// Whether everything may be seen.
     pub fn is_bank(&self) -> bool {
         self.0.scopes.contains(&Scope::Bank)

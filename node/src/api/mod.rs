@@ -5,14 +5,20 @@ mod strict;
 mod caller;
 mod reading;
 mod operation;
+mod people;
 mod transactions;
 mod accounts;
 mod agreements;
 mod catalogue;
 mod blocks;
 mod events;
+mod deliver;
 mod sandbox;
+mod force;
+mod webhooks;
 
+pub use deliver::start_all as tell_webhooks;
+pub use force::Forces;
 pub use problem::{CODES, Code};
 
 use crate::access::Tokens;
@@ -23,6 +29,7 @@ use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::view::Missing;
 use crate::view::names::Names;
+use crate::webhook::{Hooks, Sender};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
@@ -57,6 +64,12 @@ pub struct Api {
     pub config: Config,
     /// Places for followers.
     pub followers: Arc<Semaphore>,
+    /// Who is told by requests of the node's own.
+    pub hooks: Arc<Hooks>,
+    /// Sends those requests.
+    pub sender: Sender,
+    /// What a sandbox was told to answer.
+    pub forces: Forces,
     /// Whether the node stops.
     pub stopping: watch::Sender<bool>,
 }
@@ -76,6 +89,7 @@ pub struct Api {
         (name = "catalogue", description = "Contracts, assets, calendars, parties"),
         (name = "network", description = "The chain, its blocks, proofs"),
         (name = "events", description = "What happens, as it happens"),
+        (name = "webhooks", description = "What happens, sent to the bank's own servers"),
         (name = "sandbox", description = "Clock, faucet, staff and new customers, in a sandbox alone")
     )
 )]
@@ -113,10 +127,15 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(blocks::receipt_proof))
         .routes(routes!(blocks::proof))
         .routes(routes!(events::follow))
+        .routes(routes!(webhooks::list, webhooks::make))
+        .routes(routes!(webhooks::get, webhooks::end))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::resume))
         .routes(routes!(sandbox::clock))
         .routes(routes!(sandbox::faucet))
         .routes(routes!(sandbox::act))
         .routes(routes!(sandbox::enrol))
+        .routes(routes!(force::force, force::clear))
         .split_for_parts()
 }
 
@@ -183,6 +202,7 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "GET" => "GET",
         "POST" => "POST",
         "HEAD" => "HEAD",
+        "DELETE" => "DELETE",
         _ => "other",
     };
     let mut response = next.run(request).await;

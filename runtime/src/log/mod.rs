@@ -437,6 +437,11 @@ impl Log {
         Ok((log, TornTail { bytes: end.length - end.whole }))
     }
 
+    /// The chain that it was begun with.
+    pub fn chain(&self) -> ChainId {
+        self.reader.chain
+    }
+
     /// Height of the newest block.
     pub fn tip(&self) -> Option<u64> {
         self.reader.tip
