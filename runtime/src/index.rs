@@ -158,7 +158,7 @@ pub struct IndexTop {
 }
 
 /// Rows by key.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Index {
     /// The lowest key that may lie in each page; the empty one for the first.
     directory: BTreeMap<Box<[u8]>, PageNumber>,
@@ -270,6 +270,11 @@ impl Index {
         self.pages.dirty_bytes()
     }
 
+    /// As [`Pages::held_bytes`].
+    pub fn held_bytes(&self) -> usize {
+        self.pages.held_bytes()
+    }
+
     /// Takes what changed since the last checkpoint, and the directory.
     ///
     /// # Errors
@@ -334,6 +339,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::PageBytes;
     use proptest::prelude::*;
 
     type Model = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -402,10 +408,11 @@ mod tests {
         (0..100u8).for_each(|key| assert_eq!(index.set(&[key], Some(&[key; 200])).unwrap(), None));
         let mut pages = vec![];
         let top = index.checkpoint(1, &mut pages).unwrap();
-        let mut less = Run::read(&pages[0].bytes).unwrap();
+        let PageBytes::Here(bytes) = &mut pages[0].bytes else { panic!("it is in memory") };
+        let mut less = Run::read(bytes).unwrap();
         let lost = less.key(3).to_vec();
         less.set(&lost, None);
-        pages[0].bytes = Page::bytes(&less);
+        *bytes = Page::bytes(&less);
         disk.write_parts(&mut pages, &[], &[], 1).unwrap();
         let mut index = Index::restore(top, Some(disk), 0).unwrap();
         let fault = index.get(&lost).unwrap_err().to_string();
