@@ -530,21 +530,21 @@ impl<P: Page> Pages<P> {
     /// in memory what changed.
     fn spill(&mut self, slot: usize) -> Option<At> {
         let disk = self.disk.as_ref()?;
-        let Slot { page, dirty, checkpoint, spilled, .. } = &self.slots[slot];
-        let (stored, dirty) = (disk.stored(), *dirty);
-        let place = spilled.or_else(|| {
-            let place =
-                (self.refused != self.batch).then(|| disk.spill().put(&page.as_ref()?.bytes(), stored).ok());
-            place.flatten()
-        });
-        match place {
-            Some(Place { first, count }) => Some(At::Spilled { first, count, dirty }),
-            None => {
-                let is_stored = !dirty && *checkpoint <= stored;
-                self.refused = self.batch;
-                is_stored.then_some(At::Disk)
+        let Slot { number, page, dirty, checkpoint, spilled, .. } = &mut self.slots[slot];
+        let stored = disk.stored();
+        if spilled.is_none() && self.refused != self.batch {
+            let page = page.as_mut()?;
+            if *dirty {
+                // What is read again is compared with the hash, which may not have been made yet.
+                self.metas[*number as usize].hash = *P::hash_all(std::slice::from_mut(page)).first()?;
             }
+            *spilled = disk.spill().put(&page.bytes(), stored).ok();
         }
+        if let Some(Place { first, count }) = *spilled {
+            return Some(At::Spilled { first, count, dirty: *dirty });
+        }
+        self.refused = self.batch;
+        (!*dirty && *checkpoint <= stored).then_some(At::Disk)
     }
 }
 
