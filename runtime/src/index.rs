@@ -141,6 +141,14 @@ impl Page for Run {
         self.bytes.as_slice().into()
     }
 
+    fn beside(&self) -> Vec<u8> {
+        vec![]
+    }
+
+    fn restore(bytes: &[u8], _beside: &[u8]) -> Option<Run> {
+        Run::read(bytes)
+    }
+
     fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + self.starts.capacity() * 4 + size_of::<Run>()
     }

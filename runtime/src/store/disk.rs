@@ -293,9 +293,11 @@ impl Disk {
             let put = |bytes: &[u8]| self.put(tree, &page.number.to_be_bytes(), bytes);
             match &page.bytes {
                 PageBytes::Here(bytes) => put(bytes)?,
-                PageBytes::Spilled(place) => self.spill.page(*place, put)?.transpose()?.ok_or_else(|| {
-                    StoreError::Io(format!("page {} is not as it was spilled", page.number))
-                })?,
+                PageBytes::Spilled(place, hash) => {
+                    let written = self.spill.page(*place, hash, |bytes, _| put(bytes))?.transpose()?;
+                    let changed = || StoreError::Io(format!("page {} is not as it was spilled", page.number));
+                    written.ok_or_else(changed)?;
+                }
             }
         }
         for (key, value) in rows {

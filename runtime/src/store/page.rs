@@ -28,6 +28,10 @@ pub trait Page: Sized + Clone + Send + Sync {
     fn read(bytes: &[u8]) -> Option<Self>;
     /// The bytes to store.
     fn bytes(&self) -> Arc<[u8]>;
+    /// What lies in memory beside the bytes, so that it need not be made again.
+    fn beside(&self) -> Vec<u8>;
+    /// The page of bytes and what lay beside them, both as they were given.
+    fn restore(bytes: &[u8], beside: &[u8]) -> Option<Self>;
     /// About how many bytes of memory it takes.
     fn memory_bytes(&self) -> usize;
     /// The hash of each, made anew where something changed.
@@ -48,8 +52,8 @@ pub struct DirtyPage {
 pub(crate) enum PageBytes {
     /// Here.
     Here(Arc<[u8]>),
-    /// Where they were spilled.
-    Spilled(Place),
+    /// Where they were spilled, and the page's hash.
+    Spilled(Place, Hash),
 }
 
 /// Where a page is.
@@ -320,7 +324,7 @@ impl<P: Page> Pages<P> {
     /// Takes what changed since the last checkpoint.
     pub fn checkpoint(&mut self, sequence: u32, into: &mut Vec<DirtyPage>) {
         for number in self.dirty() {
-            let Meta { at, side, .. } = &mut self.metas[number as usize];
+            let Meta { hash, at, side } = &mut self.metas[number as usize];
             let bytes = match at {
                 At::Disk => continue,
                 At::Slot(slot) => {
@@ -331,7 +335,7 @@ impl<P: Page> Pages<P> {
                 }
                 At::Spilled { first, count, dirty } => {
                     *dirty = false;
-                    PageBytes::Spilled(Place { first: *first, count: *count })
+                    PageBytes::Spilled(Place { first: *first, count: *count }, *hash)
                 }
             };
             *side = side.other();
@@ -421,9 +425,11 @@ impl<P: Page> Pages<P> {
         for group in numbers.chunks(GROUP) {
             let mut pages = Vec::with_capacity(group.len());
             for number in group {
-                let Meta { at, side, .. } = self.metas[*number as usize];
+                let Meta { hash, at, side } = self.metas[*number as usize];
                 let page = match at {
-                    At::Spilled { first, count, .. } => disk.spill().page(Place { first, count }, P::read)?,
+                    At::Spilled { first, count, .. } => {
+                        disk.spill().page(Place { first, count }, &hash, P::restore)?
+                    }
                     _ => disk.page(self.table, side, *number, P::read)?,
                 };
                 pages.push(page.flatten().ok_or_else(|| self.damaged(disk, *number))?);
@@ -538,7 +544,8 @@ impl<P: Page> Pages<P> {
                 // What is read again is compared with the hash, which may not have been made yet.
                 self.metas[*number as usize].hash = *P::hash_all(std::slice::from_mut(page)).first()?;
             }
-            *spilled = disk.spill().put(&page.bytes(), stored).ok();
+            let hash = &self.metas[*number as usize].hash;
+            *spilled = disk.spill().put(hash, &page.bytes(), &page.beside(), stored).ok();
         }
         if let Some(Place { first, count }) = *spilled {
             return Some(At::Spilled { first, count, dirty: *dirty });
