@@ -12,7 +12,7 @@ use crate::log::{LetGo, Log, count_calls, fail_at};
 use crate::snapshot::Snapshot;
 use crate::state::record::key;
 use crate::state::{Base, Committed, Kind, Resume, Room, State};
-use crate::store::{Change, DirtyPage, Disk, Side, Table, WriteSet};
+use crate::store::{Change, DirtyPage, Disk, PageBytes, Side, Table, WriteSet};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -489,7 +489,8 @@ pub(super) fn lose_row(disk: &Disk, full_key: &[u8]) -> bool {
         }
         if kept.len() < bytes.len() {
             found = true;
-            let page = DirtyPage { table: Table::Index, side, number, bytes: kept.into() };
+            let bytes = PageBytes::Here(kept.into());
+            let page = DirtyPage { table: Table::Index, side, number, bytes };
             disk.write_parts(&mut [page], &[], &[], 0).unwrap();
         }
     }

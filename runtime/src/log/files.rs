@@ -1,4 +1,4 @@
-//! What the log asks of the file system to change something: the few calls that a test makes fail, each in turn.
+//! What log and store ask of the file system to change something: the few calls that a test makes fail, each in turn.
 
 #[cfg(test)]
 use failing::ask;
@@ -6,6 +6,7 @@ use failing::ask;
 pub(crate) use failing::{count_calls, fail_at};
 use std::fs::{self, File};
 use std::io::{Result, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 pub(super) fn write(file: &mut File, bytes: &[u8]) -> Result<()> {
@@ -15,6 +16,11 @@ pub(super) fn write(file: &mut File, bytes: &[u8]) -> Result<()> {
         return Err(error);
     }
     file.write_all(bytes)
+}
+
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    ask()?;
+    file.write_all_at(bytes, offset)
 }
 
 pub(super) fn sync_data(file: &File) -> Result<()> {

@@ -10,6 +10,7 @@ mod segment;
 mod reader;
 mod retain;
 
+pub(crate) use files::write_at;
 pub use reader::Reader;
 pub use record::{Kind, Record, payload_root};
 pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
