@@ -2,6 +2,7 @@
 
 use crate::home::{Node, Wallet, sandbox};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -94,6 +95,9 @@ fn following(node: &Node) -> usize {
 
 #[test]
 fn a_thousand_followers_are_told_each_item_once() {
+    // A socket is a file, and some systems give a process fewer than there are followers unless it asks.
+    let limits = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).unwrap();
     let (_folder, data) = sandbox();
     let node = Node::sandbox(&data);
     let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
