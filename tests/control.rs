@@ -49,7 +49,8 @@ fn a_restart_makes_another_chain_by_two_persons_alone() {
         bank.signed_together(&people[0], &others, Operation::Restart(op), vec![])
     };
     let (officer, manager) = (bank.officer.clone(), bank.manager.clone());
-    for people in [vec![officer.clone()], vec![officer.clone(), ada.clone()], vec![ada.clone(), bob.clone()]] {
+    for people in [vec![officer.clone()], vec![officer.clone(), ada.clone()], vec![ada.clone(), bob.clone()]]
+    {
         let tx = by(&mut bank, &people, op);
         assert!(rejected(bank.chain(), time, tx).contains("2 persons"), "{people:?}");
     }

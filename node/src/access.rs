@@ -48,8 +48,11 @@ impl Scope {
 pub struct Token {
     /// Name that an operator knows it by.
     pub name: String,
-    /// Hash of its secret.
+    /// Hash of its secret; empty where it has none.
     pub hash: String,
+    /// SHA-256 fingerprint of the client's certificate that stands for it, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// What it allows.
     pub scopes: Vec<Scope>,
     /// Whose objects it sees, where it is a customer's.
@@ -99,6 +102,43 @@ pub fn make(
     party: Option<PartyId>,
     expires_at: Option<Timestamp>,
 ) -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    let secret = format!("{PREFIX}{}", hex(&bytes));
+    add(data, name, scopes, party, expires_at, Shown::Secret(&secret))?;
+    Ok(secret)
+}
+
+/// Makes a token that a client's certificate stands for; it has no secret.
+///
+/// # Errors
+/// As [`make`], and when the certificate stands for another token.
+pub fn make_for_certificate(
+    data: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+    party: Option<PartyId>,
+    expires_at: Option<Timestamp>,
+    fingerprint: &str,
+) -> Result<()> {
+    add(data, name, scopes, party, expires_at, Shown::Certificate(fingerprint))
+}
+
+/// By what a token is known.
+enum Shown<'s> {
+    Secret(&'s str),
+    Certificate(&'s str),
+}
+
+fn add(
+    data: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+    party: Option<PartyId>,
+    expires_at: Option<Timestamp>,
+    shown: Shown<'_>,
+) -> Result<()> {
     if scopes.contains(&Scope::Customer) != party.is_some() {
         bail!("the scope `customer` goes with a party, and a party with it alone");
     }
@@ -114,19 +154,23 @@ pub fn make(
     if tokens.iter().any(|token| token.name == name) {
         bail!("there is a token `{name}` already; end it first, or choose another name");
     }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-    let secret = format!("{PREFIX}{}", hex(&bytes));
+    let (hash, certificate) = match shown {
+        Shown::Secret(secret) => (hash_of(secret).to_string(), None),
+        Shown::Certificate(fingerprint) => (String::new(), Some(fingerprint.to_string())),
+    };
+    if let Some(other) = tokens.iter().find(|token| certificate.is_some() && token.certificate == certificate)
+    {
+        bail!("the certificate stands for the token `{}` already", other.name);
+    }
     tokens.push(Token {
         name: name.into(),
-        hash: hash_of(&secret).to_string(),
+        hash,
+        certificate,
         scopes,
         party: party.map(|party| party.to_string()),
         expires_at_ms: expires_at.map(|end| end.0),
     });
-    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())?;
-    Ok(secret)
+    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
 }
 
 /// The tokens of a data folder.
@@ -194,6 +238,14 @@ impl Tokens {
     pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
         let hash = hash_of(secret).to_string();
         self.found(|token| token.hash == hash, now_ms)
+    }
+
+    /// What a client's certificate allows now, by its fingerprint; nothing for one that stands for no token.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of_certificate(&self, fingerprint: &str, now_ms: u64) -> Result<Option<Grant>> {
+        self.found(|token| token.certificate.as_deref() == Some(fingerprint), now_ms)
     }
 
     /// What a token allows now by its name; nothing for one that is not there or has ended.

@@ -54,6 +54,13 @@ pub const KEYS: &[Key] = &[
         "false",
         "Whether the demo bank is made and its page served at /demo/; a sandbox with `access` open.",
     ),
+    key(
+        "tls_certificate",
+        "",
+        "File of the API's certificate with its chain (PEM); without it the API speaks no TLS.",
+    ),
+    key("tls_key", "", "File of the certificate's key (PEM)."),
+    key("tls_clients", "", "File of certificates (PEM) under which clients' certificates count as tokens."),
     key("access", "token", "Who may ask: `token`, or `open` for anybody in a sandbox on a loopback address."),
     key("block_ms", "1000", "Milliseconds from a block to the next while there is something to do."),
     key("block_ms_min", "100", "The same when many transactions wait, or something is due."),
@@ -261,6 +268,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     pub sandbox: bool,
     pub demo: bool,
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub tls_clients: Option<PathBuf>,
     pub access: Access,
     pub block: Duration,
     pub block_min: Duration,
@@ -311,6 +320,8 @@ impl Config {
             admin_listen: address("admin_listen")?,
             sandbox: settings.value("sandbox", "true or false")?,
             demo,
+            tls: path("tls_certificate").zip(path("tls_key")),
+            tls_clients: path("tls_clients"),
             access: match settings.one_of("access", &["token", "open"])? {
                 "open" => Access::Open,
                 _ if open_by_demo => Access::Open,
@@ -350,6 +361,12 @@ impl Config {
             log_level: settings.one_of("log_level", &["error", "warn", "info", "debug", "trace"])?.into(),
         };
         config.check()?;
+        let given = |name| !settings.text(name).is_empty();
+        if given("tls_certificate") != given("tls_key") || given("tls_clients") && config.tls.is_none() {
+            return Err(Stop::Config(
+                "`tls_certificate` and `tls_key` go together, and `tls_clients` with them".into(),
+            ));
+        }
         Ok(config)
     }
 
@@ -435,6 +452,8 @@ mod tests {
                 "`access` to be `open`",
             ),
             (said(&[("guard", "./tenor-data/guard")], None), "outside the data folder"),
+            (said(&[("tls_key", "key.pem")], None), "go together"),
+            (said(&[("tls_clients", "ca.pem")], None), "go together"),
             (said(&[("webhook_hosts", "a.example/path")], None), "hosts like hooks.bank.example"),
             (said(&[("webhook_hosts", "a.example")], None), "no certificates to trust"),
             (said(&[], Some("block_ms = 1.5")), "a text, a number or a truth, float given"),

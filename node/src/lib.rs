@@ -20,6 +20,7 @@ pub mod hub;
 pub mod inbox;
 pub mod producer;
 pub mod access;
+pub mod tls;
 mod demo;
 pub mod api;
 pub mod serve;

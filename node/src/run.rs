@@ -15,6 +15,7 @@ use crate::pool::Bounds;
 use crate::producer::Producer;
 use crate::serve::{Limits, listen, serve};
 use crate::stop::Stop;
+use crate::tls::Tls;
 use crate::webhook::{Hooks, Sender};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
@@ -97,6 +98,7 @@ fn raise_files() {
 struct Node {
     api: Arc<Api>,
     producer: Producer,
+    tls: Option<Tls>,
     config: Config,
 }
 
@@ -144,6 +146,12 @@ impl Node {
             rebuilt = opened.rebuilt,
             "the chain is open"
         );
+        let tls = config.tls.as_ref().map(|(certificate, key)| {
+            Tls::server(certificate, key, config.tls_clients.as_deref()).map_err(|error| {
+                Stop::Config(format!("`tls_certificate`, `tls_key`, `tls_clients`: {error:#}"))
+            })
+        });
+        let tls = tls.transpose()?;
         let sender = Sender::new(config.webhook_time, config.webhook_ca.as_deref());
         let sender = sender.map_err(|error| Stop::Config(format!("`webhook_ca`: {error:#}")))?;
         let hooks = Hooks::open(&config.data, config.webhooks);
@@ -163,7 +171,7 @@ impl Node {
             config: config.clone(),
         });
         let producer = Producer::new(folder, (key, guard), (clock, inbox, hub), metrics, config.clone());
-        Ok(Node { api, producer, config })
+        Ok(Node { api, producer, tls, config })
     }
 
     fn run(
@@ -172,7 +180,7 @@ impl Node {
         (listener, admin_listener): (TcpListener, TcpListener),
         ready: impl FnOnce(),
     ) -> Result<(), Stop> {
-        let Node { api, producer, config } = self;
+        let Node { api, producer, tls, config } = self;
         let (ended, end) = oneshot::channel();
         let making = std::thread::Builder::new().name("producer".into()).stack_size(STACK_BYTES);
         let making = making.spawn(move || {
@@ -187,7 +195,7 @@ impl Node {
             let serving = tokio::spawn(serve(
                 listener,
                 api::router(Arc::clone(&api)),
-                limits,
+                (limits, tls),
                 Arc::clone(&metrics),
                 api.stopping.subscribe(),
             ));
@@ -195,7 +203,7 @@ impl Node {
             let watching = tokio::spawn(serve(
                 admin_listener,
                 admin::router(Arc::clone(&api)),
-                admin_limits,
+                (admin_limits, None),
                 metrics,
                 api.stopping.subscribe(),
             ));

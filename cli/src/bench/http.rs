@@ -101,17 +101,20 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("payments_per_second_while_reading", paid.per_second(), "/s"),
             figure("server_memory_mb", memory, "MB"),
         ],
-        ratios: vec![Ratio {
-            name: "of_verify_ceiling",
-            value: rate / ceiling,
-            of: "payments_per_second",
-            to: "verify_per_second_all_cores",
-        }, Ratio {
-            name: "readings_kept_while_paying",
-            value: busy / reading,
-            of: "readings_per_second_while_paying",
-            to: "readings_per_second",
-        }],
+        ratios: vec![
+            Ratio {
+                name: "of_verify_ceiling",
+                value: rate / ceiling,
+                of: "payments_per_second",
+                to: "verify_per_second_all_cores",
+            },
+            Ratio {
+                name: "readings_kept_while_paying",
+                value: busy / reading,
+                of: "readings_per_second_while_paying",
+                to: "readings_per_second",
+            },
+        ],
     })
 }
 

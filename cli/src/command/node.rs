@@ -18,6 +18,7 @@ use tenor_node::access::{self, Scope};
 use tenor_node::config::{Config, FILE, KEYS, Settings, template};
 use tenor_node::guard::Guard;
 use tenor_node::run;
+use tenor_node::tls::{self, Peer};
 use tenor_node::view::find::find_party;
 use tenor_runtime::chain::peek_block;
 
@@ -250,6 +251,9 @@ pub struct NewToken {
     /// File that the secret is written to instead, for its owner alone; it must not be there yet.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// File of a client's certificate (PEM) that stands for the token; then it has no secret.
+    #[arg(long, conflicts_with = "out")]
+    certificate: Option<PathBuf>,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -282,7 +286,7 @@ impl Token {
                         allowed.join(", "),
                         token.party.clone().unwrap_or_default(),
                     ]);
-                    documents.push(json!({ "token": token.name, "scopes": allowed, "party": token.party }));
+                    documents.push(json!({ "token": token.name, "scopes": allowed, "party": token.party, "certificate": token.certificate }));
                 }
                 output.result(&json!({ "tokens": documents }), &table.to_string())
             }
@@ -302,6 +306,15 @@ impl NewToken {
             None => None,
         };
         let scopes = self.scope.iter().filter_map(scope).collect();
+        if let Some(path) = &self.certificate {
+            let chain = tls::certificates(path)?;
+            let Peer(fingerprint) = chain.first().map(tls::fingerprint).context("it holds no certificate")?;
+            access::make_for_certificate(data, &self.name, scopes, party, self.expires_at, &fingerprint)?;
+            return output.result(
+                &json!({ "token": self.name, "certificate": fingerprint }),
+                &format!("the certificate {fingerprint} stands for `{}`", self.name),
+            );
+        }
         // The file first: a secret that cannot be written down is not made.
         let file = self.out.as_ref().map(|path| {
             let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

@@ -5,6 +5,7 @@ mod home;
 mod operator;
 mod bank;
 mod devices;
+mod tls;
 mod webhook;
 mod force;
 mod api;

@@ -143,7 +143,7 @@ fn node(data: &Path, place: &Place, words: &[&str]) -> Node {
 }
 
 /// No receiver with TLS is spoken to; that a host with TLS is allowed needs certificates to trust.
-const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/certificates.pem");
+const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/tls/other.pem");
 
 /// A token that may register webhooks.
 fn hooker(data: &Path) {

@@ -43,6 +43,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::{ContentBuilder, Object, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -96,7 +97,7 @@ pub struct Api {
 struct Description;
 
 fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let (router, document) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(blocks::network))
         .routes(routes!(transactions::prepare))
         .routes(routes!(transactions::submit, transactions::by_key))
@@ -136,7 +137,26 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(sandbox::act))
         .routes(routes!(sandbox::enrol))
         .routes(routes!(force::force, force::clear))
-        .split_for_parts()
+        .split_for_parts();
+    (router, with_problems(document))
+}
+
+/// The same description, with the problems that any request may meet where its own says nothing of them.
+fn with_problems(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let problem = |why: &str| {
+        let content = ContentBuilder::new().schema(Some(Object::new())).build();
+        ResponseBuilder::new().description(why).content("application/problem+json", content).build()
+    };
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            for (status, why) in [("4XX", "A problem"), ("5XX", "The node is at fault, or stops")] {
+                responses.entry(status.into()).or_insert_with(|| problem(why).into());
+            }
+        }
+    }
+    document
 }
 
 /// The OpenAPI document.

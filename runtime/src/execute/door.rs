@@ -212,8 +212,7 @@ fn check_handed_in(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rej
     match control::named(&tx.body.operation, block.chain) {
         None => Ok(()),
         Some(_) => {
-            let rule =
-                "an operator makes its block, `tenor node restart` and `tenor node clock`; it is not handed in";
+            let rule = "an operator makes its block, `tenor node restart` and `tenor node clock`; it is not handed in";
             Err(Rejection::Control(rule.into()))
         }
     }
