@@ -609,7 +609,7 @@ impl Log {
 }
 
 #[cfg(test)]
-pub(crate) use files::{count_calls, fail_at};
+pub(crate) use files::{By, fail_at, failed};
 
 #[cfg(test)]
 mod tests;
