@@ -293,3 +293,28 @@ fn a_description_that_is_wrong_says_what_is_missing() {
         assert!(!data.exists() && !guard.exists());
     }
 }
+
+#[test]
+fn a_copy_of_a_sandbox_is_begun_again_by_one() {
+    let (folder, data) = crate::home::sandbox();
+    let copied = folder.path().join("copy");
+    copy(&data, &copied);
+    let tip = Folder::open(&copied, Room::default()).unwrap().chain.tip().clone();
+    let height = tip.height.to_string();
+    let words = ["node", "restart", "--as=ada", "--abandoned", &height, "--data", copied.to_str().unwrap()];
+    assert_eq!(tenor(&words).0, 1, "a customer begins nothing again");
+    let again = done(&copied, &["node", "restart", "--as=officer", "--abandoned", &height]);
+    assert_eq!(again["before"], tip.chain.to_string());
+    let (one, other) = (Node::sandbox(&data), Node::sandbox(&copied));
+    let (here, there) = (Wallet::of(&one, "ada"), Wallet::of(&other, "ada"));
+    let bob = Wallet::of(&one, "bob").account;
+    assert_eq!(one.submit(&here.pays(&bob, 1, 1)).0, 201);
+    assert_eq!(other.submit(&here.pays(&bob, 1, 1)).1["code"], "other_chain");
+    assert_eq!(other.submit(&there.pays(&bob, 1, 1)).0, 201);
+    assert_eq!(one.submit(&there.pays(&bob, 1, 2)).1["code"], "other_chain");
+    // What lives on as another chain is proved, listed and followed as before.
+    assert_eq!(other.get("/v1/accounts/ada/statement")["closing"], one.get("/v1/accounts/ada/statement")["closing"]);
+    assert_eq!(other.get(&format!("/v1/accounts/ada?at={height}"))["balance"], "1000.00");
+    assert_eq!((one.stop(), other.stop()), (Some(0), Some(0)));
+    done(&copied, &["verify"]);
+}

@@ -196,6 +196,6 @@ fn bytes_are_golden() {
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();
     assert_eq!(
         plain_hash(&[&bytes]).to_string(),
-        "hash1sz459cnr5lefvhgyhr4r2mxxq38ak8ahfrqypa4wtszdl5ehmves0vcguf"
+        "hash1x2gt3adks0famedekfmcapkq9zvvqr4v8y9hcp5jqerlw6f83ffs0rgtwa"
     );
 }
