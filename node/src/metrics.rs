@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::time::Duration;
+use tenor_runtime::state::StateMemory;
 
 /// How a request ended.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -36,6 +37,10 @@ pub struct Metrics {
     pub request_duration: Histogram,
     pub connections: Gauge,
     pub followers: Gauge,
+    pub state_leaves: Gauge,
+    pub state_cached_bytes: Gauge,
+    pub state_spilled_bytes: Gauge,
+    pub state_waits: Gauge,
     pub webhook_delivered: Counter,
     pub webhook_failed: Counter,
 }
@@ -60,10 +65,15 @@ impl Default for Metrics {
             request_duration: Histogram::new(SECONDS),
             connections: Gauge::default(),
             followers: Gauge::default(),
+            state_leaves: Gauge::default(),
+            state_cached_bytes: Gauge::default(),
+            state_spilled_bytes: Gauge::default(),
+            state_waits: Gauge::default(),
             webhook_delivered: Counter::default(),
             webhook_failed: Counter::default(),
         };
         metrics.register();
+        metrics.register_state();
         metrics
     }
 }
@@ -107,6 +117,27 @@ impl Metrics {
         let (delivered, failed) = (self.webhook_delivered.clone(), self.webhook_failed.clone());
         to.register("webhook_delivered", "Messages that receivers of webhooks took", delivered);
         to.register("webhook_failed", "Attempts at messages that were not taken", failed);
+    }
+
+    fn register_state(&mut self) {
+        let (to, bytes) = (&mut self.registry, || Unit::Bytes);
+        to.register("state_leaves", "Leaves of the state", self.state_leaves.clone());
+        let (cached, spilled) = (self.state_cached_bytes.clone(), self.state_spilled_bytes.clone());
+        to.register_with_unit("state_cached", "Pages of the state in memory", bytes(), cached);
+        to.register_with_unit("state_spilled", "File of the pages that left memory", bytes(), spilled);
+        to.register(
+            "state_waits",
+            "Blocks since the start that waited for the state on disk, because too much had changed in memory",
+            self.state_waits.clone(),
+        );
+    }
+
+    /// What the state takes.
+    pub fn measure_state(&self, memory: &StateMemory) {
+        self.state_leaves.set(memory.leaves as i64);
+        self.state_cached_bytes.set((memory.trie.cached_bytes + memory.index.cached_bytes) as i64);
+        self.state_spilled_bytes.set(memory.spilled_bytes as i64);
+        self.state_waits.set(memory.waits as i64);
     }
 
     /// A request was answered.

@@ -96,6 +96,7 @@ impl Producer {
                 Next::Stop => return Ok(()),
                 Next::Checkpoint => {
                     self.folder.chain.checkpoint()?;
+                    self.metrics.measure_state(&self.folder.chain.state_memory());
                     (done.checkpoint, done.height) = (Instant::now(), self.folder.chain.tip().height);
                     continue;
                 }

@@ -95,6 +95,8 @@ pub(super) struct Parts {
     disk: Option<Arc<Disk>>,
     behind: Option<Behind>,
     cache_bytes: usize,
+    /// Blocks that waited for the disk.
+    waits: u64,
 }
 
 /// What the state takes in memory.
@@ -112,6 +114,8 @@ pub struct StateMemory {
     pub written_bytes: u64,
     /// Bytes of the file that pages are spilled to.
     pub spilled_bytes: u64,
+    /// Blocks since opening that waited for a checkpoint, because what it had to write took the memory.
+    pub waits: u64,
     /// Past states that are at hand.
     pub past_blocks: usize,
     /// Bytes that they take.
@@ -168,6 +172,7 @@ impl Committed {
             behind: disk.clone().map(Behind::start),
             disk,
             cache_bytes: room.cache_bytes,
+            waits: 0,
         };
         Committed { parts: Arc::new(Mutex::new(parts)) }
     }
@@ -473,6 +478,7 @@ impl Parts {
         if let Some(behind) = &self.behind
             && held_bytes > self.cache_bytes / 4 * 3
         {
+            self.waits += u64::from(!behind.is_idle()?);
             behind.wait()?;
         }
         if self.is_idle()? { self.begin_checkpoint() } else { Ok(()) }
@@ -594,6 +600,7 @@ impl State for Committed {
             dirty_bytes: parts.dirty_bytes(),
             written_bytes: parts.disk.as_ref().map_or(0, |disk| disk.written_bytes()),
             spilled_bytes: parts.disk.as_ref().map_or(0, |disk| disk.spilled_bytes()),
+            waits: parts.waits,
             past_blocks: parts.window.size().0,
             past_bytes: parts.window.size().1,
         }
