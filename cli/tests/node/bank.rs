@@ -313,7 +313,10 @@ fn a_copy_of_a_sandbox_is_begun_again_by_one() {
     assert_eq!(other.submit(&there.pays(&bob, 1, 1)).0, 201);
     assert_eq!(one.submit(&there.pays(&bob, 1, 2)).1["code"], "other_chain");
     // What lives on as another chain is proved, listed and followed as before.
-    assert_eq!(other.get("/v1/accounts/ada/statement")["closing"], one.get("/v1/accounts/ada/statement")["closing"]);
+    assert_eq!(
+        other.get("/v1/accounts/ada/statement")["closing"],
+        one.get("/v1/accounts/ada/statement")["closing"]
+    );
     assert_eq!(other.get(&format!("/v1/accounts/ada?at={height}"))["balance"], "1000.00");
     assert_eq!((one.stop(), other.stop()), (Some(0), Some(0)));
     done(&copied, &["verify"]);
