@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::folder::Folder;
 use crate::guard::Guard;
 use crate::hub::Hub;
-use crate::inbox::{Advance, Inbox};
+use crate::inbox::{Advance, AsksStill, Inbox};
 use crate::metrics::Metrics;
 use crate::pool::Outcome;
 use crate::stop::Stop;
@@ -41,6 +41,7 @@ enum Next {
     Block,
     Advance(Advance),
     Checkpoint,
+    Still(AsksStill),
     Stop,
 }
 
@@ -98,6 +99,11 @@ impl Producer {
                     (done.checkpoint, done.height) = (Instant::now(), self.folder.chain.tip().height);
                     continue;
                 }
+                Next::Still(asks) => {
+                    // Who asked may have gone.
+                    let _ = asks.send(self.folder.chain.still());
+                    continue;
+                }
                 Next::Block => {
                     let now = self.clock.now().max(Timestamp(self.folder.chain.tip().time.0 + 1));
                     self.block(now)?;
@@ -133,6 +139,9 @@ impl Producer {
         loop {
             if content.stopping {
                 return Ok(Next::Stop);
+            }
+            if let Some(asks) = content.stills.pop() {
+                return Ok(Next::Still(asks));
             }
             if let Some(advance) = content.advances.pop_front() {
                 return Ok(Next::Advance(advance));

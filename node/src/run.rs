@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::pool::Bounds;
 use crate::producer::Producer;
 use crate::serve::{Limits, listen, serve};
+use crate::socket;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use crate::webhook::{Hooks, Sender};
@@ -209,6 +210,10 @@ impl Node {
             ));
             let mut terms = signals()?;
             api::tell_webhooks(&api);
+            let socket = socket::listen(&config.data, Arc::clone(&api.inbox));
+            let _socket = socket.inspect_err(
+                |error| tracing::warn!(%error, "no socket in the folder: no backup while this runs"),
+            );
             ready();
             tracing::info!("ready");
             let mut end = end;
