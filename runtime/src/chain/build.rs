@@ -323,6 +323,12 @@ fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl 
     })
 }
 
+/// A control transaction with the context of the block around it, or why there is no such block.
+struct Around<'c> {
+    block: BlockContext<'c>,
+    checked: Result<CheckedTransaction, (TxId, Rejection)>,
+}
+
 enum Attempt {
     Ran,
     Rejected(TxId, Rejection),
@@ -374,8 +380,8 @@ impl Chain {
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
         let (block, control) = match self.take_control(time, &mut candidates)? {
-            Some((block, Ok(checked))) => (block, Some(checked)),
-            Some((_, Err(refused))) => {
+            Some(Around { block, checked: Ok(checked) }) => (block, Some(checked)),
+            Some(Around { checked: Err(refused), .. }) => {
                 rejected.push(refused);
                 (self.context(time), None)
             }
@@ -415,7 +421,7 @@ impl Chain {
         &self,
         time: Timestamp,
         candidates: &mut Vec<Candidate>,
-    ) -> Result<Option<(BlockContext<'_>, Result<CheckedTransaction, (TxId, Rejection)>)>, Fault> {
+    ) -> Result<Option<Around<'_>>, Fault> {
         let named =
             |candidate: &Candidate| control::named(&candidate.transaction().body.operation, self.tip.chain);
         let Some((place, named)) =
@@ -427,7 +433,7 @@ impl Chain {
             (candidates.remove(place), BlockContext { chain: named.chain, ..self.context(time) });
         let id = candidate.id();
         let checked = control::check(&self.state(), &block, candidate)?;
-        Ok(Some((block, checked.map_err(|rejection| (id, rejection)))))
+        Ok(Some(Around { block, checked: checked.map_err(|rejection| (id, rejection)) }))
     }
 
     /// Executes a block that somebody else made and stashes it when it is what its items give.
