@@ -22,7 +22,7 @@ fn every_height_gives_the_balances_that_it_had() {
         let state = bank.chain().state();
         let counters = |account: &tenor_abi::id::AccountId| {
             let record: AccountRecord = state.get(&account.0).unwrap().unwrap();
-            (record.debits_posted, record.credits_posted)
+            record.counters.posted()
         };
         let balances: Vec<_> = people.iter().map(|person| counters(&person.account)).collect();
         seen.push((bank.chain().tip().height, balances, ledger::trial_balance(&state).unwrap()));

@@ -101,7 +101,7 @@ fn a_capture_has_its_room_below_every_counter() {
     // An account that has moved nearly all that a counter holds, in and out.
     let nearly = COUNTER_MAX - 150;
     let mut record: AccountRecord = world.state.get(&book.0).unwrap().unwrap();
-    (record.debits_posted, record.credits_posted) = (nearly - 200, nearly);
+    (record.counters.debits_posted, record.counters.credits_posted) = (nearly - 200, nearly);
     world.state.put(&book.0, &record);
     let mut hold = |minor| {
         let mut draft = world.draft(agreement(), vec![]);

@@ -119,7 +119,7 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut effects = Effects::with_capacity(draft.lines.len());
+    let mut effects = Effects::of_lines(draft.lines.len());
     for line in &draft.lines {
         let account = line.account;
         let effect = effects.touch_line(state, account)?;
@@ -142,13 +142,8 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
 }
 
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
-    let after = effect.after_mut();
-    let counter = match (line.side, is_hold) {
-        (Side::Debit, false) => &mut after.debits_posted,
-        (Side::Credit, false) => &mut after.credits_posted,
-        (Side::Debit, true) => &mut after.debits_pending,
-        (Side::Credit, true) => &mut after.credits_pending,
-    };
+    let counter =
+        if is_hold { effect.after.pending_mut(line.side) } else { effect.after.posted_mut(line.side) };
     *counter += line.minor.unsigned_abs();
     if *counter > COUNTER_MAX { Err(Refusal::CounterFull { account }) } else { Ok(()) }
 }
@@ -158,8 +153,8 @@ fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
     let (mut last, mut sum) = (None, (0, 0));
     for (number, line) in draft.lines.iter().enumerate() {
         // Lines of one asset mostly stand together.
-        let place = effects.place_of_line(number, &line.account).expect("an account of a line was touched");
-        let asset = effects.at(place).before.asset;
+        let effect = effects.at_line(number, &line.account).expect("an account of a line was touched");
+        let asset = effect.before.asset;
         if let Some(before) = last.filter(|before| *before != asset) {
             sums.insert(before, sum);
             sum = sums.get(&asset).copied().unwrap_or_default();
@@ -182,8 +177,8 @@ fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
 pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), Refusal> {
     let (account, before, after) = (*account, &effect.before, &effect.after);
     let change = after.balance() - before.balance();
-    let (held, promised) =
-        (after.debits_pending > before.debits_pending, after.credits_pending > before.credits_pending);
+    let held = after.debits_pending > before.counters.debits_pending;
+    let promised = after.credits_pending > before.counters.credits_pending;
     if before.closed {
         return Err(Refusal::Closed { account });
     }
@@ -191,8 +186,8 @@ pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), R
         if let Some(reason) = before.frozen_out {
             return Err(Refusal::Frozen { account, outgoing: true, reason });
         }
-        let floor = if held { after.hold_floor() } else { after.floor };
-        if after.balance() - (after.debits_pending as i128) < floor {
+        let floor = if held { before.hold_floor() } else { before.floor };
+        if after.unheld() < floor {
             let needed = effect.taken();
             let available = if held { before.available_to_hold() } else { before.available() };
             return Err(Refusal::InsufficientFunds { account, available, needed });
@@ -204,7 +199,7 @@ pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), R
         }
         // A capture never fails on a ceiling, so what holds will bring has its room already.
         let would_be = after.balance() + after.credits_pending as i128;
-        if let Some(ceiling) = after.ceiling.filter(|ceiling| would_be > *ceiling) {
+        if let Some(ceiling) = before.ceiling.filter(|ceiling| would_be > *ceiling) {
             return Err(Refusal::AboveCeiling { account, ceiling, would_be });
         }
     }
@@ -218,7 +213,7 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
     for line in &plan.draft.lines {
-        let mut above = plan.effects[&line.account].before.control;
+        let mut above = plan.effects.get(&line.account).and_then(|effect| effect.before.control);
         let mut depth = 0;
         while let Some(control) = above {
             if depth == CONTROL_DEPTH_MAX {

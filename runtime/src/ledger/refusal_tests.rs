@@ -155,7 +155,7 @@ fn shape(walk: &mut Walk) {
     for side in [Debit, Credit] {
         let (account, mut two) = (if side == Debit { from } else { to }, Two::new());
         two.with(account, |record| {
-            (record.debits_posted, record.credits_posted) = (COUNTER_MAX, COUNTER_MAX)
+            (record.counters.debits_posted, record.counters.credits_posted) = (COUNTER_MAX, COUNTER_MAX)
         });
         walk.sees(two.pays(1), Refusal::CounterFull { account });
     }

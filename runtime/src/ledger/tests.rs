@@ -180,7 +180,7 @@ proptest! {
             let record: AccountRecord = state.get(&known.id.0).unwrap().unwrap();
             prop_assert_eq!(record.balance(), known.balance);
             let (root, debits, credits) = history(&state, &known.id, record.history_count);
-            prop_assert_eq!((record.debits_posted, record.credits_posted), (debits, credits));
+            prop_assert_eq!(record.counters.posted(), (debits, credits));
             prop_assert_eq!(record.history_root, root);
         }
     }

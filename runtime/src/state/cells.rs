@@ -2,8 +2,8 @@
 //! were added to an account.
 
 use super::namespace::Kind;
-use super::posted::Posted;
-use super::record::{self, Record};
+use super::posted::Postings;
+use super::record::{self, AccountRecord, Counters, HistoryRecord, Record};
 use crate::fault::Fault;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -13,6 +13,7 @@ use std::hash::BuildHasher;
 use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
+use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_wire::hexadecimal::hex;
 
@@ -23,14 +24,17 @@ const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub(super) enum Undo {
     /// What a cell held before.
     Cell(usize, Now),
-    /// The last posting of the account in a cell was added.
-    Posting(usize),
+    /// The last posting was added, to the account in a cell, which counted so much before.
+    Posting(usize, Counters),
+    /// What the account in a cell counted before.
+    Counters(usize, Counters),
 }
 
 /// A record as it is held until its bytes are asked for.
 pub(super) trait Held: Any + Send + Sync {
     fn bytes(&self) -> Vec<u8>;
     fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl<R: Record> Held for R {
@@ -38,6 +42,9 @@ impl<R: Record> Held for R {
         record::to_bytes(self)
     }
     fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
 }
@@ -104,8 +111,6 @@ pub(super) struct Cell {
     pub key: Key,
     pub below: Below,
     pub now: Now,
-    /// Postings that were added to the account of this cell.
-    pub posted: Option<Box<Posted>>,
 }
 
 /// Cells by key. They stay where they are: the journal names them by their place.
@@ -121,8 +126,9 @@ pub(super) struct Cells {
     remembered_bytes: usize,
     /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
     written: BTreeMap<u8, Written>,
-    /// Cells of accounts with postings that were added, under their accounts' keys.
-    posted: Written,
+    pub postings: Postings,
+    /// Cells of accounts with postings that were filed, under the first bytes of their histories' keys.
+    posted: BTreeMap<Vec<u8>, usize>,
 }
 
 #[derive(Default)]
@@ -193,21 +199,48 @@ impl Cells {
         Undo::Cell(place, before)
     }
 
-    /// Adds a posting to the account of a cell.
-    pub fn post(&mut self, place: usize, sequence: u64, parts: [&[u8]; 2]) -> Undo {
-        let cell = &mut self.list[place];
-        if cell.posted.is_none() {
-            self.posted.fresh.push(place);
+    /// Counts a posting on the account in a cell, which is written, and adds it to its history; `head` are its bytes
+    /// up to its side.
+    pub fn post(&mut self, place: usize, head: &[u8], (side, amount): (Side, u128)) -> Undo {
+        let record = self.list[place].account_mut();
+        let (before, sequence) = (record.counters, record.history_count);
+        *record.counters.posted_mut(side) += amount;
+        record.history_count += 1;
+        let counters = record.counters;
+        self.postings.push(place, sequence, |bytes| {
+            bytes.extend_from_slice(head);
+            HistoryRecord::append_tail(bytes, side, amount, &counters);
+        });
+        Undo::Posting(place, before)
+    }
+
+    /// Takes a write back.
+    pub fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Cell(place, before) => self.list[place].now = before,
+            Undo::Counters(place, before) => self.list[place].account_mut().counters = before,
+            Undo::Posting(place, before) => {
+                let record = self.list[place].account_mut();
+                record.counters = before;
+                record.history_count -= 1;
+                self.postings.pop();
+            }
         }
-        cell.posted.get_or_insert_with(|| Box::new(Posted::from(sequence))).push(sequence, parts);
-        Undo::Posting(place)
+    }
+
+    /// Files the postings that were added since it was done last.
+    pub fn file_postings(&mut self) {
+        let Cells { list, postings, posted, .. } = self;
+        // In the order of their accounts, as their rows would be.
+        postings.file(|place| _ = posted.insert(Kind::History.full_key(&list[place].key[1..]), place));
     }
 
     /// The posting of a full key, where it was added here.
-    pub fn posting(&self, full_key: &[u8]) -> Option<&[u8]> {
+    pub fn posting(&mut self, full_key: &[u8]) -> Option<&[u8]> {
         let (account, sequence) = posting_of(full_key)?;
+        self.file_postings();
         let place = with_full_key(Kind::Account, &account.0, |full| self.find(full))?;
-        self.list[place].posted.as_ref()?.get(sequence)
+        self.postings.get(place, sequence)
     }
 
     /// The place of a key's cell, when there is one.
@@ -246,19 +279,14 @@ impl Cells {
 
     /// The first posting that was added, from a key on and before another.
     fn next_posting(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<Row> {
-        let Written { fresh, ordered } = &mut self.posted;
-        // In the order of their accounts, as their rows would be.
-        let of_account = |place: usize| Kind::History.full_key(&self.list[place].key[1..]);
-        ordered.extend(fresh.drain(..).map(|place| (of_account(place), place)));
+        self.file_postings();
         let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
-        let accounts =
-            ordered.range::<[u8], _>((Bound::Included(&first[..first.len().min(33)]), Bound::Excluded(end)));
-        for (account, place) in accounts {
-            let Some(posted) = &self.list[*place].posted else { continue };
-            for sequence in posted.sequences() {
+        let first = Bound::Included(&first[..first.len().min(33)]);
+        for (account, place) in self.posted.range::<[u8], _>((first, Bound::Excluded(end))) {
+            for (sequence, posting) in self.postings.of(*place) {
                 let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
                 if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return posted.get(sequence).map(|posting| (key, posting.to_vec()));
+                    return Some((key, posting.to_vec()));
                 }
             }
         }
@@ -268,7 +296,7 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, posted: None }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten }
     }
 
     /// The value, as bytes.
@@ -305,8 +333,24 @@ impl Cell {
         !matches!(self.now, Now::Unwritten)
     }
 
-    pub fn has_postings(&self) -> bool {
-        self.posted.as_ref().is_some_and(|posted| !posted.sequences().is_empty())
+    /// The account that is written here, to be changed where it lies.
+    ///
+    /// # Panics
+    /// When no account is.
+    pub fn account_mut(&mut self) -> &mut AccountRecord {
+        if let Now::Value(bytes) = &self.now {
+            let record = record::from_bytes::<AccountRecord>(&self.key, bytes);
+            self.now = Now::Record(Arc::new(record.expect("what was written as an account is one")));
+        }
+        let Now::Record(held) = &mut self.now else { panic!("an account that is changed is written") };
+        if Arc::get_mut(held).is_none() {
+            // Somebody reads it as it was.
+            let record =
+                held.as_any().downcast_ref::<AccountRecord>().expect("an account's cell holds an account");
+            *held = Arc::new(record.clone());
+        }
+        let held = Arc::get_mut(held).expect("a new record has no other reader");
+        held.as_any_mut().downcast_mut().expect("an account's cell holds an account")
     }
 }
 
@@ -366,14 +410,14 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
-pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(&Cell) -> bool) -> Vec<usize> {
+pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -> Vec<usize> {
     let first = |key: &[u8]| {
         let mut bytes = [0; 16];
         let length = key.len().min(bytes.len());
         bytes[..length].copy_from_slice(&key[..length]);
         u128::from_be_bytes(bytes)
     };
-    let meant = list.iter().enumerate().filter(|(_, cell)| is_meant(cell));
+    let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
     let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
     places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
     places.into_iter().map(|(_, place)| place).collect()

@@ -1,59 +1,97 @@
-//! Postings that a block adds to one account: stored bytes one after another, in the order of their sequence.
+//! Postings that a block adds: stored bytes one behind the other, in the order in which they were booked.
+//!
+//! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
+//! when a history is read before.
 
-/// Room that an account begins with: for a few postings.
-const ROOM: usize = 2;
-const ROOM_BYTES: usize = 80 * ROOM;
-
-/// The postings of an account from a sequence on.
-pub(super) struct Posted {
-    first: u64,
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+/// One of them.
+#[derive(Clone, Copy)]
+struct Posting {
+    /// Place of its account's cell.
+    cell: u32,
+    /// Its place in the account's history.
+    sequence: u64,
+    /// Where its bytes end.
+    end: usize,
 }
 
-impl Posted {
-    /// None yet; the first will have this sequence.
-    pub fn from(first: u64) -> Posted {
-        Posted { first, bytes: Vec::with_capacity(ROOM_BYTES), ends: Vec::with_capacity(ROOM) }
-    }
+/// What a block adds to histories.
+#[derive(Default)]
+pub(super) struct Postings {
+    bytes: Vec<u8>,
+    list: Vec<Posting>,
+    /// Numbers of the first `filed` postings, by the cell of their account.
+    by_cell: Vec<Vec<u32>>,
+    filed: usize,
+}
 
-    /// Adds the posting of a sequence, whose bytes come in two parts.
-    ///
-    /// # Panics
-    /// When it is not the next one: what follows from an account's count comes in its order.
-    pub fn push(&mut self, sequence: u64, parts: [&[u8]; 2]) {
-        if self.ends.is_empty() {
-            self.first = sequence;
-        }
-        assert_eq!(sequence, self.first + self.ends.len() as u64, "postings are added one by one");
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
-        self.ends.push(self.bytes.len());
+impl Postings {
+    /// Adds the posting of a sequence, whose bytes are written behind the others', to the account in a cell.
+    pub fn push(&mut self, cell: usize, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.list.push(Posting { cell: cell as u32, sequence, end: self.bytes.len() });
     }
 
     /// Takes the last one back.
     pub fn pop(&mut self) {
-        self.ends.pop();
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        let Some(last) = self.list.pop() else { return };
+        self.bytes.truncate(self.end_of(self.list.len()));
+        if self.filed > self.list.len() {
+            self.filed = self.list.len();
+            self.by_cell[last.cell as usize].pop();
+        }
     }
 
-    /// The posting of a sequence.
-    pub fn get(&self, sequence: u64) -> Option<&[u8]> {
-        let place = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        let end = *self.ends.get(place)?;
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(&self.bytes[start..end])
+    /// Files what was added since; `first` is told of a cell that got its first one.
+    ///
+    /// # Panics
+    /// When postings between an account's are missing: what follows from its count comes in its order.
+    pub fn file(&mut self, mut first: impl FnMut(usize)) {
+        let Postings { list, by_cell, filed, .. } = self;
+        for (number, posting) in list.iter().enumerate().skip(*filed) {
+            let cell = posting.cell as usize;
+            if by_cell.len() <= cell {
+                by_cell.resize_with(cell + 1, Vec::new);
+            }
+            let of_account = &mut by_cell[cell];
+            match of_account.last() {
+                None => first(cell),
+                Some(before) => {
+                    let next = list[*before as usize].sequence + 1;
+                    assert_eq!(posting.sequence, next, "postings are added one by one");
+                }
+            }
+            of_account.push(number as u32);
+        }
+        *filed = list.len();
     }
 
-    /// The sequences there are.
-    pub fn sequences(&self) -> std::ops::Range<u64> {
-        self.first..self.first + self.ends.len() as u64
+    /// The filed posting of a sequence of the account in a cell.
+    pub fn get(&self, cell: usize, sequence: u64) -> Option<&[u8]> {
+        let of_account = self.by_cell.get(cell)?;
+        let first = self.list[*of_account.first()? as usize].sequence;
+        let number = of_account.get(usize::try_from(sequence.checked_sub(first)?).ok()?)?;
+        Some(self.bytes(*number))
     }
 
-    /// Every posting, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    /// Sequence and bytes of each filed posting of the account in a cell, in order.
+    pub fn of(&self, cell: usize) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
+        let of_account = self.by_cell.get(cell).map_or(&[][..], Vec::as_slice);
+        of_account.iter().map(|number| (self.list[*number as usize].sequence, self.bytes(*number)))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn bytes(&self, number: u32) -> &[u8] {
+        let number = number as usize;
+        &self.bytes[self.end_of(number)..self.list[number].end]
+    }
+
+    /// Where the first so many end.
+    fn end_of(&self, count: usize) -> usize {
+        count.checked_sub(1).map_or(0, |last| self.list[last].end)
     }
 }
 
@@ -61,27 +99,46 @@ impl Posted {
 mod tests {
     use super::*;
 
+    fn push(postings: &mut Postings, cell: usize, sequence: u64, bytes: &[u8]) {
+        postings.push(cell, sequence, |to| to.extend_from_slice(bytes));
+    }
+
+    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, Vec<u8>)> {
+        postings.file(|_| ());
+        postings.of(cell).map(|(sequence, bytes)| (sequence, bytes.to_vec())).collect()
+    }
+
     #[test]
     fn postings_are_kept_in_order_and_taken_back() {
-        let mut posted = Posted::from(7);
-        assert_eq!((posted.get(7), posted.sequences()), (None, 7..7));
-        posted.push(7, [b"a", b"bc"]);
-        posted.push(8, [b"", b""]);
-        posted.push(9, [b"d", b"e"]);
-        assert_eq!(posted.iter().collect::<Vec<_>>(), [&b"abc"[..], b"", b"de"]);
-        assert_eq!((posted.get(6), posted.get(7), posted.get(8)), (None, Some(&b"abc"[..]), Some(&b""[..])));
-        assert_eq!((posted.get(9), posted.get(10), posted.sequences()), (Some(&b"de"[..]), None, 7..10));
-        posted.pop();
-        posted.pop();
-        posted.push(8, [b"f", b""]);
-        assert_eq!((posted.get(8), posted.get(9), posted.sequences()), (Some(&b"f"[..]), None, 7..9));
+        let mut postings = Postings::default();
+        assert_eq!((of(&mut postings, 3), postings.get(3, 7)), (vec![], None));
+        push(&mut postings, 3, 7, b"abc");
+        push(&mut postings, 1, 0, b"");
+        push(&mut postings, 3, 8, b"de");
+        let mut cells = vec![];
+        postings.file(|cell| cells.push(cell));
+        assert_eq!(cells, [3, 1]);
+        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"de".to_vec())]);
+        assert_eq!(of(&mut postings, 1), [(0, vec![])]);
+        assert_eq!(
+            (postings.get(3, 6), postings.get(3, 8), postings.get(3, 9)),
+            (None, Some(&b"de"[..]), None)
+        );
+        postings.pop();
+        push(&mut postings, 3, 8, b"f");
+        postings.pop();
+        postings.pop();
+        push(&mut postings, 3, 8, b"g");
+        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"g".to_vec())]);
+        assert_eq!((of(&mut postings, 1), postings.len()), (vec![], 2));
     }
 
     #[test]
     #[should_panic(expected = "one by one")]
     fn a_gap_is_not_made() {
-        let mut posted = Posted::from(0);
-        posted.push(0, [b"a", b""]);
-        posted.push(2, [b"b", b""]);
+        let mut postings = Postings::default();
+        push(&mut postings, 0, 0, b"a");
+        push(&mut postings, 0, 2, b"b");
+        postings.file(|_| ());
     }
 }
