@@ -147,7 +147,7 @@ impl Books {
         let (from, to) = self.pair(number);
         let (payer, signer) = &self.accounts[from];
         let spend = Spend { account: *payer, amount: 1 };
-        let mut signed = Signed::by(vec![signer.party], vec![spend], None);
+        let mut signed = Signed::by(vec![signer.party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
         let lines = vec![line(*payer, Side::Debit), line(self.accounts[to].0, Side::Credit)];
         let plan = ledger::plan(state, self.draft(item, lines), &signed)
@@ -241,7 +241,7 @@ impl Books {
             let mut lines = vec![line(payer.0, Side::Debit, paid as i128)];
             lines.extend(self.accounts[1..=paid].iter().map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: payer.0, amount: paid as u128 };
-            let mut signed = Signed::by(vec![payer.1.party], vec![spend], None);
+            let mut signed = Signed::by(vec![payer.1.party], &[spend], None);
             let mut state = self.chain.state();
             self.read_accounts(&state, paid + 1)?;
             let start = thread_cpu();

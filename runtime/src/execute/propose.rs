@@ -76,7 +76,7 @@ pub(super) fn approve(
     run.ended_proposal = Some(*id);
     run.approver = Some(approver);
     run.actor = Some(record.proposer);
-    run.signed = Signed::by(vec![record.proposer], record.spend_max.clone(), None);
+    run.signed = Signed::by(vec![record.proposer], &record.spend_max, None);
     let spent = run.gas_used();
     run.gas_limit = (record.gas_limit + spent).max(run.gas_limit);
     run.gas_left = run.gas_limit - spent;

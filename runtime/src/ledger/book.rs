@@ -14,23 +14,25 @@ use tenor_wire::receipt::{Act, BookedPosting, Entry};
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
 pub fn commit(
     state: &mut Overlay<'_>,
-    mut plan: Plan,
+    plan: Plan,
     signed: &mut Signed,
     height: u64,
 ) -> Result<Entry, Fault> {
-    signed.count(&plan);
-    let accounts = std::mem::take(&mut plan.effects).open(state)?;
+    let Plan { draft, effects, linked, grants, exposures, holds, corrections } = plan;
+    signed.count(&effects);
+    let accounts = effects.open(state)?;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
-    let books = plan.draft.act.books();
-    let draft = &plan.draft;
+    let books = draft.act.books();
     let head = HistoryRecord::head_of(draft.id, height, draft.booked_at, draft.value_date);
-    let mut postings = Vec::with_capacity(draft.lines.len() + plan.linked.len());
-    for (number, line) in draft.lines.iter().chain(&plan.linked).enumerate() {
+    let mut postings = Vec::with_capacity(draft.lines.len());
+    let mut mirrored = Vec::with_capacity(linked.len());
+    for (number, line) in draft.lines.iter().chain(&linked).enumerate() {
         let (account, side, amount) = (line.account, line.side, line.minor.unsigned_abs());
         let Some(at) = accounts.at_line(number, &account) else {
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
-        postings.push(BookedPosting { account, asset: at.asset, side, amount });
+        let of = if number < draft.lines.len() { &mut postings } else { &mut mirrored };
+        of.push(BookedPosting { account, asset: at.asset, side, amount });
         if books {
             state.post(at.place, &head, side, amount);
         }
@@ -40,25 +42,15 @@ pub fn commit(
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
     }
-    for (row, grant) in &plan.grants {
-        state.put(row, grant);
+    grants.iter().for_each(|(row, grant)| state.put(row, grant));
+    exposures.iter().for_each(|(row, exposure)| state.put(row, exposure));
+    holds.iter().for_each(|(row, hold)| state.put(row, hold));
+    corrections.iter().for_each(|(row, correction)| state.put(row, correction));
+    match draft.act {
+        Act::Hold { hold, expires_at } => hold::index(state, &hold, &draft.lines, expires_at),
+        Act::Expire { hold } => hold::forget(state, &hold, &holds),
+        Act::Post | Act::Correct(_) | Act::Capture { .. } | Act::Release { .. } => {}
     }
-    for (row, exposure) in &plan.exposures {
-        state.put(row, exposure);
-    }
-    for (row, hold) in &plan.holds {
-        state.put(row, hold);
-    }
-    for (row, correction) in &plan.corrections {
-        state.put(row, correction);
-    }
-    match plan.draft.act {
-        Act::Hold { hold, expires_at } => hold::index(state, &hold, &plan, expires_at),
-        Act::Expire { hold } => hold::forget(state, &hold, &plan),
-        _ => {}
-    }
-    let linked = postings.split_off(plan.draft.lines.len());
-    let draft = plan.draft;
     Ok(Entry {
         id: draft.id,
         source: draft.source,
@@ -68,6 +60,6 @@ pub fn commit(
         narrative: draft.narrative,
         reference: draft.reference,
         act: draft.act,
-        linked,
+        linked: mirrored,
     })
 }

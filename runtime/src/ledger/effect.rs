@@ -22,6 +22,8 @@ pub(super) struct Effect {
     pub after: Counters,
     /// The side of the draft's lines on it, which all have the same.
     pub side: Option<Side>,
+    /// Whether its owner signed, so that what it loses counts against what was allowed.
+    pub by_signer: bool,
 }
 
 impl Effect {
@@ -65,15 +67,27 @@ impl Effects {
         let found = state.shared::<AccountRecord>(&account.0)?;
         let (place, before) = found.ok_or(Refusal::UnknownAccount { account })?;
         let after = before.counters;
-        self.insert(account, Effect { place, before, after, side: None });
+        self.insert(account, Effect { place, before, after, side: None, by_signer: false });
         Ok(self.list.len() - 1)
     }
 
     /// Checks every account; of those that say no the one with the lowest id is heard.
-    pub fn check(&self, rule: impl Fn(&AccountId, &Effect) -> Result<(), Refusal>) -> Result<(), Refusal> {
-        let failed =
-            self.iter().filter_map(|(account, effect)| Some((account, rule(account, effect).err()?)));
-        failed.min_by_key(|(account, _)| **account).map_or(Ok(()), |(_, refusal)| Err(refusal))
+    pub fn check<E: Into<Stop>>(
+        &mut self,
+        mut rule: impl FnMut(&AccountId, &mut Effect) -> Result<(), E>,
+    ) -> Result<(), Stop> {
+        let mut heard: Option<(AccountId, Stop)> = None;
+        for (account, effect) in &mut self.list {
+            match rule(account, effect).map_err(E::into) {
+                Ok(()) => {}
+                Err(Stop::Fault(fault)) => return Err(fault.into()),
+                Err(refused) if heard.as_ref().is_none_or(|(lowest, _)| *account < *lowest) => {
+                    heard = Some((*account, refused));
+                }
+                Err(_) => {}
+            }
+        }
+        heard.map_or(Ok(()), |(_, refused)| Err(refused))
     }
 
     /// Opens every account for booking.
@@ -81,16 +95,16 @@ impl Effects {
     /// # Errors
     /// [`Fault::Books`] where one is no longer what it was.
     pub fn open(self, state: &mut Overlay<'_>) -> Result<Touched<Opened>, Fault> {
-        let Touched { list, is_short, of_lines, places, hasher } = self;
-        let open = |(account, Effect { place, before, after, .. }): (AccountId, Effect)| {
+        let Touched { list, is_short, of_lines, places } = self;
+        let mut opened = Vec::with_capacity(list.len());
+        for (account, Effect { place, before, after, .. }) in list {
             let asset = before.asset;
-            let place = state.open(place, &account, before)?;
-            let place =
-                place.ok_or_else(|| Fault::Books(format!("{account} changed between plan and booking")))?;
-            Ok((account, Opened { place, asset, after }))
-        };
-        let list = list.into_iter().map(open).collect::<Result<_, Fault>>()?;
-        Ok(Touched { list, is_short, of_lines, places, hasher })
+            let Some(place) = state.open(place, &account, before)? else {
+                return Err(Fault::Books(format!("{account} changed between plan and booking")));
+            };
+            opened.push((account, Opened { place, asset, after }));
+        }
+        Ok(Touched { list: opened, is_short, of_lines, places })
     }
 }
 
@@ -116,7 +130,12 @@ pub(super) struct Touched<T> {
     /// Where the account of each line stands, otherwise.
     of_lines: Vec<u32>,
     /// Where in the list an account stands, once there are more than a few.
-    places: HashTable<usize>,
+    places: Option<Places>,
+}
+
+#[derive(Clone, Default)]
+struct Places {
+    table: HashTable<usize>,
     /// With a seed of its own, for accounts are named from outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
 }
@@ -154,32 +173,33 @@ impl<T> Touched<T> {
     }
 
     fn place(&self, account: &AccountId) -> Option<usize> {
-        if self.list.len() <= FEW {
-            return self.list.iter().position(|(other, _)| other == account);
+        match &self.places {
+            None => self.list.iter().position(|(other, _)| other == account),
+            Some(Places { table, hasher }) => {
+                table.find(hasher.hash_one(account.0), |place| self.list[*place].0 == *account).copied()
+            }
         }
-        let hash = self.hasher.hash_one(account.0);
-        self.places.find(hash, |place| self.list[*place].0 == *account).copied()
     }
 
     fn insert(&mut self, account: AccountId, value: T) {
         self.list.push((account, value));
-        let Touched { list, places, hasher, .. } = self;
+        if self.list.len() <= FEW {
+            return;
+        }
+        let Touched { list, places, .. } = self;
+        let Places { table, hasher } = places.get_or_insert_default();
         let hash = |place: &usize| hasher.hash_one(list[*place].0.0);
-        let last = list.len() - 1;
-        if last == FEW {
-            places.reserve(list.capacity(), hash);
-            (0..last).for_each(|place| _ = places.insert_unique(hash(&place), place, hash));
+        let first = table.len();
+        if first == 0 {
+            table.reserve(list.capacity(), hash);
         }
-        if last >= FEW {
-            places.insert_unique(hash(&last), last, hash);
-        }
+        (first..list.len()).for_each(|place| _ = table.insert_unique(hash(&place), place, hash));
     }
 }
 
 impl<T> Default for Touched<T> {
     fn default() -> Touched<T> {
-        let (list, of_lines, places) = (vec![], vec![], HashTable::new());
-        Touched { list, is_short: true, of_lines, places, hasher: DefaultHashBuilder::default() }
+        Touched { list: vec![], is_short: true, of_lines: vec![], places: None }
     }
 }
 

@@ -69,15 +69,12 @@ pub struct Plan {
     pub(super) exposures: BTreeMap<Vec<u8>, ExposureRecord>,
     pub(super) holds: Vec<(Vec<u8>, HoldRecord)>,
     pub(super) corrections: Vec<(Vec<u8>, CorrectionRecord)>,
-    /// What the signers' accounts lose, to be counted against `spend_max`.
-    pub(super) spent: Vec<(AccountId, u128)>,
 }
 
 impl Plan {
     pub(super) fn of(draft: Draft, effects: Effects) -> Plan {
         let (grants, holds, corrections) = (vec![], vec![], vec![]);
-        let (linked, exposures, spent) = (vec![], BTreeMap::new(), vec![]);
-        Plan { draft, effects, linked, grants, exposures, holds, corrections, spent }
+        Plan { draft, effects, linked: vec![], grants, exposures: BTreeMap::new(), holds, corrections }
     }
 }
 
@@ -100,9 +97,10 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 /// Shape, accounts and balance: what holds for every entry.
 pub(super) fn begin(state: &Overlay<'_>, draft: Draft) -> Result<Plan, Stop> {
     check_shape(&draft)?;
-    let effects = apply_lines(state, &draft)?;
-    check_balance(&draft, &effects)?;
-    Ok(Plan::of(draft, effects))
+    let mut plan = Plan::of(draft, Effects::default());
+    plan.effects = apply_lines(state, &plan.draft)?;
+    check_balance(&plan.draft, &plan.effects)?;
+    Ok(plan)
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -174,8 +172,9 @@ fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
 }
 
 /// What an account allows to happen to it.
-pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), Refusal> {
-    let (account, before, after) = (*account, &effect.before, &effect.after);
+pub(super) fn check_limits(account: &AccountId, effect: &mut Effect) -> Result<(), Refusal> {
+    let (account, effect) = (*account, &*effect);
+    let (before, after) = (&effect.before, &effect.after);
     let change = after.balance() - before.balance();
     let held = after.debits_pending > before.counters.debits_pending;
     let promised = after.credits_pending > before.counters.credits_pending;

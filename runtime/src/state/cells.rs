@@ -142,16 +142,13 @@ impl Cells {
     pub fn place(&mut self, full_key: &[u8]) -> usize {
         let Cells { list, places, hasher, .. } = self;
         let hash = hasher.hash_one(full_key);
-        let entry = places.entry(
-            hash,
-            |(other, place)| *other == hash && *list[*place].key == *full_key,
-            |(hash, _)| *hash,
-        );
-        let made = entry.or_insert_with(|| {
-            list.push(Cell::new(full_key));
-            (hash, list.len() - 1)
-        });
-        made.get().1
+        let is_meant = |(other, place): &(u64, usize)| *other == hash && *list[*place].key == *full_key;
+        if let Some((_, place)) = places.find(hash, is_meant) {
+            return *place;
+        }
+        list.push(Cell::new(full_key));
+        places.insert_unique(hash, (hash, list.len() - 1), |(hash, _)| *hash);
+        list.len() - 1
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -343,7 +340,7 @@ impl Cell {
             self.now = Now::Record(Arc::new(record.expect("what was written as an account is one")));
         }
         let Now::Record(held) = &mut self.now else { panic!("an account that is changed is written") };
-        if Arc::get_mut(held).is_none() {
+        if Arc::strong_count(held) > 1 {
             // Somebody reads it as it was.
             let record =
                 held.as_any().downcast_ref::<AccountRecord>().expect("an account's cell holds an account");
@@ -394,7 +391,15 @@ const SHORT_KEY_BYTES: usize = 112;
 
 /// What is made of a record's full key.
 pub(super) fn with_full_key<T>(kind: Kind, key: &[u8], make: impl FnOnce(&[u8]) -> T) -> T {
-    joined([&[kind as u8], key, &[]], make)
+    match key.first_chunk::<32>() {
+        // Most are one id, and those are looked up most.
+        Some(id) if key.len() == id.len() => {
+            let mut full = [kind as u8; 33];
+            full[1..].copy_from_slice(id);
+            make(&full)
+        }
+        _ => joined([&[kind as u8], key, &[]], make),
+    }
 }
 
 /// What is made of a key that comes in parts; a short one needs no memory of its own.
