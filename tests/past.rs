@@ -87,7 +87,7 @@ fn a_log_whose_writes_are_wrong_is_told_by_the_first_wrong_key() {
         let mut journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), chain.id()).unwrap());
         for mut block in bank.blocks() {
             let height = block.header.height;
-            let mut rows = chain.journal().writes(height).unwrap().unwrap().into_rows();
+            let mut rows = chain.journal().writes(height).unwrap().unwrap().rows().to_vec();
             if is_wrong && height == wrong {
                 let row = rows.iter_mut().find(|row| row.0 == key).unwrap();
                 row.1.as_mut().unwrap()[40] ^= 1;

@@ -5,25 +5,19 @@ use super::hold;
 use super::plan::Plan;
 use crate::fault::Fault;
 use crate::state::Overlay;
-use crate::state::record::HistoryRecord;
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
 
 /// Books a plan at a block height and returns the entry.
 ///
 /// # Errors
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
-pub fn commit(
-    state: &mut Overlay<'_>,
-    plan: Plan,
-    signed: &mut Signed,
-    height: u64,
-) -> Result<Entry, Fault> {
+pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: u64) -> Result<Entry, Fault> {
     let Plan { draft, effects, linked, grants, exposures, holds, corrections } = plan;
     signed.count(&effects);
     let accounts = effects.open(state)?;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     let books = draft.act.books();
-    let head = HistoryRecord::head_of(draft.id, height, draft.booked_at, draft.value_date);
+    state.begin_entry((draft.id, height, draft.booked_at, draft.value_date));
     let mut postings = Vec::with_capacity(draft.lines.len());
     let mut mirrored = Vec::with_capacity(linked.len());
     for (number, line) in draft.lines.iter().chain(&linked).enumerate() {
@@ -34,7 +28,7 @@ pub fn commit(
         let of = if number < draft.lines.len() { &mut postings } else { &mut mirrored };
         of.push(BookedPosting { account, asset: at.asset, side, amount });
         if books {
-            state.post(at.place, &head, side, amount);
+            state.post(at.place, side, amount);
         }
     }
     for (account, opened) in accounts.iter() {

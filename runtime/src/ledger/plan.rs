@@ -95,10 +95,12 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 }
 
 /// Shape, accounts and balance: what holds for every entry.
+#[inline]
 pub(super) fn begin(state: &Overlay<'_>, draft: Draft) -> Result<Plan, Stop> {
     check_shape(&draft)?;
-    let mut plan = Plan::of(draft, Effects::default());
-    plan.effects = apply_lines(state, &plan.draft)?;
+    let effects = Effects::of_lines(draft.lines.len());
+    let mut plan = Plan::of(draft, effects);
+    apply_lines(state, &plan.draft, &mut plan.effects)?;
     check_balance(&plan.draft, &plan.effects)?;
     Ok(plan)
 }
@@ -114,10 +116,9 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 }
 
 /// What the lines do to the counters: to the pending ones where they are set aside, else to the posted ones.
-fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
+fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut effects = Effects::of_lines(draft.lines.len());
     for line in &draft.lines {
         let account = line.account;
         let effect = effects.touch_line(state, account)?;
@@ -136,7 +137,7 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
             return Err(Refusal::CounterFull { account }.into());
         }
     }
-    Ok(effects)
+    Ok(())
 }
 
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {

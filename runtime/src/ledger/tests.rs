@@ -242,7 +242,7 @@ fn an_account_takes_few_bytes_besides_its_history() {
     for known in &accounts[..2] {
         let is_history = |full: &[u8]| [Kind::History as u8, Kind::HistoryPeaks as u8].contains(&full[0]);
         let own = rows.iter().filter(|(full, _)| !is_history(full) && of(full, &known.id));
-        let bytes: usize = own.map(|(full, value)| full.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        let bytes: usize = own.map(|(full, value)| full.len() + value.map_or(0, <[u8]>::len)).sum();
         println!("{bytes} bytes for an account besides its history");
         assert!((200..=400).contains(&bytes), "{bytes} bytes");
     }

@@ -33,6 +33,7 @@ pub(super) enum Undo {
 /// A record as it is held until its bytes are asked for.
 pub(super) trait Held: Any + Send + Sync {
     fn bytes(&self) -> Vec<u8>;
+    fn append(&self, bytes: &mut Vec<u8>);
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
@@ -40,6 +41,9 @@ pub(super) trait Held: Any + Send + Sync {
 impl<R: Record> Held for R {
     fn bytes(&self) -> Vec<u8> {
         record::to_bytes(self)
+    }
+    fn append(&self, bytes: &mut Vec<u8>) {
+        record::append(bytes, self);
     }
     fn as_any(&self) -> &dyn Any {
         self
@@ -85,13 +89,6 @@ impl Key {
                 to.copy_from_slice(key);
                 Key::Short(key.len() as u8, short)
             }
-        }
-    }
-
-    pub fn into_vec(self) -> Vec<u8> {
-        match self {
-            Key::Short(length, bytes) => bytes[..usize::from(length)].to_vec(),
-            Key::Long(bytes) => bytes.into_vec(),
         }
     }
 }
@@ -196,18 +193,15 @@ impl Cells {
         Undo::Cell(place, before)
     }
 
-    /// Counts a posting on the account in a cell, which is written, and adds it to its history; `head` are its bytes
-    /// up to its side.
-    pub fn post(&mut self, place: usize, head: &[u8], (side, amount): (Side, u128)) -> Undo {
+    /// Counts a posting on the account in a cell, which is written, and adds it to its history.
+    pub fn post(&mut self, place: usize, side: Side, amount: u128) -> Undo {
         let record = self.list[place].account_mut();
         let (before, sequence) = (record.counters, record.history_count);
         *record.counters.posted_mut(side) += amount;
         record.history_count += 1;
         let counters = record.counters;
-        self.postings.push(place, sequence, |bytes| {
-            bytes.extend_from_slice(head);
-            HistoryRecord::append_tail(bytes, side, amount, &counters);
-        });
+        self.postings
+            .push(place, sequence, |bytes| HistoryRecord::append_tail(bytes, side, amount, &counters));
         Undo::Posting(place, before)
     }
 

@@ -9,11 +9,10 @@
 
 use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::record::{AccountRecord, Counters, Record};
+use super::record::{AccountRecord, Counters, HistoryRecord, PostingHead, Record};
 use crate::fault::Fault;
-use crate::store::{Change, Row};
+use crate::store::{Changes, Row};
 use std::cell::RefCell;
-use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::entry::Side;
@@ -276,15 +275,19 @@ impl<'b> Overlay<'b> {
         Ok(Some(Place { cell, generation }))
     }
 
-    /// Books a posting on an account that was opened: counters and history. `head` are the posting's stored bytes up
-    /// to its side.
+    /// Begins to book an entry: what its postings have in common.
+    pub fn begin_entry(&mut self, head: PostingHead) {
+        self.cells.get_mut().postings.begin(|bytes| HistoryRecord::append_head(bytes, head));
+    }
+
+    /// Books a posting of the entry on an account that was opened: counters and history.
     ///
     /// # Panics
     /// When the overlay has begun anew since the account was opened.
-    pub fn post(&mut self, opened: Place, head: &[u8], side: Side, amount: u128) {
+    pub fn post(&mut self, opened: Place, side: Side, amount: u128) {
         let cells = self.cells.get_mut();
         assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
-        self.journal.push(cells.post(opened.cell, head, (side, amount)));
+        self.journal.push(cells.post(opened.cell, side, amount));
     }
 
     /// Sets what is pending on an account that was opened, and says what it counts then.
@@ -370,38 +373,51 @@ impl<'b> Overlay<'b> {
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
+    pub fn into_writes(self) -> Result<Changes, Fault> {
         let mut cells = self.cells.into_inner();
         cells.file_postings();
-        let Cells { mut list, postings, .. } = cells;
-        let places = in_order(&list, |_, cell| cell.is_written());
-        let mut changed = Vec::with_capacity(places.len() + postings.len());
-        let mut histories = Vec::with_capacity(postings.len());
+        let Cells { list, postings, .. } = &cells;
+        let places = in_order(list, |_, cell| cell.is_written());
+        let (mut rows, mut record) = (Changes::with_capacity(postings.bytes_of_rows()), vec![]);
+        // Postings come in the order of their accounts' rows, which are before them.
+        let mut accounts: Vec<usize> = vec![];
+        let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
+            for place in accounts.drain(..) {
+                for (sequence, posting) in postings.of(place) {
+                    let key = [&[Kind::History as u8], &list[place].key[1..], &sequence.to_be_bytes()];
+                    rows.push(&key, Some(posting));
+                }
+            }
+        };
         for place in places {
-            let Cell { key, below, now } = mem::replace(&mut list[place], Cell::new(&[]));
-            for (sequence, posting) in postings.of(place) {
-                let parts = [&[Kind::History as u8], &key[1..], &sequence.to_be_bytes()[..]];
-                histories.push((parts.concat(), Some(posting.to_vec())));
+            let Cell { key, below, now } = &list[place];
+            if postings.of(place).len() > 0 {
+                accounts.push(place);
+            }
+            if key[0] > Kind::History as u8 {
+                push_postings(&mut rows, &mut accounts);
             }
             let value = match now {
                 Now::Unwritten => continue,
-                Now::Value(bytes) => Some(bytes),
-                Now::Record(record) => Some(record.bytes()),
+                Now::Value(bytes) => Some(bytes.as_slice()),
+                Now::Record(held) => {
+                    record.clear();
+                    held.append(&mut record);
+                    Some(record.as_slice())
+                }
                 Now::Deleted => None,
             };
             let is_same = match below {
-                Below::Value(bytes, _) => value.as_ref() == Some(&bytes),
+                Below::Value(bytes, _) => value == Some(bytes),
                 Below::Nothing => value.is_none(),
-                Below::Unasked => self.base.get(&key)? == value,
+                Below::Unasked => self.base.get(key)?.as_deref() == value,
             };
             if !is_same {
-                changed.push((key.into_vec(), value));
+                rows.push(&[key], value);
             }
         }
-        // The postings are in the order of their accounts' rows.
-        let behind = changed.partition_point(|(key, _)| key[0] < Kind::History as u8);
-        changed.splice(behind..behind, histories);
-        Ok(changed)
+        push_postings(&mut rows, &mut accounts);
+        Ok(rows)
     }
 }
 
@@ -425,6 +441,8 @@ mod tests {
     use crate::state::record::{Holder, HookSet, PurposeCode, to_bytes};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use tenor_abi::date::{Date, Timestamp};
+    use tenor_abi::entry::EntryId;
     use tenor_abi::id::{AssetId, Hash, PartyId};
     use tenor_abi::money::Currency;
     use tenor_wire::op::AccountKind;
@@ -477,6 +495,25 @@ mod tests {
         }
     }
 
+    fn head(of: u8) -> PostingHead {
+        (EntryId { item: Hash([of; 32]), index: 0 }, 9, Timestamp(3), Date::of(2026, 1, 2))
+    }
+
+    /// The stored bytes of a posting, with what the account counts after it.
+    fn posted(of: u8, side: Side, amount: u128, (debits_posted, credits_posted): (u128, u128)) -> Vec<u8> {
+        let (entry, height, booked_at, value_date) = head(of);
+        to_bytes(&HistoryRecord {
+            entry,
+            height,
+            booked_at,
+            value_date,
+            side,
+            amount,
+            debits_posted,
+            credits_posted,
+        })
+    }
+
     fn open(overlay: &mut Overlay<'_>, of: u8) -> Place {
         let account = AccountId([of; 32]);
         let (place, before) = overlay.shared(&account.0).unwrap().unwrap();
@@ -496,19 +533,21 @@ mod tests {
         let mut overlay = Overlay::new(&base);
         overlay.set_row(&[200], Some(vec![]));
         let second = open(&mut overlay, 2);
-        overlay.post(second, &[2], Side::Debit, 3);
+        overlay.begin_entry(head(2));
+        overlay.post(second, Side::Debit, 3);
         let first = open(&mut overlay, 1);
-        overlay.post(first, &[1], Side::Credit, 1);
+        overlay.begin_entry(head(1));
+        overlay.post(first, Side::Credit, 1);
         let (mark, kept) = (overlay.mark(), all(&overlay));
         let read: AccountRecord = overlay.get(&[1; 32]).unwrap().unwrap();
         assert_eq!((read.counters.posted(), read.history_count), ((5, 8), 2));
 
         // Whoever read an account keeps what it read.
         let (_, shared) = overlay.shared::<AccountRecord>(&[1; 32]).unwrap().unwrap();
-        overlay.post(first, &[1], Side::Credit, 2);
+        overlay.post(first, Side::Credit, 2);
         overlay.set_pending(second, (4, 0));
         assert_eq!(*shared, read);
-        assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(vec![1, 1, 2, 5, 10]));
+        assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
         assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
         assert!(overlay.open(first, &AccountId([1; 32]), shared).unwrap().is_none(), "it has changed");
         overlay.roll_back(mark);
@@ -516,7 +555,8 @@ mod tests {
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
 
         let first = open(&mut overlay, 1);
-        overlay.post(first, &[3], Side::Credit, 4);
+        overlay.begin_entry(head(3));
+        overlay.post(first, Side::Credit, 4);
         overlay.keep();
         let changed = |posted: (u128, u128), history_count| {
             let (debits_posted, credits_posted) = posted;
@@ -526,9 +566,9 @@ mod tests {
         let written = [
             (full_key(1), changed((5, 12), 3)),
             (full_key(2), changed((8, 7), 2)),
-            (posting(1, 1), vec![1, 1, 1, 5, 8]),
-            (posting(1, 2), vec![3, 1, 4, 5, 12]),
-            (posting(2, 1), vec![2, 0, 3, 8, 7]),
+            (posting(1, 1), posted(1, Side::Credit, 1, (5, 8))),
+            (posting(1, 2), posted(3, Side::Credit, 4, (5, 12))),
+            (posting(2, 1), posted(2, Side::Debit, 3, (8, 7))),
             (vec![200], vec![]),
         ];
         for (key, value) in &written {
@@ -539,7 +579,7 @@ mod tests {
         let by_account = overlay.posted(|account, postings| (account.0[0], postings.count()));
         assert_eq!(by_account, [(1, 2), (2, 1)]);
         let expected = written.map(|(key, value)| (key, Some(value)));
-        assert_eq!(overlay.into_writes().unwrap(), expected);
+        assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
     }
 
     #[test]
@@ -578,7 +618,7 @@ mod tests {
             overlay.roll_back(mark);
             prop_assert_eq!(&all(&overlay), &kept);
             let mut result = rows.0.clone();
-            for (key, value) in overlay.into_writes().unwrap() {
+            for (key, value) in overlay.into_writes().unwrap().to_vec() {
                 prop_assert_ne!(rows.0.get(&key), value.as_ref());
                 match value {
                     Some(value) => result.insert(key, value),

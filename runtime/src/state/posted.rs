@@ -3,6 +3,9 @@
 //! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
 //! when a history is read before.
 
+/// Bytes of a posting's row besides its own: the key, and what says how long they are.
+const ROW_BYTES: usize = 45;
+
 /// One of them.
 #[derive(Clone, Copy)]
 struct Posting {
@@ -18,6 +21,8 @@ struct Posting {
 #[derive(Default)]
 pub(super) struct Postings {
     bytes: Vec<u8>,
+    /// The bytes with which the next ones begin.
+    head: Vec<u8>,
     list: Vec<Posting>,
     /// Numbers of the first `filed` postings, by the cell of their account.
     by_cell: Vec<Vec<u32>>,
@@ -25,8 +30,15 @@ pub(super) struct Postings {
 }
 
 impl Postings {
-    /// Adds the posting of a sequence, whose bytes are written behind the others', to the account in a cell.
+    /// The postings that follow begin with the same bytes, which are written here.
+    pub fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.head.clear();
+        write(&mut self.head);
+    }
+
+    /// Adds the posting of a sequence to the account in a cell; what comes behind its first bytes is written here.
     pub fn push(&mut self, cell: usize, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.extend_from_slice(&self.head);
         write(&mut self.bytes);
         self.list.push(Posting { cell: cell as u32, sequence, end: self.bytes.len() });
     }
@@ -79,9 +91,9 @@ impl Postings {
         of_account.iter().map(|number| (self.list[*number as usize].sequence, self.bytes(*number)))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.list.len()
+    /// About so many bytes are the rows of all of them.
+    pub fn bytes_of_rows(&self) -> usize {
+        self.bytes.len() + self.list.len() * ROW_BYTES
     }
 
     fn bytes(&self, number: u32) -> &[u8] {
@@ -130,7 +142,7 @@ mod tests {
         postings.pop();
         push(&mut postings, 3, 8, b"g");
         assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"g".to_vec())]);
-        assert_eq!((of(&mut postings, 1), postings.len()), (vec![], 2));
+        assert_eq!(of(&mut postings, 1), []);
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub fn to_bytes<R: Record>(record: &R) -> Vec<u8> {
     codec::encode(&(RECORD_VERSION, record))
 }
 
+/// Appends version byte and canonical bytes.
+pub(super) fn append<R: Record>(bytes: &mut Vec<u8>, record: &R) {
+    codec::append(bytes, &(RECORD_VERSION, record));
+}
+
 /// The record of stored bytes.
 ///
 /// # Errors
@@ -554,10 +559,13 @@ impl AccountRecord {
     }
 }
 
+/// What all postings of an entry have in common: the entry, block height, block time and value date.
+pub type PostingHead = (EntryId, u64, Timestamp, Date);
+
 impl HistoryRecord {
-    /// The stored bytes with which every posting of an entry begins: those up to its side.
-    pub fn head_of(entry: EntryId, height: u64, booked_at: Timestamp, value_date: Date) -> Vec<u8> {
-        codec::encode(&(RECORD_VERSION, entry, height, booked_at, value_date))
+    /// Appends the stored bytes with which every posting of an entry begins: those up to its side.
+    pub(super) fn append_head(bytes: &mut Vec<u8>, (entry, height, booked_at, value_date): PostingHead) {
+        codec::append(bytes, &(RECORD_VERSION, entry, height, booked_at, value_date));
     }
 
     /// Appends the stored bytes that follow them, with what the account counts after the posting.
@@ -706,7 +714,8 @@ mod tests {
         let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
         let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
         let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
-        let mut bytes = HistoryRecord::head_of(entry, height, booked_at, value_date);
+        let mut bytes = vec![];
+        HistoryRecord::append_head(&mut bytes, (entry, height, booked_at, value_date));
         let after = Counters { debits_posted, credits_posted, debits_pending: 1, credits_pending: 2 };
         HistoryRecord::append_tail(&mut bytes, side, amount, &after);
         let record = HistoryRecord {
