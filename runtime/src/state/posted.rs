@@ -6,6 +6,11 @@
 /// Bytes of a posting's row besides its own: the key, and what says how long they are.
 const ROW_BYTES: usize = 45;
 
+/// Bytes of a run.
+const RUN_BYTES: usize = 256 * 1024;
+/// Longest bytes of a posting, more or less; a longer one makes its run grow.
+const POSTING_BYTES_MAX: usize = 128;
+
 /// One of them.
 #[derive(Clone, Copy)]
 struct Posting {
@@ -13,14 +18,17 @@ struct Posting {
     cell: u32,
     /// Its place in the account's history.
     sequence: u64,
-    /// Where its bytes end.
-    end: usize,
+    /// In which run its bytes lie, and where in it.
+    run: u32,
+    start: u32,
+    end: u32,
 }
 
 /// What a block adds to histories.
 #[derive(Default)]
 pub(super) struct Postings {
-    bytes: Vec<u8>,
+    /// Their bytes, in runs that never move.
+    runs: Vec<Vec<u8>>,
     /// The bytes with which the next ones begin.
     head: Vec<u8>,
     list: Vec<Posting>,
@@ -38,15 +46,23 @@ impl Postings {
 
     /// Adds the posting of a sequence to the account in a cell; what comes behind its first bytes is written here.
     pub fn push(&mut self, cell: usize, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
-        self.bytes.extend_from_slice(&self.head);
-        write(&mut self.bytes);
-        self.list.push(Posting { cell: cell as u32, sequence, end: self.bytes.len() });
+        let Postings { runs, head, list, .. } = self;
+        if runs.last().is_none_or(|run| run.len() + POSTING_BYTES_MAX > run.capacity()) {
+            runs.push(Vec::with_capacity(RUN_BYTES));
+        }
+        let number = runs.len() - 1;
+        let run = &mut runs[number];
+        let start = run.len() as u32;
+        run.extend_from_slice(head);
+        write(run);
+        list.push(Posting { cell: cell as u32, sequence, run: number as u32, start, end: run.len() as u32 });
     }
 
     /// Takes the last one back.
     pub fn pop(&mut self) {
         let Some(last) = self.list.pop() else { return };
-        self.bytes.truncate(self.end_of(self.list.len()));
+        self.runs.truncate(last.run as usize + 1);
+        self.runs[last.run as usize].truncate(last.start as usize);
         if self.filed > self.list.len() {
             self.filed = self.list.len();
             self.by_cell[last.cell as usize].pop();
@@ -93,17 +109,12 @@ impl Postings {
 
     /// About so many bytes are the rows of all of them.
     pub fn bytes_of_rows(&self) -> usize {
-        self.bytes.len() + self.list.len() * ROW_BYTES
+        self.runs.iter().map(Vec::len).sum::<usize>() + self.list.len() * ROW_BYTES
     }
 
     fn bytes(&self, number: u32) -> &[u8] {
-        let number = number as usize;
-        &self.bytes[self.end_of(number)..self.list[number].end]
-    }
-
-    /// Where the first so many end.
-    fn end_of(&self, count: usize) -> usize {
-        count.checked_sub(1).map_or(0, |last| self.list[last].end)
+        let Posting { run, start, end, .. } = self.list[number as usize];
+        &self.runs[run as usize][start as usize..end as usize]
     }
 }
 
