@@ -32,8 +32,8 @@ pub(super) struct Postings {
     /// The bytes with which the next ones begin.
     head: Vec<u8>,
     list: Vec<Posting>,
-    /// Numbers of the first `filed` postings, by the cell of their account.
-    by_cell: Vec<Vec<u32>>,
+    /// The first `filed` postings by the cell of their account.
+    by_cell: Vec<Vec<Posting>>,
     filed: usize,
 }
 
@@ -75,7 +75,7 @@ impl Postings {
     /// When postings between an account's are missing: what follows from its count comes in its order.
     pub fn file(&mut self, mut first: impl FnMut(usize)) {
         let Postings { list, by_cell, filed, .. } = self;
-        for (number, posting) in list.iter().enumerate().skip(*filed) {
+        for posting in &list[*filed..] {
             let cell = posting.cell as usize;
             if by_cell.len() <= cell {
                 by_cell.resize_with(cell + 1, Vec::new);
@@ -84,11 +84,10 @@ impl Postings {
             match of_account.last() {
                 None => first(cell),
                 Some(before) => {
-                    let next = list[*before as usize].sequence + 1;
-                    assert_eq!(posting.sequence, next, "postings are added one by one");
+                    assert_eq!(posting.sequence, before.sequence + 1, "postings are added one by one");
                 }
             }
-            of_account.push(number as u32);
+            of_account.push(*posting);
         }
         *filed = list.len();
     }
@@ -96,15 +95,14 @@ impl Postings {
     /// The filed posting of a sequence of the account in a cell.
     pub fn get(&self, cell: usize, sequence: u64) -> Option<&[u8]> {
         let of_account = self.by_cell.get(cell)?;
-        let first = self.list[*of_account.first()? as usize].sequence;
-        let number = of_account.get(usize::try_from(sequence.checked_sub(first)?).ok()?)?;
-        Some(self.bytes(*number))
+        let place = sequence.checked_sub(of_account.first()?.sequence)?;
+        of_account.get(usize::try_from(place).ok()?).map(|posting| self.bytes(posting))
     }
 
     /// Sequence and bytes of each filed posting of the account in a cell, in order.
     pub fn of(&self, cell: usize) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
         let of_account = self.by_cell.get(cell).map_or(&[][..], Vec::as_slice);
-        of_account.iter().map(|number| (self.list[*number as usize].sequence, self.bytes(*number)))
+        of_account.iter().map(|posting| (posting.sequence, self.bytes(posting)))
     }
 
     /// About so many bytes are the rows of all of them.
@@ -112,9 +110,8 @@ impl Postings {
         self.runs.iter().map(Vec::len).sum::<usize>() + self.list.len() * ROW_BYTES
     }
 
-    fn bytes(&self, number: u32) -> &[u8] {
-        let Posting { run, start, end, .. } = self.list[number as usize];
-        &self.runs[run as usize][start as usize..end as usize]
+    fn bytes(&self, posting: &Posting) -> &[u8] {
+        &self.runs[posting.run as usize][posting.start as usize..posting.end as usize]
     }
 }
 

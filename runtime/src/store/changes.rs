@@ -152,10 +152,11 @@ fn read_text<'c>(rest: &mut &'c [u8]) -> Result<&'c [u8], CodecError> {
 
 fn read_length(rest: &mut &[u8]) -> Result<usize, CodecError> {
     let mut length = 0usize;
-    for shift in (0..64).step_by(7) {
+    // Nothing that is longer than five of them say fits into bytes that are read.
+    for shift in (0..35).step_by(7) {
         let (byte, behind) = rest.split_first().ok_or(CodecError::Malformed)?;
         *rest = behind;
-        length |= usize::from(byte & 0x7f).checked_shl(shift).ok_or(CodecError::Malformed)?;
+        length |= usize::from(byte & 0x7f) << shift;
         match byte {
             0 if shift > 0 => return Err(CodecError::NotCanonical),
             0x80.. => {}
