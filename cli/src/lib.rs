@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod backup;
 pub mod bench;
 pub mod command;
 pub mod demo;

@@ -7,9 +7,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tenor_abi::date::Timestamp;
-use tenor_cli::backup::{Backup, BackupError};
 use tenor_cli::desk::Desk;
 use tenor_cli::folder::Folder;
+use tenor_node::backup::{Backup, BackupError};
 use tenor_runtime::state::Room;
 
 #[track_caller]
@@ -51,13 +51,14 @@ fn copy(from: &Path, to: &Path) {
 #[track_caller]
 fn refused(from: &Path) -> BackupError {
     let open = || Backup::open(from).map_err(anyhow::Error::from);
-    let checked = open().and_then(|backup| backup.check()).unwrap_err();
+    let checked = open().and_then(|backup| Ok(backup.check(&mut |_, _, _| {})?)).unwrap_err();
     let to = from.with_extension("restored");
-    let restored = open().and_then(|backup| backup.restore(&to, Room::default())).unwrap_err();
+    let restored =
+        open().and_then(|backup| backup.restore(&to, Room::default(), &mut |_, _, _| {})).unwrap_err();
     assert!(!to.exists());
     let (checked, restored) = (format!("{checked:#}"), restored);
     assert!(format!("{restored:#}").contains(checked.split("; ").next().unwrap()), "{checked}, {restored:#}");
-    open().and_then(|backup| backup.check()).unwrap_err().downcast().unwrap()
+    open().and_then(|backup| Ok(backup.check(&mut |_, _, _| {})?)).unwrap_err().downcast().unwrap()
 }
 
 const SEGMENT: &str = "log/00000000000000000000.log";
@@ -98,7 +99,7 @@ fn a_folder_is_backed_up_while_blocks_are_made_in_it() {
     let (height, root) = (still.header().height, still.header().state);
     let to = scratch.path().join("meanwhile");
     let blocks = std::thread::scope(|scope| {
-        let copying = scope.spawn(|| Backup::write(&still, &data, &to).unwrap());
+        let copying = scope.spawn(|| Backup::write(&still, &data, &to, &mut |_, _, _| {}).unwrap());
         let mut blocks = 0;
         while !copying.is_finished() || blocks < 20 {
             desk.block(Timestamp(desk.time().0 + 1_000), vec![]).unwrap();
@@ -110,7 +111,7 @@ fn a_folder_is_backed_up_while_blocks_are_made_in_it() {
     });
     assert_eq!(desk.folder().chain.tip().height, height + blocks);
     drop((still, desk));
-    Backup::open(&to).unwrap().check().unwrap();
+    Backup::open(&to).unwrap().check(&mut |_, _, _| {}).unwrap();
     let again = scratch.path().join("again");
     done(&["backup", "restore", text(&to), "--data", text(&again)]);
     let verified = done(&["verify", "--data", text(&again)]);

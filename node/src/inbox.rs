@@ -7,7 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::TxId;
+use tenor_runtime::chain::Still;
 use tenor_runtime::execute::Candidate;
+use tenor_runtime::fault::Fault;
 use tokio::sync::oneshot;
 
 /// Moves a sandbox's time ahead; everything that falls due runs.
@@ -19,12 +21,17 @@ pub struct Advance {
     pub done: oneshot::Sender<u64>,
 }
 
+/// Who waits for the chain as it stands.
+pub type AsksStill = oneshot::Sender<Result<Still, Fault>>;
+
 /// What lies in the inbox.
 pub struct Content {
     /// Transactions.
     pub pool: Pool,
     /// Where a sandbox's time should go.
     pub advances: VecDeque<Advance>,
+    /// Who waits for the chain as it stands.
+    pub stills: Vec<AsksStill>,
     /// Whether to stop.
     pub stopping: bool,
 }
@@ -39,7 +46,8 @@ pub struct Inbox {
 impl Inbox {
     /// An empty inbox.
     pub fn new(bounds: Bounds, metrics: Arc<Metrics>) -> Inbox {
-        let content = Content { pool: Pool::new(bounds), advances: VecDeque::new(), stopping: false };
+        let content =
+            Content { pool: Pool::new(bounds), advances: VecDeque::new(), stills: vec![], stopping: false };
         Inbox { content: Mutex::new(content), changed: Condvar::new(), metrics }
     }
 
@@ -76,9 +84,23 @@ impl Inbox {
         height
     }
 
+    /// Asks for the chain as it stands between two blocks.
+    pub fn still(&self) -> oneshot::Receiver<Result<Still, Fault>> {
+        let (asks, still) = oneshot::channel();
+        let mut content = self.content();
+        if !content.stopping {
+            content.stills.push(asks);
+            self.changed.notify_one();
+        }
+        still
+    }
+
     /// Has the node stop behind the block in the making.
     pub fn stop(&self) {
-        self.content().stopping = true;
+        let mut content = self.content();
+        content.stopping = true;
+        // Who waits for what does not come any more is told so.
+        content.stills.clear();
         self.changed.notify_one();
     }
 

@@ -5,10 +5,13 @@
 // The floors, bottom to top; a module looks only down.
 pub mod near;
 pub mod view;
+mod seal;
 pub mod keys;
 pub mod compiler;
 pub mod folder;
+pub mod backup;
 pub mod stop;
+pub mod webhook;
 pub mod config;
 pub mod clock;
 pub mod guard;
@@ -16,8 +19,10 @@ pub mod metrics;
 pub mod pool;
 pub mod hub;
 pub mod inbox;
+pub mod socket;
 pub mod producer;
 pub mod access;
+pub mod tls;
 mod demo;
 pub mod api;
 pub mod serve;

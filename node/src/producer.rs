@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::folder::Folder;
 use crate::guard::Guard;
 use crate::hub::Hub;
-use crate::inbox::{Advance, Inbox};
+use crate::inbox::{Advance, AsksStill, Inbox};
 use crate::metrics::Metrics;
 use crate::pool::Outcome;
 use crate::stop::Stop;
@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::TxId;
 use tenor_runtime::chain::Replica;
-use tenor_wire::block::{Certificate, Item};
+use tenor_wire::block::{Block, Certificate, Item};
 use tenor_wire::crypto::SecretKey;
 
 /// Longest sleep, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(1);
+/// Time between two checkpoints under load: what an opening has to redo stays within it.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// So long after the newest block nothing seems to come, and the state on disk is brought up to it.
+const IDLE_AFTER: Duration = Duration::from_secs(3);
 
 /// Makes the blocks of a folder.
 pub struct Producer {
@@ -36,7 +40,17 @@ pub struct Producer {
 enum Next {
     Block,
     Advance(Advance),
+    Checkpoint,
+    Still(AsksStill),
     Stop,
+}
+
+/// What the last two things were done at.
+struct Done {
+    block: Instant,
+    checkpoint: Instant,
+    /// Height of the newest block in a checkpoint.
+    height: u64,
 }
 
 impl Producer {
@@ -65,20 +79,38 @@ impl Producer {
 
     fn make_blocks(&mut self) -> Result<(), Stop> {
         self.wait_for_clock()?;
+        if let Some(guard) = &mut self.guard {
+            let tip = self.folder.chain.tip();
+            let newest = self.folder.chain.block(tip.height)?;
+            // Written and not yet guarded when the process ended: it is remembered before it is signed.
+            guard.catch_up(tip, newest.as_ref().and_then(Block::restart))?;
+        }
         let key = &self.key;
         self.folder.chain.recertify(&|header| Certificate::solo(header, key))?;
         self.hub.show_again(&self.folder.chain)?;
-        let mut last = Instant::now().checked_sub(self.config.block).unwrap_or_else(Instant::now);
+        let began = Instant::now();
+        let block = began.checked_sub(self.config.block).unwrap_or(began);
+        let mut done = Done { block, checkpoint: began, height: self.folder.chain.tip().height };
         loop {
-            match self.next(last)? {
+            match self.next(&done)? {
                 Next::Stop => return Ok(()),
+                Next::Checkpoint => {
+                    self.folder.chain.checkpoint()?;
+                    (done.checkpoint, done.height) = (Instant::now(), self.folder.chain.tip().height);
+                    continue;
+                }
+                Next::Still(asks) => {
+                    // Who asked may have gone.
+                    let _ = asks.send(self.folder.chain.still());
+                    continue;
+                }
                 Next::Block => {
                     let now = self.clock.now().max(Timestamp(self.folder.chain.tip().time.0 + 1));
                     self.block(now)?;
                 }
                 Next::Advance(advance) => self.advance(advance)?,
             }
-            last = Instant::now();
+            done.block = Instant::now();
         }
     }
 
@@ -100,13 +132,16 @@ impl Producer {
     }
 
     /// Waits for something to do.
-    fn next(&self, last: Instant) -> Result<Next, Stop> {
+    fn next(&self, done: &Done) -> Result<Next, Stop> {
         let chain = &self.folder.chain;
         let (wake, tip) = (chain.next_wake()?, chain.tip().time);
         let mut content = self.inbox.content();
         loop {
             if content.stopping {
                 return Ok(Next::Stop);
+            }
+            if let Some(asks) = content.stills.pop() {
+                return Ok(Next::Still(asks));
             }
             if let Some(advance) = content.advances.pop_front() {
                 return Ok(Next::Advance(advance));
@@ -121,9 +156,14 @@ impl Producer {
                 0 => self.config.heartbeat,
                 _ => self.config.block,
             };
-            let left = pause.saturating_sub(last.elapsed());
+            let since = done.block.elapsed();
+            let left = pause.saturating_sub(since);
             if left.is_zero() {
                 return Ok(Next::Block);
+            }
+            let is_idle = since >= IDLE_AFTER || done.checkpoint.elapsed() >= CHECKPOINT_EVERY;
+            if is_idle && done.height < chain.tip().height {
+                return Ok(Next::Checkpoint);
             }
             let until_wake = wake.filter(|_| !is_due).map(|wake| Duration::from_millis(wake.0 - now.0));
             content = self.inbox.wait(content, left.min(until_wake.unwrap_or(NAP)).min(NAP));

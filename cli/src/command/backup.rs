@@ -1,17 +1,19 @@
 //! `tenor backup`: makes, checks and restores backups.
 
 use super::Data;
-use crate::backup;
-use crate::output::Output;
-use anyhow::Result;
+use crate::output::{Output, Progress};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tenor_node::{backup, socket};
+use tenor_runtime::state::Room;
+use tenor_runtime::store::StoreError;
 
 /// `tenor backup`.
 #[derive(Debug, Subcommand)]
 pub enum Backup {
-    /// Backs a data folder up into a new folder.
+    /// Backs a data folder up into a new folder, also while a node runs on it.
     Create(Create),
     /// Reads a backup through and builds its state root.
     Check(Check),
@@ -50,11 +52,14 @@ impl Backup {
     /// # Errors
     /// What is wrong with the backup, and what to do about it.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let mut progress = Progress::new();
+        let mut told = |step: &str, done, of| progress.at(step, done, of);
         match self {
             Backup::Create(Create { to, data }) => {
-                let made = backup::Backup::create(&data.data, &to, data.memory.room())?;
+                let made = create(&data.data, &to, data.memory.room(), &mut told)?;
+                progress.end();
                 let keys = match made.has_keys() {
-                    true => "\nthe keys of this sandbox are in it, unencrypted: keep it as you keep them",
+                    true => "\nkeys are in it, those of a sandbox unencrypted: keep it as you keep them",
                     false => "",
                 };
                 let text = format!("backed up to {}\n{}{keys}", to.display(), text(&made));
@@ -62,16 +67,29 @@ impl Backup {
             }
             Backup::Check(Check { from }) => {
                 let found = backup::Backup::open(&from)?;
-                found.check()?;
+                found.check(&mut told)?;
+                progress.end();
                 output.result(&document(&found), &format!("{} is whole\n{}", from.display(), text(&found)))
             }
             Backup::Restore(Restore { from, data }) => {
                 let found = backup::Backup::open(&from)?;
-                found.restore(&data.data, data.memory.room())?;
+                found.restore(&data.data, data.memory.room(), &mut told)?;
+                progress.end();
                 let text = format!("restored to {}\n{}", data.data.display(), text(&found));
                 output.result(&document(&found), &text)
             }
         }
+    }
+}
+
+/// Makes a backup, or has the process make it that has the folder.
+fn create(data: &Path, to: &Path, room: Room, told: backup::Steps<'_>) -> Result<backup::Backup> {
+    match backup::Backup::create(data, to, room, told) {
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::InUse { .. })) => {
+            socket::ask_for_backup(data, to, told).with_context(|| error.to_string())?;
+            Ok(backup::Backup::open(to)?)
+        }
+        made => made,
     }
 }
 

@@ -1,13 +1,16 @@
 //! What an operator meets: starting, stopping, looking, and everything that can be wrong.
 
-use crate::home::{Node, command, done, sandbox, tenor};
+use crate::home::{Node, Wallet, command, done, sandbox, tenor};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use tenor_cli::folder::Folder;
 use tenor_node::guard::Guard;
-use tenor_runtime::chain::Genesis;
+use tenor_runtime::chain::{Genesis, Replica};
 use tenor_runtime::state::Room;
+use tenor_runtime::store::FolderLock;
 
 /// Exit code and standard error of a node that does not come up.
 fn fails(data: &Path, words: &[&str]) -> (Option<i32>, String) {
@@ -39,6 +42,50 @@ fn a_node_starts_says_how_it_is_and_stops_clean() {
     assert_eq!((folder.opened.torn.bytes, folder.opened.redone), (0, 0));
     let (code, _) = tenor(&["node", "status", "--admin-listen=127.0.0.1:9"]);
     assert_eq!(code, 1);
+}
+
+#[test]
+fn a_backup_is_made_while_blocks_are_made() {
+    let (folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
+    let to = folder.path().join("backup");
+    let words = ["backup", "create", to.to_str().unwrap()];
+    let (made, paid) = thread::scope(|scope| {
+        let making = scope.spawn(|| done(&data, &words));
+        let mut paid = 0;
+        while !making.is_finished() {
+            paid += 1;
+            assert_eq!(node.submit(&ada.pays(&bob.account, 1, paid)).0, 201);
+        }
+        (making.join().unwrap(), paid)
+    });
+    assert_eq!(node.submit(&ada.pays(&bob.account, 1, paid + 1)).0, 201);
+    let (code, said) = tenor(&[&words[..], &["--data", data.to_str().unwrap()]].concat());
+    assert!(code == 1 && said.contains("exists already"), "{said}");
+    assert!(data.join("socket").exists());
+    assert_eq!(std::fs::metadata(data.join("socket")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(node.stop(), Some(0));
+    assert!(!data.join("socket").exists());
+    // The backup is the chain as it stood at a block in between.
+    assert_eq!(tenor(&["backup", "check", to.to_str().unwrap()]).0, 0);
+    let again = folder.path().join("again");
+    done(&again, &["backup", "restore", to.to_str().unwrap()]);
+    let (height, tip) = (made["height"].as_u64().unwrap(), Folder::open(&data, Room::default()).unwrap());
+    assert!(height < tip.chain.tip().height);
+    let restored = Folder::open(&again, Room::default()).unwrap();
+    assert_eq!(restored.chain.block(height).unwrap(), tip.chain.block(height).unwrap());
+    assert_eq!(restored.chain.tip().state.to_string(), made["state_root"].as_str().unwrap());
+    drop((tip, restored));
+    // Nobody answers in a folder that another process has without being a node.
+    let lock = FolderLock::take(&data).unwrap();
+    let (code, said) =
+        tenor(&["backup", "create", again.join("x").to_str().unwrap(), "--data", data.to_str().unwrap()]);
+    assert!(
+        code == 1 && said.contains("in use by process") && said.contains("no running node answers"),
+        "{said}"
+    );
+    drop(lock);
 }
 
 #[test]
@@ -107,7 +154,7 @@ fn earnest(data: &Path, of: &Path) -> Genesis {
             (name, bytes.try_into().unwrap())
         })
         .collect();
-    Folder::create(data, &genesis, &secrets, &names).unwrap();
+    Folder::create(data, &genesis, &secrets, &names, None).unwrap();
     genesis
 }
 
@@ -137,5 +184,5 @@ fn outside_a_sandbox_nothing_is_signed_without_the_guard() {
     let (code, said_) = fails(&old, &[&flag]);
     assert!(code == Some(13) && said_.contains("an older copy and may not sign"), "{said_}");
     let tip = Folder::open(&data, Room::default()).unwrap().chain.tip().clone();
-    Guard::open(&guard, &tip).unwrap();
+    Guard::open(&guard, &tip, None).unwrap();
 }

@@ -26,6 +26,8 @@ pub struct Signed {
     pub staff: Vec<PartyId>,
     /// What accounts of theirs may lose over the item.
     allowed: Vec<Allowance>,
+    /// What was promised by grants: all of a period.
+    promised: Vec<(AccountId, u128)>,
 }
 
 /// What an account may lose over an item, minor units.
@@ -42,12 +44,23 @@ impl Signed {
         parties.sort();
         let allowance = |spend: &Spend| Allowance { account: spend.account, amount: spend.amount, spent: 0 };
         let allowed = spend_max.iter().map(allowance).collect();
-        Signed { parties, top, staff: vec![], allowed }
+        Signed { parties, top, staff: vec![], allowed, promised: vec![] }
     }
 
     /// Whether a party signed.
     pub fn has(&self, party: &PartyId) -> bool {
         self.parties.binary_search(party).is_ok()
+    }
+
+    /// Counts what an agreement may take by itself from now on.
+    pub fn promise(&mut self, account: AccountId, amount: u128) {
+        self.promised.push((account, amount));
+    }
+
+    /// What was spent and promised so far, account by account; one may stand several times.
+    pub fn taken(&self) -> impl Iterator<Item = (AccountId, u128)> {
+        let spent = self.allowed.iter().map(|allowed| (allowed.account, allowed.spent));
+        spent.filter(|(_, spent)| *spent > 0).chain(self.promised.iter().copied())
     }
 
     /// Counts what booked effects took of what signers allowed.

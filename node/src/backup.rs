@@ -4,7 +4,6 @@
 //! (genesis, names, keys), the segments of the log, and a snapshot of the state at the log's newest block.
 
 use crate::folder::{Folder, GENESIS, make_whole, sync, write_synced};
-use crate::output::Progress;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -15,7 +14,6 @@ use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Still, Stored, 
 use tenor_runtime::log::{Extent, Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
 use tenor_runtime::state::{Room, State};
-use tenor_wire::block::Header;
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 
@@ -113,20 +111,18 @@ pub struct Backup {
     snapshot: Snapshot,
 }
 
-/// Shows how far something is.
-fn shown<'p>(progress: &'p mut Progress, step: &'static str) -> impl FnMut(u64, u64) + use<'p> {
-    move |done, of| progress.at(step, done, of)
-}
+/// Is told which step is how far: its name, what is done, of how much.
+pub type Steps<'t> = &'t mut dyn FnMut(&str, u64, u64);
 
 impl Backup {
     /// Backs the data folder up into a new folder, and reads the snapshot back.
     ///
     /// # Errors
     /// When something is there already, another process has the data folder, or the disk says no.
-    pub fn create(data: &Path, to: &Path, room: Room) -> Result<Backup> {
+    pub fn create(data: &Path, to: &Path, room: Room, told: Steps<'_>) -> Result<Backup> {
         let (_lock, genesis) = Folder::lock(data)?;
         let stored = Stored::open(data, genesis.chain_id(), room)?;
-        Backup::write(&stored.still()?, data, to)
+        Backup::write(&stored.still()?, data, to, told)
     }
 
     /// As [`Backup::create`], for a folder that this process has open and may go on with meanwhile: what is backed up
@@ -134,11 +130,11 @@ impl Backup {
     ///
     /// # Errors
     /// When something is there already, or the disk says no.
-    pub fn write(still: &Still, data: &Path, to: &Path) -> Result<Backup> {
-        let mut progress = Progress::new();
+    pub fn write(still: &Still, data: &Path, to: &Path, told: Steps<'_>) -> Result<Backup> {
         make_whole(to, |making| {
-            let told = shown(&mut progress, "writing the snapshot");
-            still.snapshot(&making.join(SNAPSHOT), told)?.check(|_, _| {})?;
+            let snapshot =
+                still.snapshot(&making.join(SNAPSHOT), |done, of| told("writing the snapshot", done, of))?;
+            snapshot.check(|done, of| told("reading the snapshot", done, of))?;
             for path in files_of(data)? {
                 copy_synced(&data.join(&path), &making.join(&path))?;
             }
@@ -149,8 +145,8 @@ impl Backup {
             for folder in [LOG_FOLDER, KEYS] {
                 sync(&making.join(folder))?;
             }
-            let Header { chain, height, .. } = still.header();
-            let mut list = List { format: FORMAT, chain: chain.to_string(), height: *height, files: vec![] };
+            let (chain, height) = (still.origin(), still.header().height);
+            let mut list = List { format: FORMAT, chain: chain.to_string(), height, files: vec![] };
             for path in files_below(making)? {
                 let bytes = fs::read(making.join(&path)).with_context(|| format!("reading {path}"))?;
                 let sha3_256 = hex(&plain_hash(&[&bytes]).0);
@@ -158,7 +154,6 @@ impl Backup {
             }
             write_synced(&making.join(LIST), serde_json::to_string_pretty(&list)?.as_bytes())
         })?;
-        progress.end();
         Ok(Backup::open(to)?)
     }
 
@@ -203,7 +198,7 @@ impl Backup {
         self.list.height
     }
 
-    /// The chain that it is of.
+    /// The chain that it is of, as that began.
     pub fn chain(&self) -> ChainId {
         self.chain
     }
@@ -227,19 +222,16 @@ impl Backup {
     ///
     /// # Errors
     /// [`BackupError`].
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, told: Steps<'_>) -> Result<(), BackupError> {
         self.check_files()?;
-        let mut progress = Progress::new();
-        self.snapshot.check(shown(&mut progress, "reading the snapshot")).map_err(BackupError::Snapshot)?;
-        progress.end();
-        Ok(())
+        self.snapshot.check(|done, of| told("reading the snapshot", done, of)).map_err(BackupError::Snapshot)
     }
 
     /// Makes a data folder from it, and opens that once to compare the state root.
     ///
     /// # Errors
     /// [`BackupError`]; also when something is there already or the disk says no.
-    pub fn restore(&self, data: &Path, room: Room) -> Result<()> {
+    pub fn restore(&self, data: &Path, room: Room, told: Steps<'_>) -> Result<()> {
         self.check_files()?;
         let height = self.height();
         make_whole(data, |making| {
@@ -258,17 +250,12 @@ impl Backup {
                     sync(&folder)?;
                 }
             }
-            let mut progress = Progress::new();
-            let made = {
-                let mut told = shown(&mut progress, "making the state");
-                Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?
-            };
-            drop(made);
+            let mut told = |done, of| told("making the state", done, of);
+            drop(Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?);
             let opened = Stored::open(making, self.chain, room)?;
             if opened.base.root() != self.root() || opened.opened.rebuilt {
                 bail!("the restored state does not open at {}; take another backup", self.root());
             }
-            progress.end();
             Ok(())
         })
     }
@@ -280,10 +267,6 @@ impl Backup {
             fs::read(self.folder.join(GENESIS)).ok().and_then(|bytes| Genesis::from_bytes(&bytes).ok());
         if genesis.is_some_and(|genesis| genesis.chain_id() != self.chain) {
             return Err(other("the genesis document"));
-        }
-        let header = self.snapshot.header();
-        if header.chain != self.chain {
-            return Err(other("the snapshot"));
         }
         self.check_log()?;
         for listed in &self.list.files {
@@ -350,9 +333,11 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
         for entry in fs::read_dir(&here).with_context(|| format!("reading {}", here.display()))? {
             let entry = entry?;
             let path = inside.join(entry.file_name());
-            match entry.file_type()?.is_dir() {
-                true => folders.push(path),
-                false => found.push(path.to_string_lossy().into_owned()),
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                found.push(path.to_string_lossy().into_owned());
             }
         }
     }
