@@ -22,7 +22,7 @@ fn every_height_gives_the_balances_that_it_had() {
         let state = bank.chain().state();
         let counters = |account: &tenor_abi::id::AccountId| {
             let record: AccountRecord = state.get(&account.0).unwrap().unwrap();
-            (record.debits_posted, record.credits_posted)
+            record.counters.posted()
         };
         let balances: Vec<_> = people.iter().map(|person| counters(&person.account)).collect();
         seen.push((bank.chain().tip().height, balances, ledger::trial_balance(&state).unwrap()));
@@ -87,7 +87,7 @@ fn a_log_whose_writes_are_wrong_is_told_by_the_first_wrong_key() {
         let mut journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), chain.id()).unwrap());
         for mut block in bank.blocks() {
             let height = block.header.height;
-            let mut rows = chain.journal().writes(height).unwrap().unwrap().into_rows();
+            let mut rows = chain.journal().writes(height).unwrap().unwrap().rows().to_vec();
             if is_wrong && height == wrong {
                 let row = rows.iter_mut().find(|row| row.0 == key).unwrap();
                 row.1.as_mut().unwrap()[40] ^= 1;

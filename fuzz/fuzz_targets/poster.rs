@@ -61,7 +61,7 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
         reference: request.reference,
     };
     let spends = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
-    let mut signed = Signed::by(vec![OWNER], spends, None);
+    let mut signed = Signed::by(vec![OWNER], &spends, None);
     let plan = ledger::plan(state, draft, &signed)?;
     ledger::commit(state, plan, &mut signed, 1)?;
     Ok(())

@@ -125,7 +125,7 @@ impl World {
     /// Balance and pending debits and credits, in cents.
     pub fn counters(&self, person: &Person) -> (i128, u128, u128) {
         let record = self.account(person.account);
-        (record.balance(), record.debits_pending, record.credits_pending)
+        (record.balance(), record.counters.debits_pending, record.counters.credits_pending)
     }
 
     /// The chain comes to the same when it is executed again.

@@ -13,7 +13,9 @@ use tenor_abi::money::{Code, Currency};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::fault::Stop;
 use tenor_runtime::ledger::{self, Capture, DatedBy, Draft, HoldPart, Line, Signed};
-use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder, HookSet, PartyRecord, PurposeCode};
+use tenor_runtime::state::record::{
+    AccountRecord, AssetRecord, Counters, Holder, HookSet, PartyRecord, PurposeCode,
+};
 use tenor_runtime::state::{Committed, Overlay};
 use tenor_testing::wire::op::{AccountKind, AssetKind, PartyKind, Spend};
 use tenor_testing::wire::receipt::{Act, EntrySource};
@@ -211,10 +213,7 @@ impl World<'_> {
             kind: AccountKind::Plain,
             code: 0,
             control: None,
-            debits_posted: 0,
-            credits_posted: 0,
-            debits_pending: 0,
-            credits_pending: 0,
+            counters: Counters::default(),
             floor: if has_flag(step, "debits_must_not_exceed_credits") { 0 } else { -limit },
             ceiling: has_flag(step, "credits_must_not_exceed_debits").then_some(0),
             holds_overdraft: true,
@@ -233,10 +232,10 @@ impl World<'_> {
         let id = account_of(&step["account"]);
         let mut record: AccountRecord = self.state.get(&id.0).unwrap().unwrap();
         let field = |name: &str| self.number(&step[name]);
-        record.debits_pending = field("debits_pending");
-        record.credits_pending = field("credits_pending");
-        record.debits_posted = field("debits_posted");
-        record.credits_posted = field("credits_posted");
+        record.counters.debits_pending = field("debits_pending");
+        record.counters.credits_pending = field("credits_pending");
+        record.counters.debits_posted = field("debits_posted");
+        record.counters.credits_posted = field("credits_posted");
         self.state.put(&id.0, &record);
         Ok(())
     }
@@ -247,8 +246,12 @@ impl World<'_> {
             return if record.is_none() { Ok(()) } else { Err("an account that should not be there".into()) };
         }
         let record = record.ok_or("no account")?;
-        let ours =
-            [record.debits_pending, record.debits_posted, record.credits_pending, record.credits_posted];
+        let ours = [
+            record.counters.debits_pending,
+            record.counters.debits_posted,
+            record.counters.credits_pending,
+            record.counters.credits_posted,
+        ];
         let names = ["debits_pending", "debits_posted", "credits_pending", "credits_posted"];
         let theirs = names.map(|name| self.number(&step[name]));
         if ours == theirs { Ok(()) } else { Err(format!("{}: {ours:?}, {theirs:?} expected", step["id"])) }
@@ -314,7 +317,7 @@ impl World<'_> {
         let minor = self.settled(step, from, to, asked.min(AMOUNT_MAX))?;
         let line = |account, side| Line { account, side, minor: minor as i128, currency: None };
         let spends = vec![Spend { account: from, amount: u128::MAX }];
-        let mut signed = Signed::by(vec![PARTY], spends, None);
+        let mut signed = Signed::by(vec![PARTY], &spends, None);
         let mut draft = self.draft();
         let plan = if has_flag(step, "pending") {
             let hold = HoldId(account_of(&step["id"]).0);
@@ -363,8 +366,8 @@ impl World<'_> {
             let record: Option<AccountRecord> = self.state.get(&account.0)?;
             let record = record.ok_or(Refusal::UnknownAccount { account })?;
             let free = match side {
-                Side::Debit => record.balance() - record.debits_pending as i128,
-                Side::Credit => -record.balance() - record.credits_pending as i128,
+                Side::Debit => record.balance() - record.counters.debits_pending as i128,
+                Side::Credit => -record.balance() - record.counters.credits_pending as i128,
             };
             let term = Term { account, asset: record.asset, side, mode: Mode::AtMost, minor: minor as i128 };
             let room = |_: &AccountId, _: Side| Some(free.max(0).unsigned_abs());
@@ -380,7 +383,7 @@ impl World<'_> {
         if self.amounts.get(&key(&step["pending_id"])) == Some(&0) {
             return Ok(0);
         }
-        let mut signed = Signed::by(vec![PARTY], vec![], None);
+        let mut signed = Signed::by(vec![PARTY], &[], None);
         let draft = self.draft();
         let is_post = has_flag(step, "post_pending_transfer");
         let held = self.amounts.get(&key(&step["pending_id"])).copied();

@@ -6,7 +6,7 @@
 //! transfers leave when they come as transactions.
 //!
 //! What is hashed is the block's: the accounts' history trees and the write set's bytes. It is measured beside the
-//! entries and stands in figures of its own.
+//! entries and stands in figures of its own. So does what an account at rest takes.
 
 use super::signer::Signer;
 use super::{Figure, Measured, Ratio, thread_cpu};
@@ -19,14 +19,16 @@ use std::hint::black_box;
 use std::time::Duration;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
-use tenor_abi::id::{AccountId, Hash};
+use tenor_abi::id::{AccountId, AssetId, Hash, PartyId};
+use tenor_abi::money::Code;
 use tenor_runtime::chain::{Chain, Solo};
-use tenor_runtime::ledger::{self, DatedBy, Draft, Line, Signed};
+use tenor_runtime::ledger::{self, DatedBy, Draft, Line, Opening, Signed};
 use tenor_runtime::schedule;
-use tenor_runtime::state::Overlay;
-use tenor_runtime::state::record::AccountRecord;
+use tenor_runtime::state::record::{AccountRecord, AssetRecord, Holder};
+use tenor_runtime::state::{Committed, Overlay, Resume, State, StateMemory};
 use tenor_runtime::store::WriteSet;
-use tenor_wire::op::{Operation, Spend, TransferOp, account_id};
+use tenor_wire::crypto::plain_hash;
+use tenor_wire::op::{AccountKind, AssetKind, Operation, Spend, TransferOp, account_id};
 use tenor_wire::receipt::{Act, Entry, EntrySource, Fate};
 
 /// Accounts that pay each other.
@@ -41,6 +43,8 @@ const COMPARED: usize = 1_000;
 const LONGEST: usize = ledger::POSTINGS_MAX;
 /// Longest entries that are timed.
 const LONGEST_ENTRIES: usize = 1_000;
+/// Accounts at rest that are weighed.
+const AT_REST: usize = 100_000;
 
 pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let books = Books::opened()?;
@@ -57,6 +61,7 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
         books.block(&mut booked, &mut hashed)?;
     }
     let (p50, p999) = books.longest()?;
+    let at_rest = AtRest::weighed()?;
     let figure = |name: &str, value, unit| Figure { name: name.into(), value, unit };
     Ok(Measured {
         figures: vec![
@@ -68,6 +73,9 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("longest_entry_ms_p50", p50, "ms"),
             figure("longest_entry_ms_p999", p999, "ms"),
             figure("accounts", ACCOUNTS as f64, "1"),
+            figure("memory_bytes_per_account", at_rest.known_bytes, "B"),
+            figure("memory_bytes_per_account_cached", at_rest.cached_bytes, "B"),
+            figure("written_bytes_per_account", at_rest.written_bytes, "B"),
         ],
         ratios: vec![Ratio {
             name: "of_hashmap",
@@ -147,7 +155,7 @@ impl Books {
         let (from, to) = self.pair(number);
         let (payer, signer) = &self.accounts[from];
         let spend = Spend { account: *payer, amount: 1 };
-        let mut signed = Signed::by(vec![signer.party], vec![spend], None);
+        let mut signed = Signed::by(vec![signer.party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
         let lines = vec![line(*payer, Side::Debit), line(self.accounts[to].0, Side::Credit)];
         let plan = ledger::plan(state, self.draft(item, lines), &signed)
@@ -186,12 +194,14 @@ impl Books {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
         let entries = booked.count(BLOCK, || {
-            let entry = |number: usize| {
+            let mut entry = |number: usize| {
                 let mut item = [0; 32];
                 item[..8].copy_from_slice(&number.to_le_bytes());
                 self.book(&mut state, Hash(item), number)
             };
-            (0..BLOCK).map(entry).collect::<Result<Vec<Entry>>>()
+            let mut entries = Vec::with_capacity(BLOCK);
+            (0..BLOCK).try_for_each(|number| entry(number).map(|entry| entries.push(entry)))?;
+            anyhow::Ok(entries)
         })?;
         hashed.count(BLOCK, || Ok(ledger::settle_history(&mut state)?))?;
         let rows = booked.count(0, || Ok(state.into_writes()?))?;
@@ -241,7 +251,7 @@ impl Books {
             let mut lines = vec![line(payer.0, Side::Debit, paid as i128)];
             lines.extend(self.accounts[1..=paid].iter().map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: payer.0, amount: paid as u128 };
-            let mut signed = Signed::by(vec![payer.1.party], vec![spend], None);
+            let mut signed = Signed::by(vec![payer.1.party], &[spend], None);
             let mut state = self.chain.state();
             self.read_accounts(&state, paid + 1)?;
             let start = thread_cpu();
@@ -254,5 +264,45 @@ impl Books {
         times.sort_by(f64::total_cmp);
         // By nearest rank: 999 of a thousand take no longer.
         Ok((times[times.len() / 2], times[(times.len() * 999).div_ceil(1000) - 1]))
+    }
+}
+
+/// Bytes that each of many accounts takes on which nothing was booked yet.
+struct AtRest {
+    /// In memory, whatever it is given.
+    known_bytes: f64,
+    /// In memory, with every page in it.
+    cached_bytes: f64,
+    /// In the write set, which the log keeps and the store takes in.
+    written_bytes: f64,
+}
+
+impl AtRest {
+    fn weighed() -> Result<AtRest> {
+        let mut state = Committed::in_memory();
+        let asset = AssetId([1; 32]);
+        let mut overlay = Overlay::new(&state);
+        let code = Code::parse("EUR").context("a code of an asset")?;
+        let issuer = PartyId([2; 32]);
+        let kind = AssetKind::Money;
+        overlay
+            .put(&asset.0, &AssetRecord { issuer, code, scale: 2, kind, freezable: false, clawback: false });
+        for number in 0..AT_REST {
+            let owner = Holder::Party(PartyId(plain_hash(&[&number.to_le_bytes()]).0));
+            let (purpose, kind) = ("main", AccountKind::Plain);
+            let opening = Opening { owner, asset, purpose, floor: 0, ceiling: None, kind };
+            ledger::open_account(&mut overlay, opening).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+        }
+        let writes = WriteSet::new(overlay.into_writes()?);
+        state.stash(writes.rows())?;
+        state.commit(writes.rows(), 1, Resume::default())?;
+        let StateMemory { trie, index, .. } = state.memory();
+        let each = |bytes: usize| bytes as f64 / AT_REST as f64;
+        let known = trie.known_bytes + index.known_bytes;
+        Ok(AtRest {
+            known_bytes: each(known),
+            cached_bytes: each(known + trie.cached_bytes + index.cached_bytes),
+            written_bytes: each(writes.bytes().len()),
+        })
     }
 }

@@ -36,8 +36,7 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
         let book = book.context("a book is missing")?;
         books.row(vec![
             book.purpose.to_string(),
-            Decimal(book.credits_posted as i128 - book.debits_posted as i128, book.currency.scale)
-                .to_string(),
+            Decimal(book.balance(), book.currency.scale).to_string(),
             book.currency.code.to_string(),
         ]);
     }
@@ -95,8 +94,8 @@ pub fn account_document(chain: &Chain, id: AccountId, record: &AccountRecord) ->
     Ok(json!({
         "account": id.to_string(), "purpose": record.purpose, "currency": record.currency.code.to_string(),
         "balance": decimal(record.balance()), "available": decimal(record.available() as i128), "floor": decimal(record.floor),
-        "ceiling": record.ceiling.map(decimal), "held": decimal(record.debits_pending as i128),
-        "awaited": decimal(record.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
+        "ceiling": record.ceiling.map(decimal), "held": decimal(record.counters.debits_pending as i128),
+        "awaited": decimal(record.counters.credits_pending as i128), "kind": format!("{:?}", record.kind).to_lowercase(),
         "code": record.code, "control": record.control.map(|control| control.to_string()),
         "frozen_in": record.frozen_in.map(|reason| reason.name()),
         "frozen_out": record.frozen_out.map(|reason| reason.name()), "closed": record.closed,
@@ -139,8 +138,9 @@ fn account_facts(record: &AccountRecord) -> String {
     if let Some(ceiling) = record.ceiling {
         facts.push(format!("ceiling  {}", decimal(ceiling)));
     }
-    if record.debits_pending + record.credits_pending > 0 {
-        let (held, awaited) = (record.debits_pending as i128, record.credits_pending as i128);
+    if record.counters.debits_pending + record.counters.credits_pending > 0 {
+        let (held, awaited) =
+            (record.counters.debits_pending as i128, record.counters.credits_pending as i128);
         facts.push(format!("held     {}, awaited {}", decimal(held), decimal(awaited)));
     }
     if record.kind != AccountKind::Plain {

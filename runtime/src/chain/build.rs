@@ -10,7 +10,7 @@ use crate::ledger::{self, settle_history};
 use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
 use crate::state::{Base, Kind, Overlay};
-use crate::store::{Change, WriteSet};
+use crate::store::{Changes, WriteSet};
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
@@ -308,7 +308,7 @@ struct Done {
     receipts: Vec<FullReceipt>,
     items_root: Hash,
     receipts_root: Hash,
-    rows: Vec<Change>,
+    rows: Changes,
 }
 
 /// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
@@ -496,9 +496,9 @@ impl Chain {
 
     fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
-        let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::encoded(&rows));
-        let ((lists, encoded), state) = beside(items.len(), encoded, || self.base.stash(&rows));
-        let (writes, state) = (WriteSet::of(rows, encoded), state?);
+        let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::root_of(&rows));
+        let ((lists, root), state) = beside(items.len(), encoded, || self.base.stash(&rows));
+        let (writes, state) = (WriteSet::of(rows, root), state?);
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
         ancestry.push(tag::ANCESTRY, &parent.0);

@@ -5,8 +5,8 @@ use super::journal::Journal;
 use super::open::{LOG_FOLDER, STATE_FOLDER};
 use super::storage_tests::{CHAIN, Grown, ROOM, Rows, last_segment, lose_row, read_files};
 use crate::state::record::{
-    AccountRecord, AgreementRecord, HistoryPeaksRecord, HistoryRecord, Holder, HookSet, PurposeCode,
-    ScheduleRecord, Waiting, key, to_bytes,
+    AccountRecord, AgreementRecord, Counters, HistoryPeaksRecord, HistoryRecord, Holder, HookSet,
+    PurposeCode, ScheduleRecord, Waiting, key, to_bytes,
 };
 use crate::state::{Kind, State};
 use crate::store::{Disk, WriteSet};
@@ -53,10 +53,7 @@ fn bank() -> Rows {
         kind: tenor_wire::op::AccountKind::Plain,
         code: 0,
         control: None,
-        debits_posted: 15,
-        credits_posted: 15,
-        debits_pending: 0,
-        credits_pending: 0,
+        counters: Counters { debits_posted: 15, credits_posted: 15, ..Counters::default() },
         floor: 0,
         ceiling: None,
         holds_overdraft: false,

@@ -6,7 +6,7 @@ use crate::store::WriteSet;
 use std::path::Path;
 use std::sync::Arc;
 use tenor_abi::codec;
-use tenor_abi::id::ChainId;
+use tenor_abi::id::{ChainId, Hash};
 use tenor_wire::block::{Block, Certificate};
 
 /// Most bytes of an encoded block.
@@ -175,8 +175,8 @@ impl Blocks for Reader {
 
     fn writes(&self, height: u64) -> Result<Option<WriteSet>, Fault> {
         let found = self.read_with_root(Kind::Writes, height)?;
-        let read = |(bytes, root)| {
-            WriteSet::of_payload(bytes, root)
+        let read = |(bytes, root): (Vec<u8>, Hash)| {
+            WriteSet::of_payload(&bytes, root)
                 .map_err(|error| Fault::Log(format!("writes of height {height}: {error}")))
         };
         found.map(read).transpose()

@@ -8,7 +8,7 @@ use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
 use crate::state::{Committed, Overlay, Resume, Room, State};
-use crate::store::{Change, Disk, Mark, StoreError, WriteSet};
+use crate::store::{ChangeRef, Changes, Disk, Mark, StoreError, WriteSet};
 use crate::vm::Guest;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -437,7 +437,7 @@ pub(super) fn redo_up_to(
     progress: Told<'_>,
 ) -> Result<Header, Fault> {
     let first = from.as_ref().map_or(0, |header| header.height + 1);
-    let (mut rows, mut bytes, mut newest) = (vec![], 0, from);
+    let (mut sets, mut bytes, mut newest) = (vec![], 0, from);
     for height in first..=last {
         let block = block(journal, height)?;
         let writes = journal.writes(height)?;
@@ -451,13 +451,16 @@ pub(super) fn redo_up_to(
             ancestry.push(tag::ANCESTRY, &parent.hash().0);
         }
         bytes += writes.bytes().len();
-        rows.extend(writes.into_rows());
+        sets.push(writes);
         if bytes < REDO_BYTES && height < last {
             continue;
         }
         bytes = 0;
         let resume = Resume { log: journal.position_behind(height)?, ancestry: ancestry.clone() };
-        let root = base.redo(&last_of_each(std::mem::take(&mut rows)), height, resume)?;
+        let rows: Changes =
+            last_of_each(sets.iter().flat_map(|set| set.rows().iter()).collect()).into_iter().collect();
+        sets.clear();
+        let root = base.redo(&rows, height, resume)?;
         if newest.as_ref().is_some_and(|header| header.state != root) {
             return Err(Fault::Diverged {
                 height,
@@ -470,9 +473,9 @@ pub(super) fn redo_up_to(
 }
 
 /// The last write of each key, ascending by key.
-fn last_of_each(mut rows: Vec<Change>) -> Vec<Change> {
+fn last_of_each(mut rows: Vec<ChangeRef<'_>>) -> Vec<ChangeRef<'_>> {
     // A stable sort keeps the order of the blocks; of equal keys the last one stays.
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.sort_by(|a, b| a.0.cmp(b.0));
     rows.dedup_by(|later, kept| {
         let same = later.0 == kept.0;
         if same {
@@ -489,9 +492,9 @@ mod tests {
 
     #[test]
     fn of_each_key_the_last_write_counts() {
-        let write = |key: u8, value: Option<u8>| (vec![key], value.map(|value| vec![value]));
-        let rows =
-            vec![write(2, Some(1)), write(1, Some(1)), write(2, None), write(3, None), write(2, Some(3))];
-        assert_eq!(last_of_each(rows), [write(1, Some(1)), write(2, Some(3)), write(3, None)]);
+        let rows: Vec<ChangeRef<'_>> =
+            vec![(b"2", Some(b"a")), (b"1", Some(b"a")), (b"2", None), (b"3", None), (b"2", Some(b"c"))];
+        let last: [ChangeRef<'_>; 3] = [(b"1", Some(b"a")), (b"2", Some(b"c")), (b"3", None)];
+        assert_eq!(last_of_each(rows), last);
     }
 }

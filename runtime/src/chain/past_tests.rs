@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::snapshot::Snapshot;
 use crate::state::namespace::{Standing, owner_of};
 use crate::state::{Base, Committed, Kind, Past, Resume, Room, State};
-use crate::store::{Change, Disk};
+use crate::store::{Changes, Disk};
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_wire::block::Header;
@@ -73,7 +73,7 @@ fn every_state_of_the_window_is_read_and_proved_as_it_was() {
     assert!((20..80).contains(&oldest), "the room for past states is bounded: {oldest}");
     // Also while a block is stashed that is not committed.
     let rows = grown.changes();
-    let root = grown.base.stash(&rows).unwrap();
+    let root = grown.base.stash(&rows.into()).unwrap();
     assert_ne!(root, grown.tip().state);
     for (header, rows) in seen.iter().skip(oldest as usize).step_by(7).chain(seen.last()) {
         check(&grown.base.past(header.height).unwrap(), header.state, rows, &keys);
@@ -95,7 +95,7 @@ fn every_state_of_the_window_is_read_and_proved_as_it_was() {
 }
 
 /// What a fork comes to with the blocks that the chain itself made.
-fn follow(fork: &mut dyn State, blocks: &[(Header, Vec<Change>)]) {
+fn follow(fork: &mut dyn State, blocks: &[(Header, Changes)]) {
     for (header, rows) in blocks {
         let before = fork.root();
         assert_eq!(fork.stash(rows).unwrap(), header.state, "block {}", header.height);
@@ -116,12 +116,12 @@ fn a_fork_comes_to_the_roots_of_the_chain_and_changes_nothing() {
     for _ in 0..12 {
         let rows = grown.changes();
         grown.block_of(rows.clone()).unwrap();
-        blocks.push((grown.tip().clone(), rows));
+        blocks.push((grown.tip().clone(), rows.into()));
     }
     // Half of it goes its own way, and a fork of it the chain's.
     follow(&mut now, &blocks[..6]);
     let mut further = now.fork().unwrap();
-    let own = vec![(Kind::Asset.full_key(&[7; 32]), Some(vec![1; 40]))];
+    let own = Changes::from(vec![(Kind::Asset.full_key(&[7; 32]), Some(vec![1; 40]))]);
     now.stash(&own).unwrap();
     now.commit(&own, 46, Resume::default()).unwrap();
     follow(&mut further, &blocks[6..]);
@@ -182,7 +182,7 @@ fn without_room_a_state_is_at_hand_while_it_is_read() {
     let disk = Arc::new(Disk::open(&folder.path().join("disk")).unwrap());
     let mut base = Committed::begin(disk, Room::for_pages(1 << 20));
     assert!(matches!(base.now().map(|past| past.height()), Err(Fault::Gone { .. })));
-    let block = |n: u8| vec![(Kind::Asset.full_key(&[n % 3; 32]), Some(vec![n; 40]))];
+    let block = |n: u8| Changes::from(vec![(Kind::Asset.full_key(&[n % 3; 32]), Some(vec![n; 40]))]);
     for height in 0..5 {
         base.redo(&block(height), u64::from(height), Resume::default()).unwrap();
     }

@@ -4,7 +4,7 @@ use super::journal::Journal;
 use super::{Chain, Genesis, Replica};
 use crate::fault::Fault;
 use crate::ledger;
-use crate::store::{Change, WriteSet};
+use crate::store::WriteSet;
 use crate::vm::Guest;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
@@ -69,8 +69,8 @@ pub(super) fn first_wrong_key(
 ) -> Result<Option<(u64, Vec<u8>)>, Fault> {
     let mut chain =
         Chain::in_memory(genesis.clone(), guest).map_err(|error| Fault::State(error.to_string()))?;
-    let first = chain.journal().writes(0)?.map_or(vec![], WriteSet::into_rows);
-    if let Some(key) = first_difference(journal, 0, &first)? {
+    let first = chain.journal().writes(0)?;
+    if let Some(key) = first_difference(journal, 0, first.as_ref())? {
         return Ok(Some((0, key)));
     }
     for height in 1..=journal.tip().unwrap_or(0) {
@@ -80,8 +80,8 @@ pub(super) fn first_wrong_key(
             Item::Due(_) | Item::Expiry(_) => None,
         });
         let header = chain.build(block.header.time, transactions.collect())?.header;
-        let rows = chain.stash.as_ref().map_or(&[][..], |stash| stash.writes.rows());
-        if let Some(key) = first_difference(journal, height, rows)? {
+        let made = chain.stash.as_ref().map(|stash| &stash.writes);
+        if let Some(key) = first_difference(journal, height, made)? {
             return Ok(Some((height, key)));
         }
         chain.persist(&header.hash())?;
@@ -91,10 +91,20 @@ pub(super) fn first_wrong_key(
     Ok(None)
 }
 
-fn first_difference(journal: &dyn Journal, height: u64, rows: &[Change]) -> Result<Option<Vec<u8>>, Fault> {
-    let logged = journal.writes(height)?.map_or(vec![], WriteSet::into_rows);
-    let place = (0..rows.len().max(logged.len())).find(|place| rows.get(*place) != logged.get(*place));
-    let keys =
-        place.map(|place| [rows.get(place), logged.get(place)].map(|row| row.map(|row| row.0.clone())));
-    Ok(keys.and_then(|keys| keys.into_iter().flatten().min()))
+fn first_difference(
+    journal: &dyn Journal,
+    height: u64,
+    made: Option<&WriteSet>,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let logged = journal.writes(height)?;
+    let mut rows = [made, logged.as_ref()].map(|writes| writes.into_iter().flat_map(|set| set.rows().iter()));
+    loop {
+        let [ours, theirs] = rows.each_mut().map(Iterator::next);
+        if ours != theirs {
+            return Ok([ours, theirs].into_iter().flatten().map(|row| row.0.to_vec()).min());
+        }
+        if ours.is_none() {
+            return Ok(None);
+        }
+    }
 }

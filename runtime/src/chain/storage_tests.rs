@@ -168,7 +168,7 @@ impl Grown {
         }
         let log = self.journal.position_behind(height)?;
         self.base.commit(writes.rows(), height, Resume { log, ancestry: ancestry.clone() })?;
-        for (key, value) in writes.into_rows() {
+        for (key, value) in writes.rows().to_vec() {
             match value {
                 Some(value) => self.rows.insert(key, value),
                 None => self.rows.remove(&key),

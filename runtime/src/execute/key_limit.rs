@@ -62,7 +62,7 @@ fn taken(state: &Overlay<'_>, run: &Run<'_>, party: &PartyId) -> Result<BTreeMap
         let record: Option<AccountRecord> = state.get(&account.0)?;
         if let Some(record) = record.filter(|record| record.owner == Holder::Party(*party)) {
             let sum: &mut u128 = sums.entry(record.asset).or_default();
-            *sum = sum.saturating_add(*amount);
+            *sum = sum.saturating_add(amount);
         }
     }
     Ok(sums)

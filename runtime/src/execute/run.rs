@@ -91,7 +91,7 @@ impl<'a> Run<'a> {
     pub fn of_transaction(block: &'a BlockContext<'a>, checked: &CheckedTransaction) -> Run<'a> {
         let body = &checked.transaction().body;
         let parties = body.authorisers.iter().map(|authoriser| authoriser.party).collect();
-        let signed = Signed::by(parties, body.spend_max.clone(), None);
+        let signed = Signed::by(parties, &body.spend_max, None);
         let mut run = Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit);
         run.actor_key = body.authorisers.first().map_or(0, |actor| actor.key);
         if checked.is_limited() {

@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::fault::Stop;
 use crate::state::record::{
-    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Holder, HookSet, PURPOSE_LENGTH_MAX,
+    AccountOfRow, AccountRecord, AgreementRecord, AssetRecord, Counters, Holder, HookSet, PURPOSE_LENGTH_MAX,
     PartyRecord, PurposeCode, from_bytes, key,
 };
 use crate::state::{Kind, Overlay};
@@ -100,10 +100,7 @@ pub fn open_account(state: &mut Overlay<'_>, opening: Opening<'_>) -> Result<Acc
         kind,
         code: 0,
         control: None,
-        debits_posted: 0,
-        credits_posted: 0,
-        debits_pending: 0,
-        credits_pending: 0,
+        counters: Counters::default(),
         floor,
         ceiling,
         holds_overdraft: false,
@@ -183,7 +180,7 @@ pub struct TrialRow {
 /// # Errors
 /// [`Fault`] of the store.
 pub fn trial_balance(state: &Overlay<'_>) -> Result<BTreeMap<AssetId, TrialRow>, Fault> {
-    sum_accounts(state, |_, record| Ok((record.debits_posted, record.credits_posted)))
+    sum_accounts(state, |_, record| Ok(record.counters.posted()))
 }
 
 /// What of each asset was issued and not redeemed, minor units: what its issuance accounts are below zero.

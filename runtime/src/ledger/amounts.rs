@@ -44,7 +44,7 @@ pub fn settle(state: &Overlay<'_>, asked: &[Asked]) -> Result<Vec<Line>, Stop> {
         match side {
             Side::Debit => Some(record.available()),
             Side::Credit => record.ceiling.map(|ceiling| {
-                let free = ceiling - record.balance() - record.credits_pending as i128;
+                let free = ceiling - record.balance() - record.counters.credits_pending as i128;
                 free.max(0).unsigned_abs()
             }),
         }

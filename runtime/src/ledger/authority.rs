@@ -1,6 +1,7 @@
 //! Who may take money from an account, and how much.
 
-use super::plan::Plan;
+use super::effect::Effects;
+use super::plan::{Draft, Plan};
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
@@ -19,23 +20,31 @@ const PERIODS_KEPT: usize = 24;
 pub struct Signed {
     /// The parties, ascending; none for an occurrence.
     pub parties: Vec<PartyId>,
-    /// The most that each account of theirs may lose over the item.
-    pub spend_max: Vec<Spend>,
     /// The agreement that the item calls itself, if it calls one.
     pub top: Option<AgreementId>,
     /// Banks whose operations staff signed, in two persons outside a sandbox; asked for only where it counts.
     pub staff: Vec<PartyId>,
-    /// At most one for each account of `spend_max`.
-    spent: Vec<(AccountId, u128)>,
+    /// What accounts of theirs may lose over the item.
+    allowed: Vec<Allowance>,
     /// What was promised by grants: all of a period.
     promised: Vec<(AccountId, u128)>,
 }
 
+/// What an account may lose over an item, minor units.
+#[derive(Clone, PartialEq, Debug)]
+struct Allowance {
+    account: AccountId,
+    amount: u128,
+    spent: u128,
+}
+
 impl Signed {
-    /// The authority of an item with signers.
-    pub fn by(mut parties: Vec<PartyId>, spend_max: Vec<Spend>, top: Option<AgreementId>) -> Signed {
+    /// The authority of an item with signers, who allow each of some accounts to lose so much.
+    pub fn by(mut parties: Vec<PartyId>, spend_max: &[Spend], top: Option<AgreementId>) -> Signed {
         parties.sort();
-        Signed { parties, spend_max, top, staff: vec![], spent: vec![], promised: vec![] }
+        let allowance = |spend: &Spend| Allowance { account: spend.account, amount: spend.amount, spent: 0 };
+        let allowed = spend_max.iter().map(allowance).collect();
+        Signed { parties, top, staff: vec![], allowed, promised: vec![] }
     }
 
     /// Whether a party signed.
@@ -49,17 +58,16 @@ impl Signed {
     }
 
     /// What was spent and promised so far, account by account; one may stand several times.
-    pub fn taken(&self) -> impl Iterator<Item = &(AccountId, u128)> {
-        self.spent.iter().chain(&self.promised)
+    pub fn taken(&self) -> impl Iterator<Item = (AccountId, u128)> {
+        let spent = self.allowed.iter().map(|allowed| (allowed.account, allowed.spent));
+        spent.filter(|(_, spent)| *spent > 0).chain(self.promised.iter().copied())
     }
 
-    /// Counts what a booked plan took.
-    pub(super) fn count(&mut self, plan: &Plan) {
-        for (account, amount) in &plan.spent {
-            match self.spent.iter_mut().find(|(other, _)| other == account) {
-                Some((_, sum)) => *sum += amount,
-                None => self.spent.push((*account, *amount)),
-            }
+    /// Counts what booked effects took of what signers allowed.
+    pub(super) fn count(&mut self, effects: &Effects) {
+        for (account, effect) in effects.iter().filter(|(_, effect)| effect.by_signer) {
+            let allowed = self.allowed.iter_mut().find(|allowed| allowed.account == *account);
+            allowed.expect("what a signer's account loses is allowed").spent += effect.taken();
         }
     }
 
@@ -68,12 +76,11 @@ impl Signed {
         self.has(&asset.issuer) || self.staff.contains(&asset.issuer)
     }
 
-    fn spent(&self, account: &AccountId) -> u128 {
-        self.spent.iter().find(|(other, _)| other == account).map_or(0, |(_, sum)| *sum)
-    }
-
-    fn bound(&self, account: &AccountId) -> Option<u128> {
-        self.spend_max.iter().find(|spend| spend.account == *account).map(|spend| spend.amount)
+    fn check_spend(&self, account: AccountId, amount: u128) -> Result<(), Refusal> {
+        let allowed = self.allowed.iter().find(|allowed| allowed.account == account);
+        let (bound, spent) = allowed.map_or((0, 0), |allowed| (allowed.amount, allowed.spent));
+        let asked = spent + amount;
+        if asked > bound { Err(Refusal::SpendMax { account, bound, asked }) } else { Ok(()) }
     }
 }
 
@@ -87,44 +94,39 @@ pub(super) fn check_debits(
     signed: &Signed,
     counted_on: Date,
 ) -> Result<(), Stop> {
-    let agreement = match plan.draft.source {
+    let Plan { draft, effects, grants, .. } = plan;
+    let agreement = match draft.source {
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
-    let mut issuing = vec![];
-    let mut debited: Vec<(AccountId, Holder, AssetId, u128)> = Vec::with_capacity(1);
-    for (account, effect) in plan.effects.iter() {
-        if effect.before.kind == AccountKind::Issuance {
-            issuing.push((account, &effect.before));
-        }
-        let taken = effect.taken();
-        if taken > 0 {
-            debited.push((*account, effect.before.owner, effect.before.asset, taken));
-        }
-    }
-    // Of several accounts that say no the one with the lowest id is heard.
-    issuing.sort_unstable_by_key(|(account, _)| **account);
-    debited.sort_unstable_by_key(|(account, ..)| *account);
-    issuing.into_iter().try_for_each(|(account, before)| check_issuer(state, account, before, signed))?;
-    for (account, owner, asset, amount) in debited {
-        let owner = match owner {
-            Holder::Agreement(book) if Some(book) == agreement => continue,
+    effects.check(|account, effect| match effect.before.kind {
+        AccountKind::Issuance => check_issuer(state, account, &effect.before, signed),
+        AccountKind::Plain | AccountKind::Control => Ok(()),
+    })?;
+    effects.check(|account, effect| {
+        let (account, amount) = (*account, effect.taken());
+        let owner = match effect.before.owner {
+            _ if amount == 0 => return Ok(()),
+            Holder::Agreement(book) if Some(book) == agreement => return Ok(()),
             Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account }.into()),
             Holder::Party(party) => party,
         };
-        let owner_signed = signed.has(&owner);
-        if owner_signed {
-            check_spend(plan, signed, account, amount)?;
-        }
-        let own_item = owner_signed && (agreement.is_none() || agreement == signed.top);
-        if !own_item {
-            match agreement {
-                Some(agreement) => use_grant(state, plan, &agreement, (account, amount), counted_on)?,
-                None => check_clawback(state, account, &asset, signed)?,
+        effect.by_signer = signed.has(&owner);
+        if effect.by_signer {
+            signed.check_spend(account, amount)?;
+            if agreement.is_none() || agreement == signed.top {
+                return Ok(());
             }
         }
-    }
-    Ok(())
+        match agreement {
+            Some(agreement) => {
+                let (row, grant) = use_grant(state, draft, &agreement, (account, amount), counted_on)?;
+                grants.push((row, grant));
+                Ok(())
+            }
+            None => check_clawback(state, account, &effect.before.asset, signed),
+        }
+    })
 }
 
 fn check_issuer(
@@ -158,28 +160,19 @@ fn check_clawback(
     Ok(())
 }
 
-fn check_spend(plan: &mut Plan, signed: &Signed, account: AccountId, amount: u128) -> Result<(), Refusal> {
-    let bound = signed.bound(&account).unwrap_or(0);
-    let asked = signed.spent(&account) + amount;
-    if asked > bound {
-        return Err(Refusal::SpendMax { account, bound, asked });
-    }
-    plan.spent.push((account, amount));
-    Ok(())
-}
-
+/// A grant after an agreement used it.
 fn use_grant(
     state: &Overlay<'_>,
-    plan: &mut Plan,
+    draft: &Draft,
     agreement: &AgreementId,
     (account, amount): (AccountId, u128),
     counted_on: Date,
-) -> Result<(), Stop> {
+) -> Result<(Vec<u8>, GrantRecord), Stop> {
     let row = key::grant(&account, agreement);
     let none = || Refusal::DebitNotAllowed { account };
     let mut grant: GrantRecord = state.get(&row)?.ok_or_else(none)?;
     let record: AgreementRecord = state.get(&agreement.0)?.ok_or_else(none)?;
-    let expired = grant.expires_at.is_some_and(|end| end < plan.draft.booked_at);
+    let expired = grant.expires_at.is_some_and(|end| end < draft.booked_at);
     if expired || record.code != grant.code {
         return Err(none().into());
     }
@@ -200,8 +193,7 @@ fn use_grant(
     if grant.used.len() > PERIODS_KEPT {
         grant.used.remove(0);
     }
-    plan.grants.push((row, grant));
-    Ok(())
+    Ok((row, grant))
 }
 
 /// The first day of the period that a day lies in.

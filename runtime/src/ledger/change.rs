@@ -73,7 +73,8 @@ pub fn change_account(
 }
 
 fn check_empty(account: AccountId, record: &AccountRecord) -> Result<(), Refusal> {
-    let (balance, pending) = (record.balance(), record.debits_pending + record.credits_pending);
+    let (balance, pending) =
+        (record.balance(), record.counters.debits_pending + record.counters.credits_pending);
     if balance == 0 && pending == 0 { Ok(()) } else { Err(Refusal::NotEmpty { account, balance, pending }) }
 }
 

@@ -27,7 +27,7 @@ pub fn check(state: &Overlay<'_>) -> Result<(), Fault> {
     let mut owed: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();
     each_account(state, |account, record| {
         check_account(state, account, record, pending.get(account).copied().unwrap_or_default())?;
-        let counters = (record.debits_posted, record.credits_posted);
+        let counters = record.counters.posted();
         if let Some(control) = record.control {
             let sum = mirrored.entry(control).or_default();
             (sum.0, sum.1) = (sum.0 + counters.0, sum.1 + counters.1);
@@ -66,13 +66,14 @@ fn check_account(
         None => None,
     };
     let said = last.as_ref().map_or((0, 0), |row| (row.debits_posted, row.credits_posted));
-    if said != (record.debits_posted, record.credits_posted) {
+    if said != record.counters.posted() {
         let entry = last.map_or("no entry".into(), |row| format!("entry {}", row.entry));
-        let text = format!("{account} counts {} and {}", record.debits_posted, record.credits_posted);
+        let (debits, credits) = record.counters.posted();
+        let text = format!("{account} counts {debits} and {credits}");
         return Err(Fault::Books(format!("{text}, its history after {entry} {} and {}", said.0, said.1)));
     }
-    if (record.debits_pending, record.credits_pending) != pending {
-        let counted = (record.debits_pending, record.credits_pending);
+    if record.counters.pending() != pending {
+        let counted = record.counters.pending();
         return Err(Fault::Books(format!(
             "{account} has {counted:?} pending, its open holds say {pending:?}"
         )));
@@ -131,7 +132,7 @@ pub fn check_block(state: &Overlay<'_>) -> Result<(), Fault> {
             from = full;
             from.push(0);
         }
-        check_account(state, &account, &record, (held, record.credits_pending))?;
+        check_account(state, &account, &record, (held, record.counters.credits_pending))?;
     }
     Ok(())
 }
@@ -175,7 +176,7 @@ pub fn check_touched(state: &Overlay<'_>, entry: &Entry) -> Result<(), Fault> {
         let record: Option<AccountRecord> = state.get(&posting.account.0)?;
         let record = record
             .ok_or_else(|| Fault::Books(format!("{} of entry {} is missing", posting.account, entry.id)))?;
-        let free = record.balance() - record.debits_pending as i128;
+        let free = record.unheld();
         if entry.act.books()
             && free < record.floor
             && posting.side == Side::Debit

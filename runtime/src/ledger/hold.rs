@@ -93,8 +93,8 @@ fn check_expiry(draft: &Draft, given: Timestamp, days_max: u16) -> Result<(), Re
 }
 
 /// Writes the rows by which a hold that was booked is found.
-pub(super) fn index(state: &mut Overlay<'_>, hold: &HoldId, plan: &Plan, expires_at: Timestamp) {
-    for line in plan.draft.lines.iter().filter(|line| line.side == Side::Debit) {
+pub(super) fn index(state: &mut Overlay<'_>, hold: &HoldId, lines: &[Line], expires_at: Timestamp) {
+    for line in lines.iter().filter(|line| line.side == Side::Debit) {
         state.put(&key::hold_of(hold, &line.account), &HoldOfRow {});
     }
     state.put(&key::expiry(expires_at, hold), &ExpiryRow {});
@@ -206,9 +206,9 @@ fn free(
     amount: u128,
 ) -> Result<(), Stop> {
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
-    let payer = effects.touch(state, from)?.after_mut();
+    let payer = &mut effects.touch(state, from)?.after;
     payer.debits_pending = payer.debits_pending.checked_sub(amount).ok_or_else(broken)?;
-    let payee = effects.touch(state, to)?.after_mut();
+    let payee = &mut effects.touch(state, to)?.after;
     payee.credits_pending = payee.credits_pending.checked_sub(amount).ok_or_else(broken)?;
     Ok(())
 }
@@ -304,10 +304,10 @@ pub fn sweep_resolved(state: &mut Overlay<'_>, now: Timestamp, count_max: usize)
     Ok(())
 }
 
-/// Removes every row of a hold that a plan ends.
-pub(super) fn forget(state: &mut Overlay<'_>, hold: &HoldId, plan: &Plan) {
-    let Some((_, first)) = plan.holds.first() else { return };
-    let accounts = plan.holds.iter().filter_map(|(row, _)| Some(AccountId(*row.first_chunk()?)));
+/// Removes every row of a hold that has ended.
+pub(super) fn forget(state: &mut Overlay<'_>, hold: &HoldId, lines: &[(Vec<u8>, HoldRecord)]) {
+    let Some((_, first)) = lines.first() else { return };
+    let accounts = lines.iter().filter_map(|(row, _)| Some(AccountId(*row.first_chunk()?)));
     remove(state, first.expires_at, hold, accounts);
 }
 

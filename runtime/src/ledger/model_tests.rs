@@ -327,7 +327,7 @@ impl Real<'_> {
 
     fn signed() -> Signed {
         let spends = (0..ACCOUNTS).map(|number| Spend { account: account(number), amount: u128::MAX });
-        Signed::by(vec![OWNER], spends.collect(), None)
+        Signed::by(vec![OWNER], &spends.collect::<Vec<_>>(), None)
     }
 
     fn commit(&mut self, plan: Result<Plan, Stop>) -> Result<EntryId, Stop> {
@@ -529,7 +529,7 @@ fn compare(real: &Real<'_>, model: &Model) {
     for number in 0..ACCOUNTS {
         let record: AccountRecord = real.state.get(&account(number).0).unwrap().unwrap();
         assert_eq!(record.balance(), model.balance(number), "account {number}");
-        let pending = (record.debits_pending as i128, record.credits_pending as i128);
+        let pending = (record.counters.debits_pending as i128, record.counters.credits_pending as i128);
         assert_eq!(pending, model.pending(number), "account {number}");
         for days in [-12, 0, 20] {
             let date = model.today().add_days(days);

@@ -69,15 +69,12 @@ pub struct Plan {
     pub(super) exposures: BTreeMap<Vec<u8>, ExposureRecord>,
     pub(super) holds: Vec<(Vec<u8>, HoldRecord)>,
     pub(super) corrections: Vec<(Vec<u8>, CorrectionRecord)>,
-    /// What the signers' accounts lose, to be counted against `spend_max`.
-    pub(super) spent: Vec<(AccountId, u128)>,
 }
 
 impl Plan {
     pub(super) fn of(draft: Draft, effects: Effects) -> Plan {
         let (grants, holds, corrections) = (vec![], vec![], vec![]);
-        let (linked, exposures, spent) = (vec![], BTreeMap::new(), vec![]);
-        Plan { draft, effects, linked, grants, exposures, holds, corrections, spent }
+        Plan { draft, effects, linked: vec![], grants, exposures: BTreeMap::new(), holds, corrections }
     }
 }
 
@@ -98,11 +95,14 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 }
 
 /// Shape, accounts and balance: what holds for every entry.
+#[inline]
 pub(super) fn begin(state: &Overlay<'_>, draft: Draft) -> Result<Plan, Stop> {
     check_shape(&draft)?;
-    let effects = apply_lines(state, &draft)?;
-    check_balance(&draft, &effects)?;
-    Ok(Plan::of(draft, effects))
+    let effects = Effects::of_lines(draft.lines.len());
+    let mut plan = Plan::of(draft, effects);
+    apply_lines(state, &plan.draft, &mut plan.effects)?;
+    check_balance(&plan.draft, &plan.effects)?;
+    Ok(plan)
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -116,10 +116,9 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 }
 
 /// What the lines do to the counters: to the pending ones where they are set aside, else to the posted ones.
-fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
+fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut effects = Effects::with_capacity(draft.lines.len());
     for line in &draft.lines {
         let account = line.account;
         let effect = effects.touch_line(state, account)?;
@@ -138,17 +137,12 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft) -> Result<Effects, Stop> {
             return Err(Refusal::CounterFull { account }.into());
         }
     }
-    Ok(effects)
+    Ok(())
 }
 
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
-    let after = effect.after_mut();
-    let counter = match (line.side, is_hold) {
-        (Side::Debit, false) => &mut after.debits_posted,
-        (Side::Credit, false) => &mut after.credits_posted,
-        (Side::Debit, true) => &mut after.debits_pending,
-        (Side::Credit, true) => &mut after.credits_pending,
-    };
+    let counter =
+        if is_hold { effect.after.pending_mut(line.side) } else { effect.after.posted_mut(line.side) };
     *counter += line.minor.unsigned_abs();
     if *counter > COUNTER_MAX { Err(Refusal::CounterFull { account }) } else { Ok(()) }
 }
@@ -158,8 +152,8 @@ fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
     let (mut last, mut sum) = (None, (0, 0));
     for (number, line) in draft.lines.iter().enumerate() {
         // Lines of one asset mostly stand together.
-        let place = effects.place_of_line(number, &line.account).expect("an account of a line was touched");
-        let asset = effects.at(place).before.asset;
+        let effect = effects.at_line(number, &line.account).expect("an account of a line was touched");
+        let asset = effect.before.asset;
         if let Some(before) = last.filter(|before| *before != asset) {
             sums.insert(before, sum);
             sum = sums.get(&asset).copied().unwrap_or_default();
@@ -179,11 +173,12 @@ fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
 }
 
 /// What an account allows to happen to it.
-pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), Refusal> {
-    let (account, before, after) = (*account, &effect.before, &effect.after);
+pub(super) fn check_limits(account: &AccountId, effect: &mut Effect) -> Result<(), Refusal> {
+    let (account, effect) = (*account, &*effect);
+    let (before, after) = (&effect.before, &effect.after);
     let change = after.balance() - before.balance();
-    let (held, promised) =
-        (after.debits_pending > before.debits_pending, after.credits_pending > before.credits_pending);
+    let held = after.debits_pending > before.counters.debits_pending;
+    let promised = after.credits_pending > before.counters.credits_pending;
     if before.closed {
         return Err(Refusal::Closed { account });
     }
@@ -191,8 +186,8 @@ pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), R
         if let Some(reason) = before.frozen_out {
             return Err(Refusal::Frozen { account, outgoing: true, reason });
         }
-        let floor = if held { after.hold_floor() } else { after.floor };
-        if after.balance() - (after.debits_pending as i128) < floor {
+        let floor = if held { before.hold_floor() } else { before.floor };
+        if after.unheld() < floor {
             let needed = effect.taken();
             let available = if held { before.available_to_hold() } else { before.available() };
             return Err(Refusal::InsufficientFunds { account, available, needed });
@@ -204,7 +199,7 @@ pub(super) fn check_limits(account: &AccountId, effect: &Effect) -> Result<(), R
         }
         // A capture never fails on a ceiling, so what holds will bring has its room already.
         let would_be = after.balance() + after.credits_pending as i128;
-        if let Some(ceiling) = after.ceiling.filter(|ceiling| would_be > *ceiling) {
+        if let Some(ceiling) = before.ceiling.filter(|ceiling| would_be > *ceiling) {
             return Err(Refusal::AboveCeiling { account, ceiling, would_be });
         }
     }
@@ -218,7 +213,7 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
     for line in &plan.draft.lines {
-        let mut above = plan.effects[&line.account].before.control;
+        let mut above = plan.effects.get(&line.account).and_then(|effect| effect.before.control);
         let mut depth = 0;
         while let Some(control) = above {
             if depth == CONTROL_DEPTH_MAX {

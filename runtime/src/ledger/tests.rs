@@ -133,7 +133,7 @@ fn book(state: &mut Overlay<'_>, accounts: &[Known], asked: &Asked, index: u32) 
     };
     let spend = accounts.iter().zip(asked.bounds).map(|(known, amount)| Spend { account: known.id, amount });
     let parties = (0..PARTIES).filter(|number| asked.signs[*number]).map(party).collect();
-    let mut signed = Signed::by(parties, spend.collect(), None);
+    let mut signed = Signed::by(parties, &spend.collect::<Vec<_>>(), None);
     let plan = plan(state, draft, &signed)?;
     let entry = commit(state, plan, &mut signed, u64::from(index))?;
     assert_eq!(entry.postings.len(), asked.lines.len());
@@ -180,7 +180,7 @@ proptest! {
             let record: AccountRecord = state.get(&known.id.0).unwrap().unwrap();
             prop_assert_eq!(record.balance(), known.balance);
             let (root, debits, credits) = history(&state, &known.id, record.history_count);
-            prop_assert_eq!((record.debits_posted, record.credits_posted), (debits, credits));
+            prop_assert_eq!(record.counters.posted(), (debits, credits));
             prop_assert_eq!(record.history_root, root);
         }
     }
@@ -242,7 +242,7 @@ fn an_account_takes_few_bytes_besides_its_history() {
     for known in &accounts[..2] {
         let is_history = |full: &[u8]| [Kind::History as u8, Kind::HistoryPeaks as u8].contains(&full[0]);
         let own = rows.iter().filter(|(full, _)| !is_history(full) && of(full, &known.id));
-        let bytes: usize = own.map(|(full, value)| full.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        let bytes: usize = own.map(|(full, value)| full.len() + value.map_or(0, <[u8]>::len)).sum();
         println!("{bytes} bytes for an account besides its history");
         assert!((200..=400).contains(&bytes), "{bytes} bytes");
     }

@@ -203,10 +203,8 @@ impl Snapshot {
             return Err(damaged("it is not what its hash says"));
         }
         let rows = WriteSet::from_bytes(&bytes).map_err(|_| damaged("it does not hold rows in key order"))?;
-        match rows.rows().iter().all(|(_, value)| value.is_some()) {
-            true => Ok(rows),
-            false => Err(damaged("it deletes a row")),
-        }
+        let deletes = rows.rows().iter().any(|(_, value)| value.is_none());
+        if deletes { Err(damaged("it deletes a row")) } else { Ok(rows) }
     }
 }
 

@@ -18,17 +18,17 @@ impl Snapshot {
         let (mut trie, mut last) = (Trie::new(None, usize::MAX), vec![]);
         for number in 0..self.manifest.chunks.len() {
             let rows = self.rows(number)?;
-            if rows.rows().first().is_none_or(|(first, _)| *first <= last) {
+            if rows.rows().iter().next().is_none_or(|(first, _)| *first <= last[..]) {
                 let what = "it does not go on from the chunk before it";
                 return Err(SnapshotError::Chunk { file: file_name(number), what });
             }
             let is_leaf = |key: &[u8]| kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf);
             let leaves = || rows.rows().iter().filter(|(key, _)| is_leaf(key));
-            let hashes = leaves().map(|(key, value)| value_hash(key, value.as_deref().unwrap_or_default()));
-            let paths = trie::paths(leaves().map(|(key, _)| (owner_of(key), key.as_slice())));
+            let hashes = leaves().map(|(key, value)| value_hash(key, value.unwrap_or_default()));
+            let paths = trie::paths(leaves().map(|(key, _)| (owner_of(key), key)));
             let contents = hashes.map(|hash| Some(Content::Elsewhere(hash)));
             trie.update(paths.into_iter().zip(contents).collect())?;
-            last = rows.into_rows().pop().map(|(key, _)| key).unwrap_or_default();
+            last = rows.rows().iter().last().map(|(key, _)| key.to_vec()).unwrap_or_default();
             progress(number as u64 + 1, self.manifest.chunks.len() as u64);
         }
         self.compare(trie.root())

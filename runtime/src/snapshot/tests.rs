@@ -23,7 +23,7 @@ fn state(order: u32) -> Committed {
             .flat_map(|number| Kind::ALL.iter().map(move |kind| row(*kind, number)))
             .collect();
         rows.sort();
-        state.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
+        state.redo(&rows.clone().into(), 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     }
     state
 }
@@ -190,7 +190,7 @@ fn bytes_are_golden() {
     let scratch = tempfile::tempdir().unwrap();
     let mut ours = Committed::in_memory();
     let rows: Vec<_> = Kind::ALL.iter().map(|kind| row(*kind, 1)).collect();
-    ours.redo(&rows, 5, Resume { log: None, ancestry: ancestry() }).unwrap();
+    ours.redo(&rows.clone().into(), 5, Resume { log: None, ancestry: ancestry() }).unwrap();
     write(&ours, &scratch.path().join("snapshot"));
     let bytes: Vec<u8> =
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();

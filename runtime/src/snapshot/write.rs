@@ -4,7 +4,7 @@ use super::{CHUNK_BYTES, Chunk, MANIFEST, Manifest, Snapshot, SnapshotError, fil
 use crate::fault::Fault;
 use crate::state::Past;
 use crate::state::namespace::{Standing, kind_of};
-use crate::store::WriteSet;
+use crate::store::{Changes, WriteSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -41,7 +41,8 @@ impl Snapshot {
             from = [last.as_slice(), &[0]].concat();
             let is_leaf = |key: &[u8]| kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf);
             leaves += rows.iter().filter(|(key, _)| is_leaf(key)).count() as u64;
-            let rows = WriteSet::new(rows.into_iter().map(|(key, value)| (key, Some(value))).collect());
+            let rows = rows.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice())));
+            let rows = WriteSet::new(rows.collect::<Changes>());
             write_synced(&folder.join(file_name(chunks.len())), rows.bytes())?;
             chunks.push(Chunk { bytes: rows.bytes().len() as u64, hash: plain_hash(&[rows.bytes()]) });
             progress(leaves, state.leaves());

@@ -2,8 +2,8 @@
 //! were added to an account.
 
 use super::namespace::Kind;
-use super::posted::Posted;
-use super::record::{self, Record};
+use super::posted::Postings;
+use super::record::{self, AccountRecord, Counters, HistoryRecord, Record};
 use crate::fault::Fault;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -13,6 +13,7 @@ use std::hash::BuildHasher;
 use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
+use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_wire::hexadecimal::hex;
 
@@ -23,21 +24,31 @@ const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub(super) enum Undo {
     /// What a cell held before.
     Cell(usize, Now),
-    /// The last posting of the account in a cell was added.
-    Posting(usize),
+    /// The last posting was added, to the account in a cell, which counted so much before.
+    Posting(usize, Counters),
+    /// What the account in a cell counted before.
+    Counters(usize, Counters),
 }
 
 /// A record as it is held until its bytes are asked for.
 pub(super) trait Held: Any + Send + Sync {
     fn bytes(&self) -> Vec<u8>;
+    fn append(&self, bytes: &mut Vec<u8>);
     fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl<R: Record> Held for R {
     fn bytes(&self) -> Vec<u8> {
         record::to_bytes(self)
     }
+    fn append(&self, bytes: &mut Vec<u8>) {
+        record::append(bytes, self);
+    }
     fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
 }
@@ -80,13 +91,6 @@ impl Key {
             }
         }
     }
-
-    pub fn into_vec(self) -> Vec<u8> {
-        match self {
-            Key::Short(length, bytes) => bytes[..usize::from(length)].to_vec(),
-            Key::Long(bytes) => bytes.into_vec(),
-        }
-    }
 }
 
 impl std::ops::Deref for Key {
@@ -104,8 +108,6 @@ pub(super) struct Cell {
     pub key: Key,
     pub below: Below,
     pub now: Now,
-    /// Postings that were added to the account of this cell.
-    pub posted: Option<Box<Posted>>,
 }
 
 /// Cells by key. They stay where they are: the journal names them by their place.
@@ -121,8 +123,9 @@ pub(super) struct Cells {
     remembered_bytes: usize,
     /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
     written: BTreeMap<u8, Written>,
-    /// Cells of accounts with postings that were added, under their accounts' keys.
-    posted: Written,
+    pub postings: Postings,
+    /// Cells of accounts with postings that were filed, under the first bytes of their histories' keys.
+    posted: BTreeMap<Vec<u8>, usize>,
 }
 
 #[derive(Default)]
@@ -136,16 +139,13 @@ impl Cells {
     pub fn place(&mut self, full_key: &[u8]) -> usize {
         let Cells { list, places, hasher, .. } = self;
         let hash = hasher.hash_one(full_key);
-        let entry = places.entry(
-            hash,
-            |(other, place)| *other == hash && *list[*place].key == *full_key,
-            |(hash, _)| *hash,
-        );
-        let made = entry.or_insert_with(|| {
-            list.push(Cell::new(full_key));
-            (hash, list.len() - 1)
-        });
-        made.get().1
+        let is_meant = |(other, place): &(u64, usize)| *other == hash && *list[*place].key == *full_key;
+        if let Some((_, place)) = places.find(hash, is_meant) {
+            return *place;
+        }
+        list.push(Cell::new(full_key));
+        places.insert_unique(hash, (hash, list.len() - 1), |(hash, _)| *hash);
+        list.len() - 1
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -193,21 +193,45 @@ impl Cells {
         Undo::Cell(place, before)
     }
 
-    /// Adds a posting to the account of a cell.
-    pub fn post(&mut self, place: usize, sequence: u64, parts: [&[u8]; 2]) -> Undo {
-        let cell = &mut self.list[place];
-        if cell.posted.is_none() {
-            self.posted.fresh.push(place);
+    /// Counts a posting on the account in a cell, which is written, and adds it to its history.
+    pub fn post(&mut self, place: usize, side: Side, amount: u128) -> Undo {
+        let record = self.list[place].account_mut();
+        let (before, sequence) = (record.counters, record.history_count);
+        *record.counters.posted_mut(side) += amount;
+        record.history_count += 1;
+        let counters = record.counters;
+        self.postings
+            .push(place, sequence, |bytes| HistoryRecord::append_tail(bytes, side, amount, &counters));
+        Undo::Posting(place, before)
+    }
+
+    /// Takes a write back.
+    pub fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Cell(place, before) => self.list[place].now = before,
+            Undo::Counters(place, before) => self.list[place].account_mut().counters = before,
+            Undo::Posting(place, before) => {
+                let record = self.list[place].account_mut();
+                record.counters = before;
+                record.history_count -= 1;
+                self.postings.pop();
+            }
         }
-        cell.posted.get_or_insert_with(|| Box::new(Posted::from(sequence))).push(sequence, parts);
-        Undo::Posting(place)
+    }
+
+    /// Files the postings that were added since it was done last.
+    pub fn file_postings(&mut self) {
+        let Cells { list, postings, posted, .. } = self;
+        // In the order of their accounts, as their rows would be.
+        postings.file(|place| _ = posted.insert(Kind::History.full_key(&list[place].key[1..]), place));
     }
 
     /// The posting of a full key, where it was added here.
-    pub fn posting(&self, full_key: &[u8]) -> Option<&[u8]> {
+    pub fn posting(&mut self, full_key: &[u8]) -> Option<&[u8]> {
         let (account, sequence) = posting_of(full_key)?;
+        self.file_postings();
         let place = with_full_key(Kind::Account, &account.0, |full| self.find(full))?;
-        self.list[place].posted.as_ref()?.get(sequence)
+        self.postings.get(place, sequence)
     }
 
     /// The place of a key's cell, when there is one.
@@ -246,19 +270,14 @@ impl Cells {
 
     /// The first posting that was added, from a key on and before another.
     fn next_posting(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<Row> {
-        let Written { fresh, ordered } = &mut self.posted;
-        // In the order of their accounts, as their rows would be.
-        let of_account = |place: usize| Kind::History.full_key(&self.list[place].key[1..]);
-        ordered.extend(fresh.drain(..).map(|place| (of_account(place), place)));
+        self.file_postings();
         let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
-        let accounts =
-            ordered.range::<[u8], _>((Bound::Included(&first[..first.len().min(33)]), Bound::Excluded(end)));
-        for (account, place) in accounts {
-            let Some(posted) = &self.list[*place].posted else { continue };
-            for sequence in posted.sequences() {
+        let first = Bound::Included(&first[..first.len().min(33)]);
+        for (account, place) in self.posted.range::<[u8], _>((first, Bound::Excluded(end))) {
+            for (sequence, posting) in self.postings.of(*place) {
                 let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
                 if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return posted.get(sequence).map(|posting| (key, posting.to_vec()));
+                    return Some((key, posting.to_vec()));
                 }
             }
         }
@@ -268,7 +287,7 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, posted: None }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten }
     }
 
     /// The value, as bytes.
@@ -305,8 +324,24 @@ impl Cell {
         !matches!(self.now, Now::Unwritten)
     }
 
-    pub fn has_postings(&self) -> bool {
-        self.posted.as_ref().is_some_and(|posted| !posted.sequences().is_empty())
+    /// The account that is written here, to be changed where it lies.
+    ///
+    /// # Panics
+    /// When no account is.
+    pub fn account_mut(&mut self) -> &mut AccountRecord {
+        if let Now::Value(bytes) = &self.now {
+            let record = record::from_bytes::<AccountRecord>(&self.key, bytes);
+            self.now = Now::Record(Arc::new(record.expect("what was written as an account is one")));
+        }
+        let Now::Record(held) = &mut self.now else { panic!("an account that is changed is written") };
+        if Arc::strong_count(held) > 1 {
+            // Somebody reads it as it was.
+            let record =
+                held.as_any().downcast_ref::<AccountRecord>().expect("an account's cell holds an account");
+            *held = Arc::new(record.clone());
+        }
+        let held = Arc::get_mut(held).expect("a new record has no other reader");
+        held.as_any_mut().downcast_mut().expect("an account's cell holds an account")
     }
 }
 
@@ -350,7 +385,15 @@ const SHORT_KEY_BYTES: usize = 112;
 
 /// What is made of a record's full key.
 pub(super) fn with_full_key<T>(kind: Kind, key: &[u8], make: impl FnOnce(&[u8]) -> T) -> T {
-    joined([&[kind as u8], key, &[]], make)
+    match key.first_chunk::<32>() {
+        // Most are one id, and those are looked up most.
+        Some(id) if key.len() == id.len() => {
+            let mut full = [kind as u8; 33];
+            full[1..].copy_from_slice(id);
+            make(&full)
+        }
+        _ => joined([&[kind as u8], key, &[]], make),
+    }
 }
 
 /// What is made of a key that comes in parts; a short one needs no memory of its own.
@@ -366,14 +409,14 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
-pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(&Cell) -> bool) -> Vec<usize> {
+pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -> Vec<usize> {
     let first = |key: &[u8]| {
         let mut bytes = [0; 16];
         let length = key.len().min(bytes.len());
         bytes[..length].copy_from_slice(&key[..length]);
         u128::from_be_bytes(bytes)
     };
-    let meant = list.iter().enumerate().filter(|(_, cell)| is_meant(cell));
+    let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
     let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
     places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
     places.into_iter().map(|(_, place)| place).collect()

@@ -10,7 +10,7 @@ use crate::index::{Index, IndexTop};
 use crate::lanes::in_shares;
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
-use crate::store::{Behind, Change, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
+use crate::store::{Behind, ChangeRef, Changes, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
 use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -189,7 +189,7 @@ impl Committed {
     ///
     /// # Errors
     /// As [`State::stash`] and [`State::commit`].
-    pub fn redo(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<Hash, Fault> {
+    pub fn redo(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<Hash, Fault> {
         let root = self.stash(rows)?;
         let mut parts = self.parts();
         // These may be the rows of many blocks: the states in between are not to be had.
@@ -265,13 +265,7 @@ fn together(full_key: &[u8]) -> Option<usize> {
 
 impl Parts {
     /// Makes the stashed block the newest one; what it replaced is entered into the window where it is asked for.
-    fn commit(
-        &mut self,
-        rows: &[Change],
-        height: u64,
-        resume: Resume,
-        is_entered: bool,
-    ) -> Result<(), Fault> {
+    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume, is_entered: bool) -> Result<(), Fault> {
         let Some(Stashed { leaves, undo }) = self.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
@@ -285,15 +279,15 @@ impl Parts {
                     if let Some(replaced) = &mut replaced {
                         replaced.push(key, self.record_of(key, before)?.as_deref());
                     }
-                    self.commit_leaf(key, value.as_deref(), before)?;
+                    self.commit_leaf(key, value, before)?;
                 }
                 // What lies in the rows is only ever added.
                 None if lies_in_rows(key) => {
-                    self.rows.set(key, value.as_deref());
+                    self.rows.set(key, value);
                     replaced.iter_mut().for_each(|replaced| replaced.push(key, None));
                 }
                 None => {
-                    let before = self.index.set(key, value.as_deref())?;
+                    let before = self.index.set(key, value)?;
                     replaced.iter_mut().for_each(|replaced| replaced.push(key, before.as_deref()));
                 }
             }
@@ -520,20 +514,21 @@ impl State for Committed {
         self.parts().trie.root()
     }
 
-    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault> {
+    fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
-        let is_leaf =
-            |row: &(usize, &Change)| kind_of(&row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf);
+        let is_leaf = |row: &(usize, ChangeRef<'_>)| {
+            kind_of(row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
+        };
         let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
-        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), key.as_slice())));
+        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), *key)));
         let mut by_path: Vec<usize> = (0..paths.len()).collect();
         by_path.sort_unstable_by_key(|leaf| paths[*leaf]);
         let change = |place: usize| {
             let leaf = by_path[place];
             let (key, value) = leaves[leaf].1;
-            (paths[leaf], value.as_ref().map(|value| OwnContent::of(key, value)))
+            (paths[leaf], value.map(|value| OwnContent::of(key, value)))
         };
         let changes = in_shares(by_path.len(), |share| share.map(change).collect());
         let undo = parts.trie.update(changes)?;
@@ -549,7 +544,7 @@ impl State for Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault> {
+    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let is_entered = parts.window.is_open();

@@ -6,7 +6,7 @@ use super::overlay::Base;
 use super::past::Past;
 use super::{Resume, State};
 use crate::fault::Fault;
-use crate::store::{Change, Row};
+use crate::store::{Changes, Row};
 use crate::trie::{self, Partial};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -60,12 +60,12 @@ impl State for Fork {
         self.root
     }
 
-    fn stash(&mut self, writes: &[Change]) -> Result<Hash, Fault> {
+    fn stash(&mut self, writes: &Changes) -> Result<Hash, Fault> {
         assert!(self.stashed.is_none(), "one block is stashed at a time");
         let is_leaf = |key: &[u8]| kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf);
         let rows: Vec<_> = writes.iter().filter(|(key, _)| is_leaf(key)).collect();
-        let paths = trie::paths(rows.iter().map(|(key, _)| (owner_of(key), key.as_slice())));
-        let values = rows.iter().map(|(key, value)| value.as_ref().map(|value| value_hash(key, value)));
+        let paths = trie::paths(rows.iter().map(|(key, _)| (owner_of(key), *key)));
+        let values = rows.iter().map(|(key, value)| value.map(|value| value_hash(key, value)));
         self.stashed = Some(self.update(&paths.into_iter().zip(values).collect())?);
         Ok(self.root)
     }
@@ -74,11 +74,11 @@ impl State for Fork {
         self.stashed.take().map_or(Ok(()), |undo| self.update(&undo).map(|_| ()))
     }
 
-    fn commit(&mut self, writes: &[Change], height: u64, _: Resume) -> Result<(), Fault> {
+    fn commit(&mut self, writes: &Changes, height: u64, _: Resume) -> Result<(), Fault> {
         if self.stashed.take().is_none() {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         }
-        self.rows.extend(writes.iter().cloned());
+        self.rows.extend(writes.to_vec());
         Ok(())
     }
 

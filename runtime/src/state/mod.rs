@@ -21,7 +21,7 @@ pub use past::Past;
 pub use record::Record;
 
 use crate::fault::Fault;
-use crate::store::Change;
+use crate::store::Changes;
 use tenor_abi::id::Hash;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::StateProof;
@@ -34,7 +34,7 @@ pub trait State: Base + Send + Sync {
     ///
     /// # Errors
     /// [`Fault::State`] when what was read is not what its hash says.
-    fn stash(&mut self, rows: &[Change]) -> Result<Hash, Fault>;
+    fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault>;
     /// Takes the stashed leaves back.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ pub trait State: Base + Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Storage`] when the disk no longer takes checkpoints.
-    fn commit(&mut self, rows: &[Change], height: u64, resume: Resume) -> Result<(), Fault>;
+    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault>;
     /// Begins to write what changed to the disk, where there is one.
     ///
     /// # Errors

@@ -4,18 +4,18 @@
 //! back; forks of state (a proposal, a simulation) are overlays over the same base.
 //!
 //! A record that is read or written many times in a block is decoded once and encoded once: a cell holds it as
-//! what it is until the block's writes are taken out. Postings are only ever added: they lie in one run for each
-//! account, beside the account's cell.
+//! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
+//! postings are only ever added, to one list of the block.
 
 use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::record::Record;
+use super::record::{AccountRecord, Counters, HistoryRecord, PostingHead, Record};
 use crate::fault::Fault;
-use crate::store::{Change, Row};
+use crate::store::{Changes, Row};
 use std::cell::RefCell;
-use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
+use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 
 /// State as it was after a block.
@@ -247,45 +247,62 @@ impl<'b> Overlay<'b> {
         })
     }
 
-    /// The place of a record's cell, if the record still is what it was when it was read.
+    /// Begins to book on an account, if it still is what it was when it was read; the place of its cell.
     ///
     /// # Errors
     /// As [`Overlay::get`].
-    pub fn still<R: Record + PartialEq>(
-        &self,
+    pub fn open(
+        &mut self,
         place: Place,
-        key: &[u8],
-        before: &Arc<R>,
+        account: &AccountId,
+        before: Arc<AccountRecord>,
     ) -> Result<Option<Place>, Fault> {
-        let mut cells = self.cells.borrow_mut();
+        let cells = self.cells.get_mut();
         let generation = cells.generation;
         let cell = match place.generation == generation {
             true => place.cell,
-            false => with_full_key(R::KIND, key, |full| cells.asked(full, |key| self.base.get(key)))?,
+            false => {
+                with_full_key(Kind::Account, &account.0, |full| cells.asked(full, |key| self.base.get(key)))?
+            }
         };
-        let now = cells.list[cell].record::<R>()?;
-        let is_same = now.is_some_and(|now| std::ptr::eq(now, &**before) || *now == **before);
-        Ok(is_same.then_some(Place { cell, generation }))
+        let now = cells.list[cell].record::<AccountRecord>()?;
+        if !now.is_some_and(|now| std::ptr::eq(now, &*before) || *now == *before) {
+            return Ok(None);
+        }
+        if !cells.list[cell].is_written() {
+            self.journal.push(cells.write(cell, Now::Record(Arc::new(AccountRecord::clone(&before)))));
+        }
+        Ok(Some(Place { cell, generation }))
     }
 
-    /// Writes a record whose cell lies at a place.
-    ///
-    /// # Panics
-    /// When the place is from before the overlay began anew.
-    pub fn set_at<R: Record>(&mut self, place: Place, value: Arc<R>) {
-        let cells = self.cells.get_mut();
-        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        self.journal.push(cells.write(place.cell, Now::Record(value)));
+    /// Begins to book an entry: what its postings have in common.
+    pub fn begin_entry(&mut self, head: PostingHead) {
+        self.cells.get_mut().postings.begin(|bytes| HistoryRecord::append_head(bytes, head));
     }
 
-    /// Adds a posting, whose stored bytes come in two parts, to the account whose cell lies at a place.
+    /// Books a posting of the entry on an account that was opened: counters and history.
     ///
     /// # Panics
-    /// When postings between it and the account's last one are missing, or as [`Overlay::set_at`].
-    pub fn post(&mut self, place: Place, sequence: u64, parts: [&[u8]; 2]) {
+    /// When the overlay has begun anew since the account was opened.
+    pub fn post(&mut self, opened: Place, side: Side, amount: u128) {
         let cells = self.cells.get_mut();
-        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        self.journal.push(cells.post(place.cell, sequence, parts));
+        assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
+        self.journal.push(cells.post(opened.cell, side, amount));
+    }
+
+    /// Sets what is pending on an account that was opened, and says what it counts then.
+    ///
+    /// # Panics
+    /// As [`Overlay::post`].
+    pub fn set_pending(&mut self, opened: Place, (debits, credits): (u128, u128)) -> Counters {
+        let cells = self.cells.get_mut();
+        assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
+        let counters = &mut cells.list[opened.cell].account_mut().counters;
+        if counters.pending() != (debits, credits) {
+            self.journal.push(Undo::Counters(opened.cell, *counters));
+            (counters.debits_pending, counters.credits_pending) = (debits, credits);
+        }
+        *counters
     }
 
     /// Writes a record.
@@ -307,7 +324,7 @@ impl<'b> Overlay<'b> {
     /// Key and value of every row of a kind that is written, in key order; no value for a deleted one.
     pub fn written<T>(&self, kind: Kind, mut make: impl FnMut(&[u8], Option<&[u8]>) -> T) -> Vec<T> {
         let mut cells = self.cells.borrow_mut();
-        let is_written = |cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
+        let is_written = |_, cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
         let places = in_order(&cells.list, is_written);
         let row = |place: usize| {
             let cell = &mut cells.list[place];
@@ -330,10 +347,7 @@ impl<'b> Overlay<'b> {
         let at = mark.0.checked_sub(self.kept).expect("what was kept is not taken back");
         let cells = self.cells.get_mut();
         for undo in self.journal.drain(at.min(self.journal.len())..).rev() {
-            match undo {
-                Undo::Cell(place, before) => cells.list[place].now = before,
-                Undo::Posting(place) => cells.list[place].posted.iter_mut().for_each(|posted| posted.pop()),
-            }
+            cells.undo(undo);
         }
     }
 
@@ -345,53 +359,65 @@ impl<'b> Overlay<'b> {
 
     /// Accounts to which postings were added, ascending, and what is made of each and its stored postings.
     pub fn posted<T>(&self, mut make: impl FnMut(AccountId, &mut dyn Iterator<Item = &[u8]>) -> T) -> Vec<T> {
-        let cells = self.cells.borrow();
+        let mut cells = self.cells.borrow_mut();
+        cells.file_postings();
+        let Cells { list, postings, .. } = &*cells;
         let each = |place: usize| {
-            let cell = &cells.list[place];
-            let account = cell.key[1..].first_chunk().copied().map(AccountId)?;
-            Some(make(account, &mut cell.posted.as_ref()?.iter()))
+            let account = list[place].key[1..].first_chunk().copied().map(AccountId)?;
+            Some(make(account, &mut postings.of(place).map(|(_, posting)| posting)))
         };
-        in_order(&cells.list, Cell::has_postings).into_iter().filter_map(each).collect()
+        in_order(list, |place, _| postings.of(place).len() > 0).into_iter().filter_map(each).collect()
     }
 
     /// Every key written, with its value, in key order; a value equal to the base's is left out.
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn into_writes(self) -> Result<Vec<Change>, Fault> {
-        let mut list = self.cells.into_inner().list;
-        let places = in_order(&list, |cell| cell.is_written() || cell.has_postings());
-        let mut changed = Vec::with_capacity(places.len());
-        let mut postings = vec![];
+    pub fn into_writes(self) -> Result<Changes, Fault> {
+        let mut cells = self.cells.into_inner();
+        cells.file_postings();
+        let Cells { list, postings, .. } = &cells;
+        let places = in_order(list, |_, cell| cell.is_written());
+        let (mut rows, mut record) = (Changes::with_capacity(postings.bytes_of_rows()), vec![]);
+        // Postings come in the order of their accounts' rows, which are before them.
+        let mut accounts: Vec<usize> = vec![];
+        let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
+            for place in accounts.drain(..) {
+                for (sequence, posting) in postings.of(place) {
+                    let key = [&[Kind::History as u8], &list[place].key[1..], &sequence.to_be_bytes()];
+                    rows.push(&key, Some(posting));
+                }
+            }
+        };
         for place in places {
-            let Cell { key, below, now, posted } = mem::replace(&mut list[place], Cell::new(&[]));
-            if let Some(posted) = posted {
-                let rows = posted.sequences().zip(posted.iter());
-                let row = |(sequence, posting): (u64, &[u8])| {
-                    let parts = [&[Kind::History as u8], &key[1..], &sequence.to_be_bytes()[..]];
-                    (parts.concat(), Some(posting.to_vec()))
-                };
-                postings.extend(rows.map(row));
+            let Cell { key, below, now } = &list[place];
+            if postings.of(place).len() > 0 {
+                accounts.push(place);
+            }
+            if key[0] > Kind::History as u8 {
+                push_postings(&mut rows, &mut accounts);
             }
             let value = match now {
                 Now::Unwritten => continue,
-                Now::Value(bytes) => Some(bytes),
-                Now::Record(record) => Some(record.bytes()),
+                Now::Value(bytes) => Some(bytes.as_slice()),
+                Now::Record(held) => {
+                    record.clear();
+                    held.append(&mut record);
+                    Some(record.as_slice())
+                }
                 Now::Deleted => None,
             };
             let is_same = match below {
-                Below::Value(bytes, _) => value.as_ref() == Some(&bytes),
+                Below::Value(bytes, _) => value == Some(bytes),
                 Below::Nothing => value.is_none(),
-                Below::Unasked => self.base.get(&key)? == value,
+                Below::Unasked => self.base.get(key)?.as_deref() == value,
             };
             if !is_same {
-                changed.push((key.into_vec(), value));
+                rows.push(&[key], value);
             }
         }
-        // The postings are in the order of their accounts' rows.
-        let behind = changed.partition_point(|(key, _)| key[0] < Kind::History as u8);
-        changed.splice(behind..behind, postings);
-        Ok(changed)
+        push_postings(&mut rows, &mut accounts);
+        Ok(rows)
     }
 }
 
@@ -412,8 +438,14 @@ impl Base for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::record::{Holder, HookSet, PurposeCode, to_bytes};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use tenor_abi::date::{Date, Timestamp};
+    use tenor_abi::entry::EntryId;
+    use tenor_abi::id::{AssetId, Hash, PartyId};
+    use tenor_abi::money::Currency;
+    use tenor_wire::op::AccountKind;
 
     struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
 
@@ -441,40 +473,113 @@ mod tests {
         Kind::History.full_key(&[&[account; 32][..], &sequence.to_be_bytes()].concat())
     }
 
+    fn account(history_count: u64) -> AccountRecord {
+        AccountRecord {
+            owner: Holder::Party(PartyId([1; 32])),
+            asset: AssetId([2; 32]),
+            purpose: PurposeCode::of("main").unwrap(),
+            currency: Currency::of("EUR", 2),
+            kind: AccountKind::Plain,
+            code: 0,
+            control: None,
+            counters: Counters { debits_posted: 5, credits_posted: 7, ..Counters::default() },
+            floor: 0,
+            ceiling: None,
+            holds_overdraft: false,
+            frozen_in: None,
+            frozen_out: None,
+            closed: false,
+            hooks: HookSet::default(),
+            history_count,
+            history_root: Hash::ZERO,
+        }
+    }
+
+    fn head(of: u8) -> PostingHead {
+        (EntryId { item: Hash([of; 32]), index: 0 }, 9, Timestamp(3), Date::of(2026, 1, 2))
+    }
+
+    /// The stored bytes of a posting, with what the account counts after it.
+    fn posted(of: u8, side: Side, amount: u128, (debits_posted, credits_posted): (u128, u128)) -> Vec<u8> {
+        let (entry, height, booked_at, value_date) = head(of);
+        to_bytes(&HistoryRecord {
+            entry,
+            height,
+            booked_at,
+            value_date,
+            side,
+            amount,
+            debits_posted,
+            credits_posted,
+        })
+    }
+
+    fn open(overlay: &mut Overlay<'_>, of: u8) -> Place {
+        let account = AccountId([of; 32]);
+        let (place, before) = overlay.shared(&account.0).unwrap().unwrap();
+        overlay.open(place, &account, before).unwrap().unwrap()
+    }
+
     #[test]
-    fn postings_read_like_rows() {
-        let account = |of: u8| Kind::Account.full_key(&[of; 32]);
-        let below = [(account(1), vec![1]), (posting(1, 0), vec![10]), (posting(2, 0), vec![20])];
-        let rows = Rows(below.clone().into());
-        let mut overlay = Overlay::new(&rows);
-        let place = |overlay: &Overlay<'_>, of: u8| {
-            let mut cells = overlay.cells.borrow_mut();
-            Place { cell: cells.place(&account(of)), generation: cells.generation }
-        };
-        let (second, first) = (place(&overlay, 2), place(&overlay, 1));
+    fn an_account_is_booked_on_where_it_lies() {
+        let full_key = |of: u8| Kind::Account.full_key(&[of; 32]);
+        let rows = [
+            (full_key(1), to_bytes(&account(1))),
+            (full_key(2), to_bytes(&account(1))),
+            (posting(1, 0), vec![10]),
+            (posting(2, 0), vec![20]),
+        ];
+        let base = Rows(rows.clone().into());
+        let mut overlay = Overlay::new(&base);
         overlay.set_row(&[200], Some(vec![]));
-        overlay.post(second, 1, [&[2], &[1]]);
-        overlay.post(first, 1, [&[1], &[1]]);
-        let mark = overlay.mark();
-        overlay.post(first, 2, [&[1], &[2]]);
-        assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(vec![1, 2]));
+        let second = open(&mut overlay, 2);
+        overlay.begin_entry(head(2));
+        overlay.post(second, Side::Debit, 3);
+        let first = open(&mut overlay, 1);
+        overlay.begin_entry(head(1));
+        overlay.post(first, Side::Credit, 1);
+        let (mark, kept) = (overlay.mark(), all(&overlay));
+        let read: AccountRecord = overlay.get(&[1; 32]).unwrap().unwrap();
+        assert_eq!((read.counters.posted(), read.history_count), ((5, 8), 2));
+
+        // Whoever read an account keeps what it read.
+        let (_, shared) = overlay.shared::<AccountRecord>(&[1; 32]).unwrap().unwrap();
+        overlay.post(first, Side::Credit, 2);
+        overlay.set_pending(second, (4, 0));
+        assert_eq!(*shared, read);
+        assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
+        assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
+        assert!(overlay.open(first, &AccountId([1; 32]), shared).unwrap().is_none(), "it has changed");
         overlay.roll_back(mark);
+        assert_eq!(all(&overlay), kept);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
-        overlay.post(first, 2, [&[3], &[]]);
+
+        let first = open(&mut overlay, 1);
+        overlay.begin_entry(head(3));
+        overlay.post(first, Side::Credit, 4);
         overlay.keep();
-        let added = [(posting(1, 1), vec![1, 1]), (posting(1, 2), vec![3]), (posting(2, 1), vec![2, 1])];
-        for (key, value) in &added {
+        let changed = |posted: (u128, u128), history_count| {
+            let (debits_posted, credits_posted) = posted;
+            let counters = Counters { debits_posted, credits_posted, ..Counters::default() };
+            to_bytes(&AccountRecord { counters, ..account(history_count) })
+        };
+        let written = [
+            (full_key(1), changed((5, 12), 3)),
+            (full_key(2), changed((8, 7), 2)),
+            (posting(1, 1), posted(1, Side::Credit, 1, (5, 8))),
+            (posting(1, 2), posted(3, Side::Credit, 4, (5, 12))),
+            (posting(2, 1), posted(2, Side::Debit, 3, (8, 7))),
+            (vec![200], vec![]),
+        ];
+        for (key, value) in &written {
             assert_eq!(overlay.get_row(key).unwrap().as_ref(), Some(value));
             assert!(overlay.has_row(key).unwrap());
         }
-        let mut model: BTreeMap<_, _> = below.into_iter().chain(added.clone()).collect();
-        model.insert(vec![200], vec![]);
-        assert_eq!(all(&overlay), model);
+        assert_eq!(all(&overlay), rows.into_iter().chain(written.clone()).collect());
         let by_account = overlay.posted(|account, postings| (account.0[0], postings.count()));
         assert_eq!(by_account, [(1, 2), (2, 1)]);
-        let expected: Vec<Change> =
-            added.into_iter().chain([(vec![200], vec![])]).map(|(key, value)| (key, Some(value))).collect();
-        assert_eq!(overlay.into_writes().unwrap(), expected);
+        let expected = written.map(|(key, value)| (key, Some(value)));
+        assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
     }
 
     #[test]
@@ -513,7 +618,7 @@ mod tests {
             overlay.roll_back(mark);
             prop_assert_eq!(&all(&overlay), &kept);
             let mut result = rows.0.clone();
-            for (key, value) in overlay.into_writes().unwrap() {
+            for (key, value) in overlay.into_writes().unwrap().to_vec() {
                 prop_assert_ne!(rows.0.get(&key), value.as_ref());
                 match value {
                     Some(value) => result.insert(key, value),

@@ -1,59 +1,117 @@
-//! Postings that a block adds to one account: stored bytes one after another, in the order of their sequence.
+//! Postings that a block adds: stored bytes one behind the other, in the order in which they were booked.
+//!
+//! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
+//! when a history is read before.
 
-/// Room that an account begins with: for a few postings.
-const ROOM: usize = 2;
-const ROOM_BYTES: usize = 80 * ROOM;
+/// Bytes of a posting's row besides its own: the key, and what says how long they are.
+const ROW_BYTES: usize = 45;
 
-/// The postings of an account from a sequence on.
-pub(super) struct Posted {
-    first: u64,
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+/// Bytes of a run.
+const RUN_BYTES: usize = 256 * 1024;
+/// Longest bytes of a posting, more or less; a longer one makes its run grow.
+const POSTING_BYTES_MAX: usize = 128;
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Posting {
+    /// Place of its account's cell.
+    cell: u32,
+    /// Its place in the account's history.
+    sequence: u64,
+    /// In which run its bytes lie, and where in it.
+    run: u32,
+    start: u32,
+    end: u32,
 }
 
-impl Posted {
-    /// None yet; the first will have this sequence.
-    pub fn from(first: u64) -> Posted {
-        Posted { first, bytes: Vec::with_capacity(ROOM_BYTES), ends: Vec::with_capacity(ROOM) }
+/// What a block adds to histories.
+#[derive(Default)]
+pub(super) struct Postings {
+    /// Their bytes, in runs that never move.
+    runs: Vec<Vec<u8>>,
+    /// The bytes with which the next ones begin.
+    head: Vec<u8>,
+    list: Vec<Posting>,
+    /// The first `filed` postings by the cell of their account.
+    by_cell: Vec<Vec<Posting>>,
+    filed: usize,
+}
+
+impl Postings {
+    /// The postings that follow begin with the same bytes, which are written here.
+    pub fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.head.clear();
+        write(&mut self.head);
     }
 
-    /// Adds the posting of a sequence, whose bytes come in two parts.
-    ///
-    /// # Panics
-    /// When it is not the next one: what follows from an account's count comes in its order.
-    pub fn push(&mut self, sequence: u64, parts: [&[u8]; 2]) {
-        if self.ends.is_empty() {
-            self.first = sequence;
+    /// Adds the posting of a sequence to the account in a cell; what comes behind its first bytes is written here.
+    pub fn push(&mut self, cell: usize, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        let Postings { runs, head, list, .. } = self;
+        if runs.last().is_none_or(|run| run.len() + POSTING_BYTES_MAX > run.capacity()) {
+            runs.push(Vec::with_capacity(RUN_BYTES));
         }
-        assert_eq!(sequence, self.first + self.ends.len() as u64, "postings are added one by one");
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
-        self.ends.push(self.bytes.len());
+        let number = runs.len() - 1;
+        let run = &mut runs[number];
+        let start = run.len() as u32;
+        run.extend_from_slice(head);
+        write(run);
+        list.push(Posting { cell: cell as u32, sequence, run: number as u32, start, end: run.len() as u32 });
     }
 
     /// Takes the last one back.
     pub fn pop(&mut self) {
-        self.ends.pop();
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        let Some(last) = self.list.pop() else { return };
+        self.runs.truncate(last.run as usize + 1);
+        self.runs[last.run as usize].truncate(last.start as usize);
+        if self.filed > self.list.len() {
+            self.filed = self.list.len();
+            self.by_cell[last.cell as usize].pop();
+        }
     }
 
-    /// The posting of a sequence.
-    pub fn get(&self, sequence: u64) -> Option<&[u8]> {
-        let place = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        let end = *self.ends.get(place)?;
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(&self.bytes[start..end])
+    /// Files what was added since; `first` is told of a cell that got its first one.
+    ///
+    /// # Panics
+    /// When postings between an account's are missing: what follows from its count comes in its order.
+    pub fn file(&mut self, mut first: impl FnMut(usize)) {
+        let Postings { list, by_cell, filed, .. } = self;
+        for posting in &list[*filed..] {
+            let cell = posting.cell as usize;
+            if by_cell.len() <= cell {
+                by_cell.resize_with(cell + 1, Vec::new);
+            }
+            let of_account = &mut by_cell[cell];
+            match of_account.last() {
+                None => first(cell),
+                Some(before) => {
+                    assert_eq!(posting.sequence, before.sequence + 1, "postings are added one by one");
+                }
+            }
+            of_account.push(*posting);
+        }
+        *filed = list.len();
     }
 
-    /// The sequences there are.
-    pub fn sequences(&self) -> std::ops::Range<u64> {
-        self.first..self.first + self.ends.len() as u64
+    /// The filed posting of a sequence of the account in a cell.
+    pub fn get(&self, cell: usize, sequence: u64) -> Option<&[u8]> {
+        let of_account = self.by_cell.get(cell)?;
+        let place = sequence.checked_sub(of_account.first()?.sequence)?;
+        of_account.get(usize::try_from(place).ok()?).map(|posting| self.bytes(posting))
     }
 
-    /// Every posting, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    /// Sequence and bytes of each filed posting of the account in a cell, in order.
+    pub fn of(&self, cell: usize) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
+        let of_account = self.by_cell.get(cell).map_or(&[][..], Vec::as_slice);
+        of_account.iter().map(|posting| (posting.sequence, self.bytes(posting)))
+    }
+
+    /// About so many bytes are the rows of all of them.
+    pub fn bytes_of_rows(&self) -> usize {
+        self.runs.iter().map(Vec::len).sum::<usize>() + self.list.len() * ROW_BYTES
+    }
+
+    fn bytes(&self, posting: &Posting) -> &[u8] {
+        &self.runs[posting.run as usize][posting.start as usize..posting.end as usize]
     }
 }
 
@@ -61,27 +119,46 @@ impl Posted {
 mod tests {
     use super::*;
 
+    fn push(postings: &mut Postings, cell: usize, sequence: u64, bytes: &[u8]) {
+        postings.push(cell, sequence, |to| to.extend_from_slice(bytes));
+    }
+
+    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, Vec<u8>)> {
+        postings.file(|_| ());
+        postings.of(cell).map(|(sequence, bytes)| (sequence, bytes.to_vec())).collect()
+    }
+
     #[test]
     fn postings_are_kept_in_order_and_taken_back() {
-        let mut posted = Posted::from(7);
-        assert_eq!((posted.get(7), posted.sequences()), (None, 7..7));
-        posted.push(7, [b"a", b"bc"]);
-        posted.push(8, [b"", b""]);
-        posted.push(9, [b"d", b"e"]);
-        assert_eq!(posted.iter().collect::<Vec<_>>(), [&b"abc"[..], b"", b"de"]);
-        assert_eq!((posted.get(6), posted.get(7), posted.get(8)), (None, Some(&b"abc"[..]), Some(&b""[..])));
-        assert_eq!((posted.get(9), posted.get(10), posted.sequences()), (Some(&b"de"[..]), None, 7..10));
-        posted.pop();
-        posted.pop();
-        posted.push(8, [b"f", b""]);
-        assert_eq!((posted.get(8), posted.get(9), posted.sequences()), (Some(&b"f"[..]), None, 7..9));
+        let mut postings = Postings::default();
+        assert_eq!((of(&mut postings, 3), postings.get(3, 7)), (vec![], None));
+        push(&mut postings, 3, 7, b"abc");
+        push(&mut postings, 1, 0, b"");
+        push(&mut postings, 3, 8, b"de");
+        let mut cells = vec![];
+        postings.file(|cell| cells.push(cell));
+        assert_eq!(cells, [3, 1]);
+        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"de".to_vec())]);
+        assert_eq!(of(&mut postings, 1), [(0, vec![])]);
+        assert_eq!(
+            (postings.get(3, 6), postings.get(3, 8), postings.get(3, 9)),
+            (None, Some(&b"de"[..]), None)
+        );
+        postings.pop();
+        push(&mut postings, 3, 8, b"f");
+        postings.pop();
+        postings.pop();
+        push(&mut postings, 3, 8, b"g");
+        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"g".to_vec())]);
+        assert_eq!(of(&mut postings, 1), []);
     }
 
     #[test]
     #[should_panic(expected = "one by one")]
     fn a_gap_is_not_made() {
-        let mut posted = Posted::from(0);
-        posted.push(0, [b"a", b""]);
-        posted.push(2, [b"b", b""]);
+        let mut postings = Postings::default();
+        push(&mut postings, 0, 0, b"a");
+        push(&mut postings, 0, 2, b"b");
+        postings.file(|_| ());
     }
 }

@@ -36,6 +36,11 @@ pub fn to_bytes<R: Record>(record: &R) -> Vec<u8> {
     codec::encode(&(RECORD_VERSION, record))
 }
 
+/// Appends version byte and canonical bytes.
+pub(super) fn append<R: Record>(bytes: &mut Vec<u8>, record: &R) {
+    codec::append(bytes, &(RECORD_VERSION, record));
+}
+
 /// The record of stored bytes.
 ///
 /// # Errors
@@ -61,6 +66,57 @@ impl Holder {
         match self {
             Holder::Party(id) => &id.0,
             Holder::Agreement(id) => &id.0,
+        }
+    }
+}
+
+/// What was booked on an account and is set aside on it, minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Counters {
+    /// Posted debits.
+    pub debits_posted: u128,
+    /// Posted credits.
+    pub credits_posted: u128,
+    /// Debits set aside by holds.
+    pub debits_pending: u128,
+    /// Credits that holds will bring; they count for nothing.
+    pub credits_pending: u128,
+}
+
+impl Counters {
+    /// Posted credits less posted debits.
+    pub fn balance(&self) -> i128 {
+        self.credits_posted as i128 - self.debits_posted as i128
+    }
+
+    /// Balance less pending debits.
+    pub fn unheld(&self) -> i128 {
+        self.balance() - self.debits_pending as i128
+    }
+
+    /// Posted debits and credits.
+    pub fn posted(&self) -> (u128, u128) {
+        (self.debits_posted, self.credits_posted)
+    }
+
+    /// Pending debits and credits.
+    pub fn pending(&self) -> (u128, u128) {
+        (self.debits_pending, self.credits_pending)
+    }
+
+    /// What was posted on a side.
+    pub fn posted_mut(&mut self, side: Side) -> &mut u128 {
+        match side {
+            Side::Debit => &mut self.debits_posted,
+            Side::Credit => &mut self.credits_posted,
+        }
+    }
+
+    /// What is pending on a side.
+    pub fn pending_mut(&mut self, side: Side) -> &mut u128 {
+        match side {
+            Side::Debit => &mut self.debits_pending,
+            Side::Credit => &mut self.credits_pending,
         }
     }
 }
@@ -223,14 +279,8 @@ records! {
         code: u16,
         /// The control account that mirrors it.
         control: Option<AccountId>,
-        /// Posted debits, minor units.
-        debits_posted: u128,
-        /// Posted credits, minor units.
-        credits_posted: u128,
-        /// Debits set aside by holds, minor units.
-        debits_pending: u128,
-        /// Credits that holds will bring, minor units; they count for nothing.
-        credits_pending: u128,
+        /// What was booked and set aside so far.
+        counters: Counters,
         /// Lowest balance.
         floor: i128,
         /// Highest balance.
@@ -504,12 +554,12 @@ records! {
 impl AccountRecord {
     /// Posted credits less posted debits.
     pub fn balance(&self) -> i128 {
-        self.credits_posted as i128 - self.debits_posted as i128
+        self.counters.balance()
     }
 
     /// Balance less pending debits.
     pub fn unheld(&self) -> i128 {
-        self.balance() - self.debits_pending as i128
+        self.counters.unheld()
     }
 
     /// What can be debited now: balance less pending debits, down to the floor; never below zero.
@@ -527,6 +577,21 @@ impl AccountRecord {
     pub fn available_to_hold(&self) -> u128 {
         let free = self.unheld() - self.hold_floor();
         u128::try_from(free).unwrap_or(0)
+    }
+}
+
+/// What all postings of an entry have in common: the entry, block height, block time and value date.
+pub type PostingHead = (EntryId, u64, Timestamp, Date);
+
+impl HistoryRecord {
+    /// Appends the stored bytes with which every posting of an entry begins: those up to its side.
+    pub(super) fn append_head(bytes: &mut Vec<u8>, (entry, height, booked_at, value_date): PostingHead) {
+        codec::append(bytes, &(RECORD_VERSION, entry, height, booked_at, value_date));
+    }
+
+    /// Appends the stored bytes that follow them, with what the account counts after the posting.
+    pub(super) fn append_tail(bytes: &mut Vec<u8>, side: Side, amount: u128, after: &Counters) {
+        codec::append(bytes, &(side, amount, after.debits_posted, after.credits_posted));
     }
 }
 
@@ -658,5 +723,32 @@ pub mod key {
     /// owner, account or agreement.
     pub fn pair(owner: &[u8; 32], owned: &[u8; 32]) -> Vec<u8> {
         join(&[owner, owned])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_posting_is_stored_as_the_record_that_it_is() {
+        let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
+        let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
+        let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
+        let mut bytes = vec![];
+        HistoryRecord::append_head(&mut bytes, (entry, height, booked_at, value_date));
+        let after = Counters { debits_posted, credits_posted, debits_pending: 1, credits_pending: 2 };
+        HistoryRecord::append_tail(&mut bytes, side, amount, &after);
+        let record = HistoryRecord {
+            entry,
+            height,
+            booked_at,
+            value_date,
+            side,
+            amount,
+            debits_posted,
+            credits_posted,
+        };
+        assert_eq!(bytes, to_bytes(&record));
     }
 }

@@ -4,6 +4,7 @@
 //! gives is believed without its hash.
 
 mod lock;
+mod changes;
 mod writes;
 mod spill;
 mod disk;
@@ -12,6 +13,7 @@ mod rows;
 mod behind;
 
 pub use behind::{Behind, Checkpoint};
+pub use changes::{ChangeRef, Changes};
 pub use disk::{Disk, Side, Table, WaitingRows};
 pub use lock::FolderLock;
 #[cfg(test)]
