@@ -11,7 +11,7 @@ mod reader;
 mod retain;
 
 pub use reader::Reader;
-pub use record::{Kind, Record, payload_root};
+pub use record::{Kind, Record};
 pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
 
 use crate::fault::Fault;

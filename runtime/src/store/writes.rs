@@ -1,7 +1,7 @@
 //! The write set of a block: what it changed, in key order, the same on every replica.
 
 use super::Change;
-use crate::log::payload_root;
+use crate::lanes::root_of_pieces;
 use tenor_abi::codec::CodecError;
 use tenor_abi::id::Hash;
 
@@ -33,7 +33,7 @@ impl WriteSet {
     pub(crate) fn encoded(rows: &[Change]) -> (Vec<u8>, Hash) {
         assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a write set ascends by key");
         let bytes = encode(rows);
-        let root = payload_root(&bytes);
+        let root = root_of_pieces(&bytes);
         (bytes, root)
     }
 
@@ -62,7 +62,7 @@ impl WriteSet {
     /// # Errors
     /// [`CodecError`], also when the keys do not ascend.
     pub fn from_bytes(bytes: &[u8]) -> Result<WriteSet, CodecError> {
-        WriteSet::of_payload(bytes.to_vec(), payload_root(bytes))
+        WriteSet::of_payload(bytes.to_vec(), root_of_pieces(bytes))
     }
 
     /// As [`WriteSet::from_bytes`], where the root over the bytes' pieces is known.

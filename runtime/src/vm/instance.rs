@@ -34,7 +34,8 @@ pub(super) struct Frame {
     /// What the latest call of another agreement came to.
     pub(super) called: Vec<u8>,
     pub(super) refusal: Option<(u16, Vec<u8>)>,
-    pub(super) ended: Option<Ended>,
+    /// Why the host ended it, and the gas that was left then.
+    pub(super) ended: Option<(Ended, i64)>,
     pub(super) handles: Option<Handles>,
     /// Who records where the gas goes, in an engine that profiles.
     pub(super) recorder: Option<Recorder>,
@@ -150,12 +151,15 @@ impl Loaded {
     }
 }
 
+/// What a call returns, and the gas that is left then.
+pub(super) type Returned = (i32, i64);
+
 /// An instance that is there.
 pub(super) struct Live {
     pub(super) store: Store<Frame>,
     instance: Instance,
     pub(super) handles: Handles,
-    entries: Vec<Option<TypedFunc<i64, i32>>>,
+    entries: Vec<Option<TypedFunc<i64, Returned>>>,
     calls: u64,
 }
 
@@ -201,7 +205,7 @@ impl Live {
         context: Context,
         argument: &[u8],
         gas: i64,
-    ) -> Result<wasmtime::Result<i32>, Fault> {
+    ) -> Result<wasmtime::Result<Returned>, Fault> {
         self.calls += 1;
         self.store.data_mut().begin(context, argument);
         if self.entries[place].is_none() {
@@ -230,6 +234,11 @@ impl Live {
         let function =
             self.instance.get_func(&mut self.store, export).ok_or_else(|| broken("no such function"))?;
         Ok(function.call(&mut self.store, &[], results))
+    }
+
+    /// What the counter of gas says.
+    pub(super) fn gas_left(&mut self) -> i64 {
+        self.handles.gas.get(&mut self.store).i64().unwrap_or(-1)
     }
 
     /// Whether the contract said that it refuses.

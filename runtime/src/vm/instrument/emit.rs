@@ -4,7 +4,7 @@ use super::plan::{Charge, Plan};
 use super::store::{self, Noted};
 use super::{Added, GROWTH_DENIED, GROWTH_FAILED, InstrumentError, failed};
 use crate::vm::price;
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{BlockType, Function, Instruction as I, ValType};
 use wasmparser::{FuncType, FunctionBody, Operator as Op};
 
@@ -15,7 +15,7 @@ pub(super) fn emit(
     ty: &FuncType,
     added: Added,
 ) -> Result<Function, InstrumentError> {
-    let mut again = RoundtripReencoder;
+    let mut again = added.functions;
     let mut locals = vec![];
     let mut own = ty.params().len() as u32;
     for group in body.get_locals_reader().map_err(failed)? {
@@ -59,6 +59,9 @@ pub(super) fn emit(
             }
             Op::MemoryGrow { .. } => writer.grow(&same),
             Op::MemoryCopy { .. } | Op::MemoryFill { .. } => writer.bulk(&same),
+            Op::Call { function_index } if *function_index < added.functions.imported => {
+                writer.call_host(*function_index)
+            }
             Op::Call { .. } | Op::CallIndirect { .. } => writer.call(&same),
             _ => {
                 if let Some(noted) = writer.noted {
@@ -174,6 +177,12 @@ impl Writer {
     fn stop_when_used_up(&mut self) {
         self.push_gas();
         self.put(&[I::I64Const(0), I::I64LtS, I::If(BlockType::Empty), I::Unreachable, I::End]);
+    }
+
+    fn call_host(&mut self, function: u32) {
+        self.push_gas();
+        self.put(&[I::Call(function)]);
+        self.set_gas();
     }
 
     fn call(&mut self, instruction: &I<'_>) {
