@@ -108,6 +108,7 @@ impl Writer {
             bits: local(ValType::I64),
             page: local(ValType::I64),
             narrow: local(ValType::I32),
+            page_shift: added.page_shift,
         });
         Writer { function: Function::new(locals), added, scratch, gas, frame, noted }
     }

@@ -34,7 +34,7 @@ use wasmparser::{
     Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
 };
 
-pub(super) use store::PAGE_SHIFT;
+pub(super) use store::page_shift;
 
 /// Version of the rules in this file.
 pub const INSTRUMENTER_VERSION: u16 = 1;
@@ -44,7 +44,7 @@ pub(super) const GAS: &str = "tenor:gas";
 pub(super) const STACK: &str = "tenor:stack";
 /// Export of what happened to the last growth of memory, i32: 0 nothing, or [`GROWTH_DENIED`], [`GROWTH_FAILED`].
 pub(super) const GROWTH: &str = "tenor:growth";
-/// Export of the pages written to, i64, a bit for every 64th page of 4 KiB; where they are noted.
+/// Export of the pages written to, i64, a bit for each 64th of the memory; where they are noted.
 pub(super) const PAGES: &str = "tenor:pages";
 /// Export of the memory; one of no pages where the module has none.
 pub(super) const MEMORY: &str = "tenor:memory";
@@ -75,6 +75,8 @@ fn val_type(ty: Ty) -> Result<ValType, InstrumentError> {
 /// One of so many stores may stand in a loop for it to be worth noting the pages that they write to. Products have
 /// one of twelve or fewer there, code that works on memory (a hash, a cipher) half of them.
 const STORES_PER_LOOPED: u32 = 4;
+/// Bytes of a page of wasm.
+const MEMORY_PAGE_BYTES: u64 = 65_536;
 /// Pages of 64 KiB that are put back whole rather than by what was written.
 const WHOLE_PAGES_MAX: u64 = 2;
 
@@ -111,6 +113,7 @@ struct Added {
     functions: Renumbered,
     /// Only where pages are noted.
     pages: Option<u32>,
+    page_shift: u32,
     pages_max: u64,
 }
 
@@ -254,6 +257,7 @@ impl Parts {
             growth: self.globals_own + 2,
             functions: self.renumbered(),
             pages: (reset == Reset::Pages).then_some(self.globals_own + 3),
+            page_shift: page_shift(self.pages * MEMORY_PAGE_BYTES),
             pages_max: self.pages_max,
         }
     }
