@@ -1,5 +1,6 @@
 //! A function with its charges and its frame written in.
 
+use super::anchor::Anchor;
 use super::plan::{Charge, Plan};
 use super::store::{self, Noted};
 use super::{Added, GROWTH_DENIED, GROWTH_FAILED, InstrumentError, failed};
@@ -28,6 +29,10 @@ pub(super) fn emit(
     let mut charges = plan.charges.iter().peekable();
     if let Some(entry) = charges.next_if(|charge| charge.after == 0) {
         writer.charge(entry);
+    }
+    let mut anchors = plan.anchors.iter().peekable();
+    while let Some(anchor) = anchors.next_if(|anchor| anchor.after == 0) {
+        writer.note_anchor(anchor);
     }
     let result = match ty.results() {
         [] => BlockType::Empty,
@@ -64,10 +69,13 @@ pub(super) fn emit(
             }
             Op::Call { .. } | Op::CallIndirect { .. } => writer.call(&same),
             _ => {
-                if let Some(noted) = writer.noted {
+                if let Some(noted) = writer.noted.filter(|_| !plan.anchored.contains(&count)) {
                     writer.put(&store::before_store(&operator, noted));
                 }
                 writer.put(&[same]);
+                while let Some(anchor) = anchors.next_if(|anchor| anchor.after == count) {
+                    writer.note_anchor(anchor);
+                }
             }
         }
         while let Some(charge) = charges.next_if(|charge| charge.after == count) {
@@ -178,6 +186,12 @@ impl Writer {
     fn stop_when_used_up(&mut self) {
         self.push_gas();
         self.put(&[I::I64Const(0), I::I64LtS, I::If(BlockType::Empty), I::Unreachable, I::End]);
+    }
+
+    fn note_anchor(&mut self, anchor: &Anchor) {
+        if let Some(noted) = self.noted {
+            self.put(&store::at_anchor(anchor, noted));
+        }
     }
 
     fn call_host(&mut self, function: u32) {

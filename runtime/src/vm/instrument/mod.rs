@@ -14,6 +14,7 @@
 //! function that stands for an import has the type that the module gave it, for tables and exports; code that names
 //! the import itself calls it at once.
 
+mod anchor;
 mod emit;
 mod plan;
 mod store;

@@ -5,6 +5,7 @@
 //! get there, but then its instance is not used again. A store of up to 8 bytes may reach 7 bytes into the next
 //! page, which the host puts back with each page.
 
+use super::anchor::Anchor;
 use wasm_encoder::Instruction as I;
 use wasmparser::Operator as Op;
 
@@ -67,6 +68,18 @@ pub(super) fn before_store(operator: &Op<'_>, noted: Noted) -> Vec<I<'static>> {
         I::LocalSet(bits),
     ]);
     code.push(I::LocalGet(value));
+    code
+}
+
+/// What stands where an anchor has its value: the bits of the first and of the last page that is written to through it.
+pub(super) fn at_anchor(anchor: &Anchor, noted: Noted) -> Vec<I<'static>> {
+    let Noted { bits, page_shift, .. } = noted;
+    let mut code = vec![];
+    for offset in [anchor.low, anchor.high - 1] {
+        code.extend([I::I64Const(1), I::LocalGet(anchor.local), I::I64ExtendI32U]);
+        code.extend([I::I64Const(offset as i64), I::I64Add, I::I64Const(page_shift.into()), I::I64ShrU, I::I64Shl]);
+        code.extend([I::LocalGet(bits), I::I64Or, I::LocalSet(bits)]);
+    }
     code
 }
 
