@@ -15,7 +15,6 @@ use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Still, Stored, 
 use tenor_runtime::log::{Extent, Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
 use tenor_runtime::state::{Room, State};
-use tenor_wire::block::Header;
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 
@@ -149,8 +148,8 @@ impl Backup {
             for folder in [LOG_FOLDER, KEYS] {
                 sync(&making.join(folder))?;
             }
-            let Header { chain, height, .. } = still.header();
-            let mut list = List { format: FORMAT, chain: chain.to_string(), height: *height, files: vec![] };
+            let (chain, height) = (still.origin(), still.header().height);
+            let mut list = List { format: FORMAT, chain: chain.to_string(), height, files: vec![] };
             for path in files_below(making)? {
                 let bytes = fs::read(making.join(&path)).with_context(|| format!("reading {path}"))?;
                 let sha3_256 = hex(&plain_hash(&[&bytes]).0);
@@ -203,7 +202,7 @@ impl Backup {
         self.list.height
     }
 
-    /// The chain that it is of.
+    /// The chain that it is of, as that began.
     pub fn chain(&self) -> ChainId {
         self.chain
     }
@@ -280,10 +279,6 @@ impl Backup {
             fs::read(self.folder.join(GENESIS)).ok().and_then(|bytes| Genesis::from_bytes(&bytes).ok());
         if genesis.is_some_and(|genesis| genesis.chain_id() != self.chain) {
             return Err(other("the genesis document"));
-        }
-        let header = self.snapshot.header();
-        if header.chain != self.chain {
-            return Err(other("the snapshot"));
         }
         self.check_log()?;
         for listed in &self.list.files {

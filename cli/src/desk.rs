@@ -5,6 +5,7 @@ use crate::keys::VALIDATOR;
 use crate::output::Progress;
 use crate::refusal::explain;
 use anyhow::{Context, Result, bail};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
@@ -26,7 +27,8 @@ pub const GAS_LIMIT: u64 = 200_000_000;
 /// its beginning and finds what it did, up to the block it had not made.
 pub struct Desk {
     folder: Folder,
-    solo: Solo,
+    /// Signs blocks; none before the first that is made.
+    solo: OnceCell<Solo>,
     /// Height that the script has come to; at most the chain's.
     cursor: u64,
     /// Time of the block at the cursor.
@@ -38,7 +40,7 @@ impl Desk {
     /// A desk that goes on from the newest block.
     ///
     /// # Errors
-    /// When the folder has no key that signs blocks.
+    /// None now; what is needed to make a block is asked for when one is made.
     pub fn at_tip(folder: Folder) -> Result<Desk> {
         let (cursor, time) = (folder.chain.tip().height, folder.chain.tip().time);
         Desk::at(folder, cursor, time)
@@ -54,8 +56,7 @@ impl Desk {
     }
 
     fn at(folder: Folder, cursor: u64, time: Timestamp) -> Result<Desk> {
-        let solo = Solo::new(folder.keys.get(VALIDATOR)?);
-        Ok(Desk { folder, solo, cursor, time, keys: BTreeMap::new() })
+        Ok(Desk { folder, solo: OnceCell::new(), cursor, time, keys: BTreeMap::new() })
     }
 
     /// The open folder.
@@ -96,8 +97,19 @@ impl Desk {
     }
 
     /// The key that signs blocks.
-    pub fn block_key(&self) -> &SecretKey {
-        self.solo.key()
+    ///
+    /// # Errors
+    /// When the folder has none, or it is sealed.
+    pub fn block_key(&self) -> Result<&SecretKey> {
+        Ok(self.solo()?.key())
+    }
+
+    fn solo(&self) -> Result<&Solo> {
+        if self.solo.get().is_none() {
+            // A cell that is filled meanwhile holds the same key.
+            let _ = self.solo.set(Solo::new(self.folder.keys.get(VALIDATOR)?));
+        }
+        self.solo.get().context("the key that signs blocks")
     }
 
     /// Time of the newest block the desk has come to.
@@ -188,8 +200,15 @@ impl Desk {
             }
             block
         } else {
+            if !self.folder.chain.genesis().parameters.sandbox {
+                bail!(
+                    "this is a bank's chain: a node with its guard makes its blocks; ask one with `--node`"
+                );
+            }
             let candidates = transactions.into_iter().map(Into::into).collect();
-            let (built, block) = self.solo.produce(&mut self.folder.chain, time, candidates)?;
+            self.solo()?;
+            let solo = self.solo.get().context("the key that signs blocks")?;
+            let (built, block) = solo.produce(&mut self.folder.chain, time, candidates)?;
             if let Some((id, rejection)) = built.rejected.first() {
                 return Err(anyhow::Error::new(rejection.clone()).context(format!("{id} was rejected")));
             }

@@ -28,15 +28,18 @@ pub enum Scope {
     Submit,
     /// Moving a sandbox's clock, and its faucet.
     Sandbox,
+    /// Having receipts sent to a host of the operator's choice; with `bank`.
+    Webhooks,
 }
 
 impl Scope {
     /// Every scope with its name.
-    pub const ALL: [(&'static str, Scope); 4] = [
+    pub const ALL: [(&'static str, Scope); 5] = [
         ("customer", Scope::Customer),
         ("bank", Scope::Bank),
         ("submit", Scope::Submit),
         ("sandbox", Scope::Sandbox),
+        ("webhooks", Scope::Webhooks),
     ];
 }
 
@@ -45,8 +48,11 @@ impl Scope {
 pub struct Token {
     /// Name that an operator knows it by.
     pub name: String,
-    /// Hash of its secret.
+    /// Hash of its secret; empty where it has none.
     pub hash: String,
+    /// SHA-256 fingerprint of the client's certificate that stands for it, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// What it allows.
     pub scopes: Vec<Scope>,
     /// Whose objects it sees, where it is a customer's.
@@ -62,12 +68,14 @@ pub struct Grant {
     pub scopes: Vec<Scope>,
     /// Whose objects are seen; none sees everything that the scopes allow.
     pub party: Option<PartyId>,
+    /// Name of the token; none in an open sandbox.
+    pub token: Option<String>,
 }
 
 impl Grant {
     /// Everything, for an open sandbox.
     pub fn all() -> Grant {
-        Grant { scopes: Scope::ALL.iter().map(|(_, scope)| *scope).collect(), party: None }
+        Grant { scopes: Scope::ALL.iter().map(|(_, scope)| *scope).collect(), party: None, token: None }
     }
 }
 
@@ -94,10 +102,48 @@ pub fn make(
     party: Option<PartyId>,
     expires_at: Option<Timestamp>,
 ) -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    let secret = format!("{PREFIX}{}", hex(&bytes));
+    add(data, name, scopes, party, expires_at, Shown::Secret(&secret))?;
+    Ok(secret)
+}
+
+/// Makes a token that a client's certificate stands for; it has no secret.
+///
+/// # Errors
+/// As [`make`], and when the certificate stands for another token.
+pub fn make_for_certificate(
+    data: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+    party: Option<PartyId>,
+    expires_at: Option<Timestamp>,
+    fingerprint: &str,
+) -> Result<()> {
+    add(data, name, scopes, party, expires_at, Shown::Certificate(fingerprint))
+}
+
+/// By what a token is known.
+enum Shown<'s> {
+    Secret(&'s str),
+    Certificate(&'s str),
+}
+
+fn add(
+    data: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+    party: Option<PartyId>,
+    expires_at: Option<Timestamp>,
+    shown: Shown<'_>,
+) -> Result<()> {
     if scopes.contains(&Scope::Customer) != party.is_some() {
         bail!("the scope `customer` goes with a party, and a party with it alone");
     }
-    if scopes.contains(&Scope::Customer) && scopes.iter().any(|s| matches!(s, Scope::Bank | Scope::Sandbox)) {
+    let is_banks = |scope: &Scope| matches!(scope, Scope::Bank | Scope::Sandbox | Scope::Webhooks);
+    if scopes.contains(&Scope::Customer) && scopes.iter().any(is_banks) {
         bail!("a customer's token allows `customer` and `submit`, nothing else");
     }
     if scopes.is_empty() {
@@ -108,19 +154,23 @@ pub fn make(
     if tokens.iter().any(|token| token.name == name) {
         bail!("there is a token `{name}` already; end it first, or choose another name");
     }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-    let secret = format!("{PREFIX}{}", hex(&bytes));
+    let (hash, certificate) = match shown {
+        Shown::Secret(secret) => (hash_of(secret).to_string(), None),
+        Shown::Certificate(fingerprint) => (String::new(), Some(fingerprint.to_string())),
+    };
+    if let Some(other) = tokens.iter().find(|token| certificate.is_some() && token.certificate == certificate)
+    {
+        bail!("the certificate stands for the token `{}` already", other.name);
+    }
     tokens.push(Token {
         name: name.into(),
-        hash: hash_of(&secret).to_string(),
+        hash,
+        certificate,
         scopes,
         party: party.map(|party| party.to_string()),
         expires_at_ms: expires_at.map(|end| end.0),
     });
-    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())?;
-    Ok(secret)
+    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
 }
 
 /// The tokens of a data folder.
@@ -187,17 +237,37 @@ impl Tokens {
     /// When the file cannot be read.
     pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
         let hash = hash_of(secret).to_string();
+        self.found(|token| token.hash == hash, now_ms)
+    }
+
+    /// What a client's certificate allows now, by its fingerprint; nothing for one that stands for no token.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of_certificate(&self, fingerprint: &str, now_ms: u64) -> Result<Option<Grant>> {
+        self.found(|token| token.certificate.as_deref() == Some(fingerprint), now_ms)
+    }
+
+    /// What a token allows now by its name; nothing for one that is not there or has ended.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn named(&self, name: &str, now_ms: u64) -> Result<Option<Grant>> {
+        self.found(|token| token.name == name, now_ms)
+    }
+
+    fn found(&self, is_it: impl Fn(&Token) -> bool, now_ms: u64) -> Result<Option<Grant>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let version = Version::of(&self.path);
         if version != read.version {
             *read = Read { tokens: load(&self.path)?, version };
         }
-        let found = read.tokens.iter().find(|token| token.hash == hash);
+        let found = read.tokens.iter().find(|token| is_it(token));
         let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
             return Ok(None);
         };
         let party = token.party.as_deref().map(str::parse).transpose()?;
-        Ok(Some(Grant { scopes: token.scopes.clone(), party }))
+        Ok(Some(Grant { scopes: token.scopes.clone(), party, token: Some(token.name.clone()) }))
     }
 }
 
@@ -216,8 +286,11 @@ mod tests {
                 .unwrap();
         let kept = fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!kept.contains(&secret) && !kept.contains(secret.trim_start_matches(PREFIX)), "{kept}");
-        let grant = Grant { scopes: vec![Scope::Customer, Scope::Submit], party: Some(party) };
-        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant));
+        let (scopes, token) = (vec![Scope::Customer, Scope::Submit], Some("app".into()));
+        let grant = Grant { scopes, party: Some(party), token };
+        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant.clone()));
+        assert_eq!(tokens.named("app", 8).unwrap(), Some(grant));
+        assert_eq!(tokens.named("app", 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret, 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret[1..], 8).unwrap(), None);
         let wrong =
@@ -226,6 +299,7 @@ mod tests {
             (&[Scope::Bank][..], None, "there is a token `app` already"),
             (&[Scope::Customer][..], None, "goes with a party"),
             (&[Scope::Bank][..], Some(party), "goes with a party"),
+            (&[Scope::Customer, Scope::Webhooks][..], Some(party), "nothing else"),
             (&[Scope::Customer, Scope::Bank][..], Some(party), "nothing else"),
             (&[][..], None, "name a scope"),
         ] {

@@ -3,6 +3,7 @@
 
 use crate::near;
 use crate::stop::Stop;
+use crate::webhook::Origins;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -53,6 +54,13 @@ pub const KEYS: &[Key] = &[
         "false",
         "Whether the demo bank is made and its page served at /demo/; a sandbox with `access` open.",
     ),
+    key(
+        "tls_certificate",
+        "",
+        "File of the API's certificate with its chain (PEM); without it the API speaks no TLS.",
+    ),
+    key("tls_key", "", "File of the certificate's key (PEM)."),
+    key("tls_clients", "", "File of certificates (PEM) under which clients' certificates count as tokens."),
     key("access", "token", "Who may ask: `token`, or `open` for anybody in a sandbox on a loopback address."),
     key("block_ms", "1000", "Milliseconds from a block to the next while there is something to do."),
     key("block_ms_min", "100", "The same when many transactions wait, or something is due."),
@@ -60,11 +68,26 @@ pub const KEYS: &[Key] = &[
     key("heartbeat_s", "60", "Seconds after which a block is made though there is nothing to do."),
     key("clock_wait_s", "10", "Seconds that a clock behind the newest block is waited for."),
     key("guard", "", "File of the signer's guard, outside the data folder; a sandbox needs none."),
+    key("passphrases", "", "File with the passphrase of sealed keys, or a folder with a file for each key."),
     key("pool_transactions", "20000", "Most transactions that wait."),
     key("pool_mb", "64", "Most megabytes of transactions that wait."),
     key("pool_per_sender", "5000", "Most transactions of one party that wait."),
     key("connections", "4096", "Most connections at the same time."),
     key("followers", "2048", "Most followers of events at the same time."),
+    key(
+        "webhook_hosts",
+        "",
+        "Where webhooks may send: hosts (TLS), `host:port`, or `http://host:port`, with commas between.",
+    ),
+    key("webhook_ca", "", "File of certificates (PEM) that receivers of webhooks are trusted under."),
+    key("webhooks", "64", "Most webhooks."),
+    key("webhook_s", "10", "Seconds that a receiver has for an answer."),
+    key(
+        "webhook_retry_ms",
+        "1000",
+        "Milliseconds before the second attempt at a message; twice as many before each further one.",
+    ),
+    key("webhook_retry_h", "72", "Hours after which a webhook that takes nothing is suspended."),
     key("body_kb", "2304", "Largest body of a request, kilobytes."),
     key("head_s", "10", "Seconds in which the head of a request must have come."),
     key("request_s", "30", "Seconds in which a request must have come and be answered, waiting apart."),
@@ -245,6 +268,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     pub sandbox: bool,
     pub demo: bool,
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub tls_clients: Option<PathBuf>,
     pub access: Access,
     pub block: Duration,
     pub block_min: Duration,
@@ -252,11 +277,18 @@ pub struct Config {
     pub heartbeat: Duration,
     pub clock_wait: Duration,
     pub guard: Option<PathBuf>,
+    pub passphrases: Option<PathBuf>,
     pub pool_transactions: usize,
     pub pool_bytes: usize,
     pub pool_per_sender: usize,
     pub connections: usize,
     pub followers: usize,
+    pub webhook_hosts: Origins,
+    pub webhook_ca: Option<PathBuf>,
+    pub webhooks: usize,
+    pub webhook_time: Duration,
+    pub webhook_retry: Duration,
+    pub webhook_retry_max: Duration,
     pub body_bytes: usize,
     pub head: Duration,
     pub request: Duration,
@@ -278,7 +310,7 @@ impl Config {
         let seconds = |name, least, most| settings.count(name, least, most).map(Duration::from_secs);
         let millis = |name| settings.count(name, 1, 600_000).map(Duration::from_millis);
         let count = |name, most| settings.count(name, 1, most).map(|count| count as usize);
-        let guard = Some(settings.text("guard")).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let path = |name| Some(settings.text(name)).filter(|path| !path.is_empty()).map(PathBuf::from);
         let demo: bool = settings.value("demo", "true or false")?;
         // The demo's page asks without a token for what a bank's own server would ask; where nobody says, it may.
         let open_by_demo = demo && settings.is_default("access");
@@ -288,6 +320,8 @@ impl Config {
             admin_listen: address("admin_listen")?,
             sandbox: settings.value("sandbox", "true or false")?,
             demo,
+            tls: path("tls_certificate").zip(path("tls_key")),
+            tls_clients: path("tls_clients"),
             access: match settings.one_of("access", &["token", "open"])? {
                 "open" => Access::Open,
                 _ if open_by_demo => Access::Open,
@@ -298,12 +332,22 @@ impl Config {
             block_full: count("block_full", 1_000_000)?,
             heartbeat: seconds("heartbeat_s", 1, 86_400)?,
             clock_wait: seconds("clock_wait_s", 0, 86_400)?,
-            guard,
+            guard: path("guard"),
+            passphrases: path("passphrases"),
             pool_transactions: count("pool_transactions", 10_000_000)?,
             pool_bytes: count("pool_mb", 65_536)? * MB,
             pool_per_sender: count("pool_per_sender", 10_000_000)?,
             connections: count("connections", 1_000_000)?,
             followers: count("followers", 1_000_000)?,
+            webhook_hosts: settings
+                .value("webhook_hosts", "hosts like hooks.bank.example, with commas between")?,
+            webhook_ca: path("webhook_ca"),
+            webhooks: count("webhooks", 1_000)?,
+            webhook_time: seconds("webhook_s", 1, 60)?,
+            webhook_retry: millis("webhook_retry_ms")?,
+            webhook_retry_max: settings
+                .count("webhook_retry_h", 1, 720)
+                .map(|h| Duration::from_secs(h * 3_600))?,
             body_bytes: count("body_kb", 65_536)? * 1024,
             head: seconds("head_s", 1, 600)?,
             request: seconds("request_s", 1, 600)?,
@@ -317,6 +361,12 @@ impl Config {
             log_level: settings.one_of("log_level", &["error", "warn", "info", "debug", "trace"])?.into(),
         };
         config.check()?;
+        let given = |name| !settings.text(name).is_empty();
+        if given("tls_certificate") != given("tls_key") || given("tls_clients") && config.tls.is_none() {
+            return Err(Stop::Config(
+                "`tls_certificate` and `tls_key` go together, and `tls_clients` with them".into(),
+            ));
+        }
         Ok(config)
     }
 
@@ -328,6 +378,12 @@ impl Config {
             let why = "`access` is `open`, which a sandbox on a loopback address alone may be: set `sandbox`, or make a \
                        token with `tenor node token new`";
             return Err(Stop::Config(why.into()));
+        }
+        if self.webhook_hosts.needs_tls() && self.webhook_ca.is_none() {
+            return Err(Stop::Config(
+                "`webhook_hosts` names a host with TLS, and `webhook_ca` no certificates to trust it under"
+                    .into(),
+            ));
         }
         if self.block_min > self.block {
             return Err(Stop::Config("`block_ms_min` is at most `block_ms`".into()));
@@ -396,6 +452,10 @@ mod tests {
                 "`access` to be `open`",
             ),
             (said(&[("guard", "./tenor-data/guard")], None), "outside the data folder"),
+            (said(&[("tls_key", "key.pem")], None), "go together"),
+            (said(&[("tls_clients", "ca.pem")], None), "go together"),
+            (said(&[("webhook_hosts", "a.example/path")], None), "hosts like hooks.bank.example"),
+            (said(&[("webhook_hosts", "a.example")], None), "no certificates to trust"),
             (said(&[], Some("block_ms = 1.5")), "a text, a number or a truth, float given"),
             (said(&[], Some("block_ms = ")), "node.toml"),
         ];

@@ -61,15 +61,21 @@ impl Folder {
         path.join(GENESIS).exists()
     }
 
-    /// Makes a folder with a genesis and keys.
+    /// Makes a folder with a genesis and keys, which are sealed where there are passphrases.
     ///
     /// # Errors
     /// When something is there already, or the disk says no.
-    pub fn create(path: &Path, genesis: &Genesis, keys: &[(String, [u8; 32])], names: &Names) -> Result<()> {
+    pub fn create(
+        path: &Path,
+        genesis: &Genesis,
+        keys: &[(String, [u8; 32])],
+        names: &Names,
+        passphrases: Option<&Path>,
+    ) -> Result<()> {
         make_whole(path, |making| {
             write_synced(&making.join(GENESIS), &genesis.to_bytes())?;
             write_synced(&making.join(NAMES), serde_json::to_string_pretty(names)?.as_bytes())?;
-            Keys::write(making, keys)?;
+            Keys::write(making, keys, passphrases)?;
             drop(Chain::create(making, genesis.clone(), engine()?, Room::default())?);
             Ok(())
         })
@@ -95,6 +101,12 @@ impl Folder {
         let (chain, opened) = Chain::open(path, genesis, engine_in(path)?, room)?;
         let names = Folder::names(path)?;
         Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
+    }
+
+    /// The same folder, its sealed keys opened by passphrases.
+    pub fn keys_opened_by(mut self, passphrases: Option<&Path>) -> Folder {
+        self.keys = self.keys.opened_by(passphrases);
+        self
     }
 
     /// The chain as it stood after the block of a height: from memory where that state is at hand, else made from the

@@ -1,5 +1,7 @@
-//! Keys of a sandbox folder: a file each, readable by its owner alone.
+//! Keys of a data folder: a file each, readable by its owner alone. A sandbox's lie there as they are, a bank's are
+//! sealed under a passphrase.
 
+use crate::seal::{Passphrases, Sealed};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,22 +17,27 @@ pub const VALIDATOR: &str = "validator";
 #[derive(Clone, Debug)]
 pub struct Keys {
     folder: PathBuf,
+    passphrases: Option<Passphrases>,
 }
 
 impl Keys {
     /// The keys in a data folder.
     pub fn of(data: &Path) -> Keys {
-        Keys { folder: data.join("keys") }
+        Keys { folder: data.join("keys"), passphrases: None }
     }
 
-    /// Writes keys into a new data folder.
+    /// The same keys, sealed ones opened by these passphrases, and new ones sealed under them.
+    pub fn opened_by(self, passphrases: Option<&Path>) -> Keys {
+        Keys { passphrases: passphrases.map(Passphrases::at), ..self }
+    }
+
+    /// Writes keys into a new data folder, sealed where there are passphrases.
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn write(data: &Path, keys: &[(String, [u8; 32])]) -> Result<()> {
-        let folder = data.join("keys");
-        fs::create_dir_all(&folder).context("making the folder of keys")?;
-        let keystore = Keys { folder };
+    pub fn write(data: &Path, keys: &[(String, [u8; 32])], passphrases: Option<&Path>) -> Result<()> {
+        let keystore = Keys::of(data).opened_by(passphrases);
+        fs::create_dir_all(&keystore.folder).context("making the folder of keys")?;
         keys.iter().try_for_each(|(name, bytes)| keystore.add(name, bytes))
     }
 
@@ -40,7 +47,12 @@ impl Keys {
     /// When there is one of this name, or the disk says no.
     pub fn add(&self, name: &str, secret: &[u8; 32]) -> Result<()> {
         let path = self.path(name)?;
-        let text = hex(secret);
+        let text = match &self.passphrases {
+            Some(passphrases) => {
+                serde_json::to_string_pretty(&Sealed::seal(name, secret, &passphrases.of(name)?)?)?
+            }
+            None => hex(secret),
+        };
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -58,7 +70,7 @@ impl Keys {
     /// A key by its name.
     ///
     /// # Errors
-    /// When there is none, naming those that there are.
+    /// When there is none, naming those that there are; when it is sealed and its passphrase is not given or another.
     pub fn get(&self, name: &str) -> Result<SecretKey> {
         let path = self.path(name)?;
         let Ok(text) = fs::read_to_string(&path) else {
@@ -66,8 +78,18 @@ impl Keys {
             bail!("there is no key `{name}`{}", crate::near::hint(name, names.iter().map(String::as_str)));
         };
         let damaged = || format!("the key `{name}` is damaged");
-        let bytes = unhex(text.trim_end()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let bytes = bytes.with_context(damaged)?;
+        let bytes = match unhex(text.trim_end()) {
+            Some(bytes) => <[u8; 32]>::try_from(bytes).ok().with_context(damaged)?,
+            None => {
+                let sealed: Sealed = serde_json::from_str(&text).ok().with_context(damaged)?;
+                let Some(passphrases) = &self.passphrases else {
+                    bail!(
+                        "the key `{name}` is sealed: `--passphrases` names a file with its passphrase, or a folder"
+                    );
+                };
+                sealed.open(name, &passphrases.of(name)?)?
+            }
+        };
         SecretKey::from_bytes(&bytes).with_context(damaged)
     }
 

@@ -5,10 +5,12 @@
 // The floors, bottom to top; a module looks only down.
 pub mod near;
 pub mod view;
+mod seal;
 pub mod keys;
 pub mod compiler;
 pub mod folder;
 pub mod stop;
+pub mod webhook;
 pub mod config;
 pub mod clock;
 pub mod guard;
@@ -18,6 +20,7 @@ pub mod hub;
 pub mod inbox;
 pub mod producer;
 pub mod access;
+pub mod tls;
 mod demo;
 pub mod api;
 pub mod serve;

@@ -36,6 +36,8 @@ pub struct Metrics {
     pub request_duration: Histogram,
     pub connections: Gauge,
     pub followers: Gauge,
+    pub webhook_delivered: Counter,
+    pub webhook_failed: Counter,
 }
 
 /// Upper ends of the classes of a duration, seconds.
@@ -58,6 +60,8 @@ impl Default for Metrics {
             request_duration: Histogram::new(SECONDS),
             connections: Gauge::default(),
             followers: Gauge::default(),
+            webhook_delivered: Counter::default(),
+            webhook_failed: Counter::default(),
         };
         metrics.register();
         metrics
@@ -100,6 +104,9 @@ impl Metrics {
         );
         to.register("http_connections", "Connections that are open", self.connections.clone());
         to.register("event_followers", "Followers of events", self.followers.clone());
+        let (delivered, failed) = (self.webhook_delivered.clone(), self.webhook_failed.clone());
+        to.register("webhook_delivered", "Messages that receivers of webhooks took", delivered);
+        to.register("webhook_failed", "Attempts at messages that were not taken", failed);
     }
 
     /// A request was answered.

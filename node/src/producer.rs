@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::TxId;
 use tenor_runtime::chain::Replica;
-use tenor_wire::block::{Certificate, Item};
+use tenor_wire::block::{Block, Certificate, Item};
 use tenor_wire::crypto::SecretKey;
 
 /// Longest sleep, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(1);
+/// Time between two checkpoints under load: what an opening has to redo stays within it.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// So long after the newest block nothing seems to come, and the state on disk is brought up to it.
+const IDLE_AFTER: Duration = Duration::from_secs(3);
 
 /// Makes the blocks of a folder.
 pub struct Producer {
@@ -36,7 +40,16 @@ pub struct Producer {
 enum Next {
     Block,
     Advance(Advance),
+    Checkpoint,
     Stop,
+}
+
+/// What the last two things were done at.
+struct Done {
+    block: Instant,
+    checkpoint: Instant,
+    /// Height of the newest block in a checkpoint.
+    height: u64,
 }
 
 impl Producer {
@@ -65,20 +78,33 @@ impl Producer {
 
     fn make_blocks(&mut self) -> Result<(), Stop> {
         self.wait_for_clock()?;
+        if let Some(guard) = &mut self.guard {
+            let tip = self.folder.chain.tip();
+            let newest = self.folder.chain.block(tip.height)?;
+            // Written and not yet guarded when the process ended: it is remembered before it is signed.
+            guard.catch_up(tip, newest.as_ref().and_then(Block::restart))?;
+        }
         let key = &self.key;
         self.folder.chain.recertify(&|header| Certificate::solo(header, key))?;
         self.hub.show_again(&self.folder.chain)?;
-        let mut last = Instant::now().checked_sub(self.config.block).unwrap_or_else(Instant::now);
+        let began = Instant::now();
+        let block = began.checked_sub(self.config.block).unwrap_or(began);
+        let mut done = Done { block, checkpoint: began, height: self.folder.chain.tip().height };
         loop {
-            match self.next(last)? {
+            match self.next(&done)? {
                 Next::Stop => return Ok(()),
+                Next::Checkpoint => {
+                    self.folder.chain.checkpoint()?;
+                    (done.checkpoint, done.height) = (Instant::now(), self.folder.chain.tip().height);
+                    continue;
+                }
                 Next::Block => {
                     let now = self.clock.now().max(Timestamp(self.folder.chain.tip().time.0 + 1));
                     self.block(now)?;
                 }
                 Next::Advance(advance) => self.advance(advance)?,
             }
-            last = Instant::now();
+            done.block = Instant::now();
         }
     }
 
@@ -100,7 +126,7 @@ impl Producer {
     }
 
     /// Waits for something to do.
-    fn next(&self, last: Instant) -> Result<Next, Stop> {
+    fn next(&self, done: &Done) -> Result<Next, Stop> {
         let chain = &self.folder.chain;
         let (wake, tip) = (chain.next_wake()?, chain.tip().time);
         let mut content = self.inbox.content();
@@ -121,9 +147,14 @@ impl Producer {
                 0 => self.config.heartbeat,
                 _ => self.config.block,
             };
-            let left = pause.saturating_sub(last.elapsed());
+            let since = done.block.elapsed();
+            let left = pause.saturating_sub(since);
             if left.is_zero() {
                 return Ok(Next::Block);
+            }
+            let is_idle = since >= IDLE_AFTER || done.checkpoint.elapsed() >= CHECKPOINT_EVERY;
+            if is_idle && done.height < chain.tip().height {
+                return Ok(Next::Checkpoint);
             }
             let until_wake = wake.filter(|_| !is_due).map(|wake| Duration::from_millis(wake.0 - now.0));
             content = self.inbox.wait(content, left.min(until_wake.unwrap_or(NAP)).min(NAP));

@@ -15,9 +15,14 @@ use crate::pool::Bounds;
 use crate::producer::Producer;
 use crate::serve::{Limits, listen, serve};
 use crate::stop::Stop;
+use crate::tls::Tls;
+use crate::webhook::{Hooks, Sender};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tenor_runtime::chain::Replica;
+use tenor_wire::block::Block;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,6 +66,7 @@ pub fn log(config: &Config) -> Result<(), Stop> {
 /// [`Stop`].
 pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
     let system = |error: std::io::Error| Stop::System(error.to_string());
+    raise_files();
     let runtime = Builder::new_multi_thread()
         .enable_io()
         .enable_time()
@@ -82,9 +88,17 @@ pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
     node.run(&runtime, listeners, || ready(addresses))
 }
 
+/// Takes as many files as the system lets this process have: each connection is one.
+fn raise_files() {
+    let limits = getrlimit(Resource::Nofile);
+    // What the system does not give is not there: who comes too many waits in its queue.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
+}
+
 struct Node {
     api: Arc<Api>,
     producer: Producer,
+    tls: Option<Tls>,
     config: Config,
 }
 
@@ -92,13 +106,16 @@ impl Node {
     fn open(config: Config) -> Result<Node, Stop> {
         let folder =
             Folder::open(&config.data, config.room).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+        let folder = folder.keys_opened_by(config.passphrases.as_deref());
         let is_sandbox = folder.chain.genesis().parameters.sandbox;
         if config.sandbox && !is_sandbox {
             return Err(Stop::Config("`sandbox` is true, and the chain in the folder is none".into()));
         }
         let tip = folder.chain.tip();
+        let newest = folder.chain.block(tip.height)?;
+        let restart = newest.as_ref().and_then(Block::restart);
         let guard = match (&config.guard, is_sandbox) {
-            (Some(path), _) => Some(Guard::open(path, tip)?),
+            (Some(path), _) => Some(Guard::open(path, tip, restart)?),
             (None, true) => None,
             (None, false) => return Err(Stop::Config("`guard` is needed: this chain is no sandbox".into())),
         };
@@ -129,7 +146,20 @@ impl Node {
             rebuilt = opened.rebuilt,
             "the chain is open"
         );
+        let tls = config.tls.as_ref().map(|(certificate, key)| {
+            Tls::server(certificate, key, config.tls_clients.as_deref()).map_err(|error| {
+                Stop::Config(format!("`tls_certificate`, `tls_key`, `tls_clients`: {error:#}"))
+            })
+        });
+        let tls = tls.transpose()?;
+        let sender = Sender::new(config.webhook_time, config.webhook_ca.as_deref());
+        let sender = sender.map_err(|error| Stop::Config(format!("`webhook_ca`: {error:#}")))?;
+        let hooks = Hooks::open(&config.data, config.webhooks);
+        let hooks = Arc::new(hooks.map_err(|error| Stop::Folder(format!("{error:#}")))?);
         let api = Arc::new(Api {
+            hooks,
+            sender,
+            forces: api::Forces::default(),
             hub: Arc::clone(&hub),
             inbox: Arc::clone(&inbox),
             clock: Arc::clone(&clock),
@@ -141,7 +171,7 @@ impl Node {
             config: config.clone(),
         });
         let producer = Producer::new(folder, (key, guard), (clock, inbox, hub), metrics, config.clone());
-        Ok(Node { api, producer, config })
+        Ok(Node { api, producer, tls, config })
     }
 
     fn run(
@@ -150,7 +180,7 @@ impl Node {
         (listener, admin_listener): (TcpListener, TcpListener),
         ready: impl FnOnce(),
     ) -> Result<(), Stop> {
-        let Node { api, producer, config } = self;
+        let Node { api, producer, tls, config } = self;
         let (ended, end) = oneshot::channel();
         let making = std::thread::Builder::new().name("producer".into()).stack_size(STACK_BYTES);
         let making = making.spawn(move || {
@@ -165,7 +195,7 @@ impl Node {
             let serving = tokio::spawn(serve(
                 listener,
                 api::router(Arc::clone(&api)),
-                limits,
+                (limits, tls),
                 Arc::clone(&metrics),
                 api.stopping.subscribe(),
             ));
@@ -173,11 +203,12 @@ impl Node {
             let watching = tokio::spawn(serve(
                 admin_listener,
                 admin::router(Arc::clone(&api)),
-                admin_limits,
+                (admin_limits, None),
                 metrics,
                 api.stopping.subscribe(),
             ));
             let mut terms = signals()?;
+            api::tell_webhooks(&api);
             ready();
             tracing::info!("ready");
             let mut end = end;

@@ -2,13 +2,15 @@
 
 use crate::metrics::Metrics;
 use crate::stop::Stop;
-use axum::Router;
+use crate::tls::Tls;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -47,7 +49,7 @@ pub async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListene
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    (limits, tls): (Limits, Option<Tls>),
     metrics: Arc<Metrics>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -63,9 +65,10 @@ pub async fn serve(
             (accepted, place) = next => match (accepted, place) {
                 (Ok((stream, _)), Ok(place)) => {
                     let (router, metrics, stopping) = (router.clone(), Arc::clone(&metrics), stopping.clone());
+                    let tls = tls.clone();
                     open.spawn(async move {
                         metrics.connections.inc();
-                        connection(stream, router, limits, stopping).await;
+                        connection(stream, router, (limits, tls), stopping).await;
                         metrics.connections.dec();
                         drop(place);
                     });
@@ -85,11 +88,30 @@ pub async fn serve(
     let _ = tokio::time::timeout(limits.stop, ended).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    (limits, tls): (Limits, Option<Tls>),
+    stopping: watch::Receiver<bool>,
+) {
     let _ = stream.set_nodelay(true);
     // What was sent and is not taken within this time ends the connection, also while the client's window is closed.
     let idle_ms = u32::try_from(limits.idle.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, idle_ms);
+    let Some(tls) = tls else { return answer(stream, router, limits, stopping).await };
+    // Whoever does not speak TLS is not answered.
+    let Some((stream, peer)) = tls.accept(stream, limits.head).await else { return };
+    let router = match peer {
+        Some(peer) => router.layer(Extension(peer)),
+        None => router,
+    };
+    answer(stream, router, limits, stopping).await;
+}
+
+async fn answer<S>(stream: S, router: Router, limits: Limits, mut stopping: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)

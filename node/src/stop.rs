@@ -36,7 +36,8 @@ pub enum Stop {
     /// The clock lies too far ahead of the newest block.
     #[error(
         "the clock says {now}, the newest block is of {tip}: a block may follow at most {step_ms} ms after its \
-         parent; set the clock right and start again"
+         parent; set the clock right and start again, or, where the chain stood still for so long, name the time with \
+         `tenor node clock`"
     )]
     Step {
         /// What the clock says.

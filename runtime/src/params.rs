@@ -14,6 +14,9 @@ pub const PROTOCOL: u16 = 1;
 /// Blocks whose states are at hand for reading and proving, where memory allows. Local to a replica.
 pub const PROOF_WINDOW_BLOCKS: usize = 1_000;
 
+/// Most milliseconds between a block and its parent outside a sandbox: 26 hours.
+pub const TIME_STEP_MS_MAX: u64 = 26 * 60 * 60 * 1000;
+
 /// Days for which headers, receipts and certificates are kept outside a sandbox: ten years. Local to a replica.
 pub const RETAIN_DAYS_MIN: u32 = 3_653;
 
@@ -139,11 +142,20 @@ impl Parameters {
             admission,
             prices,
             operations: vec![
-                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33,
+                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 25, 26, 30, 31, 32,
+                33,
             ],
             sandbox: true,
             limits: Limits::sandbox(),
         }
+    }
+
+    /// The parameters of a bank's chain of this build: what needs two persons needs two, and a block follows its parent
+    /// within [`TIME_STEP_MS_MAX`].
+    pub fn bank(admission: Hash, prices: Hash, instrumenter: u16) -> Parameters {
+        let sandbox = Parameters::sandbox(admission, prices, instrumenter);
+        let limits = Limits { time_step_ms_max: Some(TIME_STEP_MS_MAX), ..sandbox.limits };
+        Parameters { sandbox: false, limits, ..sandbox }
     }
 
     /// The hash in headers.

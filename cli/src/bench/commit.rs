@@ -70,6 +70,7 @@ pub(super) fn measure(seconds: u64, keys: u64, room: Room) -> Result<Measured> {
         ("proof_bytes", proofs.bytes, "bytes"),
         ("memory_per_key_known", known as f64 / keys as f64, "bytes"),
         ("memory_per_key_cached", cached as f64 / keys as f64, "bytes"),
+        ("spilled_per_key", memory.spilled_bytes as f64 / keys as f64, "bytes"),
         ("state_on_disk_per_key", on_disk as f64 / keys as f64, "bytes"),
         ("keys", keys as f64, "1"),
     ];

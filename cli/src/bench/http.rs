@@ -14,6 +14,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tenor_abi::date::{DAY_MS, Timestamp};
@@ -34,6 +35,8 @@ const FLOOR: i128 = -1_000_000;
 const OFFERED: f64 = 0.4;
 /// Payments of each connection whose way to a final receipt is timed.
 const TIMED: usize = 20;
+/// Customers who pay while others read.
+const PAYERS: usize = 16;
 /// Pause of a client that was told to come again, and between looks at the pool.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -46,7 +49,7 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     for signer in &signers {
         genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", FLOOR)]);
     }
-    Folder::create(&data, &genesis, &cast.keys(), &cast.names())?;
+    Folder::create(&data, &genesis, &cast.keys(), &cast.names(), None)?;
     let token = access::make(&data, "bench", vec![Scope::Bank, Scope::Submit], None, None)?;
     let node = Node::run(&data)?;
     let network = node.ask("/v1/network", &token)?;
@@ -55,6 +58,8 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let people = People { chain: genesis.chain_id(), time, accounts: accounts(&signers, &cast), signers };
     let paying = people.requests(0..count, &token, "");
     let timed = people.requests(count..count + TIMED * CONNECTIONS, &token, "Prefer: wait=30\r\n");
+    let more = count + TIMED * CONNECTIONS;
+    let paying_more = people.requests(more..more + count / 2, &token, "Prefer: wait=30\r\n");
     let readings = people.readings(&token);
 
     let (begun, client, server) = (Instant::now(), process_cpu(), node.cpu()?);
@@ -71,13 +76,14 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let begun = Instant::now();
     node.send_all(&readings.iter().cycle().take(read_count).cloned().collect::<Vec<_>>())?;
     let reading = read_count as f64 / begun.elapsed().as_secs_f64();
+    let (busy, paid) = node.read_while_paying(&readings, read_count, &paying_more)?;
     let memory = node.memory_mb()?;
     node.stop()?;
     let done = count_done(&data)?;
     ensure!(
-        done == count + timed.len(),
+        done == count + timed.len() + paid.count,
         "{} were acknowledged, {done} are done in the log",
-        count + timed.len()
+        count + timed.len() + paid.count
     );
     let rate = count as f64 / took;
     let figure = |name: &str, value: f64, unit| Figure { name: name.into(), value, unit };
@@ -91,14 +97,24 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("request_to_final_p50_ms", quantile(50), "ms"),
             figure("request_to_final_p99_ms", quantile(99), "ms"),
             figure("readings_per_second", reading, "/s"),
+            figure("readings_per_second_while_paying", busy, "/s"),
+            figure("payments_per_second_while_reading", paid.per_second(), "/s"),
             figure("server_memory_mb", memory, "MB"),
         ],
-        ratios: vec![Ratio {
-            name: "of_verify_ceiling",
-            value: rate / ceiling,
-            of: "payments_per_second",
-            to: "verify_per_second_all_cores",
-        }],
+        ratios: vec![
+            Ratio {
+                name: "of_verify_ceiling",
+                value: rate / ceiling,
+                of: "payments_per_second",
+                to: "verify_per_second_all_cores",
+            },
+            Ratio {
+                name: "readings_kept_while_paying",
+                value: busy / reading,
+                of: "readings_per_second_while_paying",
+                to: "readings_per_second",
+            },
+        ],
     })
 }
 
@@ -172,6 +188,18 @@ impl People {
     }
 }
 
+/// Payments that were made beside something else.
+struct Paid {
+    count: usize,
+    took: Duration,
+}
+
+impl Paid {
+    fn per_second(&self) -> f64 {
+        self.count as f64 / self.took.as_secs_f64()
+    }
+}
+
 struct Node {
     child: Child,
     api: String,
@@ -228,6 +256,46 @@ impl Node {
         })
     }
 
+    /// So many readings while customers pay, each waiting for the receipt before the next payment: readings a second,
+    /// and the payments that were made meanwhile.
+    fn read_while_paying(
+        &self,
+        readings: &[Vec<u8>],
+        count: usize,
+        paying: &[Vec<u8>],
+    ) -> Result<(f64, Paid)> {
+        let (over, share) = (AtomicBool::new(false), paying.len().div_ceil(PAYERS).max(1));
+        let all: Vec<Vec<u8>> = readings.iter().cycle().take(count).cloned().collect();
+        thread::scope(|scope| {
+            let begun = Instant::now();
+            let payers: Vec<_> = paying
+                .chunks(share)
+                .map(|part| {
+                    let over = &over;
+                    scope.spawn(move || -> Result<usize> {
+                        let mut paid = 0;
+                        let mut connection = Connection::open(&self.api)?;
+                        for request in part.iter().take_while(|_| !over.load(Ordering::Relaxed)) {
+                            connection.send_one(request)?;
+                            paid += 1;
+                        }
+                        Ok(paid)
+                    })
+                })
+                .collect();
+            let read = self.send_all(&all);
+            let took = begun.elapsed();
+            over.store(true, Ordering::Relaxed);
+            let mut paid = 0;
+            for payer in payers {
+                paid += payer.join().unwrap_or_else(|_| bail!("a client panicked"))?;
+            }
+            read?;
+            let paid = Paid { count: paid, took: begun.elapsed() };
+            Ok((count as f64 / took.as_secs_f64(), paid))
+        })
+    }
+
     fn ask(&self, path: &str, token: &str) -> Result<Value> {
         let mut answer = ureq::get(format!("http://{}{path}", self.api))
             .header("Authorization", format!("Bearer {token}"))
@@ -277,24 +345,33 @@ struct Connection {
 }
 
 impl Connection {
-    fn send(address: &str, requests: &[Vec<u8>]) -> Result<Vec<Duration>> {
+    fn open(address: &str) -> Result<Connection> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let mut connection = Connection { stream: BufReader::new(stream) };
+        Ok(Connection { stream: BufReader::new(stream) })
+    }
+
+    fn send(address: &str, requests: &[Vec<u8>]) -> Result<Vec<Duration>> {
+        let mut connection = Connection::open(address)?;
         let mut took = Vec::with_capacity(requests.len());
         for request in requests {
             let begun = Instant::now();
-            loop {
-                connection.stream.get_mut().write_all(request)?;
-                match connection.answer()? {
-                    (200..=202, _) => break,
-                    (429, _) => thread::sleep(PAUSE),
-                    (status, body) => bail!("{status}: {}", String::from_utf8_lossy(&body)),
-                }
-            }
+            connection.send_one(request)?;
             took.push(begun.elapsed());
         }
         Ok(took)
+    }
+
+    /// Sends a request until it is taken.
+    fn send_one(&mut self, request: &[u8]) -> Result<()> {
+        loop {
+            self.stream.get_mut().write_all(request)?;
+            match self.answer()? {
+                (200..=202, _) => return Ok(()),
+                (429, _) => thread::sleep(PAUSE),
+                (status, body) => bail!("{status}: {}", String::from_utf8_lossy(&body)),
+            }
+        }
     }
 
     fn answer(&mut self) -> Result<(u16, Vec<u8>)> {

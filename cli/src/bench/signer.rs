@@ -37,7 +37,7 @@ impl Signer {
             kind: PartyKind::Person,
             person: Hash(self.party.0),
             name: Hash(self.party.0),
-            key: KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None },
+            key: KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None, limits: None },
         })
     }
 

@@ -54,7 +54,7 @@ impl Backup {
             Backup::Create(Create { to, data }) => {
                 let made = backup::Backup::create(&data.data, &to, data.memory.room())?;
                 let keys = match made.has_keys() {
-                    true => "\nthe keys of this sandbox are in it, unencrypted: keep it as you keep them",
+                    true => "\nkeys are in it, those of a sandbox unencrypted: keep it as you keep them",
                     false => "",
                 };
                 let text = format!("backed up to {}\n{}{keys}", to.display(), text(&made));

@@ -76,7 +76,7 @@ impl Db {
     /// When the folder cannot be opened or read.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let (data, memory) = match self {
-            Db::Stat(Data { data, memory }) => (data, memory),
+            Db::Stat(Data { data, memory, .. }) => (data, memory),
             Db::Retain(retain) => return retain.run(output),
         };
         let (_lock, genesis) = Folder::lock(&data)?;

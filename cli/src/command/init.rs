@@ -45,7 +45,7 @@ pub(super) fn fresh_key() -> Result<([u8; 32], SecretKey)> {
 /// Makes a party with random id and commitments.
 pub(super) fn party_op(home: Option<PartyId>, kind: PartyKind, key: &SecretKey) -> Result<PartyOp> {
     let party = PartyId(random()?);
-    let key = KeyDef { public: key.public(), role: KeyRole::Device, expires_at: None };
+    let key = KeyDef { public: key.public(), role: KeyRole::Device, expires_at: None, limits: None };
     Ok(PartyOp {
         party,
         home: home.unwrap_or(party),
@@ -58,8 +58,8 @@ pub(super) fn party_op(home: Option<PartyId>, kind: PartyKind, key: &SecretKey) 
 
 impl Init {
     /// The folder that is made.
-    pub(super) fn data(&self) -> std::path::PathBuf {
-        self.data.data.clone()
+    pub(super) fn data(&self) -> &Data {
+        &self.data
     }
 
     /// Makes the folder.
@@ -141,7 +141,7 @@ impl Init {
                 Operation::Calendar(CalendarOp { publisher: at, code: target, calendar }),
             ],
         };
-        Folder::create(&self.data.data, &genesis, &keys, &names)?;
+        Folder::create(&self.data.data, &genesis, &keys, &names, None)?;
         let chain = genesis.chain_id().to_string();
         let text = format!(
             "a sandbox chain in {}\nchain    {chain}\nkeys     bank, officer, manager\naccounts bank, funding\n\

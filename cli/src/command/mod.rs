@@ -11,11 +11,13 @@ mod build;
 mod check;
 mod checkpoint;
 mod config;
+mod control;
 mod correct;
 mod db;
 mod deploy;
 mod doctor;
 mod entries;
+mod found;
 mod hold;
 mod hook;
 mod init;
@@ -59,9 +61,22 @@ pub struct Data {
     /// Data folder.
     #[arg(long, default_value = "./tenor-data")]
     pub data: PathBuf,
+    /// File with the passphrase of sealed keys, or a folder with a file for each key.
+    #[arg(long, env = "TENOR_PASSPHRASES", hide_short_help = true)]
+    pub passphrases: Option<PathBuf>,
     /// Memory for its state.
     #[command(flatten)]
     pub memory: Memory,
+}
+
+impl Data {
+    /// Opens the folder, its sealed keys opened by the passphrases.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn open(&self) -> Result<Folder> {
+        Ok(Folder::open(&self.data, self.memory.room())?.keys_opened_by(self.passphrases.as_deref()))
+    }
 }
 
 /// The memory that the state may take.
@@ -233,7 +248,7 @@ pub struct Found(pub usize);
 
 /// A desk over the folder, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {
-    Desk::at_tip(Folder::open(&data.data, data.memory.room())?)
+    Desk::at_tip(data.open()?)
 }
 
 /// Random bytes of the operating system.

@@ -1,5 +1,7 @@
 //! `tenor node`: a node over a data folder.
 
+use super::control::{Restart, SetClock};
+use super::found::found;
 use super::init::Init;
 use crate::folder::{Folder, write_synced};
 use crate::output::{Output, Table, say};
@@ -16,14 +18,15 @@ use tenor_node::access::{self, Scope};
 use tenor_node::config::{Config, FILE, KEYS, Settings, template};
 use tenor_node::guard::Guard;
 use tenor_node::run;
+use tenor_node::tls::{self, Peer};
 use tenor_node::view::find::find_party;
 use tenor_runtime::chain::peek_block;
 
 /// `tenor node`.
 #[derive(Debug, Subcommand)]
 pub enum Node {
-    /// Makes a data folder with a sandbox chain and a configuration file.
-    Init(Init),
+    /// Makes a data folder with a chain and a configuration file: a bank's own by its description, else a sandbox.
+    Init(InitNode),
     /// Runs a node until SIGTERM.
     Run(Run),
     /// Asks the operator's listener of a running node how it is.
@@ -33,6 +36,41 @@ pub enum Node {
     Token(Token),
     /// Makes the signer's guard of a chain that nobody has signed for yet.
     Guard(MakeGuard),
+    /// Begins again from the folder's newest block, as another chain: after a backup was brought back, or the guard is
+    /// lost.
+    Restart(Restart),
+    /// Names the time after the chain stood still for longer than a block may follow its parent.
+    Clock(SetClock),
+}
+
+/// `tenor node init`.
+#[derive(Debug, Args)]
+pub struct InitNode {
+    /// Description of the bank; without it a sandbox is made.
+    #[arg(long, requires = "guard")]
+    bank: Option<PathBuf>,
+    /// File of the signer's guard to make, outside the data folder and backups.
+    #[arg(long, requires = "bank")]
+    guard: Option<PathBuf>,
+    #[command(flatten)]
+    sandbox: Init,
+}
+
+impl InitNode {
+    fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let data = self.sandbox.data().clone();
+        let (Some(bank), Some(guard)) = (self.bank, self.guard) else {
+            self.sandbox.run(output)?;
+            write_synced(&data.data.join(FILE), template().as_bytes())?;
+            say(&format!("what it can be told stands in {}", data.data.join(FILE).display()));
+            return Ok(());
+        };
+        let passphrases = data.passphrases.context(
+            "`--passphrases` names a file with the passphrase that the bank's keys are sealed under, or a folder with a \
+             file for each key",
+        )?;
+        found(&data.data, &bank, &guard, &passphrases, output)
+    }
 }
 
 impl Node {
@@ -42,17 +80,13 @@ impl Node {
     /// What went wrong, in words.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         match self {
-            Node::Init(command) => {
-                let data = command.data();
-                command.run(output)?;
-                write_synced(&data.join(FILE), template().as_bytes())?;
-                say(&format!("what it can be told stands in {}", data.join(FILE).display()));
-                Ok(())
-            }
+            Node::Init(command) => command.run(output),
             Node::Run(command) => command.run(output),
             Node::Status(command) => command.run(output),
             Node::Token(command) => command.run(output),
             Node::Guard(command) => command.run(output),
+            Node::Restart(command) => command.run(output),
+            Node::Clock(command) => command.run(output),
         }
     }
 }
@@ -206,7 +240,7 @@ pub struct NewToken {
     /// Name that you know it by.
     name: String,
     /// What it allows; may be given several times.
-    #[arg(long, required = true, value_parser = ["customer", "bank", "submit", "sandbox"])]
+    #[arg(long, required = true, value_parser = ["customer", "bank", "submit", "sandbox", "webhooks"])]
     scope: Vec<String>,
     /// Whose objects it sees, for the scope `customer`: name or id.
     #[arg(long)]
@@ -217,6 +251,9 @@ pub struct NewToken {
     /// File that the secret is written to instead, for its owner alone; it must not be there yet.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// File of a client's certificate (PEM) that stands for the token; then it has no secret.
+    #[arg(long, conflicts_with = "out")]
+    certificate: Option<PathBuf>,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -249,7 +286,7 @@ impl Token {
                         allowed.join(", "),
                         token.party.clone().unwrap_or_default(),
                     ]);
-                    documents.push(json!({ "token": token.name, "scopes": allowed, "party": token.party }));
+                    documents.push(json!({ "token": token.name, "scopes": allowed, "party": token.party, "certificate": token.certificate }));
                 }
                 output.result(&json!({ "tokens": documents }), &table.to_string())
             }
@@ -269,6 +306,15 @@ impl NewToken {
             None => None,
         };
         let scopes = self.scope.iter().filter_map(scope).collect();
+        if let Some(path) = &self.certificate {
+            let chain = tls::certificates(path)?;
+            let Peer(fingerprint) = chain.first().map(tls::fingerprint).context("it holds no certificate")?;
+            access::make_for_certificate(data, &self.name, scopes, party, self.expires_at, &fingerprint)?;
+            return output.result(
+                &json!({ "token": self.name, "certificate": fingerprint }),
+                &format!("the certificate {fingerprint} stands for `{}`", self.name),
+            );
+        }
         // The file first: a secret that cannot be written down is not made.
         let file = self.out.as_ref().map(|path| {
             let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

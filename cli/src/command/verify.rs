@@ -2,7 +2,7 @@
 
 use super::Data;
 use crate::demo::report::{trial_balance, trial_table};
-use crate::folder::{Folder, engine};
+use crate::folder::engine;
 use crate::keys::VALIDATOR;
 use crate::output::{Output, Progress};
 use anyhow::{Context, Result, bail};
@@ -31,7 +31,7 @@ impl Verify {
     /// # Errors
     /// The first thing that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let folder = Folder::open(&self.data.data, self.data.memory.room())?;
+        let folder = self.data.open()?;
         let chain = &folder.chain;
         let tip = chain.tip().clone();
         let validators = &chain.genesis().validators;

@@ -23,7 +23,7 @@ const PROGRAMME: &str = "programme";
 pub fn prepare(path: &Path, room: Room) -> Result<()> {
     let cast = Cast::of(SEED, &PEOPLE);
     if !path.exists() {
-        Folder::create(path, &cast.genesis(), &cast.keys(), &cast.names())?;
+        Folder::create(path, &cast.genesis(), &cast.keys(), &cast.names(), None)?;
     }
     if !Folder::exists(path) || Folder::genesis(path)? != cast.genesis() {
         bail!("{} holds something else than the demo bank; name another folder with --data", path.display());

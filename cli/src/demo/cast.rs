@@ -134,7 +134,8 @@ impl Cast {
 
     /// What makes a party.
     pub fn party_op(&self, name: &str, kind: PartyKind) -> PartyOp {
-        let key = KeyDef { public: self.key(name).public(), role: KeyRole::Device, expires_at: None };
+        let key =
+            KeyDef { public: self.key(name).public(), role: KeyRole::Device, expires_at: None, limits: None };
         let commitment = |what: &str| derived(self.seed, &format!("{what}/{name}"));
         PartyOp {
             party: self.party(name),

@@ -36,7 +36,7 @@ pub fn run(path: &Path, room: Room, seed: u64, output: &mut Output<'_>) -> Resul
     let cast = Cast::new(seed);
     if !path.exists() {
         let genesis = cast.genesis();
-        Folder::create(path, &genesis, &cast.keys(), &cast.names())?;
+        Folder::create(path, &genesis, &cast.keys(), &cast.names(), None)?;
         write_synced(&path.join(SEED), seed.to_string().as_bytes())?;
     }
     if let Some(document) = finished(path, &cast, seed)? {
@@ -97,7 +97,7 @@ fn prove(desk: &Desk, path: &Path, lived: &Lived) -> Result<String> {
     let chain = &desk.folder().chain;
     let (height, index) = lived.receipt;
     let bundle =
-        chain.prove_receipt(height, index, Some(desk.block_key()))?.context("there is no such receipt")?;
+        chain.prove_receipt(height, index, Some(desk.block_key()?))?.context("there is no such receipt")?;
     let bytes = bundle.to_bytes();
     write_synced(&path.join(PROOF), &bytes)?;
     let read = tenor_wire::proof::Bundle::from_bytes(&bytes)?;

@@ -34,7 +34,7 @@ pub fn done(data: &Path, words: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -3,10 +3,16 @@
 
 mod home;
 mod operator;
+mod bank;
+mod devices;
+mod tls;
+mod webhook;
+mod force;
 mod api;
 mod rights;
 mod abuse;
 mod crowd;
+mod followers;
 mod remote;
 mod browser;
 mod page;

@@ -107,7 +107,7 @@ fn earnest(data: &Path, of: &Path) -> Genesis {
             (name, bytes.try_into().unwrap())
         })
         .collect();
-    Folder::create(data, &genesis, &secrets, &names).unwrap();
+    Folder::create(data, &genesis, &secrets, &names, None).unwrap();
     genesis
 }
 
@@ -137,5 +137,5 @@ fn outside_a_sandbox_nothing_is_signed_without_the_guard() {
     let (code, said_) = fails(&old, &[&flag]);
     assert!(code == Some(13) && said_.contains("an older copy and may not sign"), "{said_}");
     let tip = Folder::open(&data, Room::default()).unwrap().chain.tip().clone();
-    Guard::open(&guard, &tip).unwrap();
+    Guard::open(&guard, &tip, None).unwrap();
 }

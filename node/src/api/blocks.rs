@@ -19,19 +19,32 @@ use tenor_wire::hexadecimal::unhex;
 /// The chain that this node has, and what it takes. No token is needed.
 #[utoipa::path(
     get, path = "/v1/network", tag = "network", responses((status = 200, description = "The network", body = Object)))]
-pub async fn network(State(api): State<Arc<Api>>, Asked(_): Asked<Nothing>) -> Json<Document> {
+pub async fn network(
+    State(api): State<Arc<Api>>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Json<Document>, Problem> {
     let tip = api.hub.tip();
     let chain = &tip.chain;
+    let restarts = chain.restarts()?;
+    let restarts: Vec<Document> = restarts
+        .iter()
+        .map(|(height, restart)| {
+            json!({
+                "height": height, "before": restart.before.to_string(), "parent": restart.parent.to_string(),
+                "abandoned": restart.abandoned,
+            })
+        })
+        .collect();
     let parameters = &chain.genesis().parameters;
-    Json(json!({
+    Ok(Json(json!({
         "chain": chain.id().to_string(), "protocol": parameters.protocol, "sandbox": api.config.sandbox,
         "parameters": parameters.hash().to_string(), "node": env!("CARGO_PKG_VERSION"),
         "limits": {
             "item_gas_max": parameters.limits.item_gas_max, "idempotency_days": parameters.limits.idempotency_days,
             "transaction_bytes": tenor_wire::tx::TRANSACTION_BYTES_MAX, "wait_s_max": api.config.wait_max.as_secs(),
         },
-        "time": api.clock.now().to_string(), "as_of": as_of(chain),
-    }))
+        "restarts": restarts, "time": api.clock.now().to_string(), "as_of": as_of(chain),
+    })))
 }
 
 /// Blocks, the newest first: their headers.

@@ -4,6 +4,7 @@ use super::Api;
 use super::problem::{self, Problem};
 use crate::access::{Grant, Scope};
 use crate::config::Access;
+use crate::tls::Peer;
 use crate::view::authority::Authorities;
 use crate::view::reading;
 use axum::extract::FromRequestParts;
@@ -26,7 +27,14 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Problem> {
         let shown = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        // Tokens end by the system's clock, in a sandbox too.
+        let now = crate::clock::Clock::system().now();
         let Some(shown) = shown else {
+            if let Some(Peer(fingerprint)) = parts.extensions.get() {
+                let unknown =
+                    || Problem::new(problem::UNAUTHENTICATED, "the certificate stands for no token here");
+                return api.tokens.of_certificate(fingerprint, now.0)?.map(Caller).ok_or_else(unknown);
+            }
             return match api.config.access {
                 Access::Open => Ok(Caller(Grant::all())),
                 Access::Token => Err(Problem::new(problem::UNAUTHENTICATED, "no token was sent")),
@@ -34,8 +42,6 @@ impl FromRequestParts<Arc<Api>> for Caller {
         };
         let wrong = || Problem::new(problem::UNAUTHENTICATED, "the token is not known here or has ended");
         let secret = shown.strip_prefix("Bearer ").ok_or_else(wrong)?;
-        // Tokens end by the system's clock, in a sandbox too.
-        let now = crate::clock::Clock::system().now();
         api.tokens.grant(secret, now.0)?.map(Caller).ok_or_else(wrong)
     }
 }
@@ -44,6 +50,16 @@ impl Caller {
     /// The customer who asks; none where it is the bank.
     pub fn customer(&self) -> Option<PartyId> {
         self.0.party
+    }
+
+    /// Name of the token that was shown; none in an open sandbox.
+    pub fn token(&self) -> Option<&str> {
+        self.0.token.as_deref()
+    }
+
+    /// The caller that a grant stands for.
+    pub fn of(grant: Grant) -> Caller {
+        Caller(grant)
     }
 
     /// Whether everything may be seen.

@@ -45,13 +45,32 @@ pub struct Following {
 
 /// What passes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Filter {
-    account: Option<AccountId>,
-    agreement: Option<AgreementId>,
+pub struct Filter {
+    /// Only what touches it.
+    pub account: Option<AccountId>,
+    /// Only what concerns it.
+    pub agreement: Option<AgreementId>,
 }
 
 impl Filter {
-    fn passes(&self, item: &Item, full: &FullReceipt) -> bool {
+    /// What passes of what the caller may see.
+    ///
+    /// # Errors
+    /// When an id is none, or there is no such thing.
+    pub fn of(reader: &Reader, account: Option<&str>, agreement: Option<&str>) -> Result<Filter, Problem> {
+        let account = account.map(|id| super::accounts::seen(reader, id).map(|(id, _)| id));
+        let agreement = agreement.map(|text| {
+            let id: AgreementId = reader.id("agreement", text)?;
+            match reader.caller.sees_agreement(reader.chain(), &id)? {
+                true => Ok(id),
+                false => Err(Problem::from(crate::view::Missing(format!("there is no agreement {id}")))),
+            }
+        });
+        Ok(Filter { account: account.transpose()?, agreement: agreement.transpose()? })
+    }
+
+    /// Whether an item passes.
+    pub fn passes(&self, item: &Item, full: &FullReceipt) -> bool {
         let mut accounts =
             full.entries.iter().flat_map(|entry| &entry.postings).map(|posting| posting.account);
         let of_item = match item {
@@ -80,8 +99,10 @@ pub async fn follow(
     let place = api.followers.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(problem::TOO_MANY, "as many follow as may").after(5))?;
     let told = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(String::from);
-    let reading =
-        api.read(caller.clone(), move |reader| Ok((filter(reader, &asked)?, start(reader, told, &asked)?)));
+    let reading = api.read(caller.clone(), move |reader| {
+        let filter = Filter::of(reader, asked.account.as_deref(), asked.agreement.as_deref())?;
+        Ok((filter, start(reader, told, &asked)?))
+    });
     let (filter, (height, index)) = reading.await?;
     let (to, messages) = mpsc::channel(AHEAD);
     api.metrics.followers.inc();
@@ -95,18 +116,6 @@ pub async fn follow(
     });
     let alive = KeepAlive::new().interval(SILENCE);
     Ok(Sse::new(ReceiverStream::new(messages)).keep_alive(alive).into_response())
-}
-
-fn filter(reader: &Reader, asked: &Following) -> Result<Filter, Problem> {
-    let account = asked.account.as_deref().map(|id| super::accounts::seen(reader, id).map(|(id, _)| id));
-    let agreement = asked.agreement.as_deref().map(|text| {
-        let id: AgreementId = reader.id("agreement", text)?;
-        match reader.caller.sees_agreement(reader.chain(), &id)? {
-            true => Ok(id),
-            false => Err(Problem::from(crate::view::Missing(format!("there is no agreement {id}")))),
-        }
-    });
-    Ok(Filter { account: account.transpose()?, agreement: agreement.transpose()? })
 }
 
 /// The first item that is told.

@@ -5,14 +5,20 @@ mod strict;
 mod caller;
 mod reading;
 mod operation;
+mod people;
 mod transactions;
 mod accounts;
 mod agreements;
 mod catalogue;
 mod blocks;
 mod events;
+mod deliver;
 mod sandbox;
+mod force;
+mod webhooks;
 
+pub use deliver::start_all as tell_webhooks;
+pub use force::Forces;
 pub use problem::{CODES, Code};
 
 use crate::access::Tokens;
@@ -23,6 +29,7 @@ use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::view::Missing;
 use crate::view::names::Names;
+use crate::webhook::{Hooks, Sender};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
@@ -36,6 +43,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::{ContentBuilder, Object, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -57,6 +65,12 @@ pub struct Api {
     pub config: Config,
     /// Places for followers.
     pub followers: Arc<Semaphore>,
+    /// Who is told by requests of the node's own.
+    pub hooks: Arc<Hooks>,
+    /// Sends those requests.
+    pub sender: Sender,
+    /// What a sandbox was told to answer.
+    pub forces: Forces,
     /// Whether the node stops.
     pub stopping: watch::Sender<bool>,
 }
@@ -76,13 +90,14 @@ pub struct Api {
         (name = "catalogue", description = "Contracts, assets, calendars, parties"),
         (name = "network", description = "The chain, its blocks, proofs"),
         (name = "events", description = "What happens, as it happens"),
+        (name = "webhooks", description = "What happens, sent to the bank's own servers"),
         (name = "sandbox", description = "Clock, faucet, staff and new customers, in a sandbox alone")
     )
 )]
 struct Description;
 
 fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let (router, document) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(blocks::network))
         .routes(routes!(transactions::prepare))
         .routes(routes!(transactions::submit, transactions::by_key))
@@ -113,11 +128,35 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(blocks::receipt_proof))
         .routes(routes!(blocks::proof))
         .routes(routes!(events::follow))
+        .routes(routes!(webhooks::list, webhooks::make))
+        .routes(routes!(webhooks::get, webhooks::end))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::resume))
         .routes(routes!(sandbox::clock))
         .routes(routes!(sandbox::faucet))
         .routes(routes!(sandbox::act))
         .routes(routes!(sandbox::enrol))
-        .split_for_parts()
+        .routes(routes!(force::force, force::clear))
+        .split_for_parts();
+    (router, with_problems(document))
+}
+
+/// The same description, with the problems that any request may meet where its own says nothing of them.
+fn with_problems(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let problem = |why: &str| {
+        let content = ContentBuilder::new().schema(Some(Object::new())).build();
+        ResponseBuilder::new().description(why).content("application/problem+json", content).build()
+    };
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            for (status, why) in [("4XX", "A problem"), ("5XX", "The node is at fault, or stops")] {
+                responses.entry(status.into()).or_insert_with(|| problem(why).into());
+            }
+        }
+    }
+    document
 }
 
 /// The OpenAPI document.
@@ -183,6 +222,7 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "GET" => "GET",
         "POST" => "POST",
         "HEAD" => "HEAD",
+        "DELETE" => "DELETE",
         _ => "other",
     };
     let mut response = next.run(request).await;

@@ -1,5 +1,6 @@
 //! Operations as JSON: ids and amounts as texts, arguments by the spec of the contract.
 
+use super::people::{KeyAsked, PartyAsked};
 use super::problem::Problem;
 use super::reading::{Reader, id};
 use crate::near;
@@ -15,8 +16,8 @@ use tenor_abi::value::{self, Value};
 use tenor_runtime::state::record::{AccountRecord, AssetRecord};
 use tenor_wire::hexadecimal::unhex;
 use tenor_wire::op::{
-    AccountKind, AccountOp, BatchOp, CaptureOp, GrantOp, HoldLineOp, HoldOp, InvokeOp, OpenOp, Operation,
-    ProposeOp, RevokeOp, Seen, Spend, TransferOp,
+    AccountKind, AccountOp, BatchOp, CaptureOp, GrantOp, HoldLineOp, HoldOp, InvokeOp, KeyChange, KeyNumber,
+    KeyOp, OpenOp, Operation, ProposeOp, RevokeOp, Seen, Spend, TransferOp,
 };
 use utoipa::ToSchema;
 
@@ -91,6 +92,34 @@ pub enum Asked {
         asset: String,
         /// For what: 1 to 16 of `a-z 0-9 -`.
         purpose: String,
+    },
+    /// Enrols a party with its first key. By operations staff, two of them outside a sandbox.
+    Party(PartyAsked),
+    /// Enrols a key of a party. Outside a sandbox operations staff of the home bank signs with the party.
+    AddKey {
+        /// Whose.
+        party: String,
+        /// Its number, 0 to 63; not one that was used.
+        number: KeyNumber,
+        /// The key.
+        key: KeyAsked,
+    },
+    /// Ends a key for good. By the party, or by staff.
+    RevokeKey {
+        /// Whose.
+        party: String,
+        /// Its number.
+        number: KeyNumber,
+    },
+    /// Enrols a key and ends every other one of the party: after a device was lost. By operations staff, two of them
+    /// outside a sandbox.
+    RecoverKey {
+        /// Whose.
+        party: String,
+        /// Its number, 0 to 63; not one that was used.
+        number: KeyNumber,
+        /// The key.
+        key: KeyAsked,
     },
     /// Allows an agreement to debit an account.
     Grant {
@@ -213,6 +242,12 @@ impl Asking<'_> {
                 ceiling: None,
                 kind: AccountKind::Plain,
             })),
+            Asked::Party(asked) => plain(Operation::Party(self.party(asked)?)),
+            Asked::AddKey { party, number, key } => self.keys(party, *number, KeyChange::Add(self.key(key)?)),
+            Asked::RevokeKey { party, number } => self.keys(party, *number, KeyChange::Revoke),
+            Asked::RecoverKey { party, number, key } => {
+                self.keys(party, *number, KeyChange::Recover(self.key(key)?))
+            }
             Asked::Grant { agreement, account, per_entry, per_period, period } => {
                 let account: AccountId = self.0.id("account", account)?;
                 let period = match period.as_str() {
@@ -260,6 +295,16 @@ impl Asking<'_> {
                 )
             }
         }
+    }
+
+    fn keys(
+        &self,
+        party: &str,
+        number: KeyNumber,
+        change: KeyChange,
+    ) -> Result<(Operation, Vec<Spend>), Problem> {
+        let party: PartyId = self.0.id("party", party)?;
+        Ok((Operation::Key(KeyOp { party, number, change }), vec![]))
     }
 
     /// What signers allow, ascending by account.
@@ -463,6 +508,10 @@ fn spends(lines: &[HoldLineOp]) -> Vec<Spend> {
     sums.into_iter().map(|(account, amount)| Spend { account, amount }).collect()
 }
 
-fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Problem> {
+/// A value out of a field's text.
+///
+/// # Errors
+/// [`problem::BAD_FIELD`].
+pub fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem::field(field, error))
 }

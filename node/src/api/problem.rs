@@ -92,6 +92,8 @@ codes! {
         "The pool of transactions is full, or this party's share of it. Nothing was replaced. Send the same transaction again after the time in `Retry-After`.";
     TOO_MANY "too_many" 429 true "Too many follow"
         "The node's number of followers is reached.";
+    TOO_MANY_HOOKS "too_many_webhooks" 409 false "Too many webhooks"
+        "As many webhooks are there as the operator allows (`webhooks`). Take one away first.";
     BROKEN "broken" 500 true "The node is at fault"
         "Something is wrong here, not with the request. The log says what. Whether a transaction was done is told by asking for it.";
     STOPPING "stopping" 503 true "The node stops"
@@ -201,7 +203,7 @@ impl From<Rejection> for Problem {
             Rejection::Form(FormError::Codec(_) | FormError::Version(_)) => BAD_TRANSACTION,
             Rejection::Form(FormError::Chain { .. }) => OTHER_CHAIN,
             Rejection::Form(_) => BAD_FORM,
-            Rejection::OperationNotAdmitted(_) => NOT_ADMITTED,
+            Rejection::OperationNotAdmitted(_) | Rejection::Control(_) => NOT_ADMITTED,
             Rejection::UnknownKey { .. } => UNKNOWN_KEY,
             Rejection::KeyEnded { .. } => KEY_ENDED,
             Rejection::Signature { .. } => SIGNATURE,

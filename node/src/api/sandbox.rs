@@ -3,6 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::operation::{Asked as AskedOperation, Asking};
+use super::people::public_key;
 use super::problem::{self, Problem};
 use super::reading::{id, stamped};
 use super::strict::Strict;
@@ -22,10 +23,8 @@ use std::sync::Arc;
 use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::id::{AssetId, Hash, PartyId, TxId};
-use tenor_wire::crypto::PublicKey;
-use tenor_wire::hexadecimal::{hex, unhex};
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::op::{AccountKind, AccountOp, KeyDef, KeyRole, Operation, PartyKind, PartyOp, account_id};
-use tenor_wire::proof::Checkpoint;
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey};
 use utoipa::ToSchema;
 
@@ -40,7 +39,11 @@ const FUNDING: &str = "funding";
 /// Currency of a new customer's account.
 const CURRENCY: &str = "EUR";
 
-fn only_here(api: &Api, caller: &Caller) -> Result<(), Problem> {
+/// Whether this is a sandbox, and the caller may move it.
+///
+/// # Errors
+/// [`problem::MISSING`], [`problem::NOT_ALLOWED`].
+pub fn only_here(api: &Api, caller: &Caller) -> Result<(), Problem> {
     match api.config.sandbox {
         true => caller.needs(Scope::Sandbox),
         false => Err(Missing("there is no such path outside a sandbox".into()).into()),
@@ -161,16 +164,12 @@ pub async fn enrol(
     Strict(asked): Strict<EnrolAsked>,
 ) -> Result<Response, Problem> {
     only_here(&api, &caller)?;
-    let possible = "34 bytes in hexadecimal: algorithm, parity and x of a point of the curve";
-    let wrong = || Problem::field("public_key", possible).given(&asked.public_key, possible);
-    let bytes = unhex(&asked.public_key).ok_or_else(wrong)?;
-    let public: PublicKey = codec::decode(&bytes, bytes.len()).map_err(|_| wrong())?;
-    public.verifier().map_err(|_| wrong())?;
+    let public = public_key(&asked.public_key)?;
     let home: PartyId = id(&name(&api.names.parties, BANK)?)?;
     let asset: AssetId = id(&name(&api.names.assets, CURRENCY)?)?;
     let party = PartyId(random()?);
     let account = account_id(&party.0, &asset, "main");
-    let key = KeyDef { public, role: KeyRole::Device, expires_at: None };
+    let key = KeyDef { public, role: KeyRole::Device, expires_at: None, limits: None };
     let person =
         PartyOp { party, home, kind: PartyKind::Person, person: Hash(random()?), name: Hash(random()?), key };
     let opened = AccountOp {
@@ -203,10 +202,7 @@ pub async fn enrol(
     let made = api.read(caller, move |reader| {
         let scopes = vec![Scope::Customer, Scope::Submit];
         let secret = access::make(&data, &party.to_string(), scopes, Some(party), None)?;
-        let genesis = reader.hub.block(&reader.tip, 0)?;
-        let genesis = genesis.ok_or_else(|| Problem::new(problem::BROKEN, "block 0 is missing"))?;
-        let validators = reader.chain().genesis().validators.clone();
-        let checkpoint = Checkpoint { header: genesis.header.clone(), validators };
+        let checkpoint = reader.chain().first_checkpoint()?;
         Ok(stamped(
             json!({
                 "party": party.to_string(), "account": account.to_string(), "token": secret,
@@ -228,7 +224,8 @@ fn name(known: &BTreeMap<String, String>, name: &str) -> Result<String, Problem>
     known.get(name).cloned().ok_or_else(|| Missing(format!("this sandbox has no `{name}`")).into())
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
+/// Random bytes.
+pub fn random<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| Problem::new(problem::BROKEN, error))?;
     Ok(bytes)

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::caller::Caller;
+use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
 use super::reading::{Reader, id, stamped};
@@ -95,6 +96,10 @@ fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Doc
     };
     let mut document = json!({
         "transaction": id.to_string(), "body": hex(&bytes), "digest": hex(&id.0), "chain": body.chain.to_string(),
+        // In the order in which their signatures stand.
+        "signers": body.authorisers.iter().map(|by| json!({
+            "party": by.party.to_string(), "key": by.key,
+        })).collect::<Vec<_>>(),
         "idempotency_key": hex(&body.key.0), "valid_from": body.valid_from.to_string(),
         "valid_until": body.valid_until.to_string(),
         "gas": { "limit": body.gas_limit, "used": rehearsed.as_ref().ok().map(|full| full.receipt.gas) },
@@ -276,6 +281,7 @@ pub async fn submit(
     }
     let id = tx.id();
     let (now, hub) = (api.clock.now(), Arc::clone(&api.hub));
+    let body = api.config.sandbox.then(|| tx.body.clone());
     let admitting = tokio::task::spawn_blocking(move || {
         let tip = hub.tip();
         let now = now.max(Timestamp(tip.chain.tip().time.0 + 1));
@@ -289,6 +295,13 @@ pub async fn submit(
         Err(Rejection::Done { height, index }) => return outcome(&api, caller, height, index, true).await,
         Err(rejection) => return Err(told(rejection)),
     };
+    let forced = body.and_then(|body| api.forces.take(&body));
+    match forced {
+        Some(Answer::Refused(reason)) => return Err(force::refused(reason)),
+        Some(Answer::Unavailable) => return Err(force::unavailable()),
+        Some(Answer::Slow(pause)) => tokio::time::sleep(pause).await,
+        Some(Answer::Pending | Answer::Lost) | None => {}
+    }
     let offered = api
         .inbox
         .offer(candidate)
@@ -316,7 +329,10 @@ pub async fn submit(
         response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
         Ok(response)
     };
-    if wait.is_zero() {
+    if forced == Some(Answer::Lost) {
+        return Err(force::unavailable());
+    }
+    if wait.is_zero() || forced == Some(Answer::Pending) {
         return pending();
     }
     match tokio::time::timeout(wait, waiter).await {

@@ -3,13 +3,14 @@
 use super::table::Table;
 use super::{Missing, Shown, reading};
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tenor_abi::id::{AccountId, AgreementId, PartyId};
 use tenor_abi::money::Decimal;
 use tenor_abi::role::Role;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::{
-    AccountOfRow, AccountRecord, AgreementOfRow, KeyRecord, PartyRecord, RoleRecord, key,
+    AccountOfRow, AccountRecord, AgreementOfRow, AssetRecord, KeyRecord, KeySpentRecord, PartyRecord,
+    RoleRecord, key,
 };
 
 /// The second id of a row that pairs an owner with what it owns.
@@ -27,6 +28,32 @@ fn roles(chain: &Chain, bank: &PartyId, party: &PartyId) -> Result<Vec<&'static 
     Ok(held)
 }
 
+/// What a key may move, and what it has moved on the day that it last did, as a document and in words.
+fn limits(chain: &Chain, row: &[u8], record: &KeyRecord) -> Result<(Json, String)> {
+    let Some(limits) = &record.limits else { return Ok((Json::Null, "none".into())) };
+    let spent: Option<KeySpentRecord> = chain.record(row)?;
+    let (mut documents, mut texts) = (vec![], vec![]);
+    for limit in limits {
+        let asset: Option<AssetRecord> = chain.record(&limit.asset.0)?;
+        let asset = asset.with_context(|| format!("{} is missing", limit.asset))?;
+        let amount = |minor: u128| {
+            let minor = i128::try_from(minor).unwrap_or(i128::MAX);
+            format!("{} {}", Decimal(minor, asset.scale), asset.code)
+        };
+        let moved = spent.as_ref().map(|kept| {
+            let sum = kept.spent.iter().find(|(other, _)| *other == limit.asset).map_or(0, |(_, sum)| *sum);
+            json!({ "day": kept.day.to_string(), "amount": amount(sum) })
+        });
+        documents.push(json!({
+            "asset": limit.asset.to_string(), "per_payment": amount(limit.per_payment),
+            "per_day": amount(limit.per_day), "moved": moved,
+        }));
+        texts.push(format!("{} a payment, {} a day", amount(limit.per_payment), amount(limit.per_day)));
+    }
+    let text = if texts.is_empty() { "moves nothing".into() } else { texts.join("; ") };
+    Ok((json!(documents), text))
+}
+
 /// A party: its keys, roles, accounts and agreements.
 ///
 /// # Errors
@@ -34,14 +61,15 @@ fn roles(chain: &Chain, bank: &PartyId, party: &PartyId) -> Result<Vec<&'static 
 pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
     let record: PartyRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let roles = roles(chain, &record.home, &id)?;
-    let mut keys = Table::new(&["key", "where", "ends"]);
+    let mut keys = Table::new(&["key", "where", "ends", "limits"]);
     let mut key_documents = vec![];
     for (row, record) in chain.records::<KeyRecord>(&id.0)? {
         let number = row.get(32..34).and_then(|n| n.try_into().ok()).map_or(0, u16::from_be_bytes);
         let place = format!("{:?}", record.role).to_lowercase();
         let ends = record.revoked_at.or(record.expires_at).map(|end| end.to_string());
-        key_documents.push(json!({ "key": number, "where": place, "ends": ends }));
-        keys.row(vec![number.to_string(), place, ends.unwrap_or_else(|| "never".into())]);
+        let (limits, text) = limits(chain, &row, &record)?;
+        key_documents.push(json!({ "key": number, "where": place, "ends": ends, "limits": limits }));
+        keys.row(vec![number.to_string(), place, ends.unwrap_or_else(|| "never".into()), text]);
     }
     let mut accounts = Table::new(&["account", "purpose", "balance", "currency"]);
     let mut account_documents = vec![];

@@ -4,10 +4,15 @@ use super::names::Names;
 use super::refusal::explain;
 use super::{Missing, Shown, render};
 use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use tenor_abi::codec;
+use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, PartyId, ProposalId};
 use tenor_runtime::chain::{Chain, Replica};
-use tenor_wire::block::Block;
-use tenor_wire::receipt::FullReceipt;
+use tenor_wire::block::{Block, Item};
+use tenor_wire::op::Operation;
+use tenor_wire::receipt::{Fate, FullReceipt};
 
 /// A receipt's figures as a document.
 pub fn summary(receipt: &FullReceipt) -> Json {
@@ -19,6 +24,26 @@ pub fn summary(receipt: &FullReceipt) -> Json {
         "entries": receipt.entries.len(),
         "events": receipt.events.len(),
     })
+}
+
+/// Id of what a transaction made, where it makes one thing and was done.
+fn made(item: &Item, full: &FullReceipt) -> Option<String> {
+    fn id<T: DeserializeOwned + Serialize + ToString>(data: &[u8]) -> Option<String> {
+        codec::decode::<T>(data, data.len()).ok().map(|id| id.to_string())
+    }
+    let Item::Tx(tx) = item else { return None };
+    if full.receipt.fate != Fate::Done {
+        return None;
+    }
+    match tx.body.operation {
+        Operation::Propose(_) => id::<ProposalId>(&full.data),
+        Operation::Party(_) => id::<PartyId>(&full.data),
+        Operation::Account(_) => id::<AccountId>(&full.data),
+        Operation::Asset(_) => id::<AssetId>(&full.data),
+        Operation::Calendar(_) => id::<CalendarId>(&full.data),
+        Operation::Open(_) => id::<AgreementId>(&full.data),
+        _ => None,
+    }
 }
 
 /// The receipt at a place of a block.
@@ -53,6 +78,9 @@ pub fn of_block(chain: &Chain, names: &Names, block: &Block, index: u32) -> Resu
     let events = full.events.iter().map(|event| render::event(chain, event)).collect::<Result<Vec<_>>>()?;
     let mut document = summary(full);
     document["text"] = json!(why);
+    if let Some(made) = made(item, full) {
+        document["made"] = json!(made);
+    }
     document["time"] = json!(block.header.time.to_string());
     document["postings"] = json!(entries);
     document["reported"] = events.iter().map(render::Told::json).collect();

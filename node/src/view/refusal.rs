@@ -92,6 +92,10 @@ fn by_host(chain: &Chain, spec: Option<&Spec>, refusal: &Refusal) -> String {
                  tenor account unhook ACCOUNT"
             ))
         }
+        Refusal::KeyLimit { key, asset, allowed, asked } => issued(chain, asset).map(|amount| {
+            let (allowed, asked) = (amount(*allowed), amount(*asked));
+            format!("key {key} may move {allowed} now, {asked} asked")
+        }),
         Refusal::ExposureExceeded { asset, limit: 0, .. } => issued(chain, asset).map(|amount| {
             format!(
                 "the product has no exposure limit in {asset}, and has books there that may go below zero; it is \

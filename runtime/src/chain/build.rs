@@ -1,7 +1,9 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::{Chain, Stashed};
-use crate::execute::{self, BlockContext, Candidate, Ending, Rejection, UsedKey, door};
+use crate::execute::{
+    self, BlockContext, Candidate, CheckedTransaction, Ending, Rejection, UsedKey, control, door,
+};
 use crate::fault::Fault;
 use crate::lanes::list_root;
 use crate::ledger::{self, settle_history};
@@ -14,7 +16,7 @@ use std::panic::resume_unwind;
 use std::thread;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, Hash, TxId};
+use tenor_abi::id::{AgreementId, ChainId, Hash, TxId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, ExpiryItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
@@ -62,6 +64,14 @@ pub enum Invalid {
         index: u32,
         /// What should stand there.
         expected: String,
+    },
+    /// It follows its parent later than a block does by itself.
+    #[error("{ms} ms after its parent, at most {limit} without a transaction that names the time")]
+    Late {
+        /// Milliseconds after its parent.
+        ms: u64,
+        /// The most there may be.
+        limit: u64,
     },
     /// Executing its items gives something else.
     #[error("executing the items gives another {0}")]
@@ -246,11 +256,22 @@ impl<'c, 's> Making<'c, 's> {
         }
         let index = self.index();
         let ending = execute::transaction(&mut self.state, self.block, &checked, index)?;
+        self.put_in(checked, index, ending);
+        Ok(Attempt::Ran)
+    }
+
+    /// Runs the control transaction that the block is built around.
+    fn run_control(&mut self, checked: CheckedTransaction) -> Result<(), Fault> {
+        let ending = execute::transaction(&mut self.state, self.block, &checked, 0)?;
+        self.put_in(checked, 0, ending);
+        Ok(())
+    }
+
+    fn put_in(&mut self, checked: CheckedTransaction, index: u32, ending: Ending) {
         self.used.push(checked.used(index));
         self.bytes += checked.bytes().len();
         let bytes = [&[Item::TX][..], checked.bytes()].concat();
         self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), ending);
-        Ok(Attempt::Ran)
     }
 
     /// Gas up to which occurrences run before transactions.
@@ -352,9 +373,19 @@ impl Chain {
         assert!(time > self.tip.time, "block time rises: {time} after {}", self.tip.time);
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
-        let block = self.context(time);
+        let (block, control) = match self.take_control(time, &mut candidates)? {
+            Some((block, Ok(checked))) => (block, Some(checked)),
+            Some((_, Err(refused))) => {
+                rejected.push(refused);
+                (self.context(time), None)
+            }
+            None => (self.context(time), None),
+        };
         let mut making = Making::new(&block, self.base.as_ref())?;
         execute::check_ahead(&making.state, &mut candidates)?;
+        if let Some(checked) = control {
+            making.run_control(checked)?;
+        }
         making.run_expiries()?;
         making.run_queue(making.half())?;
         let mut candidates = candidates.into_iter();
@@ -373,8 +404,30 @@ impl Chain {
         }
         making.run_queue(block.parameters.limits.block_gas)?;
         let done = making.done()?;
-        let header = self.stash(time, done)?;
+        let chain = block.chain;
+        let header = self.stash(chain, time, done)?;
         Ok(Built { header, rejected, postponed })
+    }
+
+    /// Takes the control transaction out of the candidates, with the context of the block around it, or says why there
+    /// can be no such block.
+    fn take_control(
+        &self,
+        time: Timestamp,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<Option<(BlockContext<'_>, Result<CheckedTransaction, (TxId, Rejection)>)>, Fault> {
+        let named =
+            |candidate: &Candidate| control::named(&candidate.transaction().body.operation, self.tip.chain);
+        let Some((place, named)) =
+            candidates.iter().enumerate().find_map(|(place, candidate)| Some((place, named(candidate)?)))
+        else {
+            return Ok(None);
+        };
+        let (candidate, block) =
+            (candidates.remove(place), BlockContext { chain: named.chain, ..self.context(time) });
+        let id = candidate.id();
+        let checked = control::check(&self.state(), &block, candidate)?;
+        Ok(Some((block, checked.map_err(|rejection| (id, rejection)))))
     }
 
     /// Executes a block that somebody else made and stashes it when it is what its items give.
@@ -398,7 +451,16 @@ impl Chain {
             Item::Tx(tx) => Some(Candidate::from(tx.clone())),
             Item::Due(_) | Item::Expiry(_) => None,
         });
-        let built = self.build(header.time, transactions.collect())?;
+        let transactions: Vec<Candidate> = transactions.collect();
+        let names_time = transactions.iter().any(|candidate| {
+            control::named(&candidate.transaction().body.operation, self.tip.chain).is_some()
+        });
+        let ms = header.time.0 - self.tip.time.0;
+        let limit = self.genesis.parameters.limits.time_step_ms_max;
+        if let Some(limit) = limit.filter(|limit| ms > *limit && !names_time) {
+            return Ok(Err(Invalid::Late { ms, limit }));
+        }
+        let built = self.build(header.time, transactions)?;
         let invalid = self.first_difference(&built, header, items);
         if invalid.is_some() {
             self.unstash()?;
@@ -426,7 +488,7 @@ impl Chain {
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
     }
 
-    fn stash(&mut self, time: Timestamp, done: Done) -> Result<Header, Fault> {
+    fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
         let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::encoded(&rows));
         let ((lists, encoded), state) = beside(items.len(), encoded, || self.base.stash(&rows));
@@ -438,7 +500,7 @@ impl Chain {
         let header = Header {
             version: HEADER_VERSION,
             protocol: genesis.parameters.protocol,
-            chain: self.id,
+            chain,
             height: self.tip.height + 1,
             time,
             parent,

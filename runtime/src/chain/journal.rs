@@ -105,6 +105,11 @@ impl FileJournal {
     pub fn new(log: Log) -> FileJournal {
         FileJournal { log, waiting: None }
     }
+
+    /// The chain that the log was begun with: its genesis document's, also behind a restart.
+    pub fn chain(&self) -> ChainId {
+        self.log.chain()
+    }
 }
 
 impl Journal for FileJournal {

@@ -43,7 +43,6 @@ use tenor_wire::merkle::Mmr;
 pub struct Chain {
     /// Shared with every fork: it may name every customer there was at the beginning.
     genesis: Arc<Genesis>,
-    id: ChainId,
     base: Box<dyn State>,
     journal: Box<dyn Journal>,
     /// Hashes of all headers before the tip.
@@ -55,9 +54,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain's id.
+    /// The chain's id: the hash of the genesis document, until a restart makes it another one.
     pub fn id(&self) -> ChainId {
-        self.id
+        self.tip.chain
     }
 
     /// The document the chain began with.
@@ -103,7 +102,10 @@ impl Chain {
     /// The context of a block after the newest one.
     pub fn context(&self, time: Timestamp) -> BlockContext<'_> {
         BlockContext {
-            chain: self.id,
+            chain: self.tip.chain,
+            before: self.tip.chain,
+            parent: self.tip.hash(),
+            validators: &self.genesis.validators,
             height: self.tip.height + 1,
             time,
             parameters: &self.genesis.parameters,

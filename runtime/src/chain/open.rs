@@ -121,7 +121,6 @@ impl Chain {
         let contracts = Contracts::default();
         Ok(Chain {
             genesis: Arc::new(genesis),
-            id,
             base,
             journal,
             ancestry: Mmr::default(),
@@ -150,7 +149,7 @@ impl Chain {
         let Stored { base, journal, ancestry, tip, opened } = stored;
         let (base, journal, contracts) = (Box::new(base), Box::new(journal), Contracts::default());
         let genesis = Arc::new(genesis);
-        let chain = Chain { genesis, id, base, journal, ancestry, tip, guest, contracts, stash: None };
+        let chain = Chain { genesis, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))
     }
 

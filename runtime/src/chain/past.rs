@@ -32,7 +32,6 @@ impl Chain {
         let journal = Box::new(self.journal.fork(self.tip.height));
         Ok(Chain {
             genesis: Arc::clone(&self.genesis),
-            id: self.id,
             base: Box::new(base),
             journal,
             ancestry: self.ancestry.clone(),
@@ -96,7 +95,6 @@ impl Chain {
         }
         Ok(Chain {
             genesis: Arc::clone(&self.genesis),
-            id: self.id,
             base: Box::new(Fork::of(past)),
             journal: Box::new(self.journal.fork(height)),
             ancestry,

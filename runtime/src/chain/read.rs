@@ -5,7 +5,7 @@ use crate::execute::{self, BlockContext, Candidate, Contracts, Rejection, ViewEr
 use crate::fault::Fault;
 use crate::state::Kind;
 use crate::state::record::{
-    AccountRecord, HistoryRecord, IdempotencyRecord, Record, from_bytes, key, to_bytes,
+    AccountRecord, HistoryRecord, IdempotencyRecord, Record, RestartRecord, from_bytes, key, to_bytes,
 };
 use crate::vm::Guest;
 use tenor_abi::codec;
@@ -157,13 +157,49 @@ impl Chain {
         Ok(checked.map(execute::CheckedTransaction::into_candidate))
     }
 
-    /// What a verifier begins with who trusts the genesis document.
+    /// Where the chain was begun again, the newest last: the height of its first block as what it became, and what it
+    /// was before.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn restarts(&self) -> Result<Vec<(u64, RestartRecord)>, Fault> {
+        let height = |key: Vec<u8>| {
+            let bytes: Result<[u8; 8], _> = key.as_slice().try_into();
+            bytes.map(u64::from_be_bytes).map_err(|_| Fault::State("a restart has no height".into()))
+        };
+        self.records(&[])?.into_iter().map(|(key, record)| Ok((height(key)?, record))).collect()
+    }
+
+    /// Height of the first block under the chain's id: that of its genesis, or of its newest restart.
+    fn first_height(&self) -> Result<u64, Fault> {
+        Ok(self.restarts()?.last().map_or(0, |(height, _)| *height))
+    }
+
+    /// What a verifier begins with who trusts the genesis document, or whoever began the chain again.
     ///
     /// # Errors
     /// [`Fault`] of the log.
     pub fn first_checkpoint(&self) -> Result<Checkpoint, Fault> {
-        let block = self.block(0)?.ok_or_else(|| Fault::Log("block 0 is missing".into()))?;
+        let height = self.first_height()?;
+        let missing = || Fault::Log(format!("block {height} is missing"));
+        let block = self.block(height)?.ok_or_else(missing)?;
         Ok(Checkpoint { header: block.header, validators: self.genesis.validators.clone() })
+    }
+
+    /// What shows a verifier with the first checkpoint that a block is of the chain: its certificate, or, where it is
+    /// of what the chain was before a restart, its place among the ancestors of the restart's block.
+    fn link(&self, header: &Header, key: Option<&SecretKey>) -> Result<Option<Link>, Fault> {
+        let first = self.first_height()?;
+        if header.height >= first {
+            return Ok(self.certificate(header, key)?.map(Link::Signed));
+        }
+        let mut hashes = vec![];
+        for height in 0..first {
+            let block = self.block(height)?;
+            hashes.push(block.ok_or_else(|| Fault::Log(format!("block {height} is missing")))?.header.hash());
+        }
+        let leaves: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
+        Ok(ListProof::of(tag::ANCESTRY, &leaves, header.height).map(Link::Ancestor))
     }
 
     /// The certificate of a block; that of the newest one is made again when it was not yet written.
@@ -190,8 +226,8 @@ impl Chain {
         key: Option<&SecretKey>,
     ) -> Result<Option<Bundle>, Fault> {
         let Some(block) = self.block(height)? else { return Ok(None) };
-        let Some(certificate) = self.certificate(&block.header, key)? else { return Ok(None) };
-        Ok(bundle(&block, index, Link::Signed(certificate)))
+        let Some(link) = self.link(&block.header, key)? else { return Ok(None) };
+        Ok(bundle(&block, index, link))
     }
 
     /// The proof of what state holds at a key of a kind, under the newest header.
@@ -212,8 +248,9 @@ impl Chain {
         full_key: &[u8],
         key: Option<&SecretKey>,
     ) -> Result<Option<StateBundle>, Fault> {
-        let Some(certificate) = self.certificate(&self.tip, key)? else { return Ok(None) };
-        let (header, link) = (self.tip.clone(), Link::Signed(certificate));
+        let header = self.tip.clone();
+        // A fork may stand below a restart that it does not know of; its certificate is of the chain that it knows.
+        let Some(link) = self.link(&header, key)? else { return Ok(None) };
         let bundle =
             |proof| StateBundle { version: STATE_BUNDLE_VERSION, key: full_key.into(), proof, header, link };
         Ok(self.base.prove(full_key)?.map(bundle))

@@ -78,7 +78,7 @@ impl Stored {
             .map(|days| days.map_or(Ok(0), |days| self.first_within(&log, days)));
         let [writes, blocks] = bounds;
         let (writes, blocks) = (writes?.min(height), blocks?.min(height));
-        let chain = self.tip.chain;
+        let chain = self.journal.chain();
         drop(self);
         let blocks = delete_below(&log, blocks)?;
         Ok(Retained { snapshot: height, writes: strip_below(&log, chain, writes)?, blocks })

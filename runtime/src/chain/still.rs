@@ -7,19 +7,32 @@ use crate::log::Extent;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::state::{Past, State};
 use std::path::Path;
+use tenor_abi::id::ChainId;
 use tenor_wire::block::Header;
 
 /// Everything that a chain has after a block: state and log. It takes no part in what happens to the chain, and may be
 /// handed to another thread.
 pub struct Still {
+    /// The chain that it began as.
+    origin: ChainId,
     past: Past,
     header: Header,
     log: Vec<Extent>,
 }
 
 impl Still {
-    fn of(state: &dyn State, journal: &dyn Journal, header: &Header) -> Result<Still, Fault> {
-        Ok(Still { past: state.past(header.height)?, header: header.clone(), log: journal.extent()? })
+    fn of(
+        origin: ChainId,
+        state: &dyn State,
+        journal: &dyn Journal,
+        header: &Header,
+    ) -> Result<Still, Fault> {
+        Ok(Still { origin, past: state.past(header.height)?, header: header.clone(), log: journal.extent()? })
+    }
+
+    /// The chain that it began as: that of the genesis document, also behind a restart.
+    pub fn origin(&self) -> ChainId {
+        self.origin
     }
 
     /// Header of the block.
@@ -52,7 +65,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] when the log's files cannot be opened.
     pub fn still(&self) -> Result<Still, Fault> {
-        Still::of(self.base.as_ref(), self.journal.as_ref(), &self.tip)
+        Still::of(self.genesis.chain_id(), self.base.as_ref(), self.journal.as_ref(), &self.tip)
     }
 }
 
@@ -62,6 +75,6 @@ impl Stored {
     /// # Errors
     /// As [`Chain::still`].
     pub fn still(&self) -> Result<Still, Fault> {
-        Still::of(&self.base, &self.journal, &self.tip)
+        Still::of(self.journal.chain(), &self.base, &self.journal, &self.tip)
     }
 }

@@ -412,6 +412,7 @@ pub(super) fn approval_needed(
         }
         Operation::Publish(op) => Some((op.bank, Role::ProductManager)),
         Operation::Role(op) => Some((op.bank, Role::Operations)),
+        Operation::Key(op) => Some((super::run::party(state, &op.party)?.home, Role::Operations)),
         Operation::Party(op) => Some((op.home, Role::Operations)),
         Operation::AccountChange(op) => match op.change {
             AccountChange::Freeze { .. } | AccountChange::Unfreeze => {
@@ -517,6 +518,7 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
             expires_at: None,
             used: vec![],
         };
+        run.signed.promise(*account, grant.per_period);
         state.put(&key::grant(account, &opened.id), &grant);
     }
     run.report(opened.id, EventBody::Signed)

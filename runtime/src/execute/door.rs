@@ -3,12 +3,12 @@
 //! A rejected transaction leaves nothing: no receipt, no used key. The order is signature, key look-up,
 //! window, so that a late retry of something done is told so and not that it came too late.
 
-use super::{BlockContext, Candidate, UsedKey};
+use super::{BlockContext, Candidate, UsedKey, control};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use crate::state::record::{IdempotencyRecord, KeyRecord, KeyWindowRecord, key};
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{Hash, PartyId, TxId};
+use tenor_abi::id::{ChainId, Hash, PartyId, TxId};
 use tenor_wire::crypto::{PublicKey, SECP256K1, Signature, SignatureError};
 use tenor_wire::op::KeyNumber;
 use tenor_wire::tx::{Body, FormError, Transaction};
@@ -91,6 +91,9 @@ pub enum Rejection {
         /// Block time.
         now: Timestamp,
     },
+    /// It stands first in a block of its own, or in none.
+    #[error("control transaction: {0}")]
+    Control(String),
     /// More gas than a transaction may sign for.
     #[error("gas limit {given} is above {limit}")]
     GasLimit {
@@ -107,6 +110,8 @@ pub struct CheckedTransaction {
     candidate: Candidate,
     bytes: Vec<u8>,
     operation: Hash,
+    /// Whether one of the keys is limited.
+    limited: bool,
 }
 
 impl CheckedTransaction {
@@ -123,6 +128,11 @@ impl CheckedTransaction {
     /// Its canonical bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether what one of its keys may move is limited.
+    pub fn is_limited(&self) -> bool {
+        self.limited
     }
 
     /// The idempotency key that it uses at a place of the block.
@@ -146,16 +156,30 @@ pub fn check(
     block: &BlockContext<'_>,
     candidate: Candidate,
 ) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
-    if let Err(rejection) = check_form(block, candidate.transaction()) {
+    if let Err(rejection) = check_handed_in(block, candidate.transaction()) {
         return Ok(Err(rejection));
     }
-    if let Err(rejection) = check_signatures(state, block, &candidate)? {
+    check_for(block.chain, state, block, candidate)
+}
+
+/// As [`check`] of a transaction that is signed for a chain, whatever its operation.
+pub(super) fn check_for(
+    chain: ChainId,
+    state: &Overlay<'_>,
+    block: &BlockContext<'_>,
+    candidate: Candidate,
+) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
+    if let Err(rejection) = check_form(chain, block, candidate.transaction()) {
         return Ok(Err(rejection));
     }
+    let limited = match check_signatures(state, block, &candidate)? {
+        Ok(limited) => limited,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
     let fresh = check_fresh(state, block, candidate.transaction())?;
     let bytes = candidate.transaction().to_bytes();
     let operation = candidate.transaction().body.operation_hash();
-    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation }))
+    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation, limited }))
 }
 
 /// As [`check`] of a body that nobody has signed yet: what would be said if all did. What it gives is for a state that
@@ -170,19 +194,32 @@ pub fn rehearse(
 ) -> Result<Result<CheckedTransaction, Rejection>, Fault> {
     let unsigned = Signature { algorithm: SECP256K1, r: [0; 32], s: [0; 32] };
     let tx = Transaction { signatures: vec![unsigned; body.authorisers.len()], body };
-    if let Err(rejection) = check_form(block, &tx) {
+    let form = check_handed_in(block, &tx).and_then(|()| check_form(block.chain, block, &tx));
+    if let Err(rejection) = form {
         return Ok(Err(rejection));
     }
-    if let Err(rejection) = signing_keys(state, block, &tx)? {
-        return Ok(Err(rejection));
-    }
+    let limited = match signing_keys(state, block, &tx)? {
+        Ok((_, limited)) => limited,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
     let fresh = check_fresh(state, block, &tx)?;
     let (bytes, operation) = (tx.to_bytes(), tx.body.operation_hash());
-    Ok(fresh.map(|()| CheckedTransaction { candidate: tx.into(), bytes, operation }))
+    Ok(fresh.map(|()| CheckedTransaction { candidate: tx.into(), bytes, operation, limited }))
 }
 
-fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
-    tx.check_form(block.chain)?;
+/// What an operator makes a block around is not handed in.
+fn check_handed_in(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
+    match control::named(&tx.body.operation, block.chain) {
+        None => Ok(()),
+        Some(_) => {
+            let rule = "an operator makes its block, `tenor node restart` and `tenor node clock`; it is not handed in";
+            Err(Rejection::Control(rule.into()))
+        }
+    }
+}
+
+fn check_form(chain: ChainId, block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejection> {
+    tx.check_form(chain)?;
     if !block.parameters.admits(&tx.body.operation) {
         return Err(Rejection::OperationNotAdmitted(tx.body.operation.name()));
     }
@@ -193,29 +230,31 @@ fn check_form(block: &BlockContext<'_>, tx: &Transaction) -> Result<(), Rejectio
     Ok(())
 }
 
+/// Whether one of the keys is limited, once all signatures hold.
 fn check_signatures(
     state: &Overlay<'_>,
     block: &BlockContext<'_>,
     candidate: &Candidate,
-) -> Result<Result<(), Rejection>, Fault> {
-    let keys = match signing_keys(state, block, candidate.transaction())? {
+) -> Result<Result<bool, Rejection>, Fault> {
+    let (keys, limited) = match signing_keys(state, block, candidate.transaction())? {
         Ok(keys) => keys,
         Err(rejection) => return Ok(Err(rejection)),
     };
     if candidate.holds_under(&keys) {
-        return Ok(Ok(()));
+        return Ok(Ok(limited));
     }
     let checked = candidate.transaction().check_signatures(&keys);
-    Ok(checked.map_err(|(place, error)| Rejection::Signature { place, error }))
+    Ok(checked.map(|()| limited).map_err(|(place, error)| Rejection::Signature { place, error }))
 }
 
-/// The keys that the signers sign with, each in force.
+/// The keys that the signers sign with, each in force, and whether one of them is limited.
 fn signing_keys(
     state: &Overlay<'_>,
     block: &BlockContext<'_>,
     tx: &Transaction,
-) -> Result<Result<Vec<PublicKey>, Rejection>, Fault> {
+) -> Result<Result<(Vec<PublicKey>, bool), Rejection>, Fault> {
     let mut keys = Vec::with_capacity(tx.body.authorisers.len());
+    let mut limited = false;
     for authoriser in &tx.body.authorisers {
         let (party, number) = (authoriser.party, authoriser.key);
         let Some(record) = state.get::<KeyRecord>(&key::key(&party, number))? else {
@@ -225,9 +264,10 @@ fn signing_keys(
         if let Some(ended_at) = record.revoked_at.or(expired) {
             return Ok(Err(Rejection::KeyEnded { party, number, ended_at }));
         }
+        limited |= record.limits.is_some();
         keys.push(record.public);
     }
-    Ok(Ok(keys))
+    Ok(Ok((keys, limited)))
 }
 
 /// Whether key and window are fresh: the part that must be asked again when state has moved on.

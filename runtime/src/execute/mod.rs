@@ -8,6 +8,7 @@ mod ending;
 mod contract;
 mod candidate;
 pub mod door;
+pub mod control;
 mod run;
 mod native;
 mod money;
@@ -15,6 +16,7 @@ mod holding;
 mod books;
 mod publish;
 mod setter;
+mod key_limit;
 mod agreement;
 mod propose;
 mod session;
@@ -44,7 +46,7 @@ use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::tag;
-use tenor_wire::block::{DueItem, ExpiryItem};
+use tenor_wire::block::{DueItem, ExpiryItem, ValidatorSet};
 use tenor_wire::crypto::hash;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::Fate;
@@ -53,8 +55,14 @@ use tenor_wire::tx::IdempotencyKey;
 /// The block in which items run.
 #[derive(Clone, Copy)]
 pub struct BlockContext<'a> {
-    /// The chain.
+    /// The chain of the block.
     pub chain: ChainId,
+    /// The chain of the block before: another one where this block begins the chain again.
+    pub before: ChainId,
+    /// Header hash of the block before.
+    pub parent: Hash,
+    /// Who signs the block.
+    pub validators: &'a ValidatorSet,
     /// Height of the block.
     pub height: u64,
     /// Block time.
@@ -135,7 +143,9 @@ fn operation(
 ) -> Result<Vec<u8>, Trouble> {
     let limits = &run.block.parameters.limits;
     run.charge(limits.tx_gas_base + limits.tx_gas_per_byte * checked.bytes().len() as u64)?;
-    dispatch(state, run, &checked.transaction().body.operation)
+    let data = dispatch(state, run, &checked.transaction().body.operation)?;
+    key_limit::count(state, run)?;
+    Ok(data)
 }
 
 /// Runs an operation; also that of an approved proposal.
@@ -166,6 +176,7 @@ fn dispatch(state: &mut Overlay<'_>, run: &mut Run<'_>, operation: &Operation) -
         Operation::Propose(op) => propose::propose(state, run, op),
         Operation::Approve(id) => propose::approve(state, run, id),
         Operation::Withdraw(id) => propose::withdraw(state, run, id),
+        Operation::Restart(_) | Operation::Clock(_) => control::run(state, run, operation),
         other => Err(Fault::Engine(format!("{} passed the door but does not work", other.name())).into()),
     }
 }

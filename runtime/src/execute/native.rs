@@ -1,5 +1,6 @@
 //! Operations that the chain does itself: parties, keys, roles, assets, accounts, calendars, grants.
 
+use super::key_limit;
 use super::run::{Run, Trouble, party as party_of};
 use crate::ledger::{Opening, open_account};
 use crate::state::Kind;
@@ -16,11 +17,14 @@ use tenor_abi::money::SCALE_MAX;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_wire::op::{
-    AccountKind, AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyOp, PartyKind, PartyOp,
-    RevokeOp, RoleOp, calendar_id,
+    AccountKind, AccountOp, AssetOp, CalendarOp, GrantOp, KeyChange, KeyDef, KeyLimit, KeyOp, PartyKind,
+    PartyOp, RevokeOp, RoleOp, calendar_id,
 };
 
 type Ran = Result<Vec<u8>, Trouble>;
+
+/// Keys that a party may have had, ended ones among them.
+const KEYS_MAX: u16 = 64;
 
 /// Makes a party. By operations staff of its home bank.
 pub(super) fn party(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &PartyOp) -> Ran {
@@ -47,30 +51,83 @@ fn insert_key(state: &mut Overlay<'_>, party: &PartyId, number: u16, def: &KeyDe
     if state.get::<KeyRecord>(&row)?.is_some() {
         return Err(Refusal::Exists { what: Hash(party.0) }.into());
     }
+    if number >= KEYS_MAX {
+        return Err(Refusal::BadValue {
+            rule: format!("keys of a party are numbered 0 to {}", KEYS_MAX - 1),
+        }
+        .into());
+    }
     def.public.verifier().map_err(|error| Refusal::BadValue { rule: format!("key: {error}") })?;
-    let record =
-        KeyRecord { public: def.public, role: def.role, expires_at: def.expires_at, revoked_at: None };
+    if let Some(limits) = &def.limits {
+        key_limit::check_form(limits)?;
+    }
+    let record = KeyRecord {
+        public: def.public,
+        role: def.role,
+        expires_at: def.expires_at,
+        limits: def.limits.clone(),
+        revoked_at: None,
+    };
     state.put(&row, &record);
     Ok(())
 }
 
-/// Changes keys. By the party itself, or by operations staff of its home bank.
+/// Changes keys. A key is enrolled by the party together with operations staff of its home bank, in a sandbox by the
+/// party alone; it is ended by the party alone; staff in two persons does either without the party, and alone begins
+/// anew with one key. A limited key makes and ends none that may do more than itself.
 pub(super) fn key(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &KeyOp) -> Ran {
-    let party = party_of(state, &op.party)?;
-    if !run.has(&op.party) {
-        run.staff(state, &party.home, Role::Operations)?;
-    }
+    let home = party_of(state, &op.party)?.home;
+    let by_party = run.has(&op.party);
     match &op.change {
-        KeyChange::Add(def) => insert_key(state, &op.party, op.number, def)?,
+        KeyChange::Add(def) => {
+            if !by_party {
+                run.staff(state, &home, Role::Operations)?;
+            } else if !run.block.parameters.sandbox && !run.has_role(state, &home, Role::Operations)? {
+                return Err(Refusal::RoleMissing { role: Role::Operations, bank: home }.into());
+            }
+            check_beyond(state, run, &op.party, def.limits.as_deref())?;
+            insert_key(state, &op.party, op.number, def)?;
+        }
         KeyChange::Revoke => {
+            if !by_party {
+                run.staff(state, &home, Role::Operations)?;
+            }
             let row = key::key(&op.party, op.number);
             let unknown = || Refusal::BadValue { rule: format!("{} has no key {}", op.party, op.number) };
             let mut record: KeyRecord = state.get(&row)?.ok_or_else(unknown)?;
+            check_beyond(state, run, &op.party, record.limits.as_deref())?;
             record.revoked_at.get_or_insert(run.time());
             state.put(&row, &record);
         }
+        KeyChange::Recover(def) => {
+            run.staff(state, &home, Role::Operations)?;
+            for number in (0..KEYS_MAX).filter(|number| *number != op.number) {
+                let row = key::key(&op.party, number);
+                let Some(mut record) = state.get::<KeyRecord>(&row)? else { continue };
+                record.revoked_at.get_or_insert(run.time());
+                state.put(&row, &record);
+            }
+            insert_key(state, &op.party, op.number, def)?;
+        }
     }
     Ok(vec![])
+}
+
+/// A limited key of the party's own makes and ends no key that may move more than itself.
+fn check_beyond(
+    state: &Overlay<'_>,
+    run: &Run<'_>,
+    party: &PartyId,
+    limits: Option<&[KeyLimit]>,
+) -> Result<(), Trouble> {
+    for (_, number) in run.limited.iter().filter(|(signer, _)| signer == party) {
+        let own: Option<KeyRecord> = state.get(&key::key(party, *number))?;
+        let own = own.and_then(|own| own.limits);
+        if !key_limit::is_within(limits, own.as_deref()) {
+            return Err(Refusal::KeyBeyond { key: *number }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Gives or takes a role. By operations staff of the bank.
@@ -181,6 +238,7 @@ pub(super) fn grant(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &GrantOp) ->
         expires_at: op.expires_at,
         used: vec![],
     };
+    run.signed.promise(op.account, op.per_period);
     state.put(&key::grant(&op.account, &agreement), &record);
     Ok(vec![])
 }

@@ -2,7 +2,7 @@
 
 use super::run::{Run, Trouble, party};
 use crate::ledger::Signed;
-use crate::state::record::{AccountRecord, Holder, ProposalRecord};
+use crate::state::record::{AccountRecord, Holder, KeyRecord, ProposalRecord, key};
 use crate::state::{Kind, Overlay};
 use tenor_abi::codec;
 use tenor_abi::entry::Side;
@@ -21,9 +21,15 @@ pub(super) fn propose(
     op: &ProposeOp,
 ) -> Result<Vec<u8>, Trouble> {
     let limits = &run.block.parameters.limits;
-    if matches!(*op.operation, Operation::Propose(_) | Operation::Approve(_) | Operation::Withdraw(_))
-        || !run.block.parameters.admits(&op.operation)
-    {
+    let is_of_its_own = matches!(
+        *op.operation,
+        Operation::Propose(_)
+            | Operation::Approve(_)
+            | Operation::Withdraw(_)
+            | Operation::Restart(_)
+            | Operation::Clock(_)
+    );
+    if is_of_its_own || !run.block.parameters.admits(&op.operation) {
         let rule = format!("{} cannot be proposed", op.operation.name());
         return Err(Refusal::BadValue { rule }.into());
     }
@@ -38,6 +44,7 @@ pub(super) fn propose(
     let proposer = run.actor.ok_or(Refusal::NotAuthorised)?;
     let record = ProposalRecord {
         proposer,
+        key: run.actor_key,
         person: party(state, &proposer)?.person,
         operation: (*op.operation).clone(),
         gas_limit: op.gas_limit,
@@ -73,8 +80,17 @@ pub(super) fn approve(
     {
         return Err(Refusal::RoleMissing { role, bank }.into());
     }
+    let proposed_with: Option<KeyRecord> = state.get(&key::key(&record.proposer, record.key))?;
+    let in_force =
+        |key: &KeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end >= run.time());
+    // A key that was ended since carries nothing out.
+    let Some(proposed_with) = proposed_with.filter(in_force) else {
+        run.ended_proposal = Some(*id);
+        return Err(Refusal::NotAuthorised.into());
+    };
     run.ended_proposal = Some(*id);
-    run.approver = Some(approver);
+    run.limited = proposed_with.limits.iter().map(|_| (record.proposer, record.key)).collect();
+    (run.actor_key, run.approver) = (record.key, Some(approver));
     run.actor = Some(record.proposer);
     run.signed = Signed::by(vec![record.proposer], record.spend_max.clone(), None);
     let spent = run.gas_used();

@@ -12,6 +12,7 @@ use tenor_abi::event::{Event, EventBody};
 use tenor_abi::id::{AgreementId, Hash, PartyId, ProposalId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::role::Role;
+use tenor_wire::op::KeyNumber;
 use tenor_wire::receipt::Entry;
 
 /// Why an item has no effect.
@@ -53,8 +54,12 @@ pub(super) struct Run<'a> {
     pub item: Hash,
     /// Who acts; nobody when the chain itself does.
     pub actor: Option<PartyId>,
+    /// Number of the key that the actor signed with.
+    pub actor_key: KeyNumber,
     /// Whose authority counts for the books.
     pub signed: Signed,
+    /// Those of the keys behind it that are limited.
+    pub limited: Vec<(PartyId, KeyNumber)>,
     /// Who approved, when a proposal is carried out.
     pub approver: Option<PartyId>,
     /// A proposal that ends with this item, whatever becomes of it.
@@ -87,7 +92,12 @@ impl<'a> Run<'a> {
         let body = &checked.transaction().body;
         let parties = body.authorisers.iter().map(|authoriser| authoriser.party).collect();
         let signed = Signed::by(parties, body.spend_max.clone(), None);
-        Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit)
+        let mut run = Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit);
+        run.actor_key = body.authorisers.first().map_or(0, |actor| actor.key);
+        if checked.is_limited() {
+            run.limited = body.authorisers.iter().map(|by| (by.party, by.key)).collect();
+        }
+        run
     }
 
     pub fn of_chain(block: &'a BlockContext<'a>, item: Hash, gas_limit: u64) -> Run<'a> {
@@ -105,7 +115,9 @@ impl<'a> Run<'a> {
             block,
             item,
             actor,
+            actor_key: 0,
             signed,
+            limited: vec![],
             approver: None,
             ended_proposal: None,
             gas_limit,

@@ -27,18 +27,30 @@ pub struct Signed {
     pub staff: Vec<PartyId>,
     /// At most one for each account of `spend_max`.
     spent: Vec<(AccountId, u128)>,
+    /// What was promised by grants: all of a period.
+    promised: Vec<(AccountId, u128)>,
 }
 
 impl Signed {
     /// The authority of an item with signers.
     pub fn by(mut parties: Vec<PartyId>, spend_max: Vec<Spend>, top: Option<AgreementId>) -> Signed {
         parties.sort();
-        Signed { parties, spend_max, top, staff: vec![], spent: vec![] }
+        Signed { parties, spend_max, top, staff: vec![], spent: vec![], promised: vec![] }
     }
 
     /// Whether a party signed.
     pub fn has(&self, party: &PartyId) -> bool {
         self.parties.binary_search(party).is_ok()
+    }
+
+    /// Counts what an agreement may take by itself from now on.
+    pub fn promise(&mut self, account: AccountId, amount: u128) {
+        self.promised.push((account, amount));
+    }
+
+    /// What was spent and promised so far, account by account; one may stand several times.
+    pub fn taken(&self) -> impl Iterator<Item = &(AccountId, u128)> {
+        self.spent.iter().chain(&self.promised)
     }
 
     /// Counts what a booked plan took.

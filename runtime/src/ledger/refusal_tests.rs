@@ -23,8 +23,8 @@ use tenor_wire::receipt::EntrySource;
 use Side::{Credit, Debit};
 
 /// What other floors refuse with: authority of an item, agreements, terms, schedules, proposals, publishing; and a
-/// batch and a value-dated question that are too large, which `execute` and `vm` judge.
-const OTHERS: [&str; 31] = [
+/// batch and a value-dated question that are too large, which `execute` and `vm` judge; keys' limits (`tests/keys.rs`).
+const OTHERS: [&str; 33] = [
     "Stale",
     "NotAuthorised",
     "WrongState",
@@ -56,6 +56,8 @@ const OTHERS: [&str; 31] = [
     "Reentered",
     "NoSuchCall",
     "CallsTooDeep",
+    "KeyLimit",
+    "KeyBeyond",
 ];
 
 /// What was seen so far.

@@ -10,6 +10,7 @@ mod segment;
 mod reader;
 mod retain;
 
+pub(crate) use files::write_at;
 pub use reader::Reader;
 pub use record::{Kind, Record};
 pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
@@ -437,6 +438,11 @@ impl Log {
         Ok((log, TornTail { bytes: end.length - end.whole }))
     }
 
+    /// The chain that it was begun with.
+    pub fn chain(&self) -> ChainId {
+        self.reader.chain
+    }
+
     /// Height of the newest block.
     pub fn tip(&self) -> Option<u64> {
         self.reader.tip
@@ -603,7 +609,7 @@ impl Log {
 }
 
 #[cfg(test)]
-pub(crate) use files::{count_calls, fail_at};
+pub(crate) use files::{By, fail_at, failed};
 
 #[cfg(test)]
 mod tests;

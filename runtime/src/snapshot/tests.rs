@@ -196,6 +196,6 @@ fn bytes_are_golden() {
         files(&scratch.path().join("snapshot")).into_iter().flat_map(|file| file.1).collect();
     assert_eq!(
         plain_hash(&[&bytes]).to_string(),
-        "hash1zp8uvh5w5dfyvhrpspv5ycz4f7dms4zdd9cest0y2n5ggvnxqucqdff6f9"
+        "hash1x2gt3adks0famedekfmcapkq9zvvqr4v8y9hcp5jqerlw6f83ffs0rgtwa"
     );
 }

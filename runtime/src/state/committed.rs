@@ -110,6 +110,8 @@ pub struct StateMemory {
     pub dirty_bytes: usize,
     /// Bytes written to the store since opening.
     pub written_bytes: u64,
+    /// Bytes of the file that pages are spilled to.
+    pub spilled_bytes: u64,
     /// Past states that are at hand.
     pub past_blocks: usize,
     /// Bytes that they take.
@@ -460,16 +462,16 @@ impl Parts {
         Ok(self.behind.as_ref().map_or(Ok(false), Behind::is_idle)?)
     }
 
-    /// Begins a checkpoint when half of the cache has changed, and waits for the one before when three quarters
-    /// have: what is not on the disk cannot be put out of memory, and a page that changes often is written the
-    /// seldomer the later a checkpoint begins.
+    /// Begins a checkpoint when half of the cache is held by what must stay in memory until one has it, and waits
+    /// for the one before when three quarters are: a page that changes often is written the seldomer the later a
+    /// checkpoint begins.
     fn bound_backlog(&mut self) -> Result<(), Fault> {
-        let dirty_bytes = self.dirty_bytes();
-        if dirty_bytes <= self.cache_bytes / 2 {
+        let held_bytes = self.trie.held_bytes() + self.index.held_bytes() + self.rows.waiting_bytes();
+        if held_bytes <= self.cache_bytes / 2 {
             return Ok(());
         }
         if let Some(behind) = &self.behind
-            && dirty_bytes > self.cache_bytes / 4 * 3
+            && held_bytes > self.cache_bytes / 4 * 3
         {
             behind.wait()?;
         }
@@ -591,6 +593,7 @@ impl State for Committed {
             index: parts.index.memory(),
             dirty_bytes: parts.dirty_bytes(),
             written_bytes: parts.disk.as_ref().map_or(0, |disk| disk.written_bytes()),
+            spilled_bytes: parts.disk.as_ref().map_or(0, |disk| disk.spilled_bytes()),
             past_blocks: parts.window.size().0,
             past_bytes: parts.window.size().1,
         }

@@ -106,6 +106,10 @@ kinds! {
     Hook = 26 Leaf First32;
     /// agreement → how far it has read the accounts that it is a hook of
     Cursor = 27 Leaf First32;
+    /// height u64 big-endian → that the chain was begun again there
+    Restart = 28 Leaf Kind;
+    /// party, key number u16 → what a limited key has moved
+    KeySpent = 29 Leaf First32;
 
     /// day u32, party, key → operation hash and receipt place
     Idempotency = 64 Summarised Kind;
@@ -155,7 +159,7 @@ mod tests {
             8=Agreement/Leaf 9=Storage/Leaf 10=Schedule/Leaf 11=Proposal/Leaf 12=Calendar/Leaf 13=RateTable/Leaf \
             14=Quota/Leaf 15=Parameters/Leaf 16=Contract/Leaf 17=Code/Leaf 18=Zone/Leaf 19=KeyDay/Leaf \
             20=Exposure/Leaf 21=KeyWindow/Leaf 22=AccountCode/Leaf 23=ClosedBooks/Leaf 24=Correction/Leaf \
-            25=EntryKey/Leaf 26=Hook/Leaf 27=Cursor/Leaf 64=Idempotency/Summarised 65=History/Summarised \
+            25=EntryKey/Leaf 26=Hook/Leaf 27=Cursor/Leaf 28=Restart/Leaf 29=KeySpent/Leaf 64=Idempotency/Summarised 65=History/Summarised \
             66=HistoryPeaks/Summarised 96=Due/Derived 97=Name/Derived 98=AccountOf/Derived 99=AgreementOf/Derived \
             100=HoldOf/Derived 101=Expiry/Derived";
         assert_eq!(text.join(" "), golden);

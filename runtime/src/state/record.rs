@@ -8,7 +8,7 @@ use tenor_abi::calendar::Calendar;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, EntryKey, FreezeReason, Side};
-use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, Hash, HoldId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, ChainId, CodeHash, Hash, HoldId, PartyId};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::recurrence::Recurrence;
 use tenor_abi::role::Role;
@@ -17,7 +17,8 @@ use tenor_wire::crypto::PublicKey;
 use tenor_wire::hexadecimal::hex;
 use tenor_wire::merkle::Mmr;
 use tenor_wire::op::{
-    AccountKind, AssetKind, HookMoment, HookOf, KeyRole, Operation, PartyKind, Purpose, Spend,
+    AccountKind, AssetKind, HookMoment, HookOf, KeyLimit, KeyNumber, KeyRole, Operation, PartyKind, Purpose,
+    Spend,
 };
 use tenor_wire::receipt::EntrySource;
 
@@ -174,8 +175,17 @@ records! {
         role: KeyRole,
         /// When it ends.
         expires_at: Option<Timestamp>,
+        /// What it may move; everything where there are none.
+        limits: Option<Vec<KeyLimit>>,
         /// When it was ended.
         revoked_at: Option<Timestamp>,
+    }
+    /// What a limited key has moved.
+    KeySpent => KeySpentRecord {
+        /// Business date of the party's home bank.
+        day: Date,
+        /// On it, minor units, ascending by asset.
+        spent: Vec<(AssetId, u128)>,
     }
     /// A role is held.
     Role => RoleRecord {
@@ -346,6 +356,8 @@ records! {
     Proposal => ProposalRecord {
         /// Who proposed it.
         proposer: PartyId,
+        /// Number of the key that it was proposed with.
+        key: KeyNumber,
         /// The proposer's person.
         person: Hash,
         /// What to do.
@@ -429,6 +441,15 @@ records! {
         stopped: bool,
         /// The accounts with the place of the next posting to read; who was served last stands last.
         accounts: Vec<(AccountId, u64)>,
+    }
+    /// The chain was begun again, as another one, at a height.
+    Restart => RestartRecord {
+        /// The chain before.
+        before: ChainId,
+        /// Header hash of the block that it went on from.
+        parent: Hash,
+        /// The highest block of the chain before that is given up.
+        abandoned: u64,
     }
     /// What a used idempotency key stands for.
     Idempotency => IdempotencyRecord {

@@ -4,6 +4,8 @@
 //! because the log is ahead of it and can make all of it again. A checkpoint is pages and rows, then, when they
 //! are durable, the mark. What the mark says is checked: the top carries its hash, each page its own.
 
+use super::page::PageBytes;
+use super::spill::Spill;
 use super::{Change, DirtyPage, Mark, PageNumber, Row, StoreError};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -73,6 +75,7 @@ pub type WaitingRows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 pub struct Disk {
     folder: PathBuf,
     db: sled::Db,
+    spill: Spill,
     pages: [[sled::Tree; 2]; 2],
     rows: sled::Tree,
     top: sled::Tree,
@@ -94,10 +97,7 @@ impl std::fmt::Debug for Disk {
 fn guarded<T>(what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => Err(match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(error.to_string()),
-            _ => StoreError::Io(format!("{what}: {error}")),
-        }),
+        Ok(Err(sled::Error::Io(error))) => Err(StoreError::of_io(what, &error)),
         Ok(Err(error)) => Err(StoreError::Damaged(format!("{what}: {error}"))),
         Err(_) => Err(StoreError::Damaged(format!("{what}: the database gave up"))),
     }
@@ -125,6 +125,7 @@ impl Disk {
         let tree = |name: &str| guarded("open", || db.open_tree(name));
         let disk = Disk {
             folder: folder.into(),
+            spill: Spill::new(folder)?,
             pages: [[tree("leaves-a")?, tree("leaves-b")?], [tree("index-a")?, tree("index-b")?]],
             rows: tree("rows")?,
             top: tree("top")?,
@@ -220,6 +221,16 @@ impl Disk {
         Ok(self.reading("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
     }
 
+    /// Where pages go that leave memory.
+    pub(super) fn spill(&self) -> &Spill {
+        &self.spill
+    }
+
+    /// Bytes of the pages that left memory.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spill.size_bytes()
+    }
+
     /// A row.
     ///
     /// # Errors
@@ -279,7 +290,15 @@ impl Disk {
         pages.sort_unstable_by_key(|page| (page.table, page.side, page.number));
         for page in pages {
             let tree = &self.pages[page.table as usize][page.side as usize];
-            self.put(tree, &page.number.to_be_bytes(), &page.bytes)?;
+            let put = |bytes: &[u8]| self.put(tree, &page.number.to_be_bytes(), bytes);
+            match &page.bytes {
+                PageBytes::Here(bytes) => put(bytes)?,
+                PageBytes::Spilled(place, hash) => {
+                    let written = self.spill.page(*place, hash, |bytes, _| put(bytes))?.transpose()?;
+                    let changed = || StoreError::Io(format!("page {} is not as it was spilled", page.number));
+                    written.ok_or_else(changed)?;
+                }
+            }
         }
         for (key, value) in rows {
             match value {

@@ -5,6 +5,7 @@
 
 mod lock;
 mod writes;
+mod spill;
 mod disk;
 mod page;
 mod rows;
@@ -13,6 +14,8 @@ mod behind;
 pub use behind::{Behind, Checkpoint};
 pub use disk::{Disk, Side, Table, WaitingRows};
 pub use lock::FolderLock;
+#[cfg(test)]
+pub(crate) use page::PageBytes;
 pub(crate) use page::push;
 pub use page::{DirtyPage, Page, PageNumber, Pages, PagesMemory};
 pub use rows::{Rows, Together};
@@ -21,6 +24,7 @@ pub use writes::WriteSet;
 use crate::fault::Fault;
 use crate::log::Position;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use tenor_abi::id::Hash;
 
 /// How far the disk has come.
@@ -68,6 +72,17 @@ pub enum StoreError {
         /// The process that holds it.
         pid: String,
     },
+}
+
+impl StoreError {
+    fn of_io(place: &str, error: &std::io::Error) -> StoreError {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                StoreError::Full(format!("{place}: {error}"))
+            }
+            _ => StoreError::Io(format!("{place}: {error}")),
+        }
+    }
 }
 
 impl From<StoreError> for Fault {

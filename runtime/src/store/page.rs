@@ -1,11 +1,13 @@
 //! Pages: numbered pieces of the state, of which a bounded number lie in memory.
 //!
 //! What is known of each page without reading it is its hash; a page that was read is believed only when it
-//! has that hash. A changed page stays in memory until a checkpoint holds it. Each number has two places on
-//! disk, and a checkpoint writes the one that the last mark does not use, so that whatever a mark refers to
-//! is never overwritten.
+//! has that hash. A page that leaves memory, changed or not, is spilled: reading it there again is a tenth of
+//! what reading it from sled is, and a checkpoint takes it from there. Each number has two places on disk, and
+//! a checkpoint writes the one that the last mark does not use, so that whatever a mark refers to is never
+//! overwritten.
 
 use super::disk::{Disk, Side, Table};
+use super::spill::Place;
 use crate::fault::Fault;
 use crate::lanes::cores;
 use std::sync::Arc;
@@ -15,8 +17,6 @@ use tenor_abi::id::Hash;
 /// Number of a page within its table.
 pub type PageNumber = u32;
 
-/// No slot of the cache.
-const NOWHERE: u32 = u32::MAX;
 /// Pages that are read, then hashed together.
 const GROUP: usize = 64;
 /// Fewer pages than this are not worth a thread.
@@ -28,6 +28,10 @@ pub trait Page: Sized + Clone + Send + Sync {
     fn read(bytes: &[u8]) -> Option<Self>;
     /// The bytes to store.
     fn bytes(&self) -> Arc<[u8]>;
+    /// What lies in memory beside the bytes, so that it need not be made again.
+    fn beside(&self) -> Vec<u8>;
+    /// The page of bytes and what lay beside them, both as they were given.
+    fn restore(bytes: &[u8], beside: &[u8]) -> Option<Self>;
     /// About how many bytes of memory it takes.
     fn memory_bytes(&self) -> usize;
     /// The hash of each, made anew where something changed.
@@ -40,15 +44,37 @@ pub struct DirtyPage {
     pub(crate) table: Table,
     pub(crate) side: Side,
     pub(crate) number: PageNumber,
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: PageBytes,
+}
+
+/// Where the bytes of a changed page are.
+#[derive(Clone, Debug)]
+pub(crate) enum PageBytes {
+    /// Here.
+    Here(Arc<[u8]>),
+    /// Where they were spilled, and the page's hash.
+    Spilled(Place, Hash),
+}
+
+/// Where a page is.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    /// On the disk alone.
+    Disk,
+    /// In a slot of the cache.
+    Slot(u32),
+    /// Spilled: `place`, and whether it changed since the last checkpoint.
+    Spilled { first: u32, count: u16, dirty: bool },
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Meta {
     hash: Hash,
-    slot: u32,
+    at: At,
     side: Side,
 }
+
+const _: () = assert!(size_of::<Meta>() == 44, "it is kept for every page");
 
 #[derive(Clone, Debug)]
 struct Slot<P> {
@@ -61,8 +87,10 @@ struct Slot<P> {
     used: bool,
     /// The batch of reads or changes that used it last; it stays at least until that is over.
     batch: u32,
-    /// The checkpoint that writes it.
+    /// The newest checkpoint that writes it.
     checkpoint: u32,
+    /// Where it was spilled and is the same.
+    spilled: Option<Place>,
 }
 
 /// How much memory pages take.
@@ -79,7 +107,7 @@ pub struct PagesMemory {
 }
 
 /// The pages of one table.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pages<P> {
     table: Table,
     disk: Option<Arc<Disk>>,
@@ -95,6 +123,10 @@ pub struct Pages<P> {
     swept: u32,
     dirty: Vec<PageNumber>,
     dirty_bytes: usize,
+    /// The batch in which a page could not be spilled.
+    refused: u32,
+    /// The newest checkpoint.
+    checkpoint: u32,
 }
 
 impl<P: Page> Pages<P> {
@@ -114,12 +146,14 @@ impl<P: Page> Pages<P> {
             swept: 0,
             dirty: vec![],
             dirty_bytes: 0,
+            refused: 0,
+            checkpoint: 0,
         }
     }
 
     /// Pages as a checkpoint left them: hash and place of each number, and which numbers are in use.
     pub fn restore(&mut self, known: Vec<(Hash, Side)>, is_used: impl Fn(PageNumber) -> bool) {
-        self.metas = known.into_iter().map(|(hash, side)| Meta { hash, slot: NOWHERE, side }).collect();
+        self.metas = known.into_iter().map(|(hash, side)| Meta { hash, at: At::Disk, side }).collect();
         self.free = (0..self.metas.len() as PageNumber).filter(|number| !is_used(*number)).collect();
     }
 
@@ -129,7 +163,7 @@ impl<P: Page> Pages<P> {
     }
 
     /// Begins a batch: pages used from here on stay until the next one. What the one before needed beyond the
-    /// memory that there is goes, as far as it is on the disk.
+    /// memory that there is goes.
     pub fn begin_batch(&mut self) {
         self.batch += 1;
         self.put_out();
@@ -161,16 +195,16 @@ impl<P: Page> Pages<P> {
 
     /// Measures a page anew after a change.
     pub fn changed(&mut self, number: PageNumber) {
-        let slot = self.metas[number as usize].slot as usize;
-        let memory_bytes = self.slots[slot].page.as_ref().map_or(0, P::memory_bytes);
-        let before = std::mem::replace(&mut self.slots[slot].memory_bytes, memory_bytes);
+        let Some(slot) = self.slot_of(number).map(|slot| &mut self.slots[slot]) else { return };
+        let memory_bytes = slot.page.as_ref().map_or(0, P::memory_bytes);
+        let before = std::mem::replace(&mut slot.memory_bytes, memory_bytes);
         self.memory_bytes = self.memory_bytes + memory_bytes - before;
     }
 
     /// Adds a page and returns its number.
     pub fn add(&mut self, page: P) -> PageNumber {
         let number = self.free.pop().unwrap_or_else(|| {
-            push(&mut self.metas, Meta { hash: Hash::ZERO, slot: NOWHERE, side: Side::A });
+            push(&mut self.metas, Meta { hash: Hash::ZERO, at: At::Disk, side: Side::A });
             self.metas.len() as PageNumber - 1
         });
         let slot = self.place(number, page);
@@ -185,7 +219,11 @@ impl<P: Page> Pages<P> {
     pub fn remove(&mut self, number: PageNumber) -> Result<P, Fault> {
         let slot = self.resident(number)?;
         let page = self.slots[slot].page.take().ok_or_else(|| taken(number))?;
-        self.vacate(slot);
+        self.forget_spilled(slot);
+        if std::mem::take(&mut self.slots[slot].dirty) {
+            self.dirty_bytes = self.dirty_bytes.saturating_sub(self.slots[slot].memory_bytes);
+        }
+        self.vacate(slot, At::Disk);
         self.free.push(number);
         Ok(page)
     }
@@ -197,9 +235,9 @@ impl<P: Page> Pages<P> {
     pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
         let mut missing = vec![];
         for number in numbers {
-            match self.metas[*number as usize].slot {
-                NOWHERE => missing.push(*number),
-                slot => self.use_slot(slot as usize),
+            match self.slot_of(*number) {
+                None => missing.push(*number),
+                Some(slot) => self.use_slot(slot),
             }
         }
         missing.sort_unstable();
@@ -232,8 +270,8 @@ impl<P: Page> Pages<P> {
         for round in numbers.chunks(threads * THREAD_MIN) {
             let mut pages = Vec::with_capacity(round.len());
             for number in round {
-                let slot = self.slots.get_mut(self.metas[*number as usize].slot as usize);
-                pages.push(slot.and_then(|slot| slot.page.take()).ok_or_else(|| taken(*number))?);
+                let page = self.slot_of(*number).and_then(|slot| self.slots[slot].page.take());
+                pages.push(page.ok_or_else(|| taken(*number))?);
             }
             let hashes: Vec<Vec<Hash>> = thread::scope(|scope| {
                 let mut shares = pages.chunks_mut(round.len().div_ceil(threads));
@@ -246,9 +284,9 @@ impl<P: Page> Pages<P> {
                 std::iter::once(own).chain(joined).collect()
             });
             for ((number, page), hash) in round.iter().zip(pages).zip(hashes.into_iter().flatten()) {
-                let meta = &mut self.metas[*number as usize];
-                meta.hash = hash;
-                self.slots[meta.slot as usize].page = Some(page);
+                self.metas[*number as usize].hash = hash;
+                let slot = self.slot_of(*number).ok_or_else(|| taken(*number))?;
+                self.slots[slot].page = Some(page);
             }
         }
         Ok(())
@@ -256,9 +294,10 @@ impl<P: Page> Pages<P> {
 
     /// Numbers of the pages that changed since the last checkpoint.
     pub fn dirty(&self) -> Vec<PageNumber> {
-        let is_dirty = |number: &&PageNumber| {
-            let slot = self.metas[**number as usize].slot;
-            slot != NOWHERE && self.slots[slot as usize].dirty
+        let is_dirty = |number: &&PageNumber| match self.metas[**number as usize].at {
+            At::Disk => false,
+            At::Slot(slot) => self.slots[slot as usize].dirty,
+            At::Spilled { dirty, .. } => dirty,
         };
         let mut numbers: Vec<_> = self.dirty.iter().filter(is_dirty).copied().collect();
         // A number that was given back and used again was entered twice.
@@ -269,7 +308,7 @@ impl<P: Page> Pages<P> {
 
     /// Whether a page lies in memory.
     pub fn is_cached(&self, number: PageNumber) -> bool {
-        self.metas[number as usize].slot != NOWHERE
+        self.slot_of(number).is_some()
     }
 
     /// Bytes of the pages that changed since the last checkpoint.
@@ -277,18 +316,34 @@ impl<P: Page> Pages<P> {
         self.dirty_bytes
     }
 
-    /// Takes what changed since the last checkpoint; it stays in memory until that one is on the disk.
+    /// Bytes that stay in memory until a checkpoint holds them: those of changed pages that cannot be spilled.
+    pub fn held_bytes(&self) -> usize {
+        if self.refused == self.batch { self.dirty_bytes } else { 0 }
+    }
+
+    /// Takes what changed since the last checkpoint.
     pub fn checkpoint(&mut self, sequence: u32, into: &mut Vec<DirtyPage>) {
         for number in self.dirty() {
-            let meta = &mut self.metas[number as usize];
-            let slot = &mut self.slots[meta.slot as usize];
-            let Some(page) = &slot.page else { continue };
-            meta.side = meta.side.other();
-            (slot.dirty, slot.checkpoint) = (false, sequence);
-            into.push(DirtyPage { table: self.table, side: meta.side, number, bytes: page.bytes() });
+            let Meta { hash, at, side } = &mut self.metas[number as usize];
+            let bytes = match at {
+                At::Disk => continue,
+                At::Slot(slot) => {
+                    let slot = &mut self.slots[*slot as usize];
+                    let Some(page) = &slot.page else { continue };
+                    (slot.dirty, slot.checkpoint) = (false, sequence);
+                    PageBytes::Here(page.bytes())
+                }
+                At::Spilled { first, count, dirty } => {
+                    *dirty = false;
+                    PageBytes::Spilled(Place { first: *first, count: *count }, *hash)
+                }
+            };
+            *side = side.other();
+            into.push(DirtyPage { table: self.table, side: *side, number, bytes });
         }
         self.dirty.clear();
         self.dirty_bytes = 0;
+        self.checkpoint = sequence;
     }
 
     /// How much memory it takes.
@@ -306,12 +361,19 @@ impl<P: Page> Pages<P> {
     }
 
     fn resident(&mut self, number: PageNumber) -> Result<usize, Fault> {
-        if self.metas[number as usize].slot == NOWHERE {
+        if !self.is_cached(number) {
             self.read(&[number])?;
         }
-        let slot = self.metas[number as usize].slot as usize;
+        let slot = self.slot_of(number).ok_or_else(|| taken(number))?;
         self.use_slot(slot);
         Ok(slot)
+    }
+
+    fn slot_of(&self, number: PageNumber) -> Option<usize> {
+        match self.metas[number as usize].at {
+            At::Slot(slot) => Some(slot as usize),
+            At::Disk | At::Spilled { .. } => None,
+        }
     }
 
     fn use_slot(&mut self, slot: usize) {
@@ -319,6 +381,7 @@ impl<P: Page> Pages<P> {
     }
 
     fn mark_dirty(&mut self, slot: usize) {
+        self.forget_spilled(slot);
         let slot = &mut self.slots[slot];
         if !std::mem::replace(&mut slot.dirty, true) {
             self.dirty.push(slot.number);
@@ -362,9 +425,14 @@ impl<P: Page> Pages<P> {
         for group in numbers.chunks(GROUP) {
             let mut pages = Vec::with_capacity(group.len());
             for number in group {
-                let side = self.metas[*number as usize].side;
-                let page = disk.page(self.table, side, *number, |bytes| P::read(bytes))?.flatten();
-                pages.push(page.ok_or_else(|| self.damaged(disk, *number))?);
+                let Meta { hash, at, side } = self.metas[*number as usize];
+                let page = match at {
+                    At::Spilled { first, count, .. } => {
+                        disk.spill().page(Place { first, count }, &hash, P::restore)?
+                    }
+                    _ => disk.page(self.table, side, *number, P::read)?,
+                };
+                pages.push(page.flatten().ok_or_else(|| self.damaged(disk, *number))?);
             }
             let hashes = P::hash_all(&mut pages);
             let wrong = |(number, hash): &(&PageNumber, Hash)| *hash != self.metas[**number as usize].hash;
@@ -376,11 +444,17 @@ impl<P: Page> Pages<P> {
         Ok(all)
     }
 
-    /// What is damaged is not believed again: without a mark the next opening makes the state from the log.
+    /// What is damaged is not believed again: without a mark the next opening makes the state from the log. What
+    /// was spilled is gone with the process.
     fn damaged(&self, disk: &Disk, number: PageNumber) -> Fault {
-        let healed = match disk.forget_mark() {
-            Ok(()) => "the next start makes the state again from the log".into(),
-            Err(error) => format!("and the state store could not be marked as damaged: {error}"),
+        let healed = match self.metas[number as usize].at {
+            At::Spilled { .. } => {
+                "it was damaged where it was spilled, and the next start has it again".into()
+            }
+            _ => match disk.forget_mark() {
+                Ok(()) => "the next start makes the state again from the log".into(),
+                Err(error) => format!("and the state store could not be marked as damaged: {error}"),
+            },
         };
         Fault::State(format!(
             "page {number} of the {} is not what its hash says; {healed}",
@@ -392,14 +466,19 @@ impl<P: Page> Pages<P> {
         let memory_bytes = page.memory_bytes();
         self.memory_bytes += memory_bytes;
         self.put_out();
+        let (spilled, dirty) = match self.metas[number as usize].at {
+            At::Spilled { first, count, dirty } => (Some(Place { first, count }), dirty),
+            _ => (None, false),
+        };
         let new = Slot {
             number,
             page: Some(page),
             memory_bytes,
-            dirty: false,
+            dirty,
             used: true,
             batch: self.batch,
-            checkpoint: 0,
+            checkpoint: self.checkpoint,
+            spilled,
         };
         let slot = match self.slots_free.pop() {
             Some(slot) => {
@@ -411,19 +490,23 @@ impl<P: Page> Pages<P> {
                 self.slots.len() - 1
             }
         };
-        self.metas[number as usize].slot = slot as u32;
+        self.metas[number as usize].at = At::Slot(slot as u32);
         slot
     }
 
-    fn vacate(&mut self, slot: usize) {
+    fn vacate(&mut self, slot: usize, at: At) {
         let old = &mut self.slots[slot];
-        if std::mem::take(&mut old.dirty) {
-            self.dirty_bytes = self.dirty_bytes.saturating_sub(old.memory_bytes);
-        }
         old.page = None;
         self.memory_bytes -= std::mem::take(&mut old.memory_bytes);
-        self.metas[old.number as usize].slot = NOWHERE;
+        self.metas[old.number as usize].at = at;
         self.slots_free.push(slot as u32);
+    }
+
+    /// What was spilled of a page is not what it is any more.
+    fn forget_spilled(&mut self, slot: usize) {
+        if let (Some(place), Some(disk)) = (self.slots[slot].spilled.take(), &self.disk) {
+            disk.spill().give_back(place, self.checkpoint);
+        }
     }
 
     /// Puts pages out of memory until those that are left fit, or none of them can go.
@@ -431,25 +514,44 @@ impl<P: Page> Pages<P> {
         while self.memory_bytes > self.memory_bytes_max && self.put_one_out() {}
     }
 
-    /// Puts a page out of memory that is on the disk and was not used lately; false when there is none.
+    /// Puts a page out of memory that was not used lately; false when there is none that can go.
     fn put_one_out(&mut self) -> bool {
-        let Some(disk) = &self.disk else { return false };
-        if self.swept == self.batch || self.slots.is_empty() {
+        if self.disk.is_none() || self.swept == self.batch || self.slots.is_empty() {
             return false;
         }
-        let stored = disk.stored();
         for _ in 0..2 * self.slots.len() {
             self.hand = (self.hand + 1) % self.slots.len();
             let slot = &mut self.slots[self.hand];
-            let stays =
-                slot.page.is_none() || slot.dirty || slot.checkpoint > stored || slot.batch == self.batch;
-            if !stays && !std::mem::take(&mut slot.used) {
-                self.vacate(self.hand);
+            let stays = slot.page.is_none() || slot.batch == self.batch || std::mem::take(&mut slot.used);
+            if !stays && let Some(at) = self.spill(self.hand) {
+                self.vacate(self.hand, at);
                 return true;
             }
         }
         self.swept = self.batch;
         false
+    }
+
+    /// Where the page of a slot is when it leaves memory; nowhere when it must stay. A disk that is full keeps
+    /// in memory what changed.
+    fn spill(&mut self, slot: usize) -> Option<At> {
+        let disk = self.disk.as_ref()?;
+        let Slot { number, page, dirty, checkpoint, spilled, .. } = &mut self.slots[slot];
+        let stored = disk.stored();
+        if spilled.is_none() && self.refused != self.batch {
+            let page = page.as_mut()?;
+            if *dirty {
+                // What is read again is compared with the hash, which may not have been made yet.
+                self.metas[*number as usize].hash = *P::hash_all(std::slice::from_mut(page)).first()?;
+            }
+            let hash = &self.metas[*number as usize].hash;
+            *spilled = disk.spill().put(hash, &page.bytes(), &page.beside(), stored).ok();
+        }
+        if let Some(Place { first, count }) = *spilled {
+            return Some(At::Spilled { first, count, dirty: *dirty });
+        }
+        self.refused = self.batch;
+        (!*dirty && *checkpoint <= stored).then_some(At::Disk)
     }
 }
 

@@ -380,6 +380,20 @@ impl Page for Bucket {
         Arc::clone(&self.bytes)
     }
 
+    fn beside(&self) -> Vec<u8> {
+        let mut hashes = Vec::with_capacity(2 * LEAVES_MAX * 32);
+        self.hashes.iter().for_each(|hash| hashes.extend_from_slice(&hash.0));
+        hashes
+    }
+
+    fn restore(bytes: &[u8], beside: &[u8]) -> Option<Bucket> {
+        let mut bucket = Bucket::read(bytes)?;
+        let (hashes, _) = beside.as_chunks::<32>();
+        bucket.hashes.iter_mut().zip(hashes).for_each(|(hash, kept)| hash.0 = *kept);
+        (bucket.stale, bucket.stale_inner) = (0, false);
+        Some(bucket)
+    }
+
     fn memory_bytes(&self) -> usize {
         self.bytes.len() + 2 * LEAVES_MAX * 32 + size_of::<Bucket>()
     }

@@ -134,7 +134,7 @@ pub struct TrieTop {
 }
 
 /// A trie of contents by path.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Trie {
     inner: Vec<Inner>,
     inner_hashes: Vec<Hash>,
@@ -340,6 +340,11 @@ impl Trie {
     /// Bytes of the buckets that changed since the last checkpoint.
     pub fn dirty_bytes(&self) -> usize {
         self.buckets.dirty_bytes()
+    }
+
+    /// As [`Pages::held_bytes`].
+    pub fn held_bytes(&self) -> usize {
+        self.buckets.held_bytes()
     }
 
     /// Takes what changed since the last checkpoint, and what lies above the buckets.

@@ -33,6 +33,8 @@ macro_rules! refusals {
             }
             /// The names of all refusals in order of their codes.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+            /// Their reason codes of ISO 20022, in the same order.
+            pub const ISO20022: &'static [&'static str] = &[$($iso),*];
         }
     };
 }
@@ -199,6 +201,11 @@ refusals! {
         "the contract of {agreement} has no call `{call}` with these types that an agreement can make";
     /// Agreements call each other too deep.
     CallsTooDeep { limit: u8 } = "AG03" "at most {limit} agreements are at work at the same time";
+    /// The key that signed may not move so much.
+    KeyLimit { key: u16, asset: AssetId, allowed: u128, asked: u128 } = "AM14"
+        "key {key} may move {allowed} more of {asset} now, {asked} asked";
+    /// The key that signed may not make or end such a key.
+    KeyBeyond { key: u16 } = "AG01" "key {key} makes and ends no key that may move more than itself";
 }
 
 impl Refusal {
@@ -271,7 +278,7 @@ mod tests {
     fn codes_are_places() {
         assert_eq!(Refusal::Stale { terms_given: 0, terms_now: 1, code_now: CodeHash([0; 32]) }.code(), 1);
         assert_eq!(Refusal::NotAuthorised.code(), 2);
-        let last = Refusal::CallsTooDeep { limit: 8 };
+        let last = Refusal::KeyBeyond { key: 1 };
         assert_eq!(last.code() as usize, Refusal::NAMES.len());
         assert!(Refusal::NAMES.len() < 128, "one byte of discriminant");
     }

@@ -21,8 +21,8 @@ use tenor_wire::block::{Block, Certificate, Validator, ValidatorSet};
 use tenor_wire::crypto::{SecretKey, hash};
 use tenor_wire::op::{
     AccountKind, AccountOp, AssetKind, AssetOp, CalendarOp, ExposureLimit, HookMoment, HookOf, HookOp,
-    InvokeOp, KeyDef, KeyRole, OpenOp, Operation, PartyKind, PartyOp, ProposeOp, PublishOp, RoleOp, Seen,
-    Spend, TransferOp, account_id, calendar_id,
+    InvokeOp, KeyDef, KeyLimit, KeyNumber, KeyRole, OpenOp, Operation, PartyKind, PartyOp, ProposeOp,
+    PublishOp, RoleOp, Seen, Spend, TransferOp, account_id, calendar_id,
 };
 use tenor_wire::receipt::{Entry, Fate, FullReceipt};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
@@ -46,9 +46,21 @@ pub struct Person {
     /// The euro account with purpose `main`.
     pub account: AccountId,
     key: Arc<SecretKey>,
+    /// Number of the key.
+    number: KeyNumber,
 }
 
 impl Person {
+    /// The same person with another key, which is derived from a seed; it signs once it is enrolled under its number.
+    pub fn device(&self, seed: &str, number: KeyNumber) -> Person {
+        Person { key: Arc::new(secret(seed)), number, ..self.clone() }
+    }
+
+    /// The key that this person signs with, to be enrolled.
+    pub fn key(&self, limits: Option<Vec<KeyLimit>>) -> KeyDef {
+        KeyDef { public: self.key.public(), role: KeyRole::Device, expires_at: None, limits }
+    }
+
     /// A body signed by this person alone, as it stands.
     pub fn sign(&self, body: Body) -> Transaction {
         body.sign(&[&self.key])
@@ -149,12 +161,13 @@ fn person(name: &str, eur: &AssetId) -> Person {
         party,
         account: account_id(&party.0, eur, "main"),
         key: Arc::new(secret(name)),
+        number: 0,
     }
 }
 
 fn party_op(person: &Person, home: PartyId, kind: PartyKind) -> PartyOp {
     let commitment = |what: &[u8]| hash(tag::SEED, &[what, person.name.as_bytes()]);
-    let key = KeyDef { public: person.key.public(), role: KeyRole::Device, expires_at: None };
+    let key = person.key(None);
     PartyOp { party: person.party, home, kind, person: commitment(b"person"), name: commitment(b"name"), key }
 }
 
@@ -538,7 +551,10 @@ impl Bank {
         let body = Body {
             version: BODY_VERSION,
             chain: self.chain.id(),
-            authorisers: signers.iter().map(|person| Authoriser { party: person.party, key: 0 }).collect(),
+            authorisers: signers
+                .iter()
+                .map(|person| Authoriser { party: person.party, key: person.number })
+                .collect(),
             key: IdempotencyKey::new((now.0 / DAY_MS) as u32, choice),
             valid_from: now,
             valid_until: Timestamp(now.0 + DAY_MS),

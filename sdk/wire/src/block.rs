@@ -1,6 +1,7 @@
 //! Blocks: items in executed order, a header over them, a certificate beside them.
 
 use crate::crypto::{self, PublicKey, SecretKey, Signature, SignatureError};
+use crate::op::{Operation, RestartOp};
 use crate::receipt::FullReceipt;
 use crate::tx::Transaction;
 use alloc::vec::Vec;
@@ -129,6 +130,19 @@ pub struct Block {
     pub receipts: Vec<FullReceipt>,
     /// Hash of the write set.
     pub writes: Hash,
+}
+
+impl Block {
+    /// What it says where it begins a chain again.
+    pub fn restart(&self) -> Option<&RestartOp> {
+        match self.items.first() {
+            Some(Item::Tx(Transaction { body, .. })) => match &body.operation {
+                Operation::Restart(op) => Some(op),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// One signer of blocks.

@@ -10,7 +10,7 @@ use tenor_abi::calendar::Calendar;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, FreezeReason, Side};
 use tenor_abi::id::{
-    AccountId, AgreementId, AssetId, CalendarId, CodeHash, Hash, HoldId, PartyId, ProposalId,
+    AccountId, AgreementId, AssetId, CalendarId, ChainId, CodeHash, Hash, HoldId, PartyId, ProposalId,
 };
 use tenor_abi::money::Code;
 use tenor_abi::role::Role;
@@ -51,6 +51,17 @@ pub enum KeyRole {
     Hsm,
 }
 
+/// The most that a key may move of an asset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyLimit {
+    /// The asset.
+    pub asset: AssetId,
+    /// In one transaction, minor units.
+    pub per_payment: u128,
+    /// On one business day of the party's home bank, minor units.
+    pub per_day: u128,
+}
+
 /// A party's key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct KeyDef {
@@ -60,6 +71,8 @@ pub struct KeyDef {
     pub role: KeyRole,
     /// When it ends, if it does.
     pub expires_at: Option<Timestamp>,
+    /// What it may move, ascending by asset, and nothing of other assets; everything where there are none.
+    pub limits: Option<Vec<KeyLimit>>,
 }
 
 /// What an asset is.
@@ -93,13 +106,15 @@ pub struct PartyOp {
     pub key: KeyDef,
 }
 
-/// What happens to a key.
+/// What happens to a key. Append only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum KeyChange {
     /// Enrols it.
     Add(KeyDef),
     /// Ends it for good.
     Revoke,
+    /// Enrols it and ends every other key of the party for good.
+    Recover(KeyDef),
 }
 
 /// Changes a party's keys.
@@ -520,6 +535,37 @@ pub fn calendar_id(publisher: &PartyId, code: Code) -> CalendarId {
     CalendarId(hash(tag::CALENDAR, &[&publisher.0, code.as_str().as_bytes()]).0)
 }
 
+/// Goes on from an older block, or as a copy, under a chain id of its own: what was signed for the chain before, and
+/// what is signed for this one, cannot be handed in at the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RestartOp {
+    /// Hash of the header of the block that it goes on from.
+    pub parent: Hash,
+    /// Height of the highest block that is known to have been signed and is given up; the parent's own height where
+    /// none above it is known.
+    pub abandoned: u64,
+    /// Time of the block that it stands in, however long after its parent.
+    pub time: Timestamp,
+    /// Random, so that two copies become two chains.
+    pub nonce: Hash,
+}
+
+impl RestartOp {
+    /// The chain that a chain becomes by it.
+    pub fn chain(&self, before: &ChainId) -> ChainId {
+        ChainId(hash(tag::RESTART, &[&before.0, &self.parent.0, &self.nonce.0]).0)
+    }
+}
+
+/// Names the time of its block, which may follow its parent later than a block does by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClockOp {
+    /// Hash of the header of the block before.
+    pub parent: Hash,
+    /// Time of the block that it stands in.
+    pub time: Timestamp,
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident $(($body:ty))? = $number:literal;)*) => {
         /// Everything that a transaction can ask for.
@@ -635,9 +681,9 @@ operations! {
     /// A validator has compiled a module.
     Compiled = 24;
     /// Goes on from an older block or as a copy.
-    Restart = 25;
+    Restart(RestartOp) = 25;
     /// Names the block's time after a long stop.
-    Clock = 26;
+    Clock(ClockOp) = 26;
     /// Changes a bank's zone and cut-off.
     Zone = 27;
     /// Publishes a rate table.

@@ -227,10 +227,12 @@ impl StateBundle {
 
 /// Whether a header is of the checkpoint's chain.
 fn verify_link(header: &Header, link: &Link, trusted: &Checkpoint) -> Result<(), ProofError> {
-    if header.chain != trusted.header.chain {
+    // An ancestor may be of the chain that this one was before it was begun again: the root over all ancestors says so.
+    let (height, checkpoint) = (header.height, trusted.header.height);
+    let is_older = height < checkpoint && matches!(link, Link::Ancestor(_));
+    if header.chain != trusted.header.chain && !is_older {
         return Err(ProofError::Chain { given: header.chain, trusted: trusted.header.chain });
     }
-    let (height, checkpoint) = (header.height, trusted.header.height);
     let wrong = |needed| ProofError::WrongLink { height, checkpoint, needed };
     match link {
         Link::Signed(certificate) if height > checkpoint => {

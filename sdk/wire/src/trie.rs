@@ -48,7 +48,7 @@ impl Path {
 /// Kinds of records, the first byte of a full key, whose owner is named by the 32 bytes behind it: parties, keys,
 /// roles, accounts, holds, grants, agreements, their storage and schedules, quotas, zones, exposures, account codes,
 /// closed books, corrections.
-const OWNED: [u8; 17] = [1, 2, 3, 5, 6, 7, 8, 9, 10, 14, 18, 20, 22, 23, 24, 26, 27];
+const OWNED: [u8; 18] = [1, 2, 3, 5, 6, 7, 8, 9, 10, 14, 18, 20, 22, 23, 24, 26, 27, 29];
 
 /// The owner under whom a full key lies: the party, account or agreement that it is of, else its kind.
 pub fn owner_of(full_key: &[u8]) -> &[u8] {

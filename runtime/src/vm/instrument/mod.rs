@@ -38,7 +38,7 @@ use wasmparser::{
 pub(super) use store::page_shift;
 
 /// Version of the rules in this file.
-pub const INSTRUMENTER_VERSION: u16 = 1;
+pub const INSTRUMENTER_VERSION: u16 = 2;
 /// Export of the gas left, i64; below zero when it is used up.
 pub(super) const GAS: &str = "tenor:gas";
 /// Export of the stack slots left, i32; below zero when they are used up.
