@@ -240,8 +240,7 @@ pub(super) fn call_within(
     let def = calling.def;
     run.at_work.push(opened.id);
     let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
-    let report =
-        guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame)?;
+    let report = guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame)?;
     let entered = frame.entered();
     run.at_work.pop();
     let ended = match report.outcome {

@@ -74,12 +74,7 @@ impl Contracts {
         Ok(found.filter(|_| guest.is_loaded(code)))
     }
 
-    fn read(
-        &self,
-        state: &Overlay<'_>,
-        guest: &dyn Guest,
-        code: &CodeHash,
-    ) -> Result<Arc<Contract>, Stop> {
+    fn read(&self, state: &Overlay<'_>, guest: &dyn Guest, code: &CodeHash) -> Result<Arc<Contract>, Stop> {
         let record: ContractRecord = state.get(&code.0)?.ok_or(Refusal::UnknownContract { code: *code })?;
         let wasm: CodeRecord =
             state.get(&code.0)?.ok_or_else(|| Fault::State(format!("the module of {code} is missing")))?;

@@ -93,13 +93,18 @@ impl Anchors {
         }
         self.operands.resize(before, None);
         if let Some((offset, bytes)) = store(operator) {
-            if let Some(Some(local)) = before.checked_sub(2).and_then(|place| self.operands.get(place).copied()) {
+            if let Some(Some(local)) =
+                before.checked_sub(2).and_then(|place| self.operands.get(place).copied())
+            {
                 self.stores.push(Through { operator: number, local, low: offset, high: offset + bytes });
             }
         }
         if let Op::LocalSet { local_index } | Op::LocalTee { local_index } = operator {
             // What was taken from it before is another value.
-            self.operands.iter_mut().filter(|from| **from == Some(*local_index)).for_each(|from| *from = None);
+            self.operands
+                .iter_mut()
+                .filter(|from| **from == Some(*local_index))
+                .for_each(|from| *from = None);
             *self.set.entry(*local_index).or_default() += 1;
             if !self.is_late {
                 self.set_early.insert(*local_index, number);
@@ -132,7 +137,9 @@ impl Anchors {
         for (local, stores) in by_local {
             let low = stores.iter().map(|store| store.low).min().unwrap_or(0);
             let high = stores.iter().map(|store| store.high).max().unwrap_or(0);
-            if let Some(after) = known_after(local).filter(|_| stores.len() > 1 && high - low <= SPAN_BYTES_MAX) {
+            if let Some(after) =
+                known_after(local).filter(|_| stores.len() > 1 && high - low <= SPAN_BYTES_MAX)
+            {
                 anchors.push(Anchor { after, local, low, high });
                 covered.extend(stores.iter().map(|store| store.operator));
             }

@@ -26,13 +26,13 @@ use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I, MemorySection,
-    MemoryType, Module, TableSection, TypeSection, ValType,
+    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I,
+    MemorySection, MemoryType, Module, TableSection, TypeSection, ValType,
 };
 use wasmparser::{
-    ElementItems, ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Import, Operator as Op, Parser,
-    Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
+    ElementItems, ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Import, Operator as Op,
+    Parser, Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
 };
 
 pub(super) use store::page_shift;
@@ -230,7 +230,8 @@ impl Parts {
     /// Imports a function of the host, with the gas that is left behind its parameters and its results.
     fn import(&mut self, import: Import<'_>) -> Result<(), InstrumentError> {
         let TypeRef::Func(number) = import.ty else { return Err(failed("an import that is no function")) };
-        let with_gas = |own: &[Ty]| own.iter().copied().chain([Ty::I64]).map(val_type).collect::<Result<Vec<_>, _>>();
+        let with_gas =
+            |own: &[Ty]| own.iter().copied().chain([Ty::I64]).map(val_type).collect::<Result<Vec<_>, _>>();
         let signature = self.signature(number)?;
         let (params, results) = (with_gas(signature.params())?, with_gas(signature.results())?);
         self.imports.import(import.module, import.name, EntityType::Function(self.types.len()));

@@ -77,7 +77,13 @@ pub(super) fn at_anchor(anchor: &Anchor, noted: Noted) -> Vec<I<'static>> {
     let mut code = vec![];
     for offset in [anchor.low, anchor.high - 1] {
         code.extend([I::I64Const(1), I::LocalGet(anchor.local), I::I64ExtendI32U]);
-        code.extend([I::I64Const(offset as i64), I::I64Add, I::I64Const(page_shift.into()), I::I64ShrU, I::I64Shl]);
+        code.extend([
+            I::I64Const(offset as i64),
+            I::I64Add,
+            I::I64Const(page_shift.into()),
+            I::I64ShrU,
+            I::I64Shl,
+        ]);
         code.extend([I::LocalGet(bits), I::I64Or, I::LocalSet(bits)]);
     }
     code
