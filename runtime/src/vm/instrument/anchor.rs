@@ -4,11 +4,16 @@
 //! noted once, where the local gets its value, instead of at each store. Noting what is not written in the end only
 //! puts back a little more.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::Operator as Op;
 
 /// The widest span of an anchor: no page is smaller, so it lies in two pages at most.
 const SPAN_BYTES_MAX: u64 = 1024;
+
+/// Anchors of a function, those with the most stores: each is noted when the function is entered, whether its stores are
+/// reached or not, so that work must not grow with the number of locals.
+const ANCHORS_MAX: usize = 4;
 
 /// A local and what is written through it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,18 +138,21 @@ impl Anchors {
                 by_local.entry(store.local).or_default().push(store);
             }
         }
-        let (mut anchors, mut covered) = (vec![], BTreeSet::new());
+        let mut found: Vec<(Anchor, Vec<&Through>)> = vec![];
         for (local, stores) in by_local {
             let low = stores.iter().map(|store| store.low).min().unwrap_or(0);
             let high = stores.iter().map(|store| store.high).max().unwrap_or(0);
             if let Some(after) =
                 known_after(local).filter(|_| stores.len() > 1 && high - low <= SPAN_BYTES_MAX)
             {
-                anchors.push(Anchor { after, local, low, high });
-                covered.extend(stores.iter().map(|store| store.operator));
+                found.push((Anchor { after, local, low, high }, stores));
             }
         }
-        anchors.sort_by_key(|anchor| anchor.after);
-        (anchors, covered)
+        found.sort_by_key(|(_, stores)| Reverse(stores.len()));
+        found.truncate(ANCHORS_MAX);
+        found.sort_by_key(|(anchor, _)| anchor.after);
+        let covered =
+            found.iter().flat_map(|(_, stores)| stores.iter().map(|store| store.operator)).collect();
+        (found.iter().map(|(anchor, _)| *anchor).collect(), covered)
     }
 }
