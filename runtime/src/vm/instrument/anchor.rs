@@ -97,12 +97,9 @@ impl Anchors {
             self.is_late |= !matches!(operator, Op::Nop);
         }
         self.operands.resize(before, None);
-        if let Some((offset, bytes)) = store(operator) {
-            if let Some(Some(local)) =
-                before.checked_sub(2).and_then(|place| self.operands.get(place).copied())
-            {
-                self.stores.push(Through { operator: number, local, low: offset, high: offset + bytes });
-            }
+        let address = before.checked_sub(2).and_then(|place| self.operands.get(place).copied().flatten());
+        if let (Some((offset, bytes)), Some(local)) = (store(operator), address) {
+            self.stores.push(Through { operator: number, local, low: offset, high: offset + bytes });
         }
         if let Op::LocalSet { local_index } | Op::LocalTee { local_index } = operator {
             // What was taken from it before is another value.
