@@ -54,15 +54,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis 0ebf26e219f6eef0
-body 6e0aa17c26f95317
-transaction 84d50a7e793b62c3
-receipt 3e47be633402438e
-entry 1afaaa5a2f6eee94
-header ad02db32771fd8a0
-certificate ff77aa36f85de161
-bundle c44743568adf8f07
-writes 877a0028d72b60b6";
+genesis 70113cd3c8ee63de
+body d26079e49400a9f1
+transaction bfd9e1134692f287
+receipt bb24b2cbc56aef62
+entry 1ec5b8384d0ee9f8
+header 355e7b9addb3c44c
+certificate f90c3706d83fd981
+bundle 766a725c97e7a5f1
+writes 2af23341c2cd5028";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::thread;
 use tenor_abi::id::Hash;
-use tenor_abi::tag::TreeTags;
+use tenor_abi::tag::{self, TreeTags};
 use tenor_wire::crypto::plain_hash;
 
 /// From so many things on every core makes its share of them.
@@ -129,6 +129,14 @@ pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> 
     }
     hashes.extend(messages.hashes());
     root_of_leaves(tags, hashes)
+}
+
+/// Bytes of a piece; the last one may be shorter.
+const PIECE_BYTES: usize = 4096;
+
+/// The root over the pieces of long bytes, of which several are hashed at a time.
+pub fn root_of_pieces(bytes: &[u8]) -> Hash {
+    list_root(tag::PIECES, bytes.chunks(PIECE_BYTES))
 }
 
 /// The root of a list by the hashes of its leaves.
@@ -280,7 +288,6 @@ mod wide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenor_abi::tag;
 
     #[test]
     fn every_length_is_hashed_as_the_one_hash_does_it() {

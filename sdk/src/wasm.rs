@@ -22,7 +22,8 @@ unsafe impl Sync for Bump {}
 impl Bump {
     /// Memory from an address on; the first page has room already, so most calls never grow it.
     fn take(&self, start: usize, size: usize) -> *mut u8 {
-        let (end, there) = (start + size, core::arch::wasm32::memory_size(0) * PAGE_BYTES);
+        // A layout has at most half of what can be addressed, and the host admits far less memory.
+        let (end, there) = (start.wrapping_add(size), core::arch::wasm32::memory_size(0) * PAGE_BYTES);
         if end > there {
             core::arch::wasm32::memory_grow(0, (end - there).div_ceil(PAGE_BYTES));
         }
@@ -39,7 +40,9 @@ impl Bump {
 // cannot grow, so a block is always there.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.take((self.next.get() as usize).next_multiple_of(layout.align()), layout.size())
+        // An alignment is a power of two.
+        let past = (self.next.get() as usize).wrapping_add(layout.align() - 1);
+        self.take(past & layout.align().wrapping_neg(), layout.size())
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

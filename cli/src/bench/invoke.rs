@@ -19,7 +19,8 @@ use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::id::{AgreementId, CodeHash, PartyId};
 use tenor_abi::spec::Spec;
 use tenor_runtime::chain::{Chain, Solo};
-use tenor_runtime::execute::{self, CheckedTransaction, door};
+use tenor_runtime::execute::{self, Candidate, CheckedTransaction, door};
+use tenor_runtime::state::Overlay;
 use tenor_runtime::vm::{CallOutcome, Context as Occasion, Engine, Guest, Settings, World};
 use tenor_wire::op::{InvokeOp, OpenOp, Operation, PublishOp, Seen};
 use tenor_wire::receipt::{Fate, FullReceipt};
@@ -33,8 +34,11 @@ const HOLDERS: usize = 1_000;
 const HELD: u64 = 1_000_000;
 /// Calls of a block.
 const BLOCK: usize = 10_000;
-/// Rows that a block makes room for, for each of its transactions.
+/// Transactions that a block makes room for at a time, and the rows for each.
+const AHEAD: usize = 1024;
 const ROWS: usize = 8;
+/// Transactions that pass the door before the clock runs for them.
+const FEW: usize = 32;
 /// Gas of a call whose parts are measured.
 const PART_GAS: u64 = 1_000_000;
 /// Calls after which the clock is read, when a part is measured.
@@ -111,41 +115,54 @@ impl Points {
         self.produce(issues).map(|_| ())
     }
 
-    /// A block of transfers that passed the door.
-    fn block(&self) -> Result<Vec<CheckedTransaction>> {
-        let (context, state) = (self.chain.context(self.time()), self.chain.state());
+    /// A block of transfers whose signatures were checked.
+    fn block(&self) -> Result<Vec<Candidate>> {
         let transfers = (0..BLOCK).map(|number| {
             let from = &self.holders[number % HOLDERS];
             // A step of 1 to 13 never comes back to who pays.
             let to = &self.holders[(number + 1 + number / HOLDERS % 13) % HOLDERS];
             let call = self.call("transfer", encode(&(3u16, from.party, to.party, 1 + number as u64 % 7)))?;
-            let tx = from.sign(self.chain.id(), self.time(), number as u64, vec![], call);
-            Ok(door::check(&state, &context, tx.into())??)
+            Ok(from.sign(self.chain.id(), self.time(), number as u64, vec![], call).into())
         });
-        transfers.collect()
+        let mut transfers = transfers.collect::<Result<Vec<Candidate>>>()?;
+        execute::check_ahead(&self.chain.state(), &mut transfers)?;
+        Ok(transfers)
+    }
+
+    /// Transactions that passed the door.
+    fn let_in(&self, state: &Overlay<'_>, candidates: &[Candidate]) -> Result<Vec<CheckedTransaction>> {
+        let context = self.chain.context(self.time());
+        candidates.iter().map(|candidate| Ok(door::check(state, &context, candidate.clone())??)).collect()
     }
 
     /// Whole calls: everything that a block does for them, their receipts and the day's running hash included.
-    fn calls(&self, block: &[CheckedTransaction], seconds: u64) -> Result<Vec<Figure>> {
+    fn calls(&self, block: &[Candidate], seconds: u64) -> Result<Vec<Figure>> {
         let (mut spent, mut closing, mut calls, mut gas) = (Duration::ZERO, Duration::ZERO, 0, 0);
         // The same block again and again: each time its writes lie over the same state and are then dropped.
         while spent < Duration::from_secs(seconds.max(1)) {
             let (context, mut state) = (self.chain.context(self.time()), self.chain.state());
-            // As a block does for its transactions.
-            state.reserve(ROWS * block.len());
-            let start = thread_cpu();
             let mut outcomes = Vec::with_capacity(block.len());
             let mut used = Vec::with_capacity(block.len());
-            for (index, checked) in block.iter().enumerate() {
-                outcomes.push(execute::transaction(&mut state, &context, checked, index as u32)?);
-                used.push(checked.used(index as u32));
+            for some in block.chunks(AHEAD) {
+                // As a block does: room for some at a time, and each comes through the door shortly before it runs.
+                state.reserve(ROWS * some.len());
+                for few in some.chunks(FEW) {
+                    let checked = self.let_in(&state, few)?;
+                    let start = thread_cpu();
+                    for checked in &checked {
+                        let index = used.len() as u32;
+                        outcomes.push(execute::transaction(&mut state, &context, checked, index)?);
+                        used.push(checked.used(index));
+                    }
+                    spent += thread_cpu() - start;
+                }
             }
             let ran = thread_cpu();
             execute::use_keys(&mut state, context.height, &used)?;
             let receipts = execute::receipts(outcomes);
-            let end = thread_cpu();
-            spent += end - start;
-            closing += end - ran;
+            let end = thread_cpu() - ran;
+            spent += end;
+            closing += end;
             calls += block.len();
             for full in &receipts {
                 ensure!(full.receipt.fate == Fate::Done && full.events.len() == 1, "a transfer was not done");

@@ -51,7 +51,7 @@ impl Opened {
     pub fn load(state: &Overlay<'_>, run: &Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
         let found = state.shared::<AgreementRecord>(&id.0)?;
         let (_, record) = found.ok_or(Refusal::UnknownAgreement { agreement: id })?;
-        let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
+        let contract = run.block.contracts.of_agreement(state, run.block.guest, &record)?;
         // What was checked when it was signed and has lain in state since has its one form.
         let terms = value::decode_own_fields(&contract.spec, value::terms_of(&contract.spec), &record.terms)
             .map_err(|error| Fault::State(format!("terms of {id}: {error}")))?;
@@ -174,6 +174,9 @@ fn act(
     call(state, run, &opened, calling)
 }
 
+/// Room for a call's bytes besides its terms and arguments.
+const INPUT_BYTES: usize = 192;
+
 /// A [`tenor_abi::call::Call`] whose bytes lie elsewhere.
 #[derive(Serialize)]
 struct Input<'i> {
@@ -231,12 +234,13 @@ pub(super) fn call_within(
         occurrence: calling.occurrence,
         arguments: calling.arguments,
     };
+    let mut bytes = Vec::with_capacity(INPUT_BYTES + record.terms.len() + calling.arguments.len());
+    codec::append(&mut bytes, &input);
     let guest = run.block.guest;
     let def = calling.def;
     run.at_work.push(opened.id);
     let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
-    let report =
-        guest.call(&record.code, &def.name, calling.context, &codec::encode(&input), gas, &mut frame)?;
+    let report = guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame)?;
     let entered = frame.entered();
     run.at_work.pop();
     let ended = match report.outcome {

@@ -1,7 +1,7 @@
 //! Published contracts as they are needed when running: the record with its spec decoded once.
 
 use crate::fault::{Fault, Stop};
-use crate::state::record::{CodeRecord, ContractRecord};
+use crate::state::record::{AgreementRecord, CodeRecord, ContractRecord};
 use crate::state::{Kind, Overlay};
 use crate::vm::Guest;
 use std::collections::BTreeMap;
@@ -44,14 +44,37 @@ impl Contracts {
         guest: &dyn Guest,
         code: &CodeHash,
     ) -> Result<Arc<Contract>, Stop> {
-        if let Some(found) = self.lock()?.get(code) {
-            // A rolled-back publication must not live on in the cache.
-            let published = state.has(Kind::Contract, &code.0)?;
-            // An engine keeps a bounded number of modules; one that made room is loaded again.
-            if published && guest.is_loaded(code) {
-                return Ok(Arc::clone(found));
-            }
+        // A rolled-back publication must not live on in the cache.
+        let published = state.has(Kind::Contract, &code.0)?;
+        match self.find(guest, code)?.filter(|_| published) {
+            Some(found) => Ok(found),
+            None => self.read(state, guest, code),
         }
+    }
+
+    /// The contract of an agreement, loaded into the engine: where the agreement is, it is published.
+    ///
+    /// # Errors
+    /// As [`Contracts::get`].
+    pub fn of_agreement(
+        &self,
+        state: &Overlay<'_>,
+        guest: &dyn Guest,
+        agreement: &AgreementRecord,
+    ) -> Result<Arc<Contract>, Stop> {
+        match self.find(guest, &agreement.code)? {
+            Some(found) => Ok(found),
+            None => self.read(state, guest, &agreement.code),
+        }
+    }
+
+    /// One that was read before. An engine keeps a bounded number of modules; one that made room is loaded again.
+    fn find(&self, guest: &dyn Guest, code: &CodeHash) -> Result<Option<Arc<Contract>>, Fault> {
+        let found = self.lock()?.get(code).map(Arc::clone);
+        Ok(found.filter(|_| guest.is_loaded(code)))
+    }
+
+    fn read(&self, state: &Overlay<'_>, guest: &dyn Guest, code: &CodeHash) -> Result<Arc<Contract>, Stop> {
         let record: ContractRecord = state.get(&code.0)?.ok_or(Refusal::UnknownContract { code: *code })?;
         let wasm: CodeRecord =
             state.get(&code.0)?.ok_or_else(|| Fault::State(format!("the module of {code} is missing")))?;

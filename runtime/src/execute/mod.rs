@@ -33,6 +33,7 @@ pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};
+use crate::lanes::root_of_pieces;
 use crate::ledger::{Opening, open_account};
 use crate::params::Parameters;
 use crate::state::Overlay;
@@ -40,7 +41,6 @@ use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash, PartyId};
@@ -223,20 +223,19 @@ pub struct UsedKey {
 /// # Errors
 /// [`Fault`] of the store.
 pub fn use_keys(state: &mut Overlay<'_>, height: u64, used: &[UsedKey]) -> Result<(), Fault> {
-    let mut days: BTreeMap<u32, KeyDayRecord> = BTreeMap::new();
+    let mut days: BTreeMap<u32, (u64, Vec<u8>)> = BTreeMap::new();
     for UsedKey { party, key, operation, index } in used {
-        let day = match days.entry(key.day()) {
-            Entry::Occupied(day) => day.into_mut(),
-            Entry::Vacant(day) => {
-                let before = state.get(&key::day(*day.key()))?;
-                day.insert(before.unwrap_or(KeyDayRecord { running: Hash::ZERO, count: 0 }))
-            }
-        };
-        let parts: [&[u8]; 6] =
-            [&day.running.0, &party.0, &key.0, &operation.0, &height.to_le_bytes(), &index.to_le_bytes()];
-        *day = KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: day.count + 1 };
+        let (count, bytes) = days.entry(key.day()).or_default();
+        *count += 1;
+        let parts: [&[u8]; 4] = [&party.0, &key.0, &operation.0, &index.to_le_bytes()];
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
     }
-    days.iter().for_each(|(day, record)| state.put(&key::day(*day), record));
+    for (day, (count, bytes)) in days {
+        let before = state.get(&key::day(day))?.unwrap_or(KeyDayRecord { running: Hash::ZERO, count: 0 });
+        let parts: [&[u8]; 3] = [&before.running.0, &height.to_le_bytes(), &root_of_pieces(&bytes).0];
+        let record = KeyDayRecord { running: hash(tag::KEY_DAY, &parts), count: before.count + count };
+        state.set(&key::day(day), record);
+    }
     Ok(())
 }
 

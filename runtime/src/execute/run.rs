@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
 
     /// The business date of a bank at block time.
     pub fn business_date(&self, state: &Overlay<'_>, bank: &PartyId) -> Result<Date, Fault> {
-        Ok(crate::schedule::business_date(&crate::schedule::zone(state, bank)?, self.time()))
+        crate::schedule::business_date_of(state, bank, self.time())
     }
 
     pub fn time(&self) -> Timestamp {

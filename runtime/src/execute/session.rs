@@ -8,7 +8,7 @@ use crate::fault::Stop;
 use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line};
 use crate::schedule::{self, Place};
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
-use crate::state::{Kind, Overlay, joined};
+use crate::state::{self, Kind, Overlay, joined};
 use crate::vm::{CallEnd, Context, HostError, HostRule, Session};
 use std::collections::BTreeSet;
 use tenor_abi::codec;
@@ -40,6 +40,8 @@ pub(super) struct Frame<'f, 'b, 'r> {
     date: Date,
     named: Option<BTreeSet<AccountId>>,
     entered: Option<u16>,
+    /// Where the key of its own that was asked for last lies.
+    latest: Option<state::Place>,
 }
 
 impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
@@ -51,7 +53,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         time: Timestamp,
         date: Date,
     ) -> Frame<'f, 'b, 'r> {
-        Frame { state, run, opened, def, time, date, named: None, entered: None }
+        Frame { state, run, opened, def, time, date, named: None, entered: None, latest: None }
     }
 
     /// The lifecycle state that the contract asked for.
@@ -221,9 +223,13 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         Ok(account)
     }
 
-    /// What is made of the state and the full key of a key of the agreement's own.
-    fn with_row<T>(&mut self, own: &[u8], make: impl FnOnce(&mut Overlay<'b>, &[u8]) -> T) -> T {
-        joined([&[Kind::Storage as u8], &self.opened.id.0, own], |full| make(self.state, full))
+    /// The place of a key of the agreement's own. What is written mostly was read right before.
+    fn row(&mut self, own: &[u8]) -> Result<state::Place, HostError> {
+        let latest = self.latest;
+        let full = [&[Kind::Storage as u8], &self.opened.id.0[..], own];
+        let place = joined(full, |full| self.state.place(full, latest)).map_err(fault)?;
+        self.latest = Some(place);
+        Ok(place)
     }
 
     fn count_key(&mut self, added: bool) -> Result<(), HostError> {
@@ -275,24 +281,25 @@ impl Session for Frame<'_, '_, '_> {
     }
 
     fn storage_get(&mut self, own: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
-        self.with_row(own, |state, full| state.get_row(full)).map_err(fault)
+        let place = self.row(own)?;
+        Ok(self.state.value_at(place, |value| value.map(<[u8]>::to_vec)))
     }
 
     fn storage_set(&mut self, own: &[u8], value: &[u8]) -> Result<(), HostError> {
-        if !self.with_row(own, |state, full| state.has_row(full)).map_err(fault)? {
-            self.count_key(true)?;
-        }
-        self.with_row(own, |state, full| state.set_row(full, Some(value.to_vec())));
-        Ok(())
+        let place = self.row(own)?;
+        let is_new = self.state.value_at(place, |value| value.is_none());
+        self.state.set_row_at(place, Some(value.to_vec()));
+        if is_new { self.count_key(true) } else { Ok(()) }
     }
 
     fn storage_remove(&mut self, own: &[u8]) -> Result<bool, HostError> {
-        let there = self.with_row(own, |state, full| state.has_row(full)).map_err(fault)?;
-        if there {
+        let place = self.row(own)?;
+        let is_there = self.state.value_at(place, |value| value.is_some());
+        if is_there {
+            self.state.set_row_at(place, None);
             self.count_key(false)?;
-            self.with_row(own, |state, full| state.set_row(full, None));
         }
-        Ok(there)
+        Ok(is_there)
     }
 
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {

@@ -12,7 +12,7 @@ mod retain;
 
 pub(crate) use files::write_at;
 pub use reader::Reader;
-pub use record::{Kind, Record, payload_root};
+pub use record::{Kind, Record};
 pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_below};
 
 use crate::fault::Fault;

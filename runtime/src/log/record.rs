@@ -1,17 +1,8 @@
 //! Records: length u32, kind u8, height u64 (little-endian), payload, checksum.
 
-use crate::lanes;
+use crate::lanes::root_of_pieces;
 use tenor_abi::id::Hash;
-use tenor_abi::tag;
 use tenor_wire::crypto::plain_hash;
-
-/// Bytes of a payload that are hashed as one leaf of its root; the last piece may be shorter.
-pub const PIECE_BYTES: usize = 4096;
-
-/// The root over the pieces of a payload: long payloads are hashed several pieces at a time.
-pub fn payload_root(payload: &[u8]) -> Hash {
-    lanes::list_root(tag::PIECES, payload.chunks(PIECE_BYTES))
-}
 
 /// A checksum: SHA3-256 over the previous one, the record's head and the root of its payload.
 pub(super) type Checksum = [u8; 32];
@@ -63,7 +54,7 @@ pub struct Record<'p> {
 impl<'p> Record<'p> {
     /// A record of a payload whose root is not known yet.
     pub fn new(kind: Kind, height: u64, payload: &'p [u8]) -> Record<'p> {
-        Record { kind, height, payload, root: payload_root(payload) }
+        Record { kind, height, payload, root: root_of_pieces(payload) }
     }
 }
 
@@ -113,7 +104,7 @@ pub(super) fn decode(bytes: &[u8], offset: usize, previous: &Checksum) -> Option
 pub(super) fn recompute(bytes: &[u8], offset: usize, previous: &Checksum) -> Option<Found> {
     let (kind, height, end) = seems(bytes, offset)?;
     let (head, payload) = bytes[offset..end - TAIL].split_at(HEAD);
-    let root = payload_root(payload);
+    let root = root_of_pieces(payload);
     let checksum = plain_hash(&[previous, head, &root.0]).0;
     Some(Found { kind, height, checksum, root, offset, end })
 }

@@ -28,6 +28,15 @@ pub fn business_date(zone: &ZoneRecord, time: Timestamp) -> Date {
     Date::from_days(((time.0 as i64 + shift).div_euclid(DAY_MS)) as i32)
 }
 
+/// The business date of a bank at an instant.
+///
+/// # Errors
+/// [`Fault`] of the store.
+pub fn business_date_of(state: &Overlay<'_>, bank: &PartyId, time: Timestamp) -> Result<Date, Fault> {
+    let utc = ZoneRecord { rows: vec![] };
+    state.read(&bank.0, |zone: Option<&ZoneRecord>| business_date(zone.unwrap_or(&utc), time))
+}
+
 /// The first millisecond at which the business date is this day or a later one.
 pub fn business_day_start(zone: &ZoneRecord, date: Date) -> Timestamp {
     let midnight = i64::from(date.days()) * DAY_MS;

@@ -10,7 +10,7 @@ mod cursor;
 #[cfg(test)]
 mod tests;
 
-pub use clock::{business_date, business_day_start, calendar, zone};
+pub use clock::{business_date, business_date_of, business_day_start, calendar, zone};
 pub use cursor::{
     CURSOR_ACCOUNTS_MAX, CURSOR_KIND, News, follow, go_on, leave, news, notice, queue_row,
     stop as stop_cursor,

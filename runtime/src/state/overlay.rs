@@ -275,6 +275,43 @@ impl<'b> Overlay<'b> {
         Ok(Some(Place { cell, generation }))
     }
 
+    /// The place of the cell of a full key, after the base was asked. Where it may lie is looked at first.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn place(&self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
+        let mut cells = self.cells.borrow_mut();
+        cells.bound();
+        let generation = cells.generation;
+        if let Some(place) = guess.filter(|guess| guess.generation == generation) {
+            let Cell { key, below, now, .. } = &cells.list[place.cell];
+            if **key == *full_key && !matches!((now, below), (Now::Unwritten, Below::Unasked)) {
+                return Ok(place);
+            }
+        }
+        Ok(Place { cell: cells.asked(full_key, |key| self.base.get(key))?, generation })
+    }
+
+    /// What is made of the value whose cell lies at a place that was just asked for.
+    ///
+    /// # Panics
+    /// As [`Overlay::post`].
+    pub fn value_at<T>(&self, place: Place, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
+        let cells = self.cells.borrow();
+        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
+        cells.list[place.cell].value(make)
+    }
+
+    /// Writes a value whose cell lies at a place, or deletes.
+    ///
+    /// # Panics
+    /// As [`Overlay::post`].
+    pub fn set_row_at(&mut self, place: Place, value: Option<Vec<u8>>) {
+        let cells = self.cells.get_mut();
+        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
+        self.journal.push(cells.write(place.cell, value.map_or(Now::Deleted, Now::Value)));
+    }
+
     /// Begins to book an entry: what its postings have in common.
     pub fn begin_entry(&mut self, head: PostingHead) {
         self.cells.get_mut().postings.begin(|bytes| HistoryRecord::append_head(bytes, head));

@@ -1,7 +1,7 @@
 //! The write set of a block: what it changed, in key order, the same on every replica.
 
 use super::Changes;
-use crate::log::payload_root;
+use crate::lanes::root_of_pieces;
 use tenor_abi::codec::CodecError;
 use tenor_abi::id::Hash;
 
@@ -32,7 +32,7 @@ impl WriteSet {
     /// As [`WriteSet::new`].
     pub(crate) fn root_of(rows: &Changes) -> Hash {
         assert!(ascend(rows), "a write set ascends by key");
-        payload_root(rows.bytes())
+        root_of_pieces(rows.bytes())
     }
 
     /// A write set of rows and what [`WriteSet::root_of`] made of them.
@@ -55,7 +55,7 @@ impl WriteSet {
     /// # Errors
     /// [`CodecError`], also when the keys do not ascend.
     pub fn from_bytes(bytes: &[u8]) -> Result<WriteSet, CodecError> {
-        WriteSet::of_payload(bytes, payload_root(bytes))
+        WriteSet::of_payload(bytes, root_of_pieces(bytes))
     }
 
     /// As [`WriteSet::from_bytes`], where the root over the bytes' pieces is known.

@@ -3,7 +3,7 @@
 use super::compiler::{Artefacts, Compiler, Inside, module_of};
 use super::host;
 use super::host::Ended;
-use super::instance::{Frame, Live, Loaded, broken};
+use super::instance::{Frame, Live, Loaded, Returned, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
 use super::profile::{self, Profile, Recorder, code_of};
@@ -87,12 +87,20 @@ struct Profiling {
     named: Vec<Vec<u8>>,
 }
 
-/// Compiled modules and kept instances by code hash, with the time of their last use on a clock of uses.
+/// Compiled modules by code hash, and a clock of their uses.
 #[derive(Default)]
 struct Cache {
     uses: u64,
-    modules: BTreeMap<CodeHash, (u64, Arc<Loaded>)>,
-    kept: BTreeMap<CodeHash, (u64, Live)>,
+    modules: BTreeMap<CodeHash, Cached>,
+    /// How many of them keep an instance.
+    kept: usize,
+}
+
+/// A compiled module, when it was last used, and the instance of it that is kept.
+struct Cached {
+    used: u64,
+    loaded: Arc<Loaded>,
+    kept: Option<Box<Live>>,
 }
 
 /// The one configuration of wasmtime. It is local: whatever it says, an admitted module ends the same.
@@ -101,7 +109,6 @@ pub(super) fn code_config(settings: &Settings) -> Config {
     config
         .wasm_simd(false)
         .wasm_relaxed_simd(false)
-        .wasm_multi_value(false)
         .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_tail_call(false)
@@ -237,8 +244,8 @@ impl Engine {
     }
 
     /// A clean instance: the kept one put back, or a fresh one.
-    fn clean(&self, loaded: &Loaded, kept: Option<Live>) -> Result<Live, Fault> {
-        let Some(mut live) = kept else { return Live::start(&self.engine, loaded) };
+    fn clean(&self, loaded: &Loaded, kept: Option<Box<Live>>) -> Result<Box<Live>, Fault> {
+        let Some(mut live) = kept else { return Live::start(&self.engine, loaded).map(Box::new) };
         live.reset_memory(loaded)?;
         if live.is_to_compare() {
             live.compare(&self.engine, loaded)?;
@@ -250,12 +257,12 @@ impl Engine {
     fn run(
         &self,
         loaded: &Loaded,
-        kept: Option<Live>,
+        kept: Option<Box<Live>>,
         export: &str,
         context: Context,
         argument: &[u8],
         gas: u64,
-    ) -> Result<(CallReport, Option<Live>), Fault> {
+    ) -> Result<(CallReport, Option<Box<Live>>), Fault> {
         let failed =
             |failure, text, gas_used| CallReport { outcome: CallOutcome::Failed(failure, text), gas_used };
         let Some(start) = gas.checked_sub(loaded.start_gas) else {
@@ -283,45 +290,64 @@ impl Engine {
 }
 
 impl Cache {
-    fn find(&mut self, code: &CodeHash) -> Option<Arc<Loaded>> {
+    fn find(&mut self, code: &CodeHash) -> Option<&mut Cached> {
         self.uses += 1;
-        let (used, loaded) = self.modules.get_mut(code)?;
-        *used = self.uses;
-        Some(Arc::clone(loaded))
+        let found = self.modules.get_mut(code)?;
+        found.used = self.uses;
+        Some(found)
+    }
+
+    /// The module of a call, and the instance that it may begin with.
+    fn take(&mut self, code: &CodeHash) -> Option<(Arc<Loaded>, Option<Box<Live>>)> {
+        let found = self.find(code)?;
+        let (loaded, kept) = (Arc::clone(&found.loaded), found.kept.take());
+        self.kept -= usize::from(kept.is_some());
+        Some((loaded, kept))
     }
 
     fn add(&mut self, code: CodeHash, loaded: Loaded, modules_max: usize) {
         if self.modules.len() >= modules_max {
-            let oldest = self.modules.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
-            oldest.and_then(|code| self.modules.remove(&code));
-            oldest.and_then(|code| self.kept.remove(&code));
+            let oldest = self.modules.iter().min_by_key(|(_, cached)| cached.used).map(|(code, _)| *code);
+            let gone = oldest.and_then(|code| self.modules.remove(&code));
+            self.kept -= usize::from(gone.is_some_and(|gone| gone.kept.is_some()));
         }
         self.uses += 1;
-        self.modules.insert(code, (self.uses, Arc::new(loaded)));
+        self.modules.insert(code, Cached { used: self.uses, loaded: Arc::new(loaded), kept: None });
     }
 
-    fn keep(&mut self, code: CodeHash, live: Live, kept_max: usize) {
-        if !self.modules.contains_key(&code) {
+    /// Keeps an instance after a call; where one is kept that another call left meanwhile, or the module was loaded
+    /// anew, this one goes.
+    fn keep(&mut self, code: &CodeHash, loaded: &Arc<Loaded>, live: Box<Live>, kept_max: usize) {
+        let is_its_place = |cached: &Cached| cached.kept.is_none() && Arc::ptr_eq(&cached.loaded, loaded);
+        if !self.modules.get(code).is_some_and(is_its_place) {
             return;
         }
-        if self.kept.len() >= kept_max && !self.kept.contains_key(&code) {
-            let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(code, _)| *code);
-            oldest.and_then(|code| self.kept.remove(&code));
+        if self.kept >= kept_max {
+            let kept = self.modules.values_mut().filter(|cached| cached.kept.is_some());
+            kept.min_by_key(|cached| cached.used).and_then(|oldest| oldest.kept.take());
+            self.kept -= 1;
         }
-        self.kept.insert(code, (self.uses, live));
+        if let Some(cached) = self.modules.get_mut(code) {
+            cached.kept = Some(live);
+            self.kept += 1;
+        }
     }
 }
 
 /// How a call ended and what it cost.
 pub(super) fn report(
     live: &mut Live,
-    returned: wasmtime::Result<i32>,
+    returned: wasmtime::Result<Returned>,
     gas: u64,
     start_gas: u64,
 ) -> Result<CallReport, Fault> {
     let start = i64::try_from(gas.saturating_sub(start_gas)).unwrap_or(i64::MAX);
-    let left = live.handles.gas.get(&mut live.store).i64().unwrap_or(-1);
-    let outcome = outcome(live, returned, left)?;
+    let (ended, left) = match (live.store.data_mut().ended.take(), &returned) {
+        (Some((ended, left)), _) => (Some(ended), left),
+        (None, Ok((_, left))) => (None, *left),
+        (None, Err(_)) => (None, live.gas_left()),
+    };
+    let outcome = outcome(live, ended, returned.map(|(said, _)| said), left)?;
     let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
     let gas_used = if out_of_gas { gas } else { start_gas + start.abs_diff(left) };
     Ok(CallReport { outcome, gas_used })
@@ -329,10 +355,14 @@ pub(super) fn report(
 
 /// What a call ended with. A fault comes first; then gas: whatever a call says when its gas is used up, that is
 /// why it ends.
-fn outcome(live: &mut Live, returned: wasmtime::Result<i32>, left: i64) -> Result<CallOutcome, Fault> {
+fn outcome(
+    live: &mut Live,
+    ended: Option<Ended>,
+    returned: wasmtime::Result<i32>,
+    left: i64,
+) -> Result<CallOutcome, Fault> {
     let failed = |failure, text: &str| Ok(CallOutcome::Failed(failure, text.into()));
     let (store, handles) = (&mut live.store, live.handles);
-    let ended = store.data_mut().ended.take();
     if let Some(Ended::Host(HostError::Fault(text))) = ended {
         return Err(Fault::State(text));
     }
@@ -407,11 +437,8 @@ impl Guest for Engine {
         gas: u64,
         session: &mut dyn Session,
     ) -> Result<CallReport, Fault> {
-        let (loaded, kept) = {
-            let mut cache = self.cache()?;
-            let loaded = cache.find(code).ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
-            (loaded, cache.kept.remove(code).map(|(_, live)| live))
-        };
+        let taken = self.cache()?.take(code);
+        let (loaded, kept) = taken.ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
         // Agreements call each other: each call has the whole of its stack, whoever's thread this is.
         let room = self.settings.native_stack_bytes + HOST_STACK_BYTES;
         let run = || {
@@ -424,7 +451,7 @@ impl Guest for Engine {
             .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))));
         let (report, live) = ran?;
         if let Some(live) = live {
-            self.cache()?.keep(*code, live, self.settings.kept_max);
+            self.cache()?.keep(code, &loaded, live, self.settings.kept_max);
         }
         Ok(report)
     }

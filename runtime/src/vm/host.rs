@@ -2,7 +2,7 @@
 //!
 //! One method for each row of the table in `tenor_abi::host`; a row without a method does not compile.
 
-use super::instance::{Frame, Handles};
+use super::instance::Frame;
 use super::profile::WATCH;
 use super::session::{HostError, HostRule, Session};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use tenor_abi::limit::{
     ANSWER_BYTES_MAX, EVENT_BYTES_MAX, REQUEST_BYTES_MAX, STATEMENT_LINES_MAX, STORAGE_KEY_BYTES_MAX,
     STORAGE_VALUE_BYTES_MAX,
 };
-use wasmtime::{Caller, Linker, Val};
+use wasmtime::{Caller, Linker};
 
 scoped_tls_hkt::scoped_thread_local! {
     /// What the running call can reach. wasmtime's store holds nothing that borrows, so the session is lent
@@ -67,15 +67,35 @@ fn number(value: i32) -> Hosted<u16> {
     }
 }
 
+/// What a host function answers, with the gas that is left behind it.
+trait Answer {
+    type WithGas;
+    fn with(self, left: i64) -> Self::WithGas;
+}
+
+impl Answer for () {
+    type WithGas = i64;
+    fn with(self, left: i64) -> i64 {
+        left
+    }
+}
+
+impl Answer for i32 {
+    type WithGas = (i32, i64);
+    fn with(self, left: i64) -> (i32, i64) {
+        (self, left)
+    }
+}
+
 macro_rules! bind {
     ($($(#[$doc:meta])* $number:literal $name:ident($($param:ident: i32),*) -> $result:tt, $contexts:ident, $gas:literal, $per_byte:literal;)*) => {
-        /// Binds every function of the table.
+        /// Binds every function of the table. The gas that is left comes behind its parameters.
         pub(super) fn link(linker: &mut Linker<Frame>) -> wasmtime::Result<()> {
             $(linker.func_wrap(
                 host::MODULE,
                 stringify!($name),
-                |caller: Caller<'_, Frame> $(, $param: i32)*| -> wasmtime::Result<$result> {
-                    enter(caller, &host::TABLE[$number], |call| call.$name($($param),*))
+                |caller: Caller<'_, Frame>, $($param: i32,)* left: i64| -> wasmtime::Result<<$result as Answer>::WithGas> {
+                    enter(caller, &host::TABLE[$number], left, |call| call.$name($($param),*))
                 },
             )?;)*
             Ok(())
@@ -97,47 +117,44 @@ pub(super) fn link_watch(linker: &mut Linker<Frame>) -> wasmtime::Result<()> {
 }
 
 /// Runs a host function: is it allowed here, is it paid for, what does it say.
-fn enter<T>(
+fn enter<T: Answer>(
     mut caller: Caller<'_, Frame>,
     function: &'static HostFunction,
-    work: impl FnOnce(&mut Call<'_, '_>) -> Hosted<T>,
-) -> wasmtime::Result<T> {
-    let done = match caller.data().handles {
-        Some(handles) => {
-            let left = handles.gas.get(&mut caller).i64().unwrap_or(-1);
-            if let Some(recorder) = &caller.data().recorder {
-                recorder.enter_host(function.name, left);
-            }
-            let mut call = Call { caller: &mut caller, handles, function, left };
-            let done = call.begin().and_then(|()| work(&mut call));
-            let left = call.left;
-            if let Some(recorder) = &caller.data().recorder {
-                recorder.leave_host(left);
-            }
-            // The guest's counter is the only one; this function's share goes back before the guest runs on.
-            let kept = handles.gas.set(&mut caller, Val::I64(left));
-            kept.map_err(|error| HostError::Fault(error.to_string()).into()).and(done)
-        }
-        None => Err(HostError::Fault(format!("`{}` was called without an instance", function.name)).into()),
+    left: i64,
+    work: impl FnOnce(&mut Call<'_>) -> Hosted<T>,
+) -> wasmtime::Result<T::WithGas> {
+    let Some(memory) = caller.data().handles.as_ref().map(|handles| handles.memory) else {
+        return Err(wasmtime::Error::msg("a host function was called without an instance"));
     };
-    done.map_err(|ended| {
-        caller.data_mut().ended = Some(ended);
+    let (memory, frame) = memory.data_and_store_mut(&mut caller);
+    if let Some(recorder) = &frame.recorder {
+        recorder.enter_host(function.name, left);
+    }
+    let mut call = Call { memory, frame, function, left };
+    let done = call.begin().and_then(|()| work(&mut call));
+    let Call { frame, left, .. } = call;
+    if let Some(recorder) = &frame.recorder {
+        recorder.leave_host(left);
+    }
+    done.map(|answer| answer.with(left)).map_err(|ended| {
+        frame.ended = Some((ended, left));
         wasmtime::Error::msg("ended by the host")
     })
 }
 
 /// A host function at work in a call.
-struct Call<'c, 'f> {
-    caller: &'c mut Caller<'f, Frame>,
-    handles: Handles,
+struct Call<'c> {
+    /// The guest's.
+    memory: &'c mut [u8],
+    frame: &'c mut Frame,
     function: &'static HostFunction,
     /// Gas left.
     left: i64,
 }
 
-impl Call<'_, '_> {
+impl Call<'_> {
     fn begin(&mut self) -> Hosted<()> {
-        let context = self.caller.data().context;
+        let context = self.frame.context;
         if !self.function.may(context) {
             let text = format!("`{}` may not be called in a {context:?}", self.function.name);
             return rule(HostRule::Context, text);
@@ -169,7 +186,7 @@ impl Call<'_, '_> {
     fn inside(&self, ptr: i32, len: usize) -> Hosted<Range<usize>> {
         let start = ptr as u32 as usize;
         match start.checked_add(len) {
-            Some(end) if end <= self.handles.memory.data_size(&*self.caller) => Ok(start..end),
+            Some(end) if end <= self.memory.len() => Ok(start..end),
             _ => rule(
                 HostRule::Memory,
                 format!("{}: {len} bytes at {start} lie outside the memory", self.function.name),
@@ -177,17 +194,13 @@ impl Call<'_, '_> {
         }
     }
 
-    fn memory(&self) -> &[u8] {
-        self.handles.memory.data(&*self.caller)
-    }
-
     /// Pays for bytes, writes them into the guest when they fit, and says how many there are.
     fn give(&mut self, out: i32, cap: i32, bytes: &[u8]) -> Hosted<i32> {
         self.charge_bytes(bytes.len())?;
         if bytes.len() <= cap as u32 as usize {
             let place = self.inside(out, bytes.len())?;
-            self.caller.data_mut().note(place.start, bytes.len());
-            self.handles.memory.data_mut(&mut *self.caller)[place].copy_from_slice(bytes);
+            self.frame.note(place.start, bytes.len());
+            self.memory[place].copy_from_slice(bytes);
         }
         match i32::try_from(bytes.len()) {
             Ok(len) => Ok(len),
@@ -196,20 +209,20 @@ impl Call<'_, '_> {
     }
 
     fn arg_len(&mut self) -> Hosted<i32> {
-        Ok(self.caller.data().argument.len() as i32)
+        Ok(self.frame.argument.len() as i32)
     }
 
     fn arg_read(&mut self, out: i32, cap: i32) -> Hosted<i32> {
-        let argument = std::mem::take(&mut self.caller.data_mut().argument);
+        let argument = std::mem::take(&mut self.frame.argument);
         let given = self.give(out, cap, &argument);
-        self.caller.data_mut().argument = argument;
+        self.frame.argument = argument;
         given
     }
 
     fn ret(&mut self, ptr: i32, len: i32) -> Hosted<()> {
         let place = self.place(ptr, len, ANSWER_BYTES_MAX)?;
-        let answer = self.memory()[place].to_vec();
-        self.caller.data_mut().answer = answer;
+        let answer = self.memory[place].to_vec();
+        self.frame.answer = answer;
         Ok(())
     }
 
@@ -221,20 +234,20 @@ impl Call<'_, '_> {
             return rule(HostRule::Value, text);
         }
         let place = self.place(ptr, len, ANSWER_BYTES_MAX)?;
-        let data = self.memory()[place].to_vec();
-        self.caller.data_mut().refusal = Some((code, data));
+        let data = self.memory[place].to_vec();
+        self.frame.refusal = Some((code, data));
         Ok(())
     }
 
     fn emit(&mut self, event: i32, ptr: i32, len: i32) -> Hosted<()> {
         let event = number(event)?;
         let place = self.place(ptr, len, EVENT_BYTES_MAX)?;
-        session(|s| s.emit(event, &self.memory()[place]))
+        session(|s| s.emit(event, &self.memory[place]))
     }
 
     fn storage_get(&mut self, key: i32, key_len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let key = self.place(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        match session(|s| s.storage_get(&self.memory()[key]))? {
+        match session(|s| s.storage_get(&self.memory[key]))? {
             Some(value) => self.give(out, cap, &value),
             None => Ok(-1),
         }
@@ -243,13 +256,13 @@ impl Call<'_, '_> {
     fn storage_set(&mut self, key: i32, key_len: i32, ptr: i32, len: i32) -> Hosted<()> {
         let key = self.place(key, key_len, STORAGE_KEY_BYTES_MAX)?;
         let value = self.place(ptr, len, STORAGE_VALUE_BYTES_MAX)?;
-        let memory = self.memory();
+        let memory = &*self.memory;
         session(|s| s.storage_set(&memory[key], &memory[value]))
     }
 
     fn storage_remove(&mut self, key: i32, key_len: i32) -> Hosted<i32> {
         let key = self.place(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        session(|s| s.storage_remove(&self.memory()[key])).map(i32::from)
+        session(|s| s.storage_remove(&self.memory[key])).map(i32::from)
     }
 
     fn storage_next(
@@ -263,7 +276,7 @@ impl Call<'_, '_> {
     ) -> Hosted<i32> {
         let from = self.place(from, from_len, STORAGE_KEY_BYTES_MAX)?;
         let end = self.place(end, end_len, STORAGE_KEY_BYTES_MAX)?;
-        let memory = self.memory();
+        let memory = &*self.memory;
         match session(|s| s.storage_next(&memory[from], &memory[end]))? {
             Some((key, value)) => {
                 let row = [&(key.len() as u32).to_le_bytes(), key.as_slice(), &value].concat();
@@ -275,12 +288,12 @@ impl Call<'_, '_> {
 
     fn post(&mut self, ptr: i32, len: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.post(&self.memory()[request])).map(|index| index.map_or(-1, |index| index as i32))
+        session(|s| s.post(&self.memory[request])).map(|index| index.map_or(-1, |index| index as i32))
     }
 
     fn try_post(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        match session(|s| s.try_post(&self.memory()[request]))? {
+        match session(|s| s.try_post(&self.memory[request]))? {
             Some(shortfall) => self.give(out, cap, &shortfall),
             None => Ok(0),
         }
@@ -289,38 +302,38 @@ impl Call<'_, '_> {
     fn collect_up_to(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         self.check_room(cap, COLLECTED_BYTES_MAX)?;
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let taken = session(|s| s.collect_up_to(&self.memory()[request]))?;
+        let taken = session(|s| s.collect_up_to(&self.memory[request]))?;
         self.give(out, cap, &taken)
     }
 
     fn balance(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let account = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let balance = session(|s| s.balance(&self.memory()[account]))?;
+        let balance = session(|s| s.balance(&self.memory[account]))?;
         self.give(out, cap, &balance)
     }
 
     fn post_entry(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         self.check_room(cap, POSTED_BYTES_MAX)?;
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let posted = session(|s| s.post_entry(&self.memory()[request]))?;
+        let posted = session(|s| s.post_entry(&self.memory[request]))?;
         self.give(out, cap, &posted)
     }
 
     fn hold(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         self.check_room(cap, HOLD_ID_BYTES)?;
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let hold = session(|s| s.hold(&self.memory()[request]))?;
+        let hold = session(|s| s.hold(&self.memory[request]))?;
         self.give(out, cap, &hold)
     }
 
     fn capture(&mut self, ptr: i32, len: i32) -> Hosted<()> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.capture(&self.memory()[request]))
+        session(|s| s.capture(&self.memory[request]))
     }
 
     fn release(&mut self, ptr: i32, len: i32) -> Hosted<()> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.release(&self.memory()[request]))
+        session(|s| s.release(&self.memory[request]))
     }
 
     fn statement(&mut self, ptr: i32, len: i32, count: i32, out: i32, cap: i32) -> Hosted<i32> {
@@ -333,33 +346,33 @@ impl Call<'_, '_> {
         }
         self.charge(STATEMENT_LINE_GAS * u64::from(count))?;
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let lines = session(|s| s.statement(&self.memory()[request], count))?;
+        let lines = session(|s| s.statement(&self.memory[request], count))?;
         self.give(out, cap, &lines)
     }
 
     fn balance_on(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let postings = session(|s| s.postings_since(&self.memory()[request.clone()]))?;
+        let postings = session(|s| s.postings_since(&self.memory[request.clone()]))?;
         self.charge(VALUE_DATED_ROW_GAS.saturating_mul(postings))?;
-        let balance = session(|s| s.balance_on(&self.memory()[request]))?;
+        let balance = session(|s| s.balance_on(&self.memory[request]))?;
         self.give(out, cap, &balance)
     }
 
     fn call(&mut self, ptr: i32, len: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let (context, left) = (self.caller.data().context, u64::try_from(self.left).unwrap_or(0));
-        let end = session(|s| Ok(s.call(&self.memory()[request], context, left)))?;
+        let (context, left) = (self.frame.context, u64::try_from(self.left).unwrap_or(0));
+        let end = session(|s| Ok(s.call(&self.memory[request], context, left)))?;
         self.charge(end.gas_used)?;
         let answer = end.answer?;
         let length = answer.len() as i32;
-        self.caller.data_mut().called = answer;
+        self.frame.called = answer;
         Ok(length)
     }
 
     fn call_answer(&mut self, out: i32, cap: i32) -> Hosted<i32> {
-        let called = std::mem::take(&mut self.caller.data_mut().called);
+        let called = std::mem::take(&mut self.frame.called);
         let given = self.give(out, cap, &called);
-        self.caller.data_mut().called = called;
+        self.frame.called = called;
         given
     }
 
@@ -374,7 +387,7 @@ impl Call<'_, '_> {
 
     fn schedule_start(&mut self, ptr: i32, len: i32) -> Hosted<()> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        session(|s| s.schedule_start(&self.memory()[request]))
+        session(|s| s.schedule_start(&self.memory[request]))
     }
 
     fn schedule_hold(&mut self, kind: i32) -> Hosted<()> {
@@ -407,7 +420,7 @@ impl Call<'_, '_> {
 
     fn business_day(&mut self, ptr: i32, len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let request = self.place(ptr, len, REQUEST_BYTES_MAX)?;
-        let date = session(|s| s.business_day(&self.memory()[request]))?;
+        let date = session(|s| s.business_day(&self.memory[request]))?;
         self.give(out, cap, &date)
     }
 }

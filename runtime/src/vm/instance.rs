@@ -5,7 +5,7 @@
 //! grew) is thrown away. That both are the same is compared in tests at every call and elsewhere now and then.
 
 use super::host::Ended;
-use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGE_SHIFT, PAGES, RESET, Reset, STACK};
+use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGES, RESET, Reset, STACK, page_shift};
 use super::profile::Recorder;
 use crate::fault::Fault;
 use std::collections::BTreeMap;
@@ -17,8 +17,6 @@ use wasmtime::{
 
 /// Calls of a kept instance after which it is compared with a fresh one; in tests after each.
 const COMPARED_EVERY: u64 = if cfg!(debug_assertions) { 1 } else { 16_384 };
-/// Bytes of a page whose writes are noted.
-const PAGE_BYTES: usize = 1 << PAGE_SHIFT;
 /// How far a store that begins in a page may reach into the next.
 const REACH_BYTES: usize = 7;
 
@@ -34,12 +32,14 @@ pub(super) struct Frame {
     /// What the latest call of another agreement came to.
     pub(super) called: Vec<u8>,
     pub(super) refusal: Option<(u16, Vec<u8>)>,
-    pub(super) ended: Option<Ended>,
+    /// Why the host ended it, and the gas that was left then.
+    pub(super) ended: Option<(Ended, i64)>,
     pub(super) handles: Option<Handles>,
     /// Who records where the gas goes, in an engine that profiles.
     pub(super) recorder: Option<Recorder>,
     /// Pages that the host wrote to.
-    pub(super) pages: u64,
+    pages: u64,
+    page_shift: u32,
 }
 
 impl Frame {
@@ -56,10 +56,8 @@ impl Frame {
     /// Notes that the host writes bytes from a place on.
     pub(super) fn note(&mut self, start: usize, length: usize) {
         if length > 0 {
-            let (first, last) = (start >> PAGE_SHIFT, (start + length - 1) >> PAGE_SHIFT);
-            let all = last - first >= 63;
-            self.pages |=
-                if all { u64::MAX } else { (first..=last).fold(0, |bits, page| bits | 1 << (page & 63)) };
+            let (first, last) = (start >> self.page_shift, (start + length - 1) >> self.page_shift);
+            self.pages |= (first..=last).fold(0, |bits, page| bits | 1 << (page & 63));
         }
     }
 }
@@ -150,12 +148,15 @@ impl Loaded {
     }
 }
 
+/// What a call returns, and the gas that is left then.
+pub(super) type Returned = (i32, i64);
+
 /// An instance that is there.
 pub(super) struct Live {
     pub(super) store: Store<Frame>,
     instance: Instance,
     pub(super) handles: Handles,
-    entries: Vec<Option<TypedFunc<i64, i32>>>,
+    entries: Vec<Option<TypedFunc<i64, Returned>>>,
     calls: u64,
 }
 
@@ -172,6 +173,7 @@ impl Live {
             handles: None,
             recorder: None,
             pages: 0,
+            page_shift: 0,
         };
         let mut store = Store::new(engine, frame);
         let instance = loaded.pre.instantiate(&mut store).map_err(broken)?;
@@ -187,6 +189,7 @@ impl Live {
             pages: loaded.pages.as_ref().map(|pages| get(pages).and_then(global)).transpose()?,
         };
         store.data_mut().handles = Some(handles);
+        store.data_mut().page_shift = page_shift(handles.memory.data_size(&store) as u64);
         if loaded.reset != Reset::Never {
             loaded.image.get_or_init(|| Image::of(handles.memory.data(&store)));
         }
@@ -201,7 +204,7 @@ impl Live {
         context: Context,
         argument: &[u8],
         gas: i64,
-    ) -> Result<wasmtime::Result<i32>, Fault> {
+    ) -> Result<wasmtime::Result<Returned>, Fault> {
         self.calls += 1;
         self.store.data_mut().begin(context, argument);
         if self.entries[place].is_none() {
@@ -230,6 +233,11 @@ impl Live {
         let function =
             self.instance.get_func(&mut self.store, export).ok_or_else(|| broken("no such function"))?;
         Ok(function.call(&mut self.store, &[], results))
+    }
+
+    /// What the counter of gas says.
+    pub(super) fn gas_left(&mut self) -> i64 {
+        self.handles.gas.get(&mut self.store).i64().unwrap_or(-1)
     }
 
     /// Whether the contract said that it refuses.
@@ -311,13 +319,11 @@ impl Image {
 
     /// Puts back the pages whose bits are set, each with what a store into it may have reached behind it.
     fn put_pages_back(&self, memory: &mut [u8], mut bits: u64) {
+        let shift = page_shift(self.size as u64);
         while bits != 0 {
-            let mut start = (bits.trailing_zeros() as usize) << PAGE_SHIFT;
+            let start = ((bits.trailing_zeros() as usize) << shift).min(self.size);
             bits &= bits - 1;
-            while start < self.size {
-                self.put_back(memory, start, (start + PAGE_BYTES + REACH_BYTES).min(self.size));
-                start += 64 << PAGE_SHIFT;
-            }
+            self.put_back(memory, start, (start + (1 << shift) + REACH_BYTES).min(self.size));
         }
     }
 }

@@ -82,7 +82,8 @@ impl Engine {
                     .unwrap_or_else(|_| Err(broken("the host panicked")))?;
                 // What a function outside our export types returns means nothing here; a refusal still does.
                 let refused = live.has_refused() && matches!(results.as_slice(), [Val::I32(1)]);
-                report(&mut live, returned.map(|()| i32::from(refused)), gas, loaded.start_gas)?
+                let left = live.gas_left();
+                report(&mut live, returned.map(|()| (i32::from(refused), left)), gas, loaded.start_gas)?
             }
         };
         let memory = live.handles.memory.data(&live.store);

@@ -1,9 +1,10 @@
 (module
   (type (;0;) (func (param i32) (result i32)))
   (type (;1;) (func (result i32)))
-  (type (;2;) (func (param i64)))
-  (type (;3;) (func (param i64) (result i32)))
-  (import "tenor_1" "arg_len" (func (;0;) (type 1)))
+  (type (;2;) (func (param i64) (result i32 i64)))
+  (type (;3;) (func (param i64)))
+  (type (;4;) (func (param i64) (result i32 i64)))
+  (import "tenor_1" "arg_len" (func (;0;) (type 2)))
   (table (;0;) 1 funcref)
   (memory (;0;) 1 256)
   (global (;0;) (mut i64) i64.const 0)
@@ -17,8 +18,8 @@
   (export "tenor:growth" (global 2))
   (export "tenor:pages" (global 3))
   (export "tenor:memory" (memory 0))
-  (export "tenor:reset" (func 3))
-  (export "tenor:call:f" (func 4))
+  (export "tenor:reset" (func 4))
+  (export "tenor:call:f" (func 5))
   (elem (;0;) (i32.const 0) func 1)
   (func (;1;) (type 0) (param i32) (result i32)
     (local i32)
@@ -52,7 +53,9 @@
       unreachable
     end
     block (result i32) ;; label = @1
+      global.get 0
       call 0
+      global.set 0
       global.get 0
       i64.const 6
       i64.sub
@@ -70,7 +73,12 @@
     i32.add
     global.set 1
   )
-  (func (;3;) (type 2) (param i64)
+  (func (;3;) (type 1) (result i32)
+    global.get 0
+    call 0
+    global.set 0
+  )
+  (func (;4;) (type 3) (param i64)
     i64.const 0
     global.set 3
     i32.const 16384
@@ -80,9 +88,10 @@
     local.get 0
     global.set 0
   )
-  (func (;4;) (type 3) (param i64) (result i32)
+  (func (;5;) (type 4) (param i64) (result i32 i64)
     local.get 0
-    call 3
+    call 4
     call 2
+    global.get 0
   )
 )

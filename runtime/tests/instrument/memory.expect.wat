@@ -1,7 +1,7 @@
 (module
   (type (;0;) (func (result i32)))
   (type (;1;) (func (param i64)))
-  (type (;2;) (func (param i64) (result i32)))
+  (type (;2;) (func (param i64) (result i32 i64)))
   (memory (;0;) 1 5)
   (global (;0;) (mut i64) i64.const 0)
   (global (;1;) (mut i32) i32.const 16384)
@@ -61,10 +61,10 @@
       i32.ne
       i64.extend_i32_u
       i64.sub
-      i64.const 12
+      i64.const 10
       i64.shr_u
       local.get 3
-      i64.const 12
+      i64.const 10
       i64.shr_u
       local.tee 3
       i64.sub
@@ -119,10 +119,10 @@
       i32.ne
       i64.extend_i32_u
       i64.sub
-      i64.const 12
+      i64.const 10
       i64.shr_u
       local.get 3
-      i64.const 12
+      i64.const 10
       i64.shr_u
       local.tee 3
       i64.sub
@@ -201,10 +201,11 @@
     local.get 0
     global.set 0
   )
-  (func (;2;) (type 2) (param i64) (result i32)
+  (func (;2;) (type 2) (param i64) (result i32 i64)
     local.get 0
     call 1
     call 0
+    global.get 0
   )
   (data (;0;) (i32.const 16) "tenor")
 )

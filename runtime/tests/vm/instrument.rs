@@ -42,3 +42,8 @@ fn calls() {
 fn memory() {
     check("memory");
 }
+
+#[test]
+fn imports() {
+    check("imports");
+}

@@ -70,6 +70,30 @@ fn argument(what: u8, a: u32, b: u32, c: u32) -> Vec<u8> {
     [[what, 0, 0, 0], a.to_le_bytes(), b.to_le_bytes(), c.to_le_bytes()].concat()
 }
 
+/// Writes through a parameter and through locals that are set early, late, or twice; the argument names the places.
+const THROUGH_LOCALS: &str = r#"
+    (import "tenor_1" "arg_read" (func $arg_read (param i32 i32) (result i32)))
+    (import "tenor_1" "ret" (func $ret (param i32 i32)))
+    (memory (export "memory") 1) (data (i32.const 2000) "what stands here is put back") (data (i32.const 60000) "this too")
+    (func $fill (param $to i32) (local $frame i32) (local $late i32) (local $twice i32)
+      (i64.store offset=7 (local.get $frame) (i64.const 1)) (i32.store offset=500 (local.get $frame) (i32.const 1))
+      (local.get $frame)
+      (local.set $frame (i32.sub (local.get $to) (i32.const 700)))
+      (i32.store (i32.const 2))
+      (i32.store offset=1000 (local.get $to) (i32.const -1)) (i64.store8 offset=40 (local.get $to) (i64.const -1))
+      (i64.store offset=1016 (local.get $frame) (i64.const -1)) (i32.store (local.get $frame) (i32.const -1))
+      (local.set $twice (i32.add (local.get $to) (i32.const 1500))) (i64.store16 (local.get $twice) (i64.const 3))
+      (i32.store offset=3 (local.get $late) (i32.const 5)) (i32.store offset=900 (local.get $late) (i32.const 5))
+      (if (i32.and (local.get $to) (i32.const 1)) (then (local.set $late (local.get $to)) (local.set $twice (i32.const 9000))))
+      (i64.store offset=64 (local.get $late) (i64.const -1)) (i64.store offset=2000 (local.get $late) (i64.const -1))
+      (i64.store offset=8 (local.get $twice) (i64.const 4)))
+    (func (export "f") (result i32) (local $a i32) (local $b i32)
+      (drop (call $arg_read (i32.const 30000) (i32.const 16)))
+      (local.set $a (i32.load (i32.const 30004))) (local.set $b (i32.load (i32.const 30008)))
+      (call $ret (local.get $a) (i32.const 3000))
+      (call $fill (local.get $a)) (call $fill (local.get $b))
+      (i32.const 0))"#;
+
 #[test]
 fn a_call_leaves_nothing_to_the_next() {
     let wasm = module(ALL_WRITES);
@@ -97,5 +121,16 @@ proptest! {
     fn no_write_is_missed(places in prop::collection::vec((0u8..4, 0u32..200_000, 0u32..200_000, 0u32..200_000), 4)) {
         let arguments: Vec<Vec<u8>> = places.into_iter().map(|(what, a, b, c)| argument(what, a, b, c)).collect();
         check(&module(ALL_WRITES), &arguments);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_is_written_through_locals_is_put_back(places in prop::collection::vec((700u32..61_000, 700u32..61_000), 2..5)) {
+        let arguments: Vec<Vec<u8>> = places.iter().map(|(a, b)| argument(0, *a, *b, 0)).collect();
+        let (forth, back) = (arguments.clone(), arguments.iter().rev().cloned().collect::<Vec<_>>());
+        let ended = check(&module(THROUGH_LOCALS), &[forth, back].concat());
+        prop_assert!(ended.iter().eq(ended.iter().rev()), "{:?}", ended);
     }
 }

@@ -90,7 +90,7 @@ tags! {
     PERSON = 0x20;
     /// Data of a receipt: what a contract returned or refused with.
     DATA = 0x21;
-    /// Piece of a payload of the block log.
+    /// Piece of long bytes that are hashed in pieces: a payload of the block log, the keys that a block used.
     PIECES_LEAF = 0x22;
     /// Calendar id from publisher and code.
     CALENDAR = 0x23;
@@ -102,7 +102,7 @@ tags! {
     RESTART = 0x26;
     /// Seed of a sandbox key or salt; never part of a chain's own rules.
     SEED = 0x27;
-    /// Inner node over the pieces of a payload of the block log.
+    /// Inner node over such pieces.
     PIECES_NODE = 0x28;
     /// Occurrence id of the end of a hold.
     EXPIRY = 0x29;
@@ -122,7 +122,7 @@ pub const ENTRIES: TreeTags = TreeTags { leaf: ENTRIES_LEAF, node: ENTRIES_NODE 
 pub const EVENTS: TreeTags = TreeTags { leaf: EVENTS_LEAF, node: EVENTS_NODE };
 /// Transfers of a batch.
 pub const BATCH: TreeTags = TreeTags { leaf: BATCH_LEAF, node: BATCH_NODE };
-/// Pieces of a payload of the block log.
+/// Pieces of long bytes.
 pub const PIECES: TreeTags = TreeTags { leaf: PIECES_LEAF, node: PIECES_NODE };
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! A function with its charges and its frame written in.
 
+use super::anchor::Anchor;
 use super::plan::{Charge, Plan};
 use super::store::{self, Noted};
 use super::{Added, GROWTH_DENIED, GROWTH_FAILED, InstrumentError, failed};
 use crate::vm::price;
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{BlockType, Function, Instruction as I, ValType};
 use wasmparser::{FuncType, FunctionBody, Operator as Op};
 
@@ -15,7 +16,7 @@ pub(super) fn emit(
     ty: &FuncType,
     added: Added,
 ) -> Result<Function, InstrumentError> {
-    let mut again = RoundtripReencoder;
+    let mut again = added.functions;
     let mut locals = vec![];
     let mut own = ty.params().len() as u32;
     for group in body.get_locals_reader().map_err(failed)? {
@@ -28,6 +29,10 @@ pub(super) fn emit(
     let mut charges = plan.charges.iter().peekable();
     if let Some(entry) = charges.next_if(|charge| charge.after == 0) {
         writer.charge(entry);
+    }
+    let mut anchors = plan.anchors.iter().peekable();
+    while let Some(anchor) = anchors.next_if(|anchor| anchor.after == 0) {
+        writer.note_anchor(anchor);
     }
     let result = match ty.results() {
         [] => BlockType::Empty,
@@ -59,12 +64,18 @@ pub(super) fn emit(
             }
             Op::MemoryGrow { .. } => writer.grow(&same),
             Op::MemoryCopy { .. } | Op::MemoryFill { .. } => writer.bulk(&same),
+            Op::Call { function_index } if *function_index < added.functions.imported => {
+                writer.call_host(*function_index)
+            }
             Op::Call { .. } | Op::CallIndirect { .. } => writer.call(&same),
             _ => {
-                if let Some(noted) = writer.noted {
+                if let Some(noted) = writer.noted.filter(|_| !plan.anchored.contains(&count)) {
                     writer.put(&store::before_store(&operator, noted));
                 }
                 writer.put(&[same]);
+                while let Some(anchor) = anchors.next_if(|anchor| anchor.after == count) {
+                    writer.note_anchor(anchor);
+                }
             }
         }
         while let Some(charge) = charges.next_if(|charge| charge.after == count) {
@@ -105,6 +116,7 @@ impl Writer {
             bits: local(ValType::I64),
             page: local(ValType::I64),
             narrow: local(ValType::I32),
+            page_shift: added.page_shift,
         });
         Writer { function: Function::new(locals), added, scratch, gas, frame, noted }
     }
@@ -174,6 +186,18 @@ impl Writer {
     fn stop_when_used_up(&mut self) {
         self.push_gas();
         self.put(&[I::I64Const(0), I::I64LtS, I::If(BlockType::Empty), I::Unreachable, I::End]);
+    }
+
+    fn note_anchor(&mut self, anchor: &Anchor) {
+        if let Some(noted) = self.noted {
+            self.put(&store::at_anchor(anchor, noted));
+        }
+    }
+
+    fn call_host(&mut self, function: u32) {
+        self.push_gas();
+        self.put(&[I::Call(function)]);
+        self.set_gas();
     }
 
     fn call(&mut self, instruction: &I<'_>) {

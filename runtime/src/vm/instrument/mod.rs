@@ -7,9 +7,14 @@
 //!
 //! The counters are globals behind the module's own. A module can name only globals that it has, so its code
 //! cannot reach them; the host finds them under export names that no admitted module has. The same holds for
-//! the functions behind the module's own: one that puts every global back to what it was at the beginning, and
-//! for each call one that does so, sets the gas and calls it.
+//! the functions behind the module's own: one for each import, one that puts every global back to what it was at the
+//! beginning, and for each call one that does so, sets the gas, calls it and answers with the gas that is left.
+//!
+//! Gas travels with a call of the host: what is left is one parameter more of each import, and one result more. The
+//! function that stands for an import has the type that the module gave it, for tables and exports; code that names
+//! the import itself calls it at once.
 
+mod anchor;
 mod emit;
 mod plan;
 mod store;
@@ -18,28 +23,29 @@ use super::admit::{RESERVED, features};
 use super::limit::ModuleLimits;
 use super::price;
 use serde::{Deserialize, Serialize};
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use std::convert::Infallible;
+use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I, MemorySection,
-    MemoryType, Module, TableSection, TypeSection, ValType,
+    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I,
+    MemorySection, MemoryType, Module, TableSection, TypeSection, ValType,
 };
 use wasmparser::{
-    ElementItems, ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Operator as Op, Parser,
-    Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
+    ElementItems, ExternalKind, FuncType, FuncValidatorAllocations, FunctionBody, Import, Operator as Op,
+    Parser, Payload, TypeRef, ValType as Ty, ValidPayload, Validator,
 };
 
-pub(super) use store::PAGE_SHIFT;
+pub(super) use store::page_shift;
 
 /// Version of the rules in this file.
-pub const INSTRUMENTER_VERSION: u16 = 1;
+pub const INSTRUMENTER_VERSION: u16 = 2;
 /// Export of the gas left, i64; below zero when it is used up.
 pub(super) const GAS: &str = "tenor:gas";
 /// Export of the stack slots left, i32; below zero when they are used up.
 pub(super) const STACK: &str = "tenor:stack";
 /// Export of what happened to the last growth of memory, i32: 0 nothing, or [`GROWTH_DENIED`], [`GROWTH_FAILED`].
 pub(super) const GROWTH: &str = "tenor:growth";
-/// Export of the pages written to, i64, a bit for every 64th page of 4 KiB; where they are noted.
+/// Export of the pages written to, i64, a bit for each 64th of the memory; where they are noted.
 pub(super) const PAGES: &str = "tenor:pages";
 /// Export of the memory; one of no pages where the module has none.
 pub(super) const MEMORY: &str = "tenor:memory";
@@ -63,9 +69,15 @@ pub(super) fn failed(error: impl std::fmt::Display) -> InstrumentError {
     InstrumentError(error.to_string())
 }
 
+fn val_type(ty: Ty) -> Result<ValType, InstrumentError> {
+    RoundtripReencoder.val_type(ty).map_err(failed)
+}
+
 /// One of so many stores may stand in a loop for it to be worth noting the pages that they write to. Products have
 /// one of twelve or fewer there, code that works on memory (a hash, a cipher) half of them.
 const STORES_PER_LOOPED: u32 = 4;
+/// Bytes of a page of wasm.
+const MEMORY_PAGE_BYTES: u64 = 65_536;
 /// Pages of 64 KiB that are put back whole rather than by what was written.
 const WHOLE_PAGES_MAX: u64 = 2;
 
@@ -99,9 +111,27 @@ struct Added {
     gas: u32,
     stack: u32,
     growth: u32,
+    functions: Renumbered,
     /// Only where pages are noted.
     pages: Option<u32>,
+    page_shift: u32,
     pages_max: u64,
+}
+
+/// Functions by their numbers in the instrumented module: an import, wherever it is not called at once, is the function
+/// that stands for it behind the module's own.
+#[derive(Clone, Copy)]
+struct Renumbered {
+    imported: u32,
+    own: u32,
+}
+
+impl Reencode for Renumbered {
+    type Error = Infallible;
+
+    fn function_index(&mut self, function: u32) -> Result<u32, Error> {
+        Ok(if function < self.imported { self.imported + self.own + function } else { function })
+    }
 }
 
 /// The admitted module with its counters; custom sections are left out.
@@ -131,7 +161,7 @@ pub fn instrument_as(
             ValidPayload::Func(function, body) => {
                 let ty = parts.next_type()?;
                 let mut checked = function.into_validator(std::mem::take(&mut allocations));
-                let plan = plan::plan(&body, &mut checked, ty.params().len() as u32, parts.imported)?;
+                let plan = plan::plan(&body, &mut checked, ty.params().len() as u32, parts.imported())?;
                 allocations = checked.into_allocations();
                 planned.push((body, plan, ty));
             }
@@ -145,7 +175,7 @@ pub fn instrument_as(
     }
     let start_gas = price::start(parts.pages, parts.data_bytes, parts.elements_count);
     let functions = planned.len() as u32;
-    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added), reset, start_gas, functions })
+    Ok(Instrumented { wasm: parts.finish(limits.stack_slots, added)?, reset, start_gas, functions })
 }
 
 #[derive(Default)]
@@ -164,12 +194,13 @@ struct Parts {
     signatures: Vec<FuncType>,
     function_types: Vec<u32>,
     bodies: usize,
+    /// Type of each import as the module has it.
+    import_types: Vec<u32>,
     globals_own: u32,
     /// Mutable globals with what they begin with.
     mutable: Vec<(u32, I<'static>)>,
     /// Exports that a call may name.
     calls: Vec<(String, u32)>,
-    imported: u32,
     pages: u64,
     pages_max: u64,
     data_bytes: u64,
@@ -178,10 +209,35 @@ struct Parts {
 }
 
 impl Parts {
+    fn imported(&self) -> u32 {
+        self.import_types.len() as u32
+    }
+
+    fn renumbered(&self) -> Renumbered {
+        Renumbered { imported: self.imported(), own: self.function_types.len() as u32 }
+    }
+
     fn next_type(&mut self) -> Result<FuncType, InstrumentError> {
         let number = self.function_types.get(self.bodies).copied().unwrap_or(u32::MAX);
         self.bodies += 1;
-        self.signatures.get(number as usize).cloned().ok_or_else(|| failed("a function without a type"))
+        self.signature(number).cloned()
+    }
+
+    fn signature(&self, number: u32) -> Result<&FuncType, InstrumentError> {
+        self.signatures.get(number as usize).ok_or_else(|| failed("a function without a type"))
+    }
+
+    /// Imports a function of the host, with the gas that is left behind its parameters and its results.
+    fn import(&mut self, import: Import<'_>) -> Result<(), InstrumentError> {
+        let TypeRef::Func(number) = import.ty else { return Err(failed("an import that is no function")) };
+        let with_gas =
+            |own: &[Ty]| own.iter().copied().chain([Ty::I64]).map(val_type).collect::<Result<Vec<_>, _>>();
+        let signature = self.signature(number)?;
+        let (params, results) = (with_gas(signature.params())?, with_gas(signature.results())?);
+        self.imports.import(import.module, import.name, EntityType::Function(self.types.len()));
+        self.types.ty().function(params, results);
+        self.import_types.push(number);
+        Ok(())
     }
 
     /// What noting a store costs its loop, against what putting back all of the memory costs a call.
@@ -201,19 +257,21 @@ impl Parts {
             gas: self.globals_own,
             stack: self.globals_own + 1,
             growth: self.globals_own + 2,
+            functions: self.renumbered(),
             pages: (reset == Reset::Pages).then_some(self.globals_own + 3),
+            page_shift: page_shift(self.pages * MEMORY_PAGE_BYTES),
             pages_max: self.pages_max,
         }
     }
 
     fn is_call(&self, function: u32) -> bool {
-        let ty = function.checked_sub(self.imported).and_then(|own| self.function_types.get(own as usize));
+        let ty = function.checked_sub(self.imported()).and_then(|own| self.function_types.get(own as usize));
         let ty = ty.and_then(|ty| self.signatures.get(*ty as usize));
         ty.is_some_and(|ty| ty.params().is_empty() && ty.results() == [Ty::I32])
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), InstrumentError> {
-        let mut again = RoundtripReencoder;
+        let mut again = self.renumbered();
         match payload {
             Payload::TypeSection(section) => {
                 for ty in section.clone().into_iter_err_on_gc_types() {
@@ -222,13 +280,7 @@ impl Parts {
                 again.parse_type_section(&mut self.types, section).map_err(failed)
             }
             Payload::ImportSection(section) => {
-                for import in section.clone().into_imports() {
-                    match import.map_err(failed)?.ty {
-                        TypeRef::Func(_) => self.imported += 1,
-                        _ => return Err(failed("an import that is no function")),
-                    }
-                }
-                again.parse_import_section(&mut self.imports, section).map_err(failed)
+                section.into_imports().try_for_each(|import| self.import(import.map_err(failed)?))
             }
             Payload::FunctionSection(section) => {
                 for ty in section.clone() {
@@ -303,7 +355,7 @@ impl Parts {
         }
     }
 
-    fn finish(mut self, stack_slots: u32, added: Added) -> Vec<u8> {
+    fn finish(mut self, stack_slots: u32, added: Added) -> Result<Vec<u8>, InstrumentError> {
         let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
         for (number, _) in &self.mutable {
             self.exports.export(&format!("{GLOBAL}{number}"), ExportKind::Global, *number);
@@ -334,7 +386,8 @@ impl Parts {
             (added.growth, I::I32Const(0)),
             (added.gas, I::LocalGet(0)),
         ]);
-        self.add_calls();
+        self.add_imports(added)?;
+        self.add_calls(added);
         let mut module = Module::new();
         module.section(&self.types).section(&self.imports).section(&self.functions);
         module.section(&self.tables).section(&self.memories).section(&self.globals);
@@ -343,15 +396,32 @@ impl Parts {
             module.section(&DataCountSection { count });
         }
         module.section(&self.code).section(&self.data);
-        module.finish()
+        Ok(module.finish())
     }
 
-    /// Adds the function that puts the globals back, and for each call the one that does so and calls.
-    fn add_calls(&mut self) {
+    /// Adds the functions that stand for imports.
+    fn add_imports(&mut self, added: Added) -> Result<(), InstrumentError> {
+        for (function, number) in (0..).zip(self.import_types.clone()) {
+            let params = self.signature(number)?.params().len() as u32;
+            self.functions.function(number);
+            let mut code = Function::new([]);
+            for param in 0..params {
+                code.instruction(&I::LocalGet(param));
+            }
+            code.instruction(&I::GlobalGet(added.gas)).instruction(&I::Call(function));
+            code.instruction(&I::GlobalSet(added.gas)).instruction(&I::End);
+            self.code.function(&code);
+        }
+        Ok(())
+    }
+
+    /// Adds the function that puts the globals back, and for each call the one that does so, calls, and adds the gas that
+    /// is left to the answer.
+    fn add_calls(&mut self, added: Added) {
         let (reset_type, call_type) = (self.types.len(), self.types.len() + 1);
         self.types.ty().function([ValType::I64], []);
-        self.types.ty().function([ValType::I64], [ValType::I32]);
-        let reset = self.imported + self.functions.len();
+        self.types.ty().function([ValType::I64], [ValType::I32, ValType::I64]);
+        let reset = self.imported() + self.functions.len();
         self.functions.function(reset_type);
         self.exports.export(RESET, ExportKind::Func, reset);
         let mut code = Function::new([]);
@@ -361,12 +431,12 @@ impl Parts {
         code.instruction(&I::End);
         self.code.function(&code);
         for (name, function) in &self.calls {
-            let index = self.imported + self.functions.len();
+            let index = self.imported() + self.functions.len();
             self.functions.function(call_type);
             self.exports.export(&format!("{CALL}{name}"), ExportKind::Func, index);
             let mut code = Function::new([]);
             code.instruction(&I::LocalGet(0)).instruction(&I::Call(reset)).instruction(&I::Call(*function));
-            code.instruction(&I::End);
+            code.instruction(&I::GlobalGet(added.gas)).instruction(&I::End);
             self.code.function(&code);
         }
     }

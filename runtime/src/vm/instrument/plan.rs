@@ -1,8 +1,10 @@
 //! Where a function is charged, how large its frame is and what it does, found in one pass over its validated
 //! body.
 
+use super::anchor::{Anchor, Anchors};
 use super::{InstrumentError, failed};
 use crate::vm::price;
+use std::collections::BTreeSet;
 use wasmparser::{FuncValidator, FunctionBody, Operator as Op, ValidatorResources};
 
 /// Slots that a call takes besides its locals, its operands and what the compiler keeps.
@@ -33,6 +35,10 @@ pub(super) struct Plan {
     pub(super) stores: u32,
     /// Of those, the ones that stand in a loop.
     pub(super) stores_in_loops: u32,
+    /// Locals through which it writes at several places, in the order in which they get their values.
+    pub(super) anchors: Vec<Anchor>,
+    /// Numbers, from 1, of the stores that need not be noted for it.
+    pub(super) anchored: BTreeSet<u32>,
     /// Operators of the body, the last `end` included.
     pub(super) operators: u32,
 }
@@ -80,6 +86,7 @@ pub(super) fn plan(
     for group in body.get_locals_reader().map_err(failed)? {
         locals = locals.saturating_add(group.map_err(failed)?.0);
     }
+    let mut anchors = Anchors::default();
     let mut seen = Seen { labels: vec![Label::new(false, false)], ..Seen::default() };
     let mut charges = vec![];
     let mut block = Charge { after: 0, gas: price::entry(locals), ask: true };
@@ -87,10 +94,12 @@ pub(super) fn plan(
     let mut operators = body.get_operators_reader().map_err(failed)?;
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().map_err(failed)?;
+        let before = checked.operand_stack_height();
         checked.op(offset, &operator).map_err(failed)?;
         height = height.max(checked.operand_stack_height());
         block.gas += price::operator(&operator);
         count += 1;
+        anchors.see(count, &operator, before, checked.operand_stack_height());
         seen.count(&operator, imported);
         if seen.ends_block(&operator)? {
             charges.push(block);
@@ -105,6 +114,7 @@ pub(super) fn plan(
         entry.ask = false;
     }
     charges.retain(|charge| charge.gas > 0 || charge.ask);
+    let (anchors, anchored) = anchors.found(params);
     let frame = FRAME_SLOTS + locals + height + count / FRAME_OPERATORS_PER_SLOT;
     Ok(Plan {
         charges,
@@ -112,6 +122,8 @@ pub(super) fn plan(
         keeps_gas: seen.loops > 0 && seen.calls_in_loops == 0,
         stores: seen.stores,
         stores_in_loops: seen.stores_in_loops,
+        anchors,
+        anchored,
         operators: count,
     })
 }

@@ -66,7 +66,17 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn long(&mut self) -> Result<u128, Unlike> {
-        let (mut number, mut shift) = (0, 0);
+        // Most are short, and wasm has no wider numbers than u64.
+        let (mut short, mut shift) = (0u64, 0);
+        while shift < 63 {
+            let byte = self.byte()?;
+            short |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(short.into());
+            }
+            shift += 7;
+        }
+        let mut number = u128::from(short);
         while shift < 128 {
             let byte = self.byte()?;
             let low = u128::from(byte & 0x7f);
