@@ -1,6 +1,6 @@
 //! Durable blocks of 1,000 random updates over many keys: what the state costs, and what opening it again does.
 
-use super::{Figure, Measured, Ratio, Scratch, process_cpu, thread_cpu};
+use super::{Figure, Measured, Ratio, Scratch, folder_bytes, process_cpu, thread_cpu};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -261,14 +261,4 @@ fn bare_sync(folder: &Path) -> Result<f64> {
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        bytes += if about.is_dir() { folder_bytes(&entry.path())? } else { about.len() };
-    }
-    Ok(bytes)
 }

@@ -36,7 +36,9 @@ const OFFERED: f64 = 0.4;
 /// Payments of each connection whose way to a final receipt is timed.
 const TIMED: usize = 20;
 /// Customers who pay while others read.
-const PAYERS: usize = 16;
+const PAYERS: usize = 256;
+/// Readings of balances.
+const READINGS: usize = 100_000;
 /// Pause of a client that was told to come again, and between looks at the pool.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -72,11 +74,10 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let quantile = |share: usize| {
         latencies[(latencies.len() * share / 100).min(latencies.len() - 1)].as_secs_f64() * 1e3
     };
-    let read_count = CONNECTIONS * 500;
     let begun = Instant::now();
-    node.send_all(&readings.iter().cycle().take(read_count).cloned().collect::<Vec<_>>())?;
-    let reading = read_count as f64 / begun.elapsed().as_secs_f64();
-    let (busy, paid) = node.read_while_paying(&readings, read_count, &paying_more)?;
+    node.send_all(&readings.iter().cycle().take(READINGS).cloned().collect::<Vec<_>>())?;
+    let reading = READINGS as f64 / begun.elapsed().as_secs_f64();
+    let (busy, paid) = node.read_while_paying(&readings, READINGS, &paying_more)?;
     let memory = node.memory_mb()?;
     node.stop()?;
     let done = count_done(&data)?;

@@ -4,7 +4,7 @@
 //! the first key that is looked up until the state on disk has reached the newest block.
 
 use super::signer::Signer;
-use super::{Figure, Measured, Ratio, Scratch, cores, thread_cpu, verify};
+use super::{Figure, Measured, Ratio, Scratch, cores, folder_bytes, thread_cpu, verify};
 use crate::demo::cast::Cast;
 use crate::folder::engine;
 use crate::keys::VALIDATOR;
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, ChainId};
-use tenor_runtime::chain::{Chain, Solo};
+use tenor_runtime::chain::{Chain, LOG_FOLDER, STATE_FOLDER, Solo};
 use tenor_runtime::execute::Candidate;
 use tenor_runtime::state::Room;
 use tenor_wire::crypto::PublicKey;
@@ -57,6 +57,9 @@ pub(super) fn measure(seconds: u64, accounts: usize, room: Room) -> Result<Measu
     let (at_tip, executing) = (begun.elapsed(), thread_cpu() - spent);
     bank.chain.flush()?;
     let rate = count / begun.elapsed().as_secs_f64();
+    let [log_bytes, state_bytes] =
+        [LOG_FOLDER, STATE_FOLDER].map(|name| folder_bytes(&scratch.path().join(name)));
+    let (log_bytes, state_bytes) = (log_bytes? as f64, state_bytes? as f64);
     let name = if accounts == 1_000_000 { "of_verify_ceiling_1m" } else { "of_verify_ceiling" };
     Ok(Measured {
         figures: vec![
@@ -69,6 +72,12 @@ pub(super) fn measure(seconds: u64, accounts: usize, room: Room) -> Result<Measu
             Figure { name: "execute_us".into(), value: executing.as_secs_f64() * 1e6 / count, unit: "us" },
             Figure { name: "verify_per_second_all_cores".into(), value: ceiling, unit: "/s" },
             Figure { name: "accounts".into(), value: accounts as f64, unit: "1" },
+            Figure { name: "log_bytes_per_payment".into(), value: log_bytes / count, unit: "bytes" },
+            Figure {
+                name: "disk_bytes_per_log_byte".into(),
+                value: (log_bytes + state_bytes) / log_bytes,
+                unit: "1",
+            },
         ],
         ratios: vec![Ratio {
             name,
