@@ -37,6 +37,7 @@ pub struct Metrics {
     pub request_duration: Histogram,
     pub connections: Gauge,
     pub followers: Gauge,
+    pub state_checkpoint: Gauge,
     pub state_leaves: Gauge,
     pub state_cached_bytes: Gauge,
     pub state_spilled_bytes: Gauge,
@@ -65,6 +66,7 @@ impl Default for Metrics {
             request_duration: Histogram::new(SECONDS),
             connections: Gauge::default(),
             followers: Gauge::default(),
+            state_checkpoint: Gauge::default(),
             state_leaves: Gauge::default(),
             state_cached_bytes: Gauge::default(),
             state_spilled_bytes: Gauge::default(),
@@ -121,6 +123,11 @@ impl Metrics {
 
     fn register_state(&mut self) {
         let (to, bytes) = (&mut self.registry, || Unit::Bytes);
+        to.register(
+            "state_checkpoint_height",
+            "Height of the newest block whose state was begun to be written to disk since the start",
+            self.state_checkpoint.clone(),
+        );
         to.register("state_leaves", "Leaves of the state", self.state_leaves.clone());
         let (cached, spilled) = (self.state_cached_bytes.clone(), self.state_spilled_bytes.clone());
         to.register_with_unit("state_cached", "Pages of the state in memory", bytes(), cached);

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 use tenor_cli::folder::Folder;
 use tenor_node::guard::Guard;
 use tenor_runtime::chain::{Genesis, Replica};
@@ -42,6 +43,26 @@ fn a_node_starts_says_how_it_is_and_stops_clean() {
     assert_eq!((folder.opened.torn.bytes, folder.opened.redone), (0, 0));
     let (code, _) = tenor(&["node", "status", "--admin-listen=127.0.0.1:9"]);
     assert_eq!(code, 1);
+}
+
+#[test]
+fn a_node_to_which_nothing_comes_writes_its_state_to_disk() {
+    let (_folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
+    assert_eq!(node.submit(&ada.pays(&bob.account, 1, 1)).0, 201);
+    let shows = |name: &str| {
+        let metrics = node.metrics();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value.unwrap()
+    };
+    let begun = Instant::now();
+    while shows("tenor_state_checkpoint_height ") < shows("tenor_block_height ") {
+        assert!(begun.elapsed().as_secs() < 60, "no checkpoint was begun");
+        thread::yield_now();
+    }
+    assert!(shows("tenor_state_leaves ") > 0);
+    assert_eq!(shows("tenor_state_waits "), 0);
 }
 
 fn backs_up(data: &Path, to: &Path) -> (Option<i32>, String) {

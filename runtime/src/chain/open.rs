@@ -153,12 +153,12 @@ impl Chain {
         Ok((chain, opened))
     }
 
-    /// Begins to bring the state on disk up to the tip, unless that is going on already. Whoever has a clock does
-    /// this now and then, so that the next opening has less to redo.
+    /// Begins to bring the state on disk up to the tip; false when that is still going on for an earlier one. Whoever
+    /// has a clock does this now and then, so that the next opening has less to redo.
     ///
     /// # Errors
     /// [`Fault`] when it cannot be written.
-    pub fn checkpoint(&mut self) -> Result<(), Fault> {
+    pub fn checkpoint(&mut self) -> Result<bool, Fault> {
         self.base.checkpoint()
     }
 

@@ -123,7 +123,7 @@ impl Grown {
     /// Blocks, and a checkpoint that begins behind them unless one is going on.
     pub fn blocks(&mut self, count: u32) -> Result<(), Fault> {
         (0..count).try_for_each(|_| self.block())?;
-        self.base.checkpoint()
+        self.base.checkpoint().map(drop)
     }
 
     /// What a block changes.

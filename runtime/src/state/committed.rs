@@ -551,10 +551,14 @@ impl State for Committed {
         parts.commit(rows, height, resume, is_entered)
     }
 
-    fn checkpoint(&mut self) -> Result<(), Fault> {
+    fn checkpoint(&mut self) -> Result<bool, Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
-        if parts.is_idle()? { parts.begin_checkpoint() } else { Ok(()) }
+        let is_idle = parts.is_idle()?;
+        if is_idle {
+            parts.begin_checkpoint()?;
+        }
+        Ok(is_idle)
     }
 
     fn flush(&mut self) -> Result<(), Fault> {

@@ -45,12 +45,13 @@ pub trait State: Base + Send + Sync {
     /// # Errors
     /// [`Fault::Storage`] when the disk no longer takes checkpoints.
     fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault>;
-    /// Begins to write what changed to the disk, where there is one.
+    /// Begins to write what changed to the disk, where there is one; false when that is still going on for earlier
+    /// blocks.
     ///
     /// # Errors
     /// As [`State::commit`].
-    fn checkpoint(&mut self) -> Result<(), Fault> {
-        Ok(())
+    fn checkpoint(&mut self) -> Result<bool, Fault> {
+        Ok(true)
     }
     /// Returns when everything committed is on the disk, where there is one.
     ///
