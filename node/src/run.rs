@@ -140,6 +140,8 @@ impl Node {
             ));
         }
         metrics.height.set(tip.height as i64);
+        metrics.block_time_seconds.set((tip.time.0 / 1000) as i64);
+        metrics.measure_state(&folder.chain.state_memory());
         let opened = &folder.opened;
         tracing::info!(
             height = tip.height,
