@@ -11,6 +11,7 @@ mod accounts;
 mod agreements;
 mod catalogue;
 mod blocks;
+mod state;
 mod events;
 mod deliver;
 mod sandbox;
@@ -124,6 +125,10 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(catalogue::lists))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::get))
+        .routes(routes!(state::block))
+        .routes(routes!(state::checkpoint))
+        .routes(routes!(state::genesis))
+        .routes(routes!(state::rows))
         .routes(routes!(blocks::receipt))
         .routes(routes!(blocks::receipt_proof))
         .routes(routes!(blocks::proof))
