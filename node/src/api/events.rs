@@ -88,8 +88,7 @@ impl Filter {
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(Following, ("Last-Event-ID" = Option<String>, Header, description = "height.index of the last message")),
-    responses((status = 200, description = "Messages without end", body = String, content_type = "text/event-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Messages without end", body = String, content_type = "text/event-stream")))]
 pub async fn follow(
     State(api): State<Arc<Api>>,
     caller: Caller,

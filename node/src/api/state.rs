@@ -5,6 +5,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{Reader, stamped};
+use super::shapes;
 use super::strict::{Asked, Nothing, Part};
 use super::transactions::binary;
 use crate::access::Scope;
@@ -52,8 +53,7 @@ pub struct RowsAsked {
 /// shown what is the customer's own, and what belongs to nobody.
 #[utoipa::path(
     get, path = "/v1/state", tag = "network", params(RowsAsked),
-    responses((status = 200, description = "Rows", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Rows", body = shapes::StateRows)))]
 pub async fn rows(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -123,8 +123,7 @@ fn sees(reader: &Reader, chain: &Chain, full_key: &[u8]) -> Result<bool, Fault> 
 #[utoipa::path(
     get, path = "/v1/blocks/{height}/bytes", tag = "network",
     params(("height" = u64, Path, description = "Its height")),
-    responses((status = 200, description = "The block, then its certificate where it has one", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The block, then its certificate where it has one", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn block(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -145,8 +144,7 @@ pub async fn block(
 #[utoipa::path(
     get, path = "/v1/blocks/{height}/checkpoint", tag = "network",
     params(("height" = u64, Path, description = "Its height")),
-    responses((status = 200, description = "The checkpoint", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The checkpoint", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn checkpoint(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -170,8 +168,7 @@ fn stored(reader: &Reader, height: u64) -> Result<Block, Problem> {
 /// The document that the chain began with, in its canonical bytes; a customer's is without its operations.
 #[utoipa::path(
     get, path = "/v1/genesis", tag = "network",
-    responses((status = 200, description = "The document", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The document", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn genesis(
     State(api): State<Arc<Api>>,
     caller: Caller,

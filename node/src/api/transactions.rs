@@ -6,6 +6,7 @@ use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
 use super::reading::{Reader, id, stamped};
+use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
 use crate::pool::{Full, Offered, Outcome};
@@ -73,8 +74,7 @@ pub struct PrepareAsked {
 /// Makes the bytes to sign, and says what would happen: nothing is kept of it.
 #[utoipa::path(
     post, path = "/v1/transactions:prepare", tag = "transactions", request_body = PrepareAsked,
-    responses((status = 200, description = "Bytes to sign, and what they would do", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Bytes to sign, and what they would do", body = shapes::Prepared)))]
 pub async fn prepare(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -263,9 +263,8 @@ fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
     post, path = "/v1/transactions", tag = "transactions",
     request_body(content((SubmitAsked = "application/json"), (Vec<u8> = "application/octet-stream"))),
     params(("Prefer" = Option<String>, Header, description = "`wait=N`: seconds to wait for the outcome")),
-    responses((status = 201, description = "Done; the receipt", body = Object),
-        (status = 202, description = "It waits for a block", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 201, description = "Done; the receipt", body = shapes::Receipt),
+        (status = 202, description = "It waits for a block", body = shapes::Pending)))]
 pub async fn submit(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -446,8 +445,7 @@ fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
 /// What became of a transaction. Those of long ago are found by party and idempotency key.
 #[utoipa::path(
     get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "Its receipt, or that it waits", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its receipt, or that it waits", body = shapes::TransactionTold)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -479,8 +477,7 @@ pub struct ByKey {
 /// What became of what a party did under an idempotency key, for as many days as the chain keeps keys.
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(ByKey),
-    responses((status = 200, description = "Its receipt", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its receipt", body = shapes::Receipt)))]
 pub async fn by_key(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -503,8 +500,7 @@ pub async fn by_key(
 #[utoipa::path(
     get, path = "/v1/transactions/{id}/proof", tag = "transactions",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
     State(api): State<Arc<Api>>,
     caller: Caller,
