@@ -96,6 +96,8 @@ codes! {
         "As many webhooks are there as the operator allows (`webhooks`). Take one away first.";
     BROKEN "broken" 500 true "The node is at fault"
         "Something is wrong here, not with the request. The log says what. Whether a transaction was done is told by asking for it.";
+    NOT_YET "not_yet" 503 true "The node is not that far yet"
+        "The index of transactions by their ids is still made from the log. Ask again after the time in `Retry-After`, or by party and idempotency key.";
     STOPPING "stopping" 503 true "The node stops"
         "It takes nothing more. What has no outcome yet may be sent again as it is.";
 }

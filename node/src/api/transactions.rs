@@ -9,6 +9,7 @@ use super::reading::{Reader, id, stamped};
 use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
+use crate::places::Known;
 use crate::pool::{Full, Offered, Outcome};
 use crate::view::{Missing, receipt, refusal, render};
 use axum::Json;
@@ -23,6 +24,7 @@ use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::{PartyId, TxId};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::execute::Rejection;
+use tenor_wire::block::Item;
 use tenor_wire::crypto::{SECP256K1, Signature};
 use tenor_wire::hexadecimal::{hex, unhex};
 use tenor_wire::op::KeyNumber;
@@ -413,7 +415,7 @@ pub fn placed(reader: &Reader, height: u64, index: u32) -> Result<Document, Prob
         .ok_or_else(|| Missing(format!("there is no block {height}")))?;
     let shown = receipt::of_block(reader.chain(), &reader.names, &block, index)?;
     let mut document = shown.document;
-    if let Some(tenor_wire::block::Item::Tx(tx)) = block.items.get(index as usize) {
+    if let Some(Item::Tx(tx)) = block.items.get(index as usize) {
         document["transaction"] = json!(tx.id().to_string());
     }
     document["status"] = json!("final");
@@ -436,13 +438,22 @@ pub fn seen_place(reader: &Reader, height: u64, index: u32, name: &str) -> Resul
 
 fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
     let id: TxId = id(asked)?;
-    let place = reader.hub.place_of(&id);
-    let (height, index) = place.ok_or_else(|| Missing(format!("there is no {id}")))?;
-    seen_place(reader, height, index, asked)?;
+    let missing = || Problem::from(Missing(format!("there is no {id}")));
+    let (height, index) = match reader.hub.place_of(&id)? {
+        Known::At(place) => place,
+        Known::Nowhere => return Err(missing()),
+        Known::NotYet => return Err(Problem::new(problem::NOT_YET, "the log is still read").after(RETRY_S)),
+    };
+    // The index is made of the log, and may have met another one than this.
+    let block = reader.hub.block(&reader.tip, height)?.ok_or_else(missing)?;
+    match block.items.get(index as usize) {
+        Some(Item::Tx(tx)) if tx.id() == id => seen_place(reader, height, index, asked)?,
+        _ => return Err(missing()),
+    }
     Ok((height, index))
 }
 
-/// What became of a transaction. Those of long ago are found by party and idempotency key.
+/// What became of a transaction, however long ago.
 #[utoipa::path(
     get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "Its receipt, or that it waits", body = shapes::TransactionTold)))]
