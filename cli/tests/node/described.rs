@@ -149,13 +149,13 @@ fn every_route_answers_as_it_is_described() {
     let key: String = hex(&tx.body.key.0);
     get(&format!("/v1/transactions?party={}&key={key}", ada.party));
     get(&format!("/v1/transactions/{id}/proof"));
+    seen.extend(hold("post", "/v1/transactions", 201, &paid));
     let mut post = |path: &str, body: Value| {
         let (status, answer) = node.post_as("bank", path, &body);
         assert!(status < 300, "{path}: {answer}");
         seen.extend(hold("post", path, status, &answer));
         answer
     };
-    seen.extend(hold("post", "/v1/transactions", 201, &paid));
     let pays = json!({ "type": "transfer", "from": "ada", "to": "bob", "amount": "1.00 EUR" });
     let signed = json!({ "signers": [{ "party": "ada" }], "operation": pays });
     post("/v1/transactions:prepare", signed);

@@ -100,10 +100,9 @@ pub async fn entries(
         let (standing, behind) = page.place(reader)?;
         let (chain, limit) = (standing.chain(), page.rows()?);
         let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
-        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
         let mut left = match behind.as_slice() {
             [] => record.history_count,
-            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| wrong())?.min(record.history_count),
+            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| Cursor::wrong())?.min(record.history_count),
         };
         let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
         let mut rows = vec![];

@@ -3,7 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, PageAsked, Reader, Wants, as_of, stamped};
+use super::reading::{At, Cursor, PageAsked, Reader, Wants, as_of, stamped};
 use super::shapes;
 use super::strict::{Asked, Nothing, Part};
 use super::transactions::{binary, placed, prove, seen_place};
@@ -58,10 +58,9 @@ pub async fn list(
     Asked(page): Asked<PageAsked>,
 ) -> Result<Json<Document>, Problem> {
     let found = api.read(caller, move |reader| {
-        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
         let first = match &page.cursor {
             None => reader.chain().tip().height,
-            Some(text) => text.parse().map_err(|_| wrong())?,
+            Some(text) => text.parse().map_err(|_| Cursor::wrong())?,
         };
         check_made(reader.chain(), first)?;
         let last = first.saturating_sub(page.rows()? as u64 - 1);

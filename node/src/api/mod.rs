@@ -230,6 +230,14 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// What a body in pieces is answered: whoever stands between client and node may have seen another end of it, so the
+/// connection ends as well.
+fn in_pieces() -> Response {
+    let mut response = Problem::new(problem::LENGTH, "send the body with its length").into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// Counts a request and secures its answer.
 async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -240,7 +248,10 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "DELETE" => "DELETE",
         _ => "other",
     };
-    let mut response = next.run(request).await;
+    let mut response = match request.headers().contains_key(header::TRANSFER_ENCODING) {
+        true => in_pieces(),
+        false => next.run(request).await,
+    };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -60,6 +60,8 @@ codes! {
         "This party has used the key for something else. Nothing was done now. Use a new key for a new act; send the very same operation to be told its outcome.";
     GONE "gone" 410 false "That state is no longer at hand"
         "The node keeps the states of the newest blocks. Ask for a later height, begin a list anew, or use `tenor prove --at`, which makes older states again.";
+    LENGTH "length_needed" 411 false "The body's length is not told"
+        "A body comes with one `Content-Length`. In pieces (`Transfer-Encoding`) it is not taken, so that nobody before the node can take its end for another request.";
     TOO_LARGE "too_large" 413 false "The body is too large"
         "The node's limit is in the detail.";
     MEDIA_TYPE "media_type" 415 false "The body is of another kind"

@@ -66,6 +66,11 @@ pub async fn rows(
                 .given(limit, format!("1..={ROWS_MAX}")));
         }
         let (mut from, end) = (key("from", &asked.from)?, key("end", &asked.end)?);
+        if from >= end {
+            return Err(
+                Problem::new(problem::BAD_QUERY, "`from` comes before `end`").given(&asked.from, &asked.end)
+            );
+        }
         let standing = match asked.at {
             Some(height) => reader.at_height(height)?,
             None => reader.at(None)?,

@@ -276,6 +276,7 @@ pub async fn submit(
     caller.needs(Scope::Submit)?;
     let wait = wait_of(&headers, api.config.wait_max)?;
     let tx = transaction(&raw)?;
+    same_key(&headers, &tx)?;
     let customer = caller.customer();
     if customer.is_some_and(|party| !tx.body.authorisers.iter().any(|by| by.party == party)) {
         return Err(Problem::new(problem::NOT_ALLOWED, "the token's own party must be among the signers"));
@@ -356,6 +357,20 @@ fn told(rejection: Rejection) -> Problem {
     match place {
         Some((height, index)) => problem.with("height", height).with("index", index),
         None => problem,
+    }
+}
+
+/// The idempotency key is in what was signed; a header that says another one would be believed for nothing.
+fn same_key(headers: &HeaderMap, tx: &Transaction) -> Result<(), Problem> {
+    let signed: String = hex(&tx.body.key.0);
+    let mut given =
+        headers.get_all("idempotency-key").iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match given.find(|given| !given.trim_matches('"').eq_ignore_ascii_case(&signed)) {
+        None => Ok(()),
+        Some(other) => {
+            let why = "the key is the one in the transaction that was signed; the header may be left out";
+            Err(Problem::field("Idempotency-Key", why).given(other, signed))
+        }
     }
 }
 
