@@ -107,7 +107,7 @@ pub fn hold(method: &str, path: &str, status: u16, answer: &Value) -> Option<Str
 #[test]
 fn every_route_answers_as_it_is_described() {
     let (_folder, data) = sandbox();
-    let node = Node::run(&data, &["--sandbox", "--webhook-hosts=hooks.example:443"]);
+    let node = Node::sandbox(&data);
     let mut seen = BTreeSet::new();
     let mut get = |path: &str| {
         let (status, answer) = node.get_as("bank", path);
