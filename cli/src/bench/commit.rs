@@ -27,14 +27,17 @@ const LOAD: u64 = 50_000;
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(30);
 /// Blocks behind the mark when it is opened again.
 const TAIL: u64 = 300;
+/// Seconds without the write-behind at most: what a long run is for is the disk, which only the write-behind uses.
+const WITHOUT_AT_MOST: u64 = 60;
 /// Proofs that are made.
 const PROOFS: u64 = 1_000;
 
-pub(super) fn measure(seconds: u64, keys: u64, room: Room) -> Result<Measured> {
+pub(super) fn measure(seconds: u64, keys: u64, room: Room, pace: Option<u32>) -> Result<Measured> {
     let scratch = Scratch::new()?;
     let mut run = Run::load(scratch.path(), keys, room)?;
+    run.interval = pace.map(|blocks| Duration::from_secs(1) / blocks.max(1));
     let bare_sync_ms = bare_sync(scratch.path())?;
-    let without = run.blocks(Duration::from_secs(seconds), false)?;
+    let without = run.blocks(Duration::from_secs(seconds.min(WITHOUT_AT_MOST)), false)?;
     run.stored.flush()?;
     let with = run.blocks(CHECKPOINT_AFTER + Duration::from_secs(seconds), true)?;
     let proofs = run.proofs()?;
@@ -94,8 +97,11 @@ struct Run {
     keys: u64,
     height: u64,
     chance: u64,
-    /// Time and processor time that went into making up what is written: it is no part of what is measured.
+    /// Time and processor time that went into making up what is written and into waiting for the next block's time:
+    /// it is no part of what is measured.
     made_up: (Duration, Duration),
+    /// Time from one block to the next, where they do not follow at once.
+    interval: Option<Duration>,
 }
 
 /// What blocks came to, each.
@@ -117,7 +123,7 @@ impl Run {
         let journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), CHAIN)?);
         let stored = Committed::begin(Arc::new(disk), room);
         let made_up = (Duration::ZERO, Duration::ZERO);
-        let mut run = Run { stored, journal, keys, height: 0, chance: 1, made_up };
+        let mut run = Run { stored, journal, keys, height: 0, chance: 1, made_up, interval: None };
         for from in (0..keys).step_by(LOAD as usize) {
             let rows = rows((from..keys.min(from + LOAD)).map(|key| (key, 0)).collect());
             run.commit(rows)?;
@@ -130,9 +136,15 @@ impl Run {
     fn blocks(&mut self, time: Duration, write_behind: bool) -> Result<Blocks> {
         let (begun, cpu, first) = (Instant::now(), process_cpu(), self.height);
         let made_up = self.made_up;
-        let mut checkpoint = Instant::now();
+        let (mut checkpoint, mut next) = (Instant::now(), begun);
         while begun.elapsed() < time {
             self.block()?;
+            if let Some(interval) = self.interval {
+                next += interval;
+                let pause = next.saturating_duration_since(Instant::now());
+                std::thread::sleep(pause);
+                self.made_up.0 += pause;
+            }
             if write_behind && checkpoint.elapsed() >= CHECKPOINT_AFTER {
                 self.stored.checkpoint()?;
                 checkpoint = Instant::now();

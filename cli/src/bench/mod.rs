@@ -52,6 +52,9 @@ pub struct Bench {
     /// Keys in the state, for `commit`.
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
+    /// Blocks a second, for `commit`: at once after each other where it is not given.
+    #[arg(long)]
+    blocks_per_second: Option<u32>,
     /// Megabytes of memory for pages of the state, for `commit`, `payments` and `due`.
     #[arg(long, default_value_t = 8192)]
     cache_mb: usize,
@@ -94,7 +97,9 @@ impl Bench {
         let (name, measured) = match self.name {
             Name::Verify => ("verify", verify::measure(self.seconds)?),
             Name::Invoke => ("invoke", invoke::measure(self.seconds)?),
-            Name::Commit => ("commit", commit::measure(self.seconds, self.keys, room)?),
+            Name::Commit => {
+                ("commit", commit::measure(self.seconds, self.keys, room, self.blocks_per_second)?)
+            }
             Name::Ledger => ("ledger", ledger::measure(self.seconds)?),
             Name::Due => ("due", due::measure(self.orders, room)?),
             Name::Gas => ("gas", gas::measure(self.seconds)?),
