@@ -43,6 +43,11 @@ const COMPARED: usize = 1_000;
 const LONGEST: usize = ledger::POSTINGS_MAX;
 /// Longest entries that are timed.
 const LONGEST_ENTRIES: usize = 1_000;
+/// Lengths of entries whose postings are timed, and how many postings of each.
+const LENGTHS: [usize; 3] = [2, 100, LONGEST];
+const POSTINGS_OF_A_LENGTH: usize = 20 * LONGEST;
+/// Accounts beside which the speed is measured once more.
+const MANY: usize = 1_000_000;
 /// Accounts at rest that are weighed.
 const AT_REST: usize = 100_000;
 
@@ -62,8 +67,14 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     }
     let (p50, p999) = books.longest()?;
     let at_rest = AtRest::weighed()?;
+    let many = books.among(MANY)?;
+    let mut ns_of_postings = vec![];
+    for postings in LENGTHS {
+        let name = format!("ns_per_posting_of_{postings}");
+        ns_of_postings.push(Figure { name, value: books.per_posting(postings)?, unit: "ns" });
+    }
     let figure = |name: &str, value, unit| Figure { name: name.into(), value, unit };
-    Ok(Measured {
+    let mut measured = Measured {
         figures: vec![
             figure("entries_per_second", booked.rate(), "/s"),
             figure("ns_per_entry", 1e9 / booked.rate(), "ns"),
@@ -73,6 +84,7 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("longest_entry_ms_p50", p50, "ms"),
             figure("longest_entry_ms_p999", p999, "ms"),
             figure("accounts", ACCOUNTS as f64, "1"),
+            figure("entries_per_second_among_1000000", many, "/s"),
             figure("memory_bytes_per_account", at_rest.known_bytes, "B"),
             figure("memory_bytes_per_account_cached", at_rest.cached_bytes, "B"),
             figure("written_bytes_per_account", at_rest.written_bytes, "B"),
@@ -83,7 +95,9 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             of: "entries_per_second",
             to: "hashmap_transfers_per_second",
         }],
-    })
+    };
+    measured.figures.extend(ns_of_postings);
+    Ok(measured)
 }
 
 #[derive(Default)]
@@ -132,14 +146,14 @@ impl Books {
     }
 
     /// Who pays whom: over the accounts in an order that memory does not guess.
-    fn pair(&self, number: usize) -> (usize, usize) {
-        let from = number.wrapping_mul(7_919) % ACCOUNTS;
-        (from, (from + 1 + number % 97) % ACCOUNTS)
+    fn pair(number: usize, accounts: usize) -> (usize, usize) {
+        let from = number.wrapping_mul(7_919) % accounts;
+        (from, (from + 1 + number % 97) % accounts)
     }
 
     fn bare(&self, balances: &mut HashMap<[u8; 32], i128>) -> Result<()> {
         for number in 0..BLOCK {
-            let (from, to) = self.pair(number);
+            let (from, to) = Books::pair(number, ACCOUNTS);
             let payer = balances.get_mut(&self.accounts[from].0.0).context("there is such an account")?;
             let left = payer.checked_sub(1).filter(|left| *left >= FLOOR).context("there is money")?;
             *payer = left;
@@ -150,14 +164,25 @@ impl Books {
         Ok(())
     }
 
-    /// Judges and books one transfer, as an operation of its payer.
+    /// Judges and books one transfer of this chain's accounts.
     fn book(&self, state: &mut Overlay<'_>, item: Hash, number: usize) -> Result<Entry> {
-        let (from, to) = self.pair(number);
+        let (from, to) = Books::pair(number, ACCOUNTS);
         let (payer, signer) = &self.accounts[from];
-        let spend = Spend { account: *payer, amount: 1 };
-        let mut signed = Signed::by(vec![signer.party], &[spend], None);
+        self.transfer(state, item, (*payer, signer.party), self.accounts[to].0)
+    }
+
+    /// Judges and books one transfer, as an operation of its payer.
+    fn transfer(
+        &self,
+        state: &mut Overlay<'_>,
+        item: Hash,
+        (payer, party): (AccountId, PartyId),
+        to: AccountId,
+    ) -> Result<Entry> {
+        let spend = Spend { account: payer, amount: 1 };
+        let mut signed = Signed::by(vec![party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
-        let lines = vec![line(*payer, Side::Debit), line(self.accounts[to].0, Side::Credit)];
+        let lines = vec![line(payer, Side::Debit), line(to, Side::Credit)];
         let plan = ledger::plan(state, self.draft(item, lines), &signed)
             .map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
         let entry = ledger::commit(state, plan, &mut signed, self.chain.tip().height + 1)?;
@@ -194,11 +219,7 @@ impl Books {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
         let entries = booked.count(BLOCK, || {
-            let mut entry = |number: usize| {
-                let mut item = [0; 32];
-                item[..8].copy_from_slice(&number.to_le_bytes());
-                self.book(&mut state, Hash(item), number)
-            };
+            let mut entry = |number: usize| self.book(&mut state, numbered(number), number);
             let mut entries = Vec::with_capacity(BLOCK);
             (0..BLOCK).try_for_each(|number| entry(number).map(|entry| entries.push(entry)))?;
             anyhow::Ok(entries)
@@ -213,7 +234,7 @@ impl Books {
     fn compare(&self) -> Result<()> {
         let time = Timestamp(self.chain.tip().time.0 + 1);
         let transfer = |number: usize| {
-            let (from, to) = self.pair(number);
+            let (from, to) = Books::pair(number, ACCOUNTS);
             let (payer, signer) = &self.accounts[from];
             let to = self.accounts[to].0;
             let op = TransferOp { from: *payer, to, amount: 1, narrative: None, reference: None };
@@ -239,6 +260,66 @@ impl Books {
             );
         }
         Ok(())
+    }
+
+    /// Entries a second, as in a block of this chain, among more accounts.
+    fn among(&self, count: usize) -> Result<f64> {
+        let (state, accounts, _) = opened(count, FLOOR)?;
+        let mut booked = Timed::default();
+        for block in 0..4 {
+            let mut overlay = Overlay::new(&state);
+            let numbers = block * BLOCK..(block + 1) * BLOCK;
+            for number in numbers.clone() {
+                let (from, to) = Books::pair(number, count);
+                for at in [from, to] {
+                    overlay.read(&accounts[at].0.0, |_: Option<&AccountRecord>| ())?;
+                }
+            }
+            let entries = booked.count(BLOCK, || {
+                let mut entries = Vec::with_capacity(BLOCK);
+                for number in numbers {
+                    let (from, to) = Books::pair(number, count);
+                    entries.push(self.transfer(
+                        &mut overlay,
+                        numbered(number),
+                        accounts[from],
+                        accounts[to].0,
+                    )?);
+                }
+                Ok(entries)
+            })?;
+            overlay.posted(|_, _| ());
+            black_box((entries, booked.count(0, || Ok(overlay.into_writes()?))?));
+        }
+        Ok(booked.rate())
+    }
+
+    /// Nanoseconds of each posting of entries of a length.
+    fn per_posting(&self, postings: usize) -> Result<f64> {
+        let mut state = self.chain.state();
+        self.read_accounts(&state, ACCOUNTS)?;
+        let payees = postings - 1;
+        let asked = |number: usize| {
+            let (payer, signer) = &self.accounts[number % ACCOUNTS];
+            let line = |account, side, minor| Line { account, side, minor, currency: None };
+            let mut lines = vec![line(*payer, Side::Debit, payees as i128)];
+            let next = self.accounts.iter().cycle().skip(number % ACCOUNTS + 1).take(payees);
+            lines.extend(next.map(|(account, _)| line(*account, Side::Credit, 1)));
+            let spend = Spend { account: *payer, amount: payees as u128 };
+            (self.draft(numbered(number), lines), Signed::by(vec![signer.party], &[spend], None))
+        };
+        let asked: Vec<_> = (0..POSTINGS_OF_A_LENGTH / postings).map(asked).collect();
+        let mut timed = Timed::default();
+        timed.count(asked.len() * postings, || {
+            for (draft, mut signed) in asked {
+                let plan =
+                    ledger::plan(&state, draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+                black_box(ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?);
+                state.keep();
+            }
+            Ok(())
+        })?;
+        Ok(1e9 / timed.rate())
     }
 
     /// Milliseconds of an entry with as many postings as there may be: median, and the one in a thousand.
@@ -267,6 +348,35 @@ impl Books {
     }
 }
 
+fn numbered(number: usize) -> Hash {
+    let mut item = [0; 32];
+    item[..8].copy_from_slice(&number.to_le_bytes());
+    Hash(item)
+}
+
+/// A state in memory with so many accounts of one asset, who has them, and the write set that opened them.
+fn opened(count: usize, floor: i128) -> Result<(Committed, Vec<(AccountId, PartyId)>, WriteSet)> {
+    let mut state = Committed::in_memory();
+    let asset = AssetId([1; 32]);
+    let mut overlay = Overlay::new(&state);
+    let code = Code::parse("EUR").context("a code of an asset")?;
+    let (issuer, kind) = (PartyId([2; 32]), AssetKind::Money);
+    overlay.put(&asset.0, &AssetRecord { issuer, code, scale: 2, kind, freezable: false, clawback: false });
+    let mut accounts = Vec::with_capacity(count);
+    for number in 0..count {
+        let party = PartyId(plain_hash(&[&number.to_le_bytes()]).0);
+        let (owner, purpose, kind) = (Holder::Party(party), "main", AccountKind::Plain);
+        let opening = Opening { owner, asset, purpose, floor, ceiling: None, kind };
+        let account =
+            ledger::open_account(&mut overlay, opening).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+        accounts.push((account, party));
+    }
+    let writes = WriteSet::new(overlay.into_writes()?);
+    state.stash(writes.rows())?;
+    state.commit(writes.rows(), 1, Resume::default())?;
+    Ok((state, accounts, writes))
+}
+
 /// Bytes that each of many accounts takes on which nothing was booked yet.
 struct AtRest {
     /// In memory, whatever it is given.
@@ -279,23 +389,7 @@ struct AtRest {
 
 impl AtRest {
     fn weighed() -> Result<AtRest> {
-        let mut state = Committed::in_memory();
-        let asset = AssetId([1; 32]);
-        let mut overlay = Overlay::new(&state);
-        let code = Code::parse("EUR").context("a code of an asset")?;
-        let issuer = PartyId([2; 32]);
-        let kind = AssetKind::Money;
-        overlay
-            .put(&asset.0, &AssetRecord { issuer, code, scale: 2, kind, freezable: false, clawback: false });
-        for number in 0..AT_REST {
-            let owner = Holder::Party(PartyId(plain_hash(&[&number.to_le_bytes()]).0));
-            let (purpose, kind) = ("main", AccountKind::Plain);
-            let opening = Opening { owner, asset, purpose, floor: 0, ceiling: None, kind };
-            ledger::open_account(&mut overlay, opening).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
-        }
-        let writes = WriteSet::new(overlay.into_writes()?);
-        state.stash(writes.rows())?;
-        state.commit(writes.rows(), 1, Resume::default())?;
+        let (state, _, writes) = opened(AT_REST, 0)?;
         let StateMemory { trie, index, .. } = state.memory();
         let each = |bytes: usize| bytes as f64 / AT_REST as f64;
         let known = trie.known_bytes + index.known_bytes;

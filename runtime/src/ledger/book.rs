@@ -12,9 +12,9 @@ use tenor_wire::receipt::{Act, BookedPosting, Entry};
 /// # Errors
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
 pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: u64) -> Result<Entry, Fault> {
-    let Plan { draft, effects, linked, grants, exposures, holds, corrections } = plan;
+    let Plan { draft, mut effects, linked, grants, exposures, holds, corrections } = plan;
     signed.count(&effects);
-    let accounts = effects.open(state)?;
+    effects.open(state)?;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     let books = draft.act.books();
     state.begin_entry((draft.id, height, draft.booked_at, draft.value_date));
@@ -22,17 +22,17 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
     let mut mirrored = Vec::with_capacity(linked.len());
     for (number, line) in draft.lines.iter().chain(&linked).enumerate() {
         let (account, side, amount) = (line.account, line.side, line.minor.unsigned_abs());
-        let Some(at) = accounts.at_line(number, &account) else {
+        let Some(effect) = effects.at_line(number, &account) else {
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
         let of = if number < draft.lines.len() { &mut postings } else { &mut mirrored };
-        of.push(BookedPosting { account, asset: at.asset, side, amount });
+        of.push(BookedPosting { account, asset: effect.before.asset, side, amount });
         if books {
-            state.post(at.place, side, amount);
+            state.post(effect.place, side, amount);
         }
     }
-    for (account, opened) in accounts.iter() {
-        if state.set_pending(opened.place, opened.after.pending()) != opened.after {
+    for (account, effect) in effects.iter() {
+        if state.set_pending(effect.place, effect.after.pending()) != effect.after {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
     }

@@ -1,13 +1,13 @@
 //! What an entry does to its accounts.
 
+use super::POSTINGS_MAX;
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountRecord, Counters};
 use crate::state::{Overlay, Place};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use tenor_abi::entry::Side;
-use tenor_abi::id::{AccountId, AssetId};
+use tenor_abi::id::AccountId;
 use tenor_abi::limit::COUNTER_MAX;
 use tenor_abi::refusal::Refusal;
 
@@ -17,7 +17,7 @@ pub(super) struct Effect {
     /// Where its record lies.
     pub place: Place,
     /// The account as it is.
-    pub before: Arc<AccountRecord>,
+    pub before: AccountRecord,
     /// What it will count.
     pub after: Counters,
     /// The side of the draft's lines on it, which all have the same.
@@ -41,13 +41,37 @@ impl Effect {
     }
 }
 
-/// The effects of an entry.
-pub(super) type Effects = Touched<Effect>;
+/// Accounts up to which they are simply looked through.
+const FEW: usize = 8;
+
+/// The effects of an entry on its accounts, in the order in which these were first touched.
+#[derive(Clone)]
+pub(super) struct Effects {
+    list: Vec<(AccountId, Effect)>,
+    /// Whether there are so few lines that their accounts are looked for again.
+    is_short: bool,
+    /// Where the account of each line stands, otherwise.
+    of_lines: Vec<u32>,
+    /// Where in the list an account stands, once there are more than a few.
+    places: Option<Places>,
+}
+
+#[derive(Clone, Default)]
+struct Places {
+    table: HashTable<usize>,
+    /// With a seed of its own, for accounts are named from outside; no outcome depends on it.
+    hasher: DefaultHashBuilder,
+}
 
 impl Effects {
     /// The effect on the account of the next line of a draft.
-    pub fn touch_line(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account)?;
+    pub fn touch_line(
+        &mut self,
+        state: &Overlay<'_>,
+        account: AccountId,
+        guess: u32,
+    ) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account, guess)?;
         if !self.is_short {
             self.of_lines.push(at as u32);
         }
@@ -56,18 +80,21 @@ impl Effects {
 
     /// The effect on an account, which begins as none.
     pub fn touch(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account)?;
+        let at = self.touched(state, account, 0)?;
         Ok(&mut self.list[at].1)
     }
 
-    fn touched(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<usize, Stop> {
+    fn touched(&mut self, state: &Overlay<'_>, account: AccountId, guess: u32) -> Result<usize, Stop> {
         if let Some(at) = self.place(&account) {
             return Ok(at);
         }
-        let found = state.shared::<AccountRecord>(&account.0)?;
-        let (place, before) = found.ok_or(Refusal::UnknownAccount { account })?;
-        let after = before.counters;
-        self.insert(account, Effect { place, before, after, side: None, by_signer: false });
+        let list = &mut self.list;
+        let found = state.account(&account, guess, |place, before| {
+            let after = before.counters;
+            list.push((account, Effect { place, before: *before, after, side: None, by_signer: false }));
+        })?;
+        found.ok_or(Refusal::UnknownAccount { account })?;
+        self.file();
         Ok(self.list.len() - 1)
     }
 
@@ -94,82 +121,46 @@ impl Effects {
     ///
     /// # Errors
     /// [`Fault::Books`] where one is no longer what it was.
-    pub fn open(self, state: &mut Overlay<'_>) -> Result<Touched<Opened>, Fault> {
-        let Touched { list, is_short, of_lines, places } = self;
-        let mut opened = Vec::with_capacity(list.len());
-        for (account, Effect { place, before, after, .. }) in list {
-            let asset = before.asset;
-            let Some(place) = state.open(place, &account, before)? else {
+    pub fn open(&mut self, state: &mut Overlay<'_>) -> Result<(), Fault> {
+        for (account, effect) in &mut self.list {
+            let Some(place) = state.open(effect.place, account, &effect.before)? else {
                 return Err(Fault::Books(format!("{account} changed between plan and booking")));
             };
-            opened.push((account, Opened { place, asset, after }));
+            effect.place = place;
         }
-        Ok(Touched { list: opened, is_short, of_lines, places })
+        Ok(())
     }
-}
 
-/// An account that is booked on.
-#[derive(Clone, Copy)]
-pub(super) struct Opened {
-    /// Where its record lies.
-    pub place: Place,
-    pub asset: AssetId,
-    /// What it will count.
-    pub after: Counters,
-}
-
-/// Accounts up to which they are simply looked through.
-const FEW: usize = 8;
-
-/// The accounts of an entry in the order in which they were first touched, with something about each.
-#[derive(Clone)]
-pub(super) struct Touched<T> {
-    list: Vec<(AccountId, T)>,
-    /// Whether there are so few lines that their accounts are looked for again.
-    is_short: bool,
-    /// Where the account of each line stands, otherwise.
-    of_lines: Vec<u32>,
-    /// Where in the list an account stands, once there are more than a few.
-    places: Option<Places>,
-}
-
-#[derive(Clone, Default)]
-struct Places {
-    table: HashTable<usize>,
-    /// With a seed of its own, for accounts are named from outside; no outcome depends on it.
-    hasher: DefaultHashBuilder,
-}
-
-impl<T> Touched<T> {
     /// Room for the accounts of so many lines.
-    pub fn of_lines(lines: usize) -> Touched<T> {
+    pub fn of_lines(lines: usize) -> Effects {
         let is_short = lines <= FEW;
-        let of_lines = Vec::with_capacity(if is_short { 0 } else { lines });
-        Touched { list: Vec::with_capacity(lines), is_short, of_lines, ..Touched::default() }
+        let of_lines = Vec::with_capacity(if is_short { 0 } else { lines.min(POSTINGS_MAX) });
+        Effects { list: Vec::with_capacity(lines.min(POSTINGS_MAX)), is_short, of_lines, places: None }
     }
 
-    /// What there is about the account of a line.
-    pub fn at_line(&self, line: usize, account: &AccountId) -> Option<&T> {
-        let at = match self.of_lines.get(line) {
-            Some(at) => Some(*at as usize).filter(|at| self.list[*at].0 == *account),
-            None => self.place(account),
-        };
-        at.map(|at| &self.list[at].1)
+    /// The effect on the account of a line.
+    pub fn at_line(&self, line: usize, account: &AccountId) -> Option<&Effect> {
+        // In a short entry each line mostly has an account of its own.
+        let guess = if self.is_short { Some(line) } else { self.of_lines.get(line).map(|at| *at as usize) };
+        match guess.and_then(|at| self.list.get(at)) {
+            Some((other, effect)) if other == account => Some(effect),
+            _ => self.get(account),
+        }
     }
 
-    /// What there is about an account.
-    pub fn get(&self, account: &AccountId) -> Option<&T> {
+    /// The effect on an account.
+    pub fn get(&self, account: &AccountId) -> Option<&Effect> {
         self.place(account).map(|at| &self.list[at].1)
     }
 
-    /// Every account and what there is about it.
-    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &T)> {
-        self.list.iter().map(|(account, value)| (account, value))
+    /// Every account and the effect on it.
+    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Effect)> {
+        self.list.iter().map(|(account, effect)| (account, effect))
     }
 
-    /// What there is about every account.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.list.iter().map(|(_, value)| value)
+    /// The effect on every account.
+    pub fn values(&self) -> impl Iterator<Item = &Effect> {
+        self.list.iter().map(|(_, effect)| effect)
     }
 
     fn place(&self, account: &AccountId) -> Option<usize> {
@@ -181,12 +172,12 @@ impl<T> Touched<T> {
         }
     }
 
-    fn insert(&mut self, account: AccountId, value: T) {
-        self.list.push((account, value));
+    /// Makes the last account found by its id, once there are more than a few.
+    fn file(&mut self) {
         if self.list.len() <= FEW {
             return;
         }
-        let Touched { list, places, .. } = self;
+        let Effects { list, places, .. } = self;
         let Places { table, hasher } = places.get_or_insert_default();
         let hash = |place: &usize| hasher.hash_one(list[*place].0.0);
         let first = table.len();
@@ -197,19 +188,13 @@ impl<T> Touched<T> {
     }
 }
 
-impl<T> Default for Touched<T> {
-    fn default() -> Touched<T> {
-        Touched { list: vec![], is_short: true, of_lines: vec![], places: None }
-    }
-}
-
-impl<T: PartialEq> PartialEq for Touched<T> {
-    fn eq(&self, other: &Touched<T>) -> bool {
+impl PartialEq for Effects {
+    fn eq(&self, other: &Effects) -> bool {
         self.list == other.list
     }
 }
 
-impl<T: std::fmt::Debug> std::fmt::Debug for Touched<T> {
+impl std::fmt::Debug for Effects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }

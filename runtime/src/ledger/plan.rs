@@ -72,7 +72,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(draft: Draft, effects: Effects) -> Plan {
+    pub(super) fn of(draft: Draft) -> Plan {
+        let effects = Effects::of_lines(draft.lines.len());
         let (grants, holds, corrections) = (vec![], vec![], vec![]);
         Plan { draft, effects, linked: vec![], grants, exposures: BTreeMap::new(), holds, corrections }
     }
@@ -84,7 +85,8 @@ impl Plan {
 /// [`Stop::Refused`] with the first rule that is broken, in the order: shape, accounts, balance of each
 /// asset, value date, authority, limits, exposure.
 pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, Stop> {
-    let mut plan = begin(state, draft)?;
+    let mut plan = Plan::of(draft);
+    begin(state, &mut plan)?;
     let counted_on = dates::counted_on(&plan.draft);
     plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
     authority::check_debits(state, &mut plan, signed, counted_on)?;
@@ -95,14 +97,10 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 }
 
 /// Shape, accounts and balance: what holds for every entry.
-#[inline]
-pub(super) fn begin(state: &Overlay<'_>, draft: Draft) -> Result<Plan, Stop> {
-    check_shape(&draft)?;
-    let effects = Effects::of_lines(draft.lines.len());
-    let mut plan = Plan::of(draft, effects);
+pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+    check_shape(&plan.draft)?;
     apply_lines(state, &plan.draft, &mut plan.effects)?;
-    check_balance(&plan.draft, &plan.effects)?;
-    Ok(plan)
+    Ok(check_balance(&plan.draft, &plan.effects)?)
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -119,9 +117,13 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    for line in &draft.lines {
+    let mut guesses = [0; Overlay::TOGETHER];
+    for (number, line) in draft.lines.iter().enumerate() {
         let account = line.account;
-        let effect = effects.touch_line(state, account)?;
+        if number % Overlay::TOGETHER == 0 {
+            guesses = state.approach(draft.lines[number..].iter().map(|line| &line.account));
+        }
+        let effect = effects.touch_line(state, account, guesses[number % Overlay::TOGETHER])?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }

@@ -2,20 +2,25 @@
 //! were added to an account.
 
 use super::namespace::Kind;
+use super::overlay::Place;
 use super::posted::Postings;
-use super::record::{self, AccountRecord, Counters, HistoryRecord, Record};
+use super::record::{self, AccountRecord, HistoryRecord, Record};
 use crate::fault::Fault;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_wire::hexadecimal::hex;
+
+/// Accounts that are looked for side by side.
+pub(super) const TOGETHER: usize = 8;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
 const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -24,10 +29,10 @@ const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub(super) enum Undo {
     /// What a cell held before.
     Cell(usize, Now),
-    /// The last posting was added, to the account in a cell, which counted so much before.
-    Posting(usize, Counters),
-    /// What the account in a cell counted before.
-    Counters(usize, Counters),
+    /// The last posting was added, of so much on a side of the account in a cell.
+    Posting(usize, Side, u128),
+    /// What was pending before on the account in a cell.
+    Pending(usize, (u128, u128)),
 }
 
 /// A record as it is held until its bytes are asked for.
@@ -35,7 +40,6 @@ pub(super) trait Held: Any + Send + Sync {
     fn bytes(&self) -> Vec<u8>;
     fn append(&self, bytes: &mut Vec<u8>);
     fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl<R: Record> Held for R {
@@ -46,9 +50,6 @@ impl<R: Record> Held for R {
         record::append(bytes, self);
     }
     fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
 }
@@ -69,6 +70,8 @@ pub(super) enum Now {
     Deleted,
     Value(Vec<u8>),
     Record(Arc<dyn Held>),
+    /// An account that is booked on: nobody else has it, so that it is counted where it lies.
+    Account(Box<AccountRecord>),
 }
 
 /// A key that mostly lies in its cell.
@@ -108,14 +111,32 @@ pub(super) struct Cell {
     pub key: Key,
     pub below: Below,
     pub now: Now,
+    /// Another one after each change of what is written here.
+    pub edition: u32,
+}
+
+/// Where the cell of a key lies. Slots are small, so that all of them stay near the processor.
+pub(super) struct Slot {
+    hash: u32,
+    cell: u32,
+}
+
+impl Slot {
+    /// What the table goes by.
+    pub fn spread(&self) -> u64 {
+        spread(self.hash)
+    }
+}
+
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 /// Cells by key. They stay where they are: the journal names them by their place.
 #[derive(Default)]
 pub(super) struct Cells {
     pub list: Vec<Cell>,
-    /// Hash of a key and the place of its cell.
-    pub places: HashTable<(u64, usize)>,
+    pub places: HashTable<Slot>,
     /// With a seed of its own, for keys are chosen outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
     /// How often the cells were thrown away.
@@ -137,15 +158,55 @@ struct Written {
 impl Cells {
     /// The cell of a key, made when there is none.
     pub fn place(&mut self, full_key: &[u8]) -> usize {
-        let Cells { list, places, hasher, .. } = self;
-        let hash = hasher.hash_one(full_key);
-        let is_meant = |(other, place): &(u64, usize)| *other == hash && *list[*place].key == *full_key;
-        if let Some((_, place)) = places.find(hash, is_meant) {
-            return *place;
+        let hash = self.hash(full_key);
+        if let Some(place) = self.find_hashed(hash, full_key) {
+            return place;
         }
-        list.push(Cell::new(full_key));
-        places.insert_unique(hash, (hash, list.len() - 1), |(hash, _)| *hash);
-        list.len() - 1
+        let cell = self.list.len();
+        self.list.push(Cell::new(full_key));
+        self.places.insert_unique(spread(hash), Slot { hash, cell: cell as u32 }, Slot::spread);
+        cell
+    }
+
+    fn hash(&self, full_key: &[u8]) -> u32 {
+        self.hasher.hash_one(full_key) as u32
+    }
+
+    fn find_hashed(&self, hash: u32, full_key: &[u8]) -> Option<usize> {
+        let is_meant = |slot: &Slot| slot.hash == hash && *self.list[slot.cell as usize].key == *full_key;
+        self.places.find(spread(hash), is_meant).map(|slot| slot.cell as usize)
+    }
+
+    /// Where the cells of a few accounts may lie. What is far in memory is asked for side by side: the cells of all of
+    /// them before the first one is waited for, then their records.
+    pub fn approach<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) -> [u32; TOGETHER] {
+        let (mut places, mut count) = ([0; TOGETHER], 0);
+        for (place, account) in places.iter_mut().zip(accounts) {
+            let hash = with_full_key(Kind::Account, &account.0, |full| self.hash(full));
+            *place = self.places.find(spread(hash), |slot| slot.hash == hash).map_or(0, |slot| slot.cell);
+            count += 1;
+        }
+        let cells = || places[..count].iter().filter_map(|place| self.list.get(*place as usize));
+        cells().for_each(|cell| _ = black_box((cell.edition, cell.is_written())));
+        cells().for_each(Cell::approach);
+        places
+    }
+
+    /// As [`Cells::asked`], where the cell may lie at a place that is looked at first.
+    pub fn asked_near(
+        &mut self,
+        guess: u32,
+        full_key: &[u8],
+        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
+    ) -> Result<usize, Fault> {
+        match self.list.get(guess as usize) {
+            Some(Cell { key, below, now, .. })
+                if **key == *full_key && !matches!((now, below), (Now::Unwritten, Below::Unasked)) =>
+            {
+                Ok(guess as usize)
+            }
+            _ => self.asked(full_key, ask),
+        }
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -187,32 +248,39 @@ impl Cells {
     pub fn write(&mut self, place: usize, now: Now) -> Undo {
         let cell = &mut self.list[place];
         let before = mem::replace(&mut cell.now, now);
+        cell.edition = cell.edition.wrapping_add(1);
         if matches!(before, Now::Unwritten) {
             self.written.entry(cell.key[0]).or_default().fresh.push(place);
         }
         Undo::Cell(place, before)
     }
 
-    /// Counts a posting on the account in a cell, which is written, and adds it to its history.
+    /// Counts a posting on the account in a cell, which is booked on, and adds it to its history.
     pub fn post(&mut self, place: usize, side: Side, amount: u128) -> Undo {
-        let record = self.list[place].account_mut();
-        let (before, sequence) = (record.counters, record.history_count);
+        let Cells { list, postings, .. } = self;
+        let (key, record) = list[place].account_mut();
+        let account = key.last_chunk().expect("an account's key ends with its id");
         *record.counters.posted_mut(side) += amount;
+        let tail = |bytes: &mut Vec<u8>| HistoryRecord::append_tail(bytes, side, amount, &record.counters);
+        postings.push(place, account, record.history_count, tail);
         record.history_count += 1;
-        let counters = record.counters;
-        self.postings
-            .push(place, sequence, |bytes| HistoryRecord::append_tail(bytes, side, amount, &counters));
-        Undo::Posting(place, before)
+        Undo::Posting(place, side, amount)
     }
 
     /// Takes a write back.
     pub fn undo(&mut self, undo: Undo) {
         match undo {
-            Undo::Cell(place, before) => self.list[place].now = before,
-            Undo::Counters(place, before) => self.list[place].account_mut().counters = before,
-            Undo::Posting(place, before) => {
-                let record = self.list[place].account_mut();
-                record.counters = before;
+            Undo::Cell(place, before) => {
+                let cell = &mut self.list[place];
+                (cell.now, cell.edition) = (before, cell.edition.wrapping_add(1));
+            }
+            Undo::Pending(place, (debits, credits)) => {
+                let counters = &mut self.list[place].account_mut().1.counters;
+                (counters.debits_pending, counters.credits_pending) = (debits, credits);
+            }
+            Undo::Posting(place, side, amount) => {
+                let (_, record) = self.list[place].account_mut();
+                *record.counters.posted_mut(side) -= amount;
                 record.history_count -= 1;
                 self.postings.pop();
             }
@@ -234,11 +302,14 @@ impl Cells {
         self.postings.get(place, sequence)
     }
 
+    /// What is said of a cell outside, so that it need not be looked for again.
+    pub fn named(&self, cell: usize) -> Place {
+        Place { cell, generation: self.generation, edition: self.list[cell].edition }
+    }
+
     /// The place of a key's cell, when there is one.
     pub fn find(&self, full_key: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(full_key);
-        let is_meant = |(other, place): &(u64, usize)| *other == hash && *self.list[*place].key == *full_key;
-        self.places.find(hash, is_meant).map(|(_, place)| *place)
+        self.find_hashed(self.hash(full_key), full_key)
     }
 
     /// The first row that was written, from a key on and before another; no value where it was deleted.
@@ -287,7 +358,22 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, edition: 0 }
+    }
+
+    /// Asks memory for the account that lies here, if one does.
+    fn approach(&self) {
+        let record: &dyn Any = match (&self.now, &self.below) {
+            (Now::Account(record), _) => &**record,
+            (Now::Record(held), _) | (Now::Unwritten, Below::Value(_, Some(held))) => held.as_any(),
+            _ => return,
+        };
+        if let Some(record) = record.downcast_ref::<AccountRecord>() {
+            let AccountRecord { owner, asset, counters, floor, ceiling, history_count, history_root, .. } =
+                record;
+            black_box((counters.debits_posted, counters.credits_pending, *floor, ceiling.is_some()));
+            black_box((owner.bytes()[0], asset.0[0], *history_count, history_root.0[31]));
+        }
     }
 
     /// The value, as bytes.
@@ -295,6 +381,7 @@ impl Cell {
         match (&self.now, &self.below) {
             (Now::Value(bytes), _) => make(Some(bytes)),
             (Now::Record(record), _) => make(Some(&record.bytes())),
+            (Now::Account(record), _) => make(Some(&record::to_bytes(&**record))),
             (Now::Unwritten, Below::Value(bytes, _)) => make(Some(bytes)),
             (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
         }
@@ -302,12 +389,22 @@ impl Cell {
 
     /// The value, as a record.
     pub fn record<R: Record>(&mut self) -> Result<Option<&R>, Fault> {
-        let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
-        held.as_any().downcast_ref().ok_or_else(|| unlike::<R>(&self.key)).map(Some)
+        let Cell { key, below, now, .. } = self;
+        let record: &dyn Any = match now {
+            Now::Account(record) => &**record,
+            _ => match decoded::<R>(key, now, below)? {
+                Some(held) => held.as_any(),
+                None => return Ok(None),
+            },
+        };
+        record.downcast_ref().ok_or_else(|| unlike::<R>(key)).map(Some)
     }
 
     /// The value, as a record that is shared with whoever asks.
     pub fn shared<R: Record>(&mut self) -> Result<Option<Arc<R>>, Fault> {
+        if matches!(self.now, Now::Account(_)) {
+            return Ok(self.record::<R>()?.cloned().map(Arc::new));
+        }
         let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
         let any: Arc<dyn Any + Send + Sync> = held.clone();
         any.downcast().map_err(|_| unlike::<R>(&self.key)).map(Some)
@@ -324,24 +421,14 @@ impl Cell {
         !matches!(self.now, Now::Unwritten)
     }
 
-    /// The account that is written here, to be changed where it lies.
+    /// The key and the account that is booked on here, to be changed where it lies.
     ///
     /// # Panics
-    /// When no account is.
-    pub fn account_mut(&mut self) -> &mut AccountRecord {
-        if let Now::Value(bytes) = &self.now {
-            let record = record::from_bytes::<AccountRecord>(&self.key, bytes);
-            self.now = Now::Record(Arc::new(record.expect("what was written as an account is one")));
-        }
-        let Now::Record(held) = &mut self.now else { panic!("an account that is changed is written") };
-        if Arc::strong_count(held) > 1 {
-            // Somebody reads it as it was.
-            let record =
-                held.as_any().downcast_ref::<AccountRecord>().expect("an account's cell holds an account");
-            *held = Arc::new(record.clone());
-        }
-        let held = Arc::get_mut(held).expect("a new record has no other reader");
-        held.as_any_mut().downcast_mut().expect("an account's cell holds an account")
+    /// When none is.
+    pub fn account_mut(&mut self) -> (&[u8], &mut AccountRecord) {
+        let Now::Account(record) = &mut self.now else { panic!("an account that is changed is booked on") };
+        self.edition = self.edition.wrapping_add(1);
+        (&self.key, record)
     }
 }
 

@@ -7,9 +7,9 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
+use super::cells::{Below, Cell, Cells, Now, Slot, TOGETHER, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::record::{AccountRecord, Counters, HistoryRecord, PostingHead, Record};
+use super::record::{self, AccountRecord, Counters, HistoryRecord, PostingHead, Record};
 use crate::fault::Fault;
 use crate::store::{Changes, Row};
 use std::cell::RefCell;
@@ -44,16 +44,20 @@ pub trait Base {
     fn distrust(&self) {}
 }
 
+/// Bytes of a row that is no posting, more or less.
+const ROW_BYTES: usize = 256;
+
 /// A point that an overlay can be rolled back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
 
-/// Where the cell of a key lies, so that it is looked for once. It is no longer believed when the overlay has begun
-/// anew since.
+/// Where the cell of a key lies, so that it is looked for once, and which edition of it was seen. It is no longer
+/// believed when the overlay has begun anew since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
-    cell: usize,
-    generation: u32,
+    pub(super) cell: usize,
+    pub(super) generation: u32,
+    pub(super) edition: u32,
 }
 
 /// Writes over a base.
@@ -93,7 +97,7 @@ impl<'b> Overlay<'b> {
             Ok(match cell.now {
                 Now::Unwritten => matches!(cell.below, Below::Value(..)),
                 Now::Deleted => false,
-                Now::Value(_) | Now::Record(_) => true,
+                Now::Value(_) | Now::Record(_) | Now::Account(_) => true,
             })
         })
     }
@@ -110,7 +114,7 @@ impl<'b> Overlay<'b> {
     pub fn reserve(&mut self, rows: usize) {
         let Cells { list, places, .. } = self.cells.get_mut();
         list.reserve(rows);
-        places.reserve(rows, |(hash, _)| *hash);
+        places.reserve(rows, Slot::spread);
         self.journal.reserve(rows);
     }
 
@@ -242,8 +246,35 @@ impl<'b> Overlay<'b> {
             let mut cells = self.cells.borrow_mut();
             cells.bound();
             let cell = cells.asked(full, |key| self.base.get(key))?;
-            let place = Place { cell, generation: cells.generation };
+            let place = cells.named(cell);
             Ok(cells.list[cell].shared()?.map(|record| (place, record)))
+        })
+    }
+
+    /// Accounts that are looked for side by side.
+    pub const TOGETHER: usize = TOGETHER;
+
+    /// Where the cells of a few accounts may lie, which is quicker than to look for one after the other.
+    pub fn approach<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) -> [u32; TOGETHER] {
+        self.cells.borrow().approach(accounts)
+    }
+
+    /// What is made of an account, and the place of its cell. Where it may lie is looked at first.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    pub fn account<T>(
+        &self,
+        account: &AccountId,
+        guess: u32,
+        make: impl FnOnce(Place, &AccountRecord) -> T,
+    ) -> Result<Option<T>, Fault> {
+        with_full_key(Kind::Account, &account.0, |full| {
+            let mut cells = self.cells.borrow_mut();
+            cells.bound();
+            let cell = cells.asked_near(guess, full, |key| self.base.get(key))?;
+            let place = cells.named(cell);
+            Ok(cells.list[cell].record()?.map(|record| make(place, record)))
         })
     }
 
@@ -255,24 +286,24 @@ impl<'b> Overlay<'b> {
         &mut self,
         place: Place,
         account: &AccountId,
-        before: Arc<AccountRecord>,
+        before: &AccountRecord,
     ) -> Result<Option<Place>, Fault> {
         let cells = self.cells.get_mut();
-        let generation = cells.generation;
-        let cell = match place.generation == generation {
+        let cell = match place.generation == cells.generation {
             true => place.cell,
             false => {
                 with_full_key(Kind::Account, &account.0, |full| cells.asked(full, |key| self.base.get(key)))?
             }
         };
-        let now = cells.list[cell].record::<AccountRecord>()?;
-        if !now.is_some_and(|now| std::ptr::eq(now, &*before) || *now == *before) {
+        let is_same = cells.named(cell) == place
+            || cells.list[cell].record::<AccountRecord>()?.is_some_and(|now| now == before);
+        if !is_same {
             return Ok(None);
         }
-        if !cells.list[cell].is_written() {
-            self.journal.push(cells.write(cell, Now::Record(Arc::new(AccountRecord::clone(&before)))));
+        if !matches!(cells.list[cell].now, Now::Account(_)) {
+            self.journal.push(cells.write(cell, Now::Account(Box::new(*before))));
         }
-        Ok(Some(Place { cell, generation }))
+        Ok(Some(cells.named(cell)))
     }
 
     /// The place of the cell of a full key, after the base was asked. Where it may lie is looked at first.
@@ -282,14 +313,14 @@ impl<'b> Overlay<'b> {
     pub fn place(&self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
         let mut cells = self.cells.borrow_mut();
         cells.bound();
-        let generation = cells.generation;
-        if let Some(place) = guess.filter(|guess| guess.generation == generation) {
+        if let Some(place) = guess.filter(|guess| guess.generation == cells.generation) {
             let Cell { key, below, now, .. } = &cells.list[place.cell];
             if **key == *full_key && !matches!((now, below), (Now::Unwritten, Below::Unasked)) {
-                return Ok(place);
+                return Ok(cells.named(place.cell));
             }
         }
-        Ok(Place { cell: cells.asked(full_key, |key| self.base.get(key))?, generation })
+        let cell = cells.asked(full_key, |key| self.base.get(key))?;
+        Ok(cells.named(cell))
     }
 
     /// What is made of the value whose cell lies at a place that was just asked for.
@@ -334,9 +365,9 @@ impl<'b> Overlay<'b> {
     pub fn set_pending(&mut self, opened: Place, (debits, credits): (u128, u128)) -> Counters {
         let cells = self.cells.get_mut();
         assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
-        let counters = &mut cells.list[opened.cell].account_mut().counters;
+        let counters = &mut cells.list[opened.cell].account_mut().1.counters;
         if counters.pending() != (debits, credits) {
-            self.journal.push(Undo::Counters(opened.cell, *counters));
+            self.journal.push(Undo::Pending(opened.cell, counters.pending()));
             (counters.debits_pending, counters.credits_pending) = (debits, credits);
         }
         *counters
@@ -415,19 +446,17 @@ impl<'b> Overlay<'b> {
         cells.file_postings();
         let Cells { list, postings, .. } = &cells;
         let places = in_order(list, |_, cell| cell.is_written());
-        let (mut rows, mut record) = (Changes::with_capacity(postings.bytes_of_rows()), vec![]);
+        let room = postings.bytes_of_rows() + places.len() * ROW_BYTES;
+        let (mut rows, mut record) = (Changes::with_capacity(room), vec![]);
         // Postings come in the order of their accounts' rows, which are before them.
         let mut accounts: Vec<usize> = vec![];
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
             for place in accounts.drain(..) {
-                for (sequence, posting) in postings.of(place) {
-                    let key = [&[Kind::History as u8], &list[place].key[1..], &sequence.to_be_bytes()];
-                    rows.push(&key, Some(posting));
-                }
+                postings.rows_of(place, |row| rows.push_row(row));
             }
         };
         for place in places {
-            let Cell { key, below, now } = &list[place];
+            let Cell { key, below, now, .. } = &list[place];
             if postings.of(place).len() > 0 {
                 accounts.push(place);
             }
@@ -440,6 +469,11 @@ impl<'b> Overlay<'b> {
                 Now::Record(held) => {
                     record.clear();
                     held.append(&mut record);
+                    Some(record.as_slice())
+                }
+                Now::Account(account) => {
+                    record.clear();
+                    record::append(&mut record, &**account);
                     Some(record.as_slice())
                 }
                 Now::Deleted => None,
@@ -553,8 +587,9 @@ mod tests {
 
     fn open(overlay: &mut Overlay<'_>, of: u8) -> Place {
         let account = AccountId([of; 32]);
-        let (place, before) = overlay.shared(&account.0).unwrap().unwrap();
-        overlay.open(place, &account, before).unwrap().unwrap()
+        let (place, before) =
+            overlay.account(&account, 0, |place, before| (place, *before)).unwrap().unwrap();
+        overlay.open(place, &account, &before).unwrap().unwrap()
     }
 
     #[test]
@@ -586,7 +621,7 @@ mod tests {
         assert_eq!(*shared, read);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
         assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
-        assert!(overlay.open(first, &AccountId([1; 32]), shared).unwrap().is_none(), "it has changed");
+        assert!(overlay.open(first, &AccountId([1; 32]), &shared).unwrap().is_none(), "it has changed");
         overlay.roll_back(mark);
         assert_eq!(all(&overlay), kept);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);

@@ -3,13 +3,18 @@
 //! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
 //! when a history is read before.
 
-/// Bytes of a posting's row besides its own: the key, and what says how long they are.
-const ROW_BYTES: usize = 45;
+use super::namespace::Kind;
+use crate::store::append_short_row;
+use std::hint::black_box;
 
 /// Bytes of a run.
 const RUN_BYTES: usize = 256 * 1024;
-/// Longest bytes of a posting, more or less; a longer one makes its run grow.
-const POSTING_BYTES_MAX: usize = 128;
+/// Longest bytes of a posting's row, more or less; a longer one makes its run grow.
+const ROW_BYTES_MAX: usize = 192;
+
+/// Rows that are asked for together, and bytes that come together from memory.
+const NEAR: usize = 16;
+const LINE_BYTES: usize = 64;
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -18,16 +23,18 @@ struct Posting {
     cell: u32,
     /// Its place in the account's history.
     sequence: u64,
-    /// In which run its bytes lie, and where in it.
+    /// In which run its row lies, and where in it.
     run: u32,
     start: u32,
-    end: u32,
+    /// Bytes of the row in front of the posting's own, and of those.
+    front: u8,
+    length: u8,
 }
 
 /// What a block adds to histories.
 #[derive(Default)]
 pub(super) struct Postings {
-    /// Their bytes, in runs that never move.
+    /// Their rows, as they will stand in the write set, in runs that never move.
     runs: Vec<Vec<u8>>,
     /// The bytes with which the next ones begin.
     head: Vec<u8>,
@@ -44,18 +51,31 @@ impl Postings {
         write(&mut self.head);
     }
 
-    /// Adds the posting of a sequence to the account in a cell; what comes behind its first bytes is written here.
-    pub fn push(&mut self, cell: usize, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds the posting of a sequence to an account, which lies in a cell; what comes behind its first bytes is
+    /// written here.
+    pub fn push(&mut self, cell: usize, account: &[u8; 32], sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let Postings { runs, head, list, .. } = self;
-        if runs.last().is_none_or(|run| run.len() + POSTING_BYTES_MAX > run.capacity()) {
+        if runs.last().is_none_or(|run| run.len() + ROW_BYTES_MAX > run.capacity()) {
             runs.push(Vec::with_capacity(RUN_BYTES));
         }
         let number = runs.len() - 1;
         let run = &mut runs[number];
-        let start = run.len() as u32;
-        run.extend_from_slice(head);
-        write(run);
-        list.push(Posting { cell: cell as u32, sequence, run: number as u32, start, end: run.len() as u32 });
+        let start = run.len();
+        let mut key = [Kind::History as u8; 41];
+        key[1..33].copy_from_slice(account);
+        key[33..].copy_from_slice(&sequence.to_be_bytes());
+        let value = append_short_row(run, &key, |row| {
+            row.extend_from_slice(head);
+            write(row);
+        });
+        list.push(Posting {
+            cell: cell as u32,
+            sequence,
+            run: number as u32,
+            start: start as u32,
+            front: (value - start) as u8,
+            length: (run.len() - value) as u8,
+        });
     }
 
     /// Takes the last one back.
@@ -101,17 +121,36 @@ impl Postings {
 
     /// Sequence and bytes of each filed posting of the account in a cell, in order.
     pub fn of(&self, cell: usize) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
-        let of_account = self.by_cell.get(cell).map_or(&[][..], Vec::as_slice);
-        of_account.iter().map(|posting| (posting.sequence, self.bytes(posting)))
+        self.filed_of(cell).iter().map(|posting| (posting.sequence, self.bytes(posting)))
     }
 
-    /// About so many bytes are the rows of all of them.
+    /// Shows the row of each filed posting of the account in a cell, in order.
+    pub fn rows_of(&self, cell: usize, mut show: impl FnMut(&[u8])) {
+        for few in self.filed_of(cell).chunks(NEAR) {
+            // They lie far apart: all of them are asked for before the first is waited for.
+            for row in few.iter().map(|posting| self.row(posting)) {
+                black_box((row.first().copied(), row.get(LINE_BYTES).copied(), row.last().copied()));
+            }
+            few.iter().for_each(|posting| show(self.row(posting)));
+        }
+    }
+
+    /// So many bytes are the rows of all of them.
     pub fn bytes_of_rows(&self) -> usize {
-        self.runs.iter().map(Vec::len).sum::<usize>() + self.list.len() * ROW_BYTES
+        self.runs.iter().map(Vec::len).sum()
+    }
+
+    fn filed_of(&self, cell: usize) -> &[Posting] {
+        self.by_cell.get(cell).map_or(&[], Vec::as_slice)
+    }
+
+    fn row(&self, posting: &Posting) -> &[u8] {
+        let length = usize::from(posting.front) + usize::from(posting.length);
+        &self.runs[posting.run as usize][posting.start as usize..][..length]
     }
 
     fn bytes(&self, posting: &Posting) -> &[u8] {
-        &self.runs[posting.run as usize][posting.start as usize..posting.end as usize]
+        &self.row(posting)[usize::from(posting.front)..]
     }
 }
 
@@ -120,7 +159,7 @@ mod tests {
     use super::*;
 
     fn push(postings: &mut Postings, cell: usize, sequence: u64, bytes: &[u8]) {
-        postings.push(cell, sequence, |to| to.extend_from_slice(bytes));
+        postings.push(cell, &[1; 32], sequence, |to| to.extend_from_slice(bytes));
     }
 
     fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, Vec<u8>)> {

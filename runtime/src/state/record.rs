@@ -551,6 +551,8 @@ records! {
     Expiry => ExpiryRow {}
 }
 
+impl Copy for AccountRecord {}
+
 impl AccountRecord {
     /// Posted credits less posted debits.
     pub fn balance(&self) -> i128 {
