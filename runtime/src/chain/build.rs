@@ -1,5 +1,6 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
+use super::ahead::Ahead;
 use super::{Chain, Stashed};
 use crate::execute::{
     self, BlockContext, Candidate, CheckedTransaction, Ending, Rejection, UsedKey, control, door,
@@ -173,25 +174,28 @@ impl<'c, 's> Making<'c, 's> {
             None => Queues::of(&self.state)?,
         };
         let ahead_ms = self.block.parameters.limits.due_ahead_ms;
-        let mut place = self.block.height as usize;
-        while self.has_room(due_gas, 64, gas_of_block) {
-            let read = queues.read_ahead(&self.state, self.block.time, ahead_ms)?;
-            if !read.is_empty() {
-                self.reserve(read.len());
-                execute::ask_ahead(&self.state, self.block, &read)?;
+        let (base, block) = (self.state.base(), self.block);
+        let mut place = block.height as usize;
+        thread::scope(|scope| -> Result<(), Fault> {
+            let mut ahead = Ahead::new(scope, base, block);
+            while self.has_room(due_gas, 64, gas_of_block) {
+                ahead.add(queues.read_ahead(&self.state, block.time, ahead_ms)?);
+                let heads = queues.due(block.time);
+                if heads.is_empty() {
+                    break;
+                }
+                let more = ahead.go_on(&mut self.state)?;
+                self.reserve(more);
+                let Head { bank, item, .. } = heads[place % heads.len()];
+                if self.run_due(item)? {
+                    queues.go_on(&self.state, &bank)?;
+                } else {
+                    queues.pass_over(&self.state, &bank)?;
+                }
+                place += 1;
             }
-            let heads = queues.due(self.block.time);
-            if heads.is_empty() {
-                break;
-            }
-            let Head { bank, item, .. } = heads[place % heads.len()];
-            if self.run_due(item)? {
-                queues.go_on(&self.state, &bank)?;
-            } else {
-                queues.pass_over(&self.state, &bank)?;
-            }
-            place += 1;
-        }
+            Ok(())
+        })?;
         self.queues = Some(queues);
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod genesis;
 mod journal;
+mod ahead;
 mod build;
 mod replica;
 mod open;

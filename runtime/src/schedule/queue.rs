@@ -10,7 +10,7 @@ use tenor_wire::block::DueItem;
 use tenor_wire::hexadecimal::hex;
 
 /// Occurrences of a queue that are read together.
-const AHEAD: usize = 512;
+const AHEAD: usize = 4096;
 
 /// The first occurrence of a bank's queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,8 +69,8 @@ impl Queues {
         heads.filter(|head| head.due <= time).collect()
     }
 
-    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included; a head that
-    /// no longer waits makes room for the next. Nothing comes to stand among what was read: what an occurrence starts
+    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included, as banks take
+    /// turns; a head that no longer waits makes room for the next. Nothing comes to stand among what was read: what an occurrence starts
     /// is due `ahead_ms` after itself at the earliest.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Queues {
         time: Timestamp,
         ahead_ms: u64,
     ) -> Result<Vec<DueItem>, Fault> {
-        let mut read = vec![];
+        let mut read: Vec<Vec<DueItem>> = vec![];
         for queue in &mut self.0 {
             // An occurrence of another queue may have taken out what stood here.
             while queue.head.is_some() && state.is_deleted(&queue.from) {
@@ -98,10 +98,11 @@ impl Queues {
                 }
                 queue.ahead.push_back(next);
             }
-            read.push(head.item);
-            read.extend(queue.ahead.iter().map(|head| head.item));
+            read.push([head].iter().chain(&queue.ahead).map(|head| head.item).collect());
         }
-        Ok(read)
+        let turns = read.iter().map(Vec::len).max().unwrap_or(0);
+        let turn = |place: usize| read.iter().filter_map(move |items| items.get(place).copied());
+        Ok((0..turns).flat_map(turn).collect())
     }
 
     /// Looks for the head of a bank's queue again, after its occurrence ran.

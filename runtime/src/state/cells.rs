@@ -168,6 +168,16 @@ impl Cells {
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
+    /// Takes in what the base said to another one's cell.
+    pub fn take_in(&mut self, read: Cell) {
+        let place = self.place(&read.key);
+        if matches!(self.list[place].below, Below::Unasked) {
+            let value_bytes = if let Below::Value(value, _) = &read.below { value.len() } else { 0 };
+            self.remembered_bytes += value_bytes + read.key.len();
+            self.list[place].below = read.below;
+        }
+    }
+
     /// Forgets what the base said, when that is much.
     pub fn bound(&mut self) {
         if self.remembered_bytes <= REMEMBERED_BYTES_MAX {
