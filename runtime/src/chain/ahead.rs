@@ -3,23 +3,24 @@
 use crate::execute::{self, BlockContext};
 use crate::fault::Fault;
 use crate::state::{Base, Overlay};
-use std::collections::VecDeque;
-use std::panic::resume_unwind;
-use std::thread::{Scope, ScopedJoinHandle};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::Scope;
 use tenor_wire::block::DueItem;
 
 /// Occurrences whose rows are read together.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 256;
 
-/// The occurrences that come next, a piece of them being read for.
+/// What was read for so many occurrences.
+type Piece<'b> = (usize, Result<Overlay<'b>, Fault>);
+
+/// The occurrences that come next, and what is being read for them.
 pub(super) struct Ahead<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     base: &'env dyn Base,
     block: &'env BlockContext<'env>,
-    /// Those that nothing was read for yet.
-    waiting: VecDeque<DueItem>,
-    /// How many are being read for, and what comes of it.
-    underway: Option<(usize, ScopedJoinHandle<'scope, Result<Overlay<'env>, Fault>>)>,
+    reader: Option<(Sender<Vec<DueItem>>, Receiver<Piece<'env>>)>,
+    /// Pieces that the reader has and did not give yet.
+    underway: usize,
     /// Those whose rows are at hand and whose turn has not come.
     at_hand: usize,
 }
@@ -31,55 +32,62 @@ impl<'scope, 'env> Ahead<'scope, 'env> {
         base: &'env dyn Base,
         block: &'env BlockContext<'env>,
     ) -> Self {
-        Ahead { scope, base, block, waiting: VecDeque::new(), underway: None, at_hand: 0 }
+        Ahead { scope, base, block, reader: None, underway: 0, at_hand: 0 }
     }
 
-    /// These come next.
-    pub fn add(&mut self, items: Vec<DueItem>) {
-        self.waiting.extend(items);
-    }
-
-    /// The next one's turn comes: sees to it that its rows are at hand. How many more are now.
+    /// These come next; few are read for at once.
     ///
     /// # Errors
     /// [`Fault`] of the store.
-    pub fn go_on(&mut self, state: &mut Overlay<'_>) -> Result<usize, Fault> {
-        let mut more = 0;
-        if self.at_hand == 0 {
-            more = match self.underway.take() {
-                Some((count, reading)) => {
-                    state.take_in(reading.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-                    count
-                }
-                None => {
-                    let items = self.next();
-                    execute::ask_ahead(state, self.block, &items)?;
-                    items.len()
-                }
-            };
-            self.at_hand = more;
-            self.begin();
+    pub fn add(&mut self, state: &Overlay<'_>, items: &[DueItem]) -> Result<(), Fault> {
+        if items.len() <= TOGETHER {
+            return execute::ask_ahead(state, self.block, items);
+        }
+        let (asks, _) = self.reader.get_or_insert_with(|| reader(self.scope, self.base, self.block));
+        for piece in items.chunks(TOGETHER) {
+            // A reader that gave up is noticed when its piece is asked for.
+            let _ = asks.send(piece.to_vec());
+            self.underway += 1;
+        }
+        Ok(())
+    }
+
+    /// The next one's turn comes: what was read for it is taken in.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn go_on(&mut self, state: &mut Overlay<'_>) -> Result<(), Fault> {
+        if self.at_hand == 0
+            && self.underway > 0
+            && let Some((_, pieces)) = &self.reader
+        {
+            self.underway -= 1;
+            let gave_up = |_| Fault::State("the thread that reads ahead gave up".into());
+            let (count, read) = pieces.recv().map_err(gave_up)?;
+            state.take_in(read?);
+            self.at_hand = count;
         }
         self.at_hand = self.at_hand.saturating_sub(1);
-        Ok(more)
+        Ok(())
     }
+}
 
-    /// Begins to read for the next piece.
-    fn begin(&mut self) {
-        let (base, block, items) = (self.base, self.block, self.next());
-        if items.is_empty() {
-            return;
-        }
-        let count = items.len();
-        let read = move || {
+/// A thread that reads for piece after piece, until nobody takes what it gives.
+fn reader<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    base: &'env dyn Base,
+    block: &'env BlockContext<'env>,
+) -> (Sender<Vec<DueItem>>, Receiver<Piece<'env>>) {
+    let (asks, asked) = mpsc::channel::<Vec<DueItem>>();
+    let (gives, given) = mpsc::channel();
+    scope.spawn(move || {
+        for items in asked {
             let state = Overlay::new(base);
-            execute::ask_ahead(&state, block, &items)?;
-            Ok(state)
-        };
-        self.underway = Some((count, self.scope.spawn(read)));
-    }
-
-    fn next(&mut self) -> Vec<DueItem> {
-        self.waiting.drain(..TOGETHER.min(self.waiting.len())).collect()
-    }
+            let read = execute::ask_ahead(&state, block, &items).map(|()| state);
+            if gives.send((items.len(), read)).is_err() {
+                break;
+            }
+        }
+    });
+    (asks, given)
 }

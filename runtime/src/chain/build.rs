@@ -14,6 +14,7 @@ use crate::state::{Base, Kind, Overlay};
 use crate::store::{Changes, WriteSet};
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
@@ -179,13 +180,16 @@ impl<'c, 's> Making<'c, 's> {
         thread::scope(|scope| -> Result<(), Fault> {
             let mut ahead = Ahead::new(scope, base, block);
             while self.has_room(due_gas, 64, gas_of_block) {
-                ahead.add(queues.read_ahead(&self.state, block.time, ahead_ms)?);
+                let read = queues.read_ahead(&self.state, block.time, ahead_ms)?;
+                if !read.is_empty() {
+                    self.reserve(read.len());
+                    ahead.add(&self.state, &read)?;
+                }
                 let heads = queues.due(block.time);
                 if heads.is_empty() {
                     break;
                 }
-                let more = ahead.go_on(&mut self.state)?;
-                self.reserve(more);
+                ahead.go_on(&mut self.state)?;
                 let Head { bank, item, .. } = heads[place % heads.len()];
                 if self.run_due(item)? {
                     queues.go_on(&self.state, &bank)?;
@@ -301,18 +305,18 @@ impl<'c, 's> Making<'c, 's> {
             state.into_writes()
         };
         let ((receipts, receipts_root, items_root), rows) = beside(items.len(), lists, rows);
-        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: rows? })
+        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: Arc::new(rows?) })
     }
 }
 
 /// What the items of a block came to.
-struct Done {
+pub(super) struct Done {
     items: Vec<Item>,
     item_bytes: Vec<Vec<u8>>,
     receipts: Vec<FullReceipt>,
     items_root: Hash,
     receipts_root: Hash,
-    rows: Changes,
+    pub(super) rows: Arc<Changes>,
 }
 
 /// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
@@ -325,6 +329,15 @@ fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl 
         let own = own();
         (other.join().unwrap_or_else(|panic| resume_unwind(panic)), own)
     })
+}
+
+/// What a block without candidates comes to.
+pub(super) fn of_what_is_due(block: &BlockContext<'_>, base: &dyn Base) -> Result<Done, Fault> {
+    let mut making = Making::new(block, base)?;
+    making.run_expiries()?;
+    making.run_queue(making.half())?;
+    making.run_queue(block.parameters.limits.block_gas)?;
+    making.done()
 }
 
 /// A control transaction with the context of the block around it, or why there is no such block.
@@ -498,7 +511,8 @@ impl Chain {
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
     }
 
-    fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
+    /// Stashes the block that was executed behind the newest one.
+    pub(super) fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
         let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::root_of(&rows));
         let ((lists, root), state) = beside(items.len(), encoded, || self.base.stash(&rows));

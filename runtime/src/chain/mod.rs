@@ -10,6 +10,7 @@ mod build;
 mod replica;
 mod open;
 mod solo;
+mod above;
 mod read;
 mod replay;
 mod past;
@@ -50,7 +51,7 @@ pub struct Chain {
     ancestry: Mmr,
     tip: Header,
     guest: Arc<dyn Guest>,
-    contracts: Contracts,
+    contracts: Arc<Contracts>,
     stash: Option<Stashed>,
 }
 
@@ -85,9 +86,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        let state = Overlay::new(self.base.as_ref());
-        let wakes = [schedule::next_wake(&state)?, ledger::next_expiry(&state)?];
-        Ok(wakes.into_iter().flatten().min())
+        next_wake(&Overlay::new(self.base.as_ref()))
     }
 
     /// What the state takes in memory.
@@ -114,6 +113,12 @@ impl Chain {
             contracts: &self.contracts,
         }
     }
+}
+
+/// The instant at which a chain with this state next has something to do by itself.
+fn next_wake(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
+    let wakes = [schedule::next_wake(state)?, ledger::next_expiry(state)?];
+    Ok(wakes.into_iter().flatten().min())
 }
 
 #[cfg(test)]

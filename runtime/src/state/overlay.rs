@@ -44,6 +44,9 @@ pub trait Base: Sync {
     fn distrust(&self) {}
 }
 
+/// Bytes of a row that is no posting, more or less.
+const ROW_BYTES: usize = 256;
+
 /// A point that an overlay can be rolled back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
@@ -427,7 +430,8 @@ impl<'b> Overlay<'b> {
         cells.file_postings();
         let Cells { list, postings, .. } = &cells;
         let places = in_order(list, |_, cell| cell.is_written());
-        let (mut rows, mut record) = (Changes::with_capacity(postings.bytes_of_rows()), vec![]);
+        let room = postings.bytes_of_rows() + places.len() * ROW_BYTES;
+        let (mut rows, mut record) = (Changes::with_capacity(room), vec![]);
         // Postings come in the order of their accounts' rows, which are before them.
         let mut accounts: Vec<usize> = vec![];
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {

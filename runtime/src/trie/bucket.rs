@@ -548,17 +548,10 @@ mod tests {
                         model.insert(path, content.clone());
                     }
                     (None, None) => continue,
-                    (Some(some), Some(content)) => match some.find(&path) {
-                        Ok(place) => {
-                            some.put(&[(path, content.as_ref())]);
-                            model.insert(path, content.clone());
-                        }
-                        Err(place) if some.len() < LEAVES_MAX => {
-                            some.put(&[(path, content.as_ref())]);
-                            model.insert(path, content.clone());
-                        }
-                        Err(_) => {}
-                    },
+                    (Some(some), Some(content)) => if some.find(&path).is_ok() || some.len() < LEAVES_MAX {
+                        some.put(&[(path, content.as_ref())]);
+                        model.insert(path, content.clone());
+                    }
                     (Some(some), None) => if let Ok(place) = some.find(&path) && some.len() > 1 {
                         some.remove(place);
                         model.remove(&path);
