@@ -60,7 +60,7 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
         narrative: request.narrative,
         reference: request.reference,
     };
-    let spends = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
+    let spends: Vec<_> = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
     let mut signed = Signed::by(vec![OWNER], &spends, None);
     let plan = ledger::plan(state, draft, &signed)?;
     ledger::commit(state, plan, &mut signed, 1)?;
