@@ -120,7 +120,7 @@ mod tests {
             prop_assert_eq!(above.get_all(&asked).unwrap(), expected);
             let (mut read, mut from) = (Model::new(), vec![]);
             while let Some((key, value)) = above.next(&from, &[3, 3]).unwrap() {
-                prop_assert_eq!(above.get(&key).unwrap().as_ref(), Some(&value));
+                prop_assert_eq!(above.get(&key).unwrap(), Some(value.clone()));
                 from = [key.as_slice(), &[0]].concat();
                 read.insert(key, value);
             }

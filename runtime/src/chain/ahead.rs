@@ -10,6 +10,9 @@ use tenor_wire::block::DueItem;
 /// Occurrences whose rows are read together.
 const TOGETHER: usize = 256;
 
+/// Pieces that are read and not taken in yet, at most.
+const PIECES_MAX: usize = 32;
+
 /// What was read for so many occurrences.
 type Piece<'b> = (usize, Result<Overlay<'b>, Fault>);
 
@@ -79,7 +82,7 @@ fn reader<'scope, 'env>(
     block: &'env BlockContext<'env>,
 ) -> (Sender<Vec<DueItem>>, Receiver<Piece<'env>>) {
     let (asks, asked) = mpsc::channel::<Vec<DueItem>>();
-    let (gives, given) = mpsc::channel();
+    let (gives, given) = mpsc::sync_channel(PIECES_MAX);
     scope.spawn(move || {
         for items in asked {
             let state = Overlay::new(base);

@@ -33,6 +33,8 @@ const RECEIPT_BYTES: usize = 512;
 const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
 const ROWS_OF_TRANSACTION: usize = 8;
+/// The same of an occurrence: agreement, schedule, two places of the queue, a log, a grant, two accounts.
+const ROWS_OF_OCCURRENCE: usize = 12;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -119,9 +121,9 @@ impl<'c, 's> Making<'c, 's> {
         })
     }
 
-    /// Room for so many transactions more.
-    fn reserve(&mut self, count: usize) {
-        self.state.reserve(ROWS_OF_TRANSACTION * count);
+    /// Room for so many items more that read or write so many rows each.
+    fn reserve(&mut self, count: usize, rows: usize) {
+        self.state.reserve(rows * count);
         self.items.reserve(count);
         self.item_bytes.reserve(count);
         self.endings.reserve(count);
@@ -180,9 +182,10 @@ impl<'c, 's> Making<'c, 's> {
         thread::scope(|scope| -> Result<(), Fault> {
             let mut ahead = Ahead::new(scope, base, block);
             while self.has_room(due_gas, 64, gas_of_block) {
-                let read = queues.read_ahead(&self.state, block.time, ahead_ms)?;
+                let room = block.parameters.limits.block_items as usize - self.items.len();
+                let read = queues.read_ahead(&self.state, block.time, ahead_ms, room)?;
                 if !read.is_empty() {
-                    self.reserve(read.len());
+                    self.reserve(read.len(), ROWS_OF_OCCURRENCE);
                     ahead.add(&self.state, &read)?;
                 }
                 let heads = queues.due(block.time);
@@ -414,7 +417,7 @@ impl Chain {
         let mut candidates = candidates.into_iter();
         while !candidates.as_slice().is_empty() {
             let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
-            making.reserve(next.len());
+            making.reserve(next.len(), ROWS_OF_TRANSACTION);
             let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
             making.state.ask_ahead(&rows)?;
             for candidate in next {
@@ -547,7 +550,7 @@ impl Chain {
     }
 
     /// Throws away what was built and not committed.
-    fn unstash(&mut self) -> Result<(), Fault> {
+    pub(super) fn unstash(&mut self) -> Result<(), Fault> {
         self.stash = None;
         self.base.unstash()
     }

@@ -52,7 +52,7 @@ impl Solo {
     /// hashed, written durably, signed and committed. `made` is told of each when all of that is done.
     ///
     /// # Errors
-    /// [`Fault`]: the replica is broken. What it was made of last may have been lost.
+    /// [`Fault`]: the replica is broken. A block whose making it ended is not there.
     pub fn produce_due(
         &self,
         chain: &mut Chain,
@@ -60,6 +60,7 @@ impl Solo {
         mut made: impl FnMut(Block),
     ) -> Result<(), Fault> {
         chain.recertify(&|header| Certificate::solo(header, &self.key))?;
+        chain.unstash()?;
         let mut due = Due::of(chain, until);
         let Some(base) = chain.base.reader() else {
             // It is read by nobody while it changes: one block after another.
