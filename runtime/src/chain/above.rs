@@ -3,26 +3,23 @@
 use crate::fault::Fault;
 use crate::state::Base;
 use crate::store::{ChangeRef, Changes, Row};
-use hashbrown::HashMap;
 use std::ops::Bound;
 
 /// Rows over a base, which may take them in meanwhile: what is read is the same before and after.
 pub(super) struct Above<'r> {
     rows: Vec<ChangeRef<'r>>,
-    places: HashMap<&'r [u8], usize>,
     below: &'r dyn Base,
 }
 
 impl<'r> Above<'r> {
     /// What a block wrote, ascending by key, over the state before it.
     pub fn of(rows: &'r Changes, below: &'r dyn Base) -> Above<'r> {
-        let rows: Vec<ChangeRef<'r>> = rows.iter().collect();
-        let places = rows.iter().enumerate().map(|(place, row)| (row.0, place)).collect();
-        Above { rows, places, below }
+        Above { rows: rows.iter().collect(), below }
     }
 
     fn written(&self, full_key: &[u8]) -> Option<Option<&'r [u8]>> {
-        self.places.get(full_key).map(|place| self.rows[*place].1)
+        let place = self.rows.binary_search_by(|row| row.0.cmp(full_key)).ok()?;
+        self.rows.get(place).map(|row| row.1)
     }
 }
 

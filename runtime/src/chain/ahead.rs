@@ -10,8 +10,14 @@ use tenor_wire::block::DueItem;
 /// Occurrences whose rows are read together.
 const TOGETHER: usize = 256;
 
-/// Pieces that are read and not taken in yet, at most.
-const PIECES_MAX: usize = 32;
+/// Pieces that are read and not taken in yet, at most: as many as a block of due occurrences has.
+const PIECES_MAX: usize = 128;
+
+/// Dropped when all was read that was asked for first: who holds the other end waits for that.
+pub(super) type Reading = Sender<()>;
+
+/// What is to be read for, and who waits until it is.
+type Asked = (Vec<DueItem>, Option<Reading>);
 
 /// What was read for so many occurrences.
 type Piece<'b> = (usize, Result<Overlay<'b>, Fault>);
@@ -21,7 +27,7 @@ pub(super) struct Ahead<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     base: &'env dyn Base,
     block: &'env BlockContext<'env>,
-    reader: Option<(Sender<Vec<DueItem>>, Receiver<Piece<'env>>)>,
+    reader: Option<(Sender<Asked>, Receiver<Piece<'env>>)>,
     /// Pieces that the reader has and did not give yet.
     underway: usize,
     /// Those whose rows are at hand and whose turn has not come.
@@ -42,14 +48,21 @@ impl<'scope, 'env> Ahead<'scope, 'env> {
     ///
     /// # Errors
     /// [`Fault`] of the store.
-    pub fn add(&mut self, state: &Overlay<'_>, items: &[DueItem]) -> Result<(), Fault> {
+    pub fn add(
+        &mut self,
+        state: &Overlay<'_>,
+        items: &[DueItem],
+        mut reading: Option<Reading>,
+    ) -> Result<(), Fault> {
         if items.len() <= TOGETHER {
             return execute::ask_ahead(state, self.block, items);
         }
         let (asks, _) = self.reader.get_or_insert_with(|| reader(self.scope, self.base, self.block));
-        for piece in items.chunks(TOGETHER) {
+        let mut pieces = items.chunks(TOGETHER).peekable();
+        while let Some(piece) = pieces.next() {
+            let waits = if pieces.peek().is_none() { reading.take() } else { None };
             // A reader that gave up is noticed when its piece is asked for.
-            let _ = asks.send(piece.to_vec());
+            let _ = asks.send((piece.to_vec(), waits));
             self.underway += 1;
         }
         Ok(())
@@ -80,13 +93,14 @@ fn reader<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     base: &'env dyn Base,
     block: &'env BlockContext<'env>,
-) -> (Sender<Vec<DueItem>>, Receiver<Piece<'env>>) {
-    let (asks, asked) = mpsc::channel::<Vec<DueItem>>();
+) -> (Sender<Asked>, Receiver<Piece<'env>>) {
+    let (asks, asked) = mpsc::channel::<Asked>();
     let (gives, given) = mpsc::sync_channel(PIECES_MAX);
     scope.spawn(move || {
-        for items in asked {
+        for (items, waits) in asked {
             let state = Overlay::new(base);
             let read = execute::ask_ahead(&state, block, &items).map(|()| state);
+            drop(waits);
             if gives.send((items.len(), read)).is_err() {
                 break;
             }

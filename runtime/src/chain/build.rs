@@ -1,6 +1,6 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Reading};
 use super::{Chain, Stashed};
 use crate::execute::{
     self, BlockContext, Candidate, CheckedTransaction, Ending, Rejection, UsedKey, control, door,
@@ -95,6 +95,8 @@ struct Making<'c, 's> {
     queues: Option<Queues>,
     /// Agreements with an occurrence that was passed over: in this block it is not tried again.
     passed_over: BTreeSet<AgreementId>,
+    /// Who waits until the rows of what is due are read.
+    reading: Option<Reading>,
     /// Gas used, without that of hooks.
     gas: u64,
     /// Gas of hooks.
@@ -115,6 +117,7 @@ impl<'c, 's> Making<'c, 's> {
             used: vec![],
             queues: None,
             passed_over: BTreeSet::new(),
+            reading: None,
             gas: 0,
             hook_gas: 0,
             bytes: 0,
@@ -186,7 +189,7 @@ impl<'c, 's> Making<'c, 's> {
                 let read = queues.read_ahead(&self.state, block.time, ahead_ms, room)?;
                 if !read.is_empty() {
                     self.reserve(read.len(), ROWS_OF_OCCURRENCE);
-                    ahead.add(&self.state, &read)?;
+                    ahead.add(&self.state, &read, self.reading.take())?;
                 }
                 let heads = queues.due(block.time);
                 if heads.is_empty() {
@@ -334,11 +337,17 @@ fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl 
     })
 }
 
-/// What a block without candidates comes to.
-pub(super) fn of_what_is_due(block: &BlockContext<'_>, base: &dyn Base) -> Result<Done, Fault> {
+/// What a block without candidates comes to; `reading` is dropped when the rows of what is due are read.
+pub(super) fn of_what_is_due(
+    block: &BlockContext<'_>,
+    base: &dyn Base,
+    reading: Reading,
+) -> Result<Done, Fault> {
     let mut making = Making::new(block, base)?;
     making.run_expiries()?;
+    making.reading = Some(reading);
     making.run_queue(making.half())?;
+    making.reading = None;
     making.run_queue(block.parameters.limits.block_gas)?;
     making.done()
 }

@@ -1,6 +1,7 @@
 //! One signer makes the blocks alone, in the same form as a quorum would.
 
 use super::above::Above;
+use super::ahead::Reading;
 use super::build::{Built, Done, of_what_is_due};
 use super::{Chain, Genesis, Replica};
 use crate::execute::{BlockContext, Candidate, Contracts};
@@ -8,7 +9,8 @@ use crate::fault::Fault;
 use crate::state::{Base, Overlay};
 use crate::vm::Guest;
 use std::panic::resume_unwind;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash};
@@ -64,7 +66,7 @@ impl Solo {
         let mut due = Due::of(chain, until);
         let Some(base) = chain.base.reader() else {
             // It is read by nobody while it changes: one block after another.
-            while let Some((time, done)) = due.execute(chain.base.as_ref())? {
+            while let Some((time, done)) = due.execute(chain.base.as_ref(), mpsc::channel().0)? {
                 made(self.settle(chain, time, done)?);
             }
             return Ok(());
@@ -73,7 +75,10 @@ impl Solo {
             let (hand_over, executed) = mpsc::sync_channel(0);
             let (tell, settled) = mpsc::channel();
             let settling = scope.spawn(move || -> Result<(), Fault> {
-                for (time, done) in executed {
+                for (time, done, next) in executed {
+                    // While its leaves are put into the trie nobody reads: what the next block needs is read before.
+                    let next: Receiver<()> = next;
+                    let _ = next.recv();
                     let block = self.settle(chain, time, done)?;
                     if tell.send(block).is_err() {
                         break;
@@ -81,14 +86,15 @@ impl Solo {
                 }
                 Ok(())
             });
-            let mut next = due.execute(base.as_ref())?;
+            let mut next = due.execute(base.as_ref(), mpsc::channel().0)?;
             while let Some((time, done)) = next {
                 let rows = Arc::clone(&done.rows);
-                if hand_over.send((time, done)).is_err() {
+                let (reading, read) = mpsc::channel();
+                if hand_over.send((time, done, read)).is_err() {
                     break;
                 }
                 // The next one is executed over its rows, and handed over when it is settled itself.
-                next = due.execute(&Above::of(&rows, base.as_ref()))?;
+                next = due.execute(&Above::of(&rows, base.as_ref()), reading)?;
                 match settled.recv() {
                     Ok(block) => made(block),
                     Err(_) => break,
@@ -138,7 +144,7 @@ impl Due {
     }
 
     /// The next block, over the state after the one before it: none when nothing falls due any more.
-    fn execute(&mut self, base: &dyn Base) -> Result<Option<(Timestamp, Done)>, Fault> {
+    fn execute(&mut self, base: &dyn Base, reading: Reading) -> Result<Option<(Timestamp, Done)>, Fault> {
         let wake = super::next_wake(&Overlay::new(base))?.filter(|wake| *wake <= self.until);
         let Some(wake) = wake else { return Ok(None) };
         (self.height, self.time) = (self.height + 1, wake.max(Timestamp(self.time.0 + 1)));
@@ -154,6 +160,6 @@ impl Due {
             guest: self.guest.as_ref(),
             contracts: &self.contracts,
         };
-        Ok(Some((self.time, of_what_is_due(&block, base)?)))
+        Ok(Some((self.time, of_what_is_due(&block, base, reading)?)))
     }
 }

@@ -18,7 +18,7 @@ use tenor_abi::id::AccountId;
 use tenor_wire::hexadecimal::hex;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
-const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What takes a write back.
 pub(super) enum Undo {
