@@ -104,3 +104,20 @@ proptest! {
         prop_assert_eq!(late.len(), on_time.len());
     }
 }
+
+#[test]
+fn blocks_that_are_executed_ahead_are_those_that_are_made_one_by_one() {
+    let mut ahead = town();
+    let (mut one_by_one, mut fork) = (town(), ahead.fork());
+    ahead.run_ahead_until(end());
+    one_by_one.run_until(end());
+    let tip = ahead.chain().tip();
+    assert!(tip.height > 20, "{tip:?}");
+    assert_eq!(one_by_one.chain().tip(), tip);
+    // What nobody else may read goes on one by one.
+    fork.run_ahead_until(end());
+    assert_eq!(fork.chain().tip(), tip);
+    ahead.run_until(Date::of(2027, 4, 1));
+    one_by_one.run_ahead_until(Date::of(2027, 4, 1));
+    assert_eq!(ahead.chain().tip(), one_by_one.chain().tip(), "they go on in the same way");
+}

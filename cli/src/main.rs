@@ -1,6 +1,5 @@
 //! The `tenor` command.
 
-use std::ffi::{c_int, c_long};
 use std::process::ExitCode;
 
 /// What a block and a call allocate comes and goes in small pieces; the system's allocator took a third of the
@@ -8,27 +7,17 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the allocator calls the milliseconds after which unused memory goes back to the system, and how many they are.
-/// Blocks need as much again and again: after its own ten milliseconds the kernel would clear it anew for each.
-const PURGE_DELAY: (c_int, c_long) = (15, 1_000);
-
-#[allow(unsafe_code)]
-mod allocator {
-    use std::ffi::{c_int, c_long};
-
-    unsafe extern "C" {
-        fn mi_option_set(option: c_int, value: c_long);
-    }
-
-    /// Sets an option of the allocator, before there is another thread.
-    pub(super) fn set((option, value): (c_int, c_long)) {
-        // SAFETY: the function is the allocator's own and takes any number; nobody reads the option meanwhile.
-        unsafe { mi_option_set(option, value) }
-    }
-}
+/// Milliseconds that memory which became free is kept for what comes next: a block gives back what the next one takes.
+const KEPT_MS: std::ffi::c_long = 1000;
+/// The number of the allocator's option that says so, `mi_option_purge_delay`.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 fn main() -> ExitCode {
-    allocator::set(PURGE_DELAY);
+    // Safe, because it sets a number, which every thread reads when it gives memory back.
+    #[allow(unsafe_code)]
+    unsafe {
+        libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MS);
+    }
     if let Ok(program) = std::env::current_exe() {
         tenor_cli::compiler::compile_with(program);
     }

@@ -101,7 +101,16 @@ pub(crate) fn cores() -> usize {
 
 /// Makes so many things, in order: very many in shares, one on each core.
 pub(crate) fn in_shares<T: Send>(count: usize, make: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
-    if count < SHARED_FROM {
+    in_shares_from(SHARED_FROM, count, make)
+}
+
+/// As [`in_shares`], where so many are very many.
+fn in_shares_from<T: Send>(
+    very_many: usize,
+    count: usize,
+    make: impl Fn(Range<usize>) -> Vec<T> + Sync,
+) -> Vec<T> {
+    if count < very_many {
         return make(0..count);
     }
     let (make, each) = (&make, count.div_ceil(cores()));
@@ -119,6 +128,10 @@ pub(crate) fn in_shares<T: Send>(count: usize, make: impl Fn(Range<usize>) -> Ve
 
 /// The root of a list of leaves: that of [`tenor_wire::merkle::root`].
 pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Hash {
+    root_of_leaves(tags, leaf_hashes(tags, leaves))
+}
+
+fn leaf_hashes<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> Vec<Hash> {
     let (mut messages, mut hashes) = (Messages::default(), vec![]);
     for leaf in leaves {
         messages.push(&[&[tags.leaf.0], leaf]);
@@ -128,15 +141,23 @@ pub fn list_root<'l>(tags: TreeTags, leaves: impl Iterator<Item = &'l [u8]>) -> 
         }
     }
     hashes.extend(messages.hashes());
-    root_of_leaves(tags, hashes)
+    hashes
 }
 
 /// Bytes of a piece; the last one may be shorter.
 const PIECE_BYTES: usize = 4096;
 
+/// Pieces from which on they are hashed on every core.
+const PIECES_SHARED_FROM: usize = 512;
+
 /// The root over the pieces of long bytes, of which several are hashed at a time.
 pub fn root_of_pieces(bytes: &[u8]) -> Hash {
-    list_root(tag::PIECES, bytes.chunks(PIECE_BYTES))
+    let piece_hashes = |share: Range<usize>| {
+        let end = bytes.len().min(share.end * PIECE_BYTES);
+        leaf_hashes(tag::PIECES, bytes[share.start * PIECE_BYTES..end].chunks(PIECE_BYTES))
+    };
+    let hashes = in_shares_from(PIECES_SHARED_FROM, bytes.len().div_ceil(PIECE_BYTES), piece_hashes);
+    root_of_leaves(tag::PIECES, hashes)
 }
 
 /// The root of a list by the hashes of its leaves.

@@ -1,5 +1,6 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
+use super::ahead::{Ahead, Reading};
 use super::{Chain, Stashed};
 use crate::execute::{
     self, BlockContext, Candidate, CheckedTransaction, Ending, Rejection, UsedKey, control, door,
@@ -13,6 +14,7 @@ use crate::state::{Base, Kind, Overlay};
 use crate::store::{Changes, WriteSet};
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
@@ -31,6 +33,8 @@ const RECEIPT_BYTES: usize = 512;
 const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
 const ROWS_OF_TRANSACTION: usize = 8;
+/// The same of an occurrence: agreement, schedule, two places of the queue, a log, a grant, two accounts.
+const ROWS_OF_OCCURRENCE: usize = 12;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -91,6 +95,8 @@ struct Making<'c, 's> {
     queues: Option<Queues>,
     /// Agreements with an occurrence that was passed over: in this block it is not tried again.
     passed_over: BTreeSet<AgreementId>,
+    /// Who waits until the rows of what is due are read.
+    reading: Option<Reading>,
     /// Gas used, without that of hooks.
     gas: u64,
     /// Gas of hooks.
@@ -111,15 +117,16 @@ impl<'c, 's> Making<'c, 's> {
             used: vec![],
             queues: None,
             passed_over: BTreeSet::new(),
+            reading: None,
             gas: 0,
             hook_gas: 0,
             bytes: 0,
         })
     }
 
-    /// Room for so many transactions more.
-    fn reserve(&mut self, count: usize) {
-        self.state.reserve(ROWS_OF_TRANSACTION * count);
+    /// Room for so many items more that read or write so many rows each.
+    fn reserve(&mut self, count: usize, rows: usize) {
+        self.state.reserve(rows * count);
         self.items.reserve(count);
         self.item_bytes.reserve(count);
         self.endings.reserve(count);
@@ -173,25 +180,32 @@ impl<'c, 's> Making<'c, 's> {
             None => Queues::of(&self.state)?,
         };
         let ahead_ms = self.block.parameters.limits.due_ahead_ms;
-        let mut place = self.block.height as usize;
-        while self.has_room(due_gas, 64, gas_of_block) {
-            let read = queues.read_ahead(&self.state, self.block.time, ahead_ms)?;
-            if !read.is_empty() {
-                self.reserve(read.len());
-                execute::ask_ahead(&self.state, self.block, &read)?;
+        let (base, block) = (self.state.base(), self.block);
+        let mut place = block.height as usize;
+        thread::scope(|scope| -> Result<(), Fault> {
+            let mut ahead = Ahead::new(scope, base, block);
+            while self.has_room(due_gas, 64, gas_of_block) {
+                let room = block.parameters.limits.block_items as usize - self.items.len();
+                let read = queues.read_ahead(&self.state, block.time, ahead_ms, room)?;
+                if !read.is_empty() {
+                    self.reserve(read.len(), ROWS_OF_OCCURRENCE);
+                    ahead.add(&self.state, &read, self.reading.take())?;
+                }
+                let heads = queues.due(block.time);
+                if heads.is_empty() {
+                    break;
+                }
+                ahead.go_on(&mut self.state)?;
+                let Head { bank, item, .. } = heads[place % heads.len()];
+                if self.run_due(item)? {
+                    queues.go_on(&self.state, &bank)?;
+                } else {
+                    queues.pass_over(&self.state, &bank)?;
+                }
+                place += 1;
             }
-            let heads = queues.due(self.block.time);
-            if heads.is_empty() {
-                break;
-            }
-            let Head { bank, item, .. } = heads[place % heads.len()];
-            if self.run_due(item)? {
-                queues.go_on(&self.state, &bank)?;
-            } else {
-                queues.pass_over(&self.state, &bank)?;
-            }
-            place += 1;
-        }
+            Ok(())
+        })?;
         self.queues = Some(queues);
         Ok(())
     }
@@ -297,18 +311,18 @@ impl<'c, 's> Making<'c, 's> {
             state.into_writes()
         };
         let ((receipts, receipts_root, items_root), rows) = beside(items.len(), lists, rows);
-        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: rows? })
+        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: Arc::new(rows?) })
     }
 }
 
 /// What the items of a block came to.
-struct Done {
+pub(super) struct Done {
     items: Vec<Item>,
     item_bytes: Vec<Vec<u8>>,
     receipts: Vec<FullReceipt>,
     items_root: Hash,
     receipts_root: Hash,
-    rows: Changes,
+    pub(super) rows: Arc<Changes>,
 }
 
 /// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
@@ -321,6 +335,21 @@ fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl 
         let own = own();
         (other.join().unwrap_or_else(|panic| resume_unwind(panic)), own)
     })
+}
+
+/// What a block without candidates comes to; `reading` is dropped when the rows of what is due are read.
+pub(super) fn of_what_is_due(
+    block: &BlockContext<'_>,
+    base: &dyn Base,
+    reading: Reading,
+) -> Result<Done, Fault> {
+    let mut making = Making::new(block, base)?;
+    making.run_expiries()?;
+    making.reading = Some(reading);
+    making.run_queue(making.half())?;
+    making.reading = None;
+    making.run_queue(block.parameters.limits.block_gas)?;
+    making.done()
 }
 
 /// A control transaction with the context of the block around it, or why there is no such block.
@@ -397,7 +426,7 @@ impl Chain {
         let mut candidates = candidates.into_iter();
         while !candidates.as_slice().is_empty() {
             let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
-            making.reserve(next.len());
+            making.reserve(next.len(), ROWS_OF_TRANSACTION);
             let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
             making.state.ask_ahead(&rows)?;
             for candidate in next {
@@ -494,7 +523,8 @@ impl Chain {
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
     }
 
-    fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
+    /// Stashes the block that was executed behind the newest one.
+    pub(super) fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
         let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
         let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::root_of(&rows));
         let ((lists, root), state) = beside(items.len(), encoded, || self.base.stash(&rows));
@@ -529,7 +559,7 @@ impl Chain {
     }
 
     /// Throws away what was built and not committed.
-    fn unstash(&mut self) -> Result<(), Fault> {
+    pub(super) fn unstash(&mut self) -> Result<(), Fault> {
         self.stash = None;
         self.base.unstash()
     }

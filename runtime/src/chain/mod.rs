@@ -5,10 +5,12 @@
 
 mod genesis;
 mod journal;
+mod ahead;
 mod build;
 mod replica;
 mod open;
 mod solo;
+mod above;
 mod read;
 mod replay;
 mod past;
@@ -51,7 +53,7 @@ pub struct Chain {
     ancestry: Mmr,
     tip: Header,
     guest: Arc<dyn Guest>,
-    contracts: Contracts,
+    contracts: Arc<Contracts>,
     stash: Option<Stashed>,
 }
 
@@ -86,9 +88,7 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the store.
     pub fn next_wake(&self) -> Result<Option<Timestamp>, Fault> {
-        let state = Overlay::new(self.base.as_ref());
-        let wakes = [schedule::next_wake(&state)?, ledger::next_expiry(&state)?];
-        Ok(wakes.into_iter().flatten().min())
+        next_wake(&Overlay::new(self.base.as_ref()))
     }
 
     /// What the state takes in memory.
@@ -115,6 +115,12 @@ impl Chain {
             contracts: &self.contracts,
         }
     }
+}
+
+/// The instant at which a chain with this state next has something to do by itself.
+fn next_wake(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
+    let wakes = [schedule::next_wake(state)?, ledger::next_expiry(state)?];
+    Ok(wakes.into_iter().flatten().min())
 }
 
 #[cfg(test)]

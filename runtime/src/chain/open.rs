@@ -3,7 +3,6 @@
 use super::journal::{FileJournal, Journal, MemoryJournal};
 use super::replay::first_wrong_key;
 use super::{Chain, Genesis};
-use crate::execute::Contracts;
 use crate::fault::{Fault, Stop};
 use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
@@ -118,7 +117,7 @@ impl Chain {
         journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
         let resume = Resume { log: journal.position_behind(0)?, ancestry: Mmr::default() };
         base.commit(writes.rows(), 0, resume)?;
-        let contracts = Contracts::default();
+        let contracts = Arc::default();
         Ok(Chain {
             genesis: Arc::new(genesis),
             base,
@@ -147,7 +146,7 @@ impl Chain {
             other => other,
         })?;
         let Stored { base, journal, ancestry, tip, opened } = stored;
-        let (base, journal, contracts) = (Box::new(base), Box::new(journal), Contracts::default());
+        let (base, journal, contracts) = (Box::new(base), Box::new(journal), Arc::default());
         let genesis = Arc::new(genesis);
         let chain = Chain { genesis, base, journal, ancestry, tip, guest, contracts, stash: None };
         Ok((chain, opened))

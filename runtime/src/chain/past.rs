@@ -2,7 +2,6 @@
 
 use super::open::{PAST_FOLDER, Told, redo_up_to, remove, snapshots};
 use super::{Chain, Replica};
-use crate::execute::Contracts;
 use crate::fault::Fault;
 use crate::snapshot::Snapshot;
 use crate::state::{Committed, Fork, Past, Room};
@@ -37,7 +36,7 @@ impl Chain {
             ancestry: self.ancestry.clone(),
             tip: self.tip.clone(),
             guest: Arc::clone(&self.guest),
-            contracts: Contracts::default(),
+            contracts: Arc::default(),
             stash: None,
         })
     }
@@ -100,7 +99,7 @@ impl Chain {
             ancestry,
             tip: block.header,
             guest: Arc::clone(&self.guest),
-            contracts: Contracts::default(),
+            contracts: Arc::default(),
             stash: None,
         })
     }

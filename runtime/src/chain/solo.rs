@@ -1,10 +1,19 @@
 //! One signer makes the blocks alone, in the same form as a quorum would.
 
-use super::Replica;
-use super::build::Built;
-use crate::execute::Candidate;
+use super::above::Above;
+use super::ahead::Reading;
+use super::build::{Built, Done, of_what_is_due};
+use super::{Chain, Genesis, Replica};
+use crate::execute::{BlockContext, Candidate, Contracts};
 use crate::fault::Fault;
+use crate::state::{Base, Overlay};
+use crate::vm::Guest;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use tenor_abi::date::Timestamp;
+use tenor_abi::id::{ChainId, Hash};
 use tenor_wire::block::{Block, Certificate};
 use tenor_wire::crypto::SecretKey;
 
@@ -41,8 +50,116 @@ impl Solo {
         Ok((built, block))
     }
 
+    /// Makes blocks of what falls due until an instant, one after another: each is executed while the one before it is
+    /// hashed, written durably, signed and committed. `made` is told of each when all of that is done.
+    ///
+    /// # Errors
+    /// [`Fault`]: the replica is broken. A block whose making it ended is not there.
+    pub fn produce_due(
+        &self,
+        chain: &mut Chain,
+        until: Timestamp,
+        mut made: impl FnMut(Block),
+    ) -> Result<(), Fault> {
+        chain.recertify(&|header| Certificate::solo(header, &self.key))?;
+        chain.unstash()?;
+        let mut due = Due::of(chain, until);
+        let Some(base) = chain.base.reader() else {
+            // It is read by nobody while it changes: one block after another.
+            while let Some((time, done)) = due.execute(chain.base.as_ref(), mpsc::channel().0)? {
+                made(self.settle(chain, time, done)?);
+            }
+            return Ok(());
+        };
+        thread::scope(|scope| {
+            let (hand_over, executed) = mpsc::sync_channel(0);
+            let (tell, settled) = mpsc::channel();
+            let settling = scope.spawn(move || -> Result<(), Fault> {
+                for (time, done, next) in executed {
+                    // While its leaves are put into the trie nobody reads: what the next block needs is read before.
+                    let next: Receiver<()> = next;
+                    let _ = next.recv();
+                    let block = self.settle(chain, time, done)?;
+                    if tell.send(block).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            let mut next = due.execute(base.as_ref(), mpsc::channel().0)?;
+            while let Some((time, done)) = next {
+                let rows = Arc::clone(&done.rows);
+                let (reading, read) = mpsc::channel();
+                if hand_over.send((time, done, read)).is_err() {
+                    break;
+                }
+                // The next one is executed over its rows, and handed over when it is settled itself.
+                next = due.execute(&Above::of(&rows, base.as_ref()), reading)?;
+                match settled.recv() {
+                    Ok(block) => made(block),
+                    Err(_) => break,
+                }
+            }
+            drop(hand_over);
+            settling.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
+
+    /// Hashes, writes, signs and commits the block that was executed behind the newest one.
+    fn settle(&self, chain: &mut Chain, time: Timestamp, done: Done) -> Result<Block, Fault> {
+        let header = chain.stash(chain.id(), time, done)?;
+        chain.persist(&header.hash())?;
+        chain.commit(Certificate::solo(&header, &self.key))
+    }
+
     /// The key that certificates are signed with.
     pub fn key(&self) -> &SecretKey {
         &self.key
+    }
+}
+
+/// Executes one block after another of what falls due, without the chain that they become blocks of.
+struct Due {
+    chain: ChainId,
+    genesis: Arc<Genesis>,
+    guest: Arc<dyn Guest>,
+    contracts: Arc<Contracts>,
+    /// Height and time of the newest block that was executed.
+    height: u64,
+    time: Timestamp,
+    until: Timestamp,
+}
+
+impl Due {
+    fn of(chain: &Chain, until: Timestamp) -> Due {
+        Due {
+            chain: chain.id(),
+            genesis: Arc::clone(&chain.genesis),
+            guest: Arc::clone(&chain.guest),
+            contracts: Arc::clone(&chain.contracts),
+            height: chain.tip.height,
+            time: chain.tip.time,
+            until,
+        }
+    }
+
+    /// The next block, over the state after the one before it: none when nothing falls due any more.
+    fn execute(&mut self, base: &dyn Base, reading: Reading) -> Result<Option<(Timestamp, Done)>, Fault> {
+        let wake = super::next_wake(&Overlay::new(base))?.filter(|wake| *wake <= self.until);
+        let Some(wake) = wake else { return Ok(None) };
+        (self.height, self.time) = (self.height + 1, wake.max(Timestamp(self.time.0 + 1)));
+        let block = BlockContext {
+            chain: self.chain,
+            before: self.chain,
+            // Only what begins a chain again asks for it, and nothing that falls due does.
+            parent: Hash::ZERO,
+            validators: &self.genesis.validators,
+            height: self.height,
+            time: self.time,
+            parameters: &self.genesis.parameters,
+            guest: self.guest.as_ref(),
+            contracts: &self.contracts,
+        };
+        Ok(Some((self.time, of_what_is_due(&block, base, reading)?)))
     }
 }

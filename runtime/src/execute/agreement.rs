@@ -19,7 +19,7 @@ use tenor_abi::call::{Actor, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
-use tenor_abi::id::{AgreementId, AssetId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
@@ -58,11 +58,14 @@ impl Opened {
         Ok(Opened { id, record, contract, terms })
     }
 
-    /// Full keys of rows that a call mostly asks for: the accounts that the terms name, the grants on them, and
-    /// storage fields that have one row to begin with.
+    /// Full keys of rows that a call mostly asks for: the accounts that the terms name with the peaks of their
+    /// histories, the grants on them, and storage fields that have one row to begin with.
     pub fn rows(&self, rows: &mut Vec<Vec<u8>>) {
         let spec = &self.contract.spec;
-        rows.extend(self.accounts().iter().map(|account| Kind::Account.full_key(&account.0)));
+        let of_account = |kind: Kind| move |account: &AccountId| kind.full_key(&account.0);
+        let accounts = self.accounts();
+        rows.extend(accounts.iter().map(of_account(Kind::Account)));
+        rows.extend(accounts.iter().map(of_account(Kind::HistoryPeaks)));
         for (term, value) in spec.terms.iter().zip(&self.terms) {
             if let (Some(_), Value::Account(account)) = (&term.debit, value) {
                 rows.push(Kind::Grant.full_key(&key::grant(account, &self.id)));
@@ -75,8 +78,14 @@ impl Opened {
         }
     }
 
+    /// Full keys of the rows that say how far its logs have come.
+    pub fn logs(&self) -> impl Iterator<Item = Vec<u8>> {
+        let logs = (0u16..).zip(&self.contract.spec.storage).filter(|(_, def)| def.kind == StorageKind::Log);
+        logs.map(|(number, _)| key::storage(&self.id, &number.to_be_bytes()))
+    }
+
     /// Every account that the terms name.
-    pub fn accounts(&self) -> BTreeSet<tenor_abi::id::AccountId> {
+    pub fn accounts(&self) -> BTreeSet<AccountId> {
         let mut named = BTreeSet::new();
         self.terms.iter().for_each(|term| collect_accounts(term, &mut named));
         named
@@ -523,7 +532,7 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
     run.report(opened.id, EventBody::Signed)
 }
 
-fn collect_accounts(value: &Value, named: &mut BTreeSet<tenor_abi::id::AccountId>) {
+fn collect_accounts(value: &Value, named: &mut BTreeSet<AccountId>) {
     match value {
         Value::Account(account) => {
             named.insert(*account);

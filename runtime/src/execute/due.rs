@@ -9,6 +9,7 @@ use crate::state::record::{ScheduleRecord, Waiting, key};
 use crate::state::{Kind, Overlay};
 use crate::vm::Context;
 use tenor_abi::call::{Actor, Occurrence};
+use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
 use tenor_abi::id::Hash;
@@ -17,7 +18,8 @@ use tenor_abi::spec::{CallDef, CallKind, Missed, Retry};
 use tenor_wire::block::DueItem;
 use tenor_wire::receipt::Fate;
 
-/// Reads together what occurrences will surely ask for: agreement and schedule, then what the terms name.
+/// Reads together what occurrences will surely ask for: agreement and schedule, then what the terms name, then where
+/// logs go on.
 ///
 /// # Errors
 /// [`Fault`] of the store.
@@ -32,16 +34,25 @@ pub(super) fn ask_ahead(
     };
     state.ask_ahead(&items.iter().flat_map(own).collect::<Vec<_>>())?;
     let run = Run::of_chain(block, Hash::ZERO, 0);
-    let mut rows = vec![];
+    let (mut rows, mut counts) = (vec![], vec![]);
     for item in items {
         match Opened::load(state, &run, item.agreement) {
-            Ok(opened) => opened.rows(&mut rows),
+            Ok(opened) => {
+                opened.rows(&mut rows);
+                counts.extend(opened.logs());
+            }
             Err(Trouble::Fault(fault)) => return Err(fault),
             // What is wrong with it is said when its turn comes.
             Err(_) => {}
         }
     }
-    state.ask_ahead(&rows)
+    state.ask_ahead(&rows)?;
+    let mut ends = Vec::with_capacity(counts.len());
+    for row in counts {
+        let count = state.get_row(&row)?.and_then(|count| codec::decode_own::<u32>(&count).ok());
+        ends.push([row.as_slice(), &count.unwrap_or(0).to_be_bytes()].concat());
+    }
+    state.ask_ahead(&ends)
 }
 
 /// What stands in the schedule when its turn has come.

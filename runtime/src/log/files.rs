@@ -5,7 +5,7 @@ use failing::ask;
 #[cfg(test)]
 pub(crate) use failing::{fail_at, failed};
 use std::fs::{self, File};
-use std::io::{Result, Write};
+use std::io::{ErrorKind, IoSlice, Result, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -18,13 +18,25 @@ pub(crate) enum By {
     Spill,
 }
 
-pub(super) fn write(file: &mut File, bytes: &[u8]) -> Result<()> {
+/// Writes bytes that come in parts, without a copy of them.
+pub(super) fn write(file: &mut File, parts: &[&[u8]]) -> Result<()> {
     if let Err(error) = ask(By::Log) {
         // A disk that says no may have taken a part.
+        let bytes = parts.concat();
         file.write_all(&bytes[..bytes.len() / 2])?;
         return Err(error);
     }
-    file.write_all(bytes)
+    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let mut left = &mut slices[..];
+    while left.iter().any(|slice| !slice.is_empty()) {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {

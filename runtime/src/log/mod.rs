@@ -17,7 +17,7 @@ pub use retain::{LetGo, begin_behind_gaps, check_complete, delete_below, strip_b
 
 use crate::fault::Fault;
 use reader::{Heights, Place, put};
-use record::{Checksum, PAYLOAD_MAX, encode};
+use record::{Checksum, PAYLOAD_MAX, head_and_checksum};
 use segment::{From, Scanned, Segment, Span};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -538,9 +538,10 @@ impl Log {
     }
 
     fn write(&mut self, record: &Record<'_>) -> Result<(), LogError> {
-        let (bytes, checksum) = encode(record, &self.previous);
-        files::write(&mut self.file, &bytes).map_err(io("write to the block log"))?;
-        let end = self.length + bytes.len() as u64;
+        let (head, checksum) = head_and_checksum(record, &self.previous);
+        let parts = [&head, record.payload, &checksum];
+        files::write(&mut self.file, &parts).map_err(io("write to the block log"))?;
+        let end = self.length + parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let span = Span { after: self.after, offset: self.length, end };
         self.reader.note(record.kind, record.height, span);
         self.length = end;

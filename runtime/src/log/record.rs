@@ -58,16 +58,14 @@ impl<'p> Record<'p> {
     }
 }
 
-/// The record's bytes and its checksum.
-pub(super) fn encode(record: &Record<'_>, previous: &Checksum) -> (Vec<u8>, Checksum) {
-    let mut bytes = Vec::with_capacity(HEAD + record.payload.len() + TAIL);
-    bytes.extend((record.payload.len() as u32).to_le_bytes());
-    bytes.push(record.kind as u8);
-    bytes.extend(record.height.to_le_bytes());
-    let checksum = plain_hash(&[previous, &bytes, &record.root.0]).0;
-    bytes.extend(record.payload);
-    bytes.extend(checksum);
-    (bytes, checksum)
+/// What stands in front of the record's payload, and its checksum, which stands behind.
+pub(super) fn head_and_checksum(record: &Record<'_>, previous: &Checksum) -> ([u8; HEAD], Checksum) {
+    let mut head = [0; HEAD];
+    head[..4].copy_from_slice(&(record.payload.len() as u32).to_le_bytes());
+    head[4] = record.kind as u8;
+    head[5..].copy_from_slice(&record.height.to_le_bytes());
+    let checksum = plain_hash(&[previous, &head, &record.root.0]).0;
+    (head, checksum)
 }
 
 /// A record found in a segment's bytes.

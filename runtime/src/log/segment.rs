@@ -90,7 +90,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<File, LogError> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     let mut file = OpenOptions::new().append(true).create_new(true).open(&beside).map_err(io(shown()))?;
-    files::write(&mut file, bytes).and_then(|()| files::sync(&file)).map_err(io(shown()))?;
+    files::write(&mut file, &[bytes]).and_then(|()| files::sync(&file)).map_err(io(shown()))?;
     files::rename(&beside, path).map_err(io(shown()))?;
     Ok(file)
 }

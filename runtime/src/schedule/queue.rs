@@ -9,9 +9,6 @@ use tenor_abi::id::{AgreementId, PartyId};
 use tenor_wire::block::DueItem;
 use tenor_wire::hexadecimal::hex;
 
-/// Occurrences of a queue that are read together.
-const AHEAD: usize = 512;
-
 /// The first occurrence of a bank's queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
@@ -69,8 +66,8 @@ impl Queues {
         heads.filter(|head| head.due <= time).collect()
     }
 
-    /// Reads what is due up to a time, a piece at a time, and returns what was read now, heads included; a head that
-    /// no longer waits makes room for the next. Nothing comes to stand among what was read: what an occurrence starts
+    /// Reads what is due up to a time, at most so many of each bank, and returns what was read now, heads included, as
+    /// banks take turns; a head that no longer waits makes room for the next. Nothing comes to stand among what was read: what an occurrence starts
     /// is due `ahead_ms` after itself at the earliest.
     ///
     /// # Errors
@@ -80,8 +77,9 @@ impl Queues {
         state: &Overlay<'_>,
         time: Timestamp,
         ahead_ms: u64,
+        count_max: usize,
     ) -> Result<Vec<DueItem>, Fault> {
-        let mut read = vec![];
+        let mut read: Vec<Vec<DueItem>> = vec![];
         for queue in &mut self.0 {
             // An occurrence of another queue may have taken out what stood here.
             while queue.head.is_some() && state.is_deleted(&queue.from) {
@@ -90,7 +88,7 @@ impl Queues {
             let Some(head) = queue.head.filter(|head| queue.ahead.is_empty() && head.due <= time) else {
                 continue;
             };
-            let rows = state.next_rows(&queue.from, &end_of(&queue.bank), AHEAD)?;
+            let rows = state.next_rows(&queue.from, &end_of(&queue.bank), count_max)?;
             for row in rows.iter().skip(1) {
                 let next = parse(row)?;
                 if next.due > time || next.due.0 >= head.due.0 + ahead_ms {
@@ -98,10 +96,11 @@ impl Queues {
                 }
                 queue.ahead.push_back(next);
             }
-            read.push(head.item);
-            read.extend(queue.ahead.iter().map(|head| head.item));
+            read.push([head].iter().chain(&queue.ahead).map(|head| head.item).collect());
         }
-        Ok(read)
+        let turns = read.iter().map(Vec::len).max().unwrap_or(0);
+        let turn = |place: usize| read.iter().filter_map(move |items| items.get(place).copied());
+        Ok((0..turns).flat_map(turn).collect())
     }
 
     /// Looks for the head of a bank's queue again, after its occurrence ran.
@@ -212,7 +211,7 @@ mod tests {
         }
         let mut queues = Queues::of(&state).unwrap();
         let read = |queues: &mut Queues, state: &Overlay<'_>| {
-            let read = queues.read_ahead(state, Timestamp(5_000), 1_000).unwrap();
+            let read = queues.read_ahead(state, Timestamp(5_000), 1_000, 9).unwrap();
             read.into_iter().map(|item| item.agreement.0[0]).collect::<Vec<_>>()
         };
         let head =

@@ -23,7 +23,7 @@ use tenor_wire::hexadecimal::hex;
 pub(super) const TOGETHER: usize = 8;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
-const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What takes a write back.
 pub(super) enum Undo {
@@ -227,6 +227,16 @@ impl Cells {
         let cell = &mut self.list[place];
         self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + cell.key.len();
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
+    }
+
+    /// Takes in what the base said to another one's cell.
+    pub fn take_in(&mut self, read: Cell) {
+        let place = self.place(&read.key);
+        if matches!(self.list[place].below, Below::Unasked) {
+            let value_bytes = if let Below::Value(value, _) = &read.below { value.len() } else { 0 };
+            self.remembered_bytes += value_bytes + read.key.len();
+            self.list[place].below = read.below;
+        }
     }
 
     /// Forgets what the base said, when that is much.

@@ -514,10 +514,11 @@ impl State for Committed {
         self.parts().trie.root()
     }
 
+    fn reader(&self) -> Option<Box<dyn Base>> {
+        Some(Box::new(Committed { parts: Arc::clone(&self.parts) }))
+    }
+
     fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault> {
-        let mut guard = self.parts();
-        let parts = &mut *guard;
-        assert!(parts.stashed.is_none(), "one block is stashed at a time");
         let is_leaf = |row: &(usize, ChangeRef<'_>)| {
             kind_of(row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
         };
@@ -531,6 +532,10 @@ impl State for Committed {
             (paths[leaf], value.map(|value| OwnContent::of(key, value)))
         };
         let changes = in_shares(by_path.len(), |share| share.map(change).collect());
+        // Whoever reads waits from here on alone.
+        let mut guard = self.parts();
+        let parts = &mut *guard;
+        assert!(parts.stashed.is_none(), "one block is stashed at a time");
         let undo = parts.trie.update(changes)?;
         let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
         by_path.iter().enumerate().for_each(|(undone, leaf)| leaves[*leaf].1 = undone);

@@ -30,6 +30,11 @@ use tenor_wire::trie::StateProof;
 pub trait State: Base + Send + Sync {
     /// The root, with whatever is stashed.
     fn root(&self) -> Hash;
+    /// The state to be read by another thread while blocks go on: what is read is as of the newest block when it is
+    /// read. None where there is no such reader.
+    fn reader(&self) -> Option<Box<dyn Base>> {
+        None
+    }
     /// Puts the leaves of a block's write set into the trie and returns the root; what is read stays as it was.
     ///
     /// # Errors

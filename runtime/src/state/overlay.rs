@@ -19,7 +19,7 @@ use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 
 /// State as it was after a block.
-pub trait Base {
+pub trait Base: Sync {
     /// The value at a full key.
     ///
     /// # Errors
@@ -133,6 +133,18 @@ impl<'b> Overlay<'b> {
         let values = self.base.get_all(&keys)?;
         places.into_iter().zip(values).for_each(|(place, value)| cells.remember(place, value));
         Ok(())
+    }
+
+    /// Takes in what another overlay over the same base read of it.
+    pub fn take_in(&mut self, read: Overlay<'_>) {
+        let cells = self.cells.get_mut();
+        cells.bound();
+        read.cells.into_inner().list.into_iter().for_each(|cell| cells.take_in(cell));
+    }
+
+    /// What it lies over.
+    pub fn base(&self) -> &'b dyn Base {
+        self.base
     }
 
     /// What is made of the cell of a full key.

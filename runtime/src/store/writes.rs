@@ -2,6 +2,7 @@
 
 use super::Changes;
 use crate::lanes::root_of_pieces;
+use std::sync::Arc;
 use tenor_abi::codec::CodecError;
 use tenor_abi::id::Hash;
 
@@ -11,7 +12,7 @@ pub const WRITES_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Full keys with their new values; nothing means deleted. Ascending, each once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WriteSet {
-    rows: Changes,
+    rows: Arc<Changes>,
     root: Hash,
 }
 
@@ -23,7 +24,7 @@ impl WriteSet {
     pub fn new(rows: impl Into<Changes>) -> WriteSet {
         let rows = rows.into();
         let root = WriteSet::root_of(&rows);
-        WriteSet::of(rows, root)
+        WriteSet::of(Arc::new(rows), root)
     }
 
     /// The root over the pieces of rows' bytes.
@@ -36,7 +37,7 @@ impl WriteSet {
     }
 
     /// A write set of rows and what [`WriteSet::root_of`] made of them.
-    pub(crate) fn of(rows: Changes, root: Hash) -> WriteSet {
+    pub(crate) fn of(rows: Arc<Changes>, root: Hash) -> WriteSet {
         WriteSet { rows, root }
     }
 
@@ -67,7 +68,7 @@ impl WriteSet {
             return Err(CodecError::TooLong { limit: WRITES_BYTES_MAX, given: bytes.len() });
         }
         let rows = Changes::from_bytes(bytes)?;
-        if ascend(&rows) { Ok(WriteSet { rows, root }) } else { Err(CodecError::NotCanonical) }
+        if ascend(&rows) { Ok(WriteSet::of(Arc::new(rows), root)) } else { Err(CodecError::NotCanonical) }
     }
 
     /// The hash that the block record holds: the root over the bytes' pieces.

@@ -172,43 +172,76 @@ impl Bucket {
         (0..self.len()).map(|place| (self.path(place), self.content(place)))
     }
 
-    /// Changes what a leaf holds.
-    pub fn set(&mut self, place: usize, content: Content<&[u8]>) {
-        let range = self.range(place);
-        let stored = content.stored();
-        let is_elsewhere = matches!(content, Content::Elsewhere(_));
-        if range.len() == stored.len() && is_elsewhere == self.is_elsewhere(place) {
-            Arc::make_mut(&mut self.bytes)[range].copy_from_slice(stored);
-        } else {
-            self.splice(place..place + 1, Some((self.path(place), content)));
+    /// Changes what leaves hold and adds leaves, ascending by path; there must be room for all of them.
+    pub fn put(&mut self, leaves: &[Leaf<'_>]) {
+        let places: Vec<_> = leaves.iter().map(|(path, _)| self.find(path)).collect();
+        if !self.put_in_place(leaves, &places) {
+            self.put_between(leaves, &places);
         }
-        self.stale |= 1 << place;
     }
 
-    /// Adds a leaf at its place; there must be room.
-    pub fn insert(&mut self, place: usize, path: &Path, content: Content<&[u8]>) {
-        let count = self.len();
-        self.splice(place..place, Some((*path, content)));
-        // The hashes of what lies behind move up with it.
-        self.hashes.copy_within(place..count, place + 1);
-        if place + 1 < count {
-            self.hashes.copy_within(LEAVES_MAX + place..LEAVES_MAX + count - 1, LEAVES_MAX + place + 1);
+    /// Where every leaf is there and its content is as long as it was: false where not.
+    fn put_in_place(&mut self, leaves: &[Leaf<'_>], places: &[Result<usize, usize>]) -> bool {
+        let fits = |(leaf, place): (&Leaf<'_>, &Result<usize, usize>)| {
+            let is_elsewhere = matches!(leaf.1, Content::Elsewhere(_));
+            place.is_ok_and(|place| {
+                self.range(place).len() == leaf.1.stored().len() && self.is_elsewhere(place) == is_elsewhere
+            })
+        };
+        if !leaves.iter().zip(places).all(fits) {
+            return false;
         }
-        let behind = self.stale & !mask(0..place);
-        self.stale = self.stale & mask(0..place) | behind << 1 | 1 << place;
-        if place < count {
-            self.bits.copy_within(place..count - 1, place + 1);
-            self.bits[place] = self.parts_at(place);
+        for ((_, content), place) in leaves.iter().zip(places) {
+            let (Ok(place) | Err(place)) = *place;
+            let range = self.range(place);
+            Arc::make_mut(&mut self.bytes)[range].copy_from_slice(content.stored());
+            self.stale |= 1 << place;
         }
-        if place > 0 {
-            self.bits[place - 1] = self.parts_at(place - 1);
+        true
+    }
+
+    /// Makes the bytes anew; the hashes of what stays move along.
+    fn put_between(&mut self, leaves: &[Leaf<'_>], places: &[Result<usize, usize>]) {
+        // Of each leaf that there will be, its place before and the new one that it is.
+        let mut made: Vec<(Option<usize>, Option<usize>)> = Vec::with_capacity(LEAVES_MAX);
+        let mut next = 0;
+        for (number, found) in places.iter().enumerate() {
+            let (Ok(place) | Err(place)) = *found;
+            made.extend((next..place).map(|place| (Some(place), None)));
+            made.push((found.ok(), Some(number)));
+            next = place + usize::from(found.is_ok());
+        }
+        made.extend((next..self.len()).map(|place| (Some(place), None)));
+        let leaf = |(before, new): &(Option<usize>, Option<usize>)| match (before, new) {
+            (_, Some(number)) => leaves[*number],
+            (Some(place), None) => (self.path(*place), self.content(*place)),
+            (None, None) => unreachable!("a leaf was there or is new"),
+        };
+        self.bytes = encode(made.iter().map(leaf)).into();
+        // No place is lower than it was, so that what lies behind is moved first.
+        let mut stale = 0;
+        for (place, (before, new)) in made.iter().enumerate().rev() {
+            if let Some(before) = *before {
+                self.hashes[place] = self.hashes[before];
+                stale |= (self.stale >> before & 1) << place;
+                // The node between two that were neighbours; any other one stands on a new leaf.
+                if made.get(place + 1).is_some_and(|behind| behind.0 == Some(before + 1)) {
+                    self.hashes[LEAVES_MAX + place] = self.hashes[LEAVES_MAX + before];
+                }
+            }
+            stale |= u32::from(new.is_some()) << place;
+        }
+        self.stale = stale;
+        if made.iter().any(|(before, _)| before.is_none()) {
+            self.part();
         }
     }
 
     /// Takes a leaf away; another one must be left.
     pub fn remove(&mut self, place: usize) {
         let count = self.len();
-        self.splice(place..place + 1, None);
+        let left = self.leaves().enumerate().filter(|(at, _)| *at != place).map(|(_, leaf)| leaf);
+        self.bytes = encode(left).into();
         self.hashes.copy_within(place + 1..count, place);
         self.stale = self.stale & mask(0..place) | self.stale >> 1 & !mask(0..place);
         self.stale_inner = true;
@@ -281,40 +314,6 @@ impl Bucket {
     /// The bit at which a leaf parts from the next.
     fn parts_at(&self, place: usize) -> u16 {
         self.path(place).parts_at(&self.path(place + 1)).expect("paths in a bucket differ")
-    }
-
-    /// Puts a leaf, or nothing, in the place of one leaf or none: the bytes that [`encode`] makes of them all.
-    fn splice(&mut self, old: Range<usize>, new: Option<Leaf<'_>>) {
-        let (count, bytes) = (self.len(), &*self.bytes);
-        let paths = &bytes[HEAD..HEAD + count * PATH_BYTES];
-        let contents = &bytes[HEAD + count * (PATH_BYTES + 2)..];
-        let ends = |place: usize| if place == 0 { 0 } else { end(bytes, place - 1) };
-        let cut = ends(old.start)..ends(old.end);
-        let stored = new.as_ref().map_or(&[][..], |(_, content)| content.stored());
-        let added = usize::from(new.is_some());
-        let room = bytes.len() + PATH_BYTES + 2 + stored.len();
-        let mut made = Vec::with_capacity(room);
-        made.push((count + added - old.len()) as u8);
-        let is_elsewhere = matches!(new, Some((_, Content::Elsewhere(_))));
-        let bits = elsewhere(bytes);
-        let behind = bits.checked_shr(old.end as u32).unwrap_or(0);
-        let behind = behind.checked_shl((old.start + added) as u32).unwrap_or(0);
-        let new_bit = u32::from(is_elsewhere).checked_shl(old.start as u32).unwrap_or(0);
-        made.extend((bits & mask(0..old.start) | new_bit | behind).to_le_bytes());
-        made.extend_from_slice(&paths[..old.start * PATH_BYTES]);
-        new.iter().for_each(|(path, _)| made.extend_from_slice(&path.0));
-        made.extend_from_slice(&paths[old.end * PATH_BYTES..]);
-        (0..old.start).for_each(|place| made.extend((end(bytes, place) as u16).to_le_bytes()));
-        if new.is_some() {
-            made.extend(((cut.start + stored.len()) as u16).to_le_bytes());
-        }
-        let moved = |place| (end(bytes, place) + stored.len() - cut.len()) as u16;
-        (old.end..count).for_each(|place| made.extend(moved(place).to_le_bytes()));
-        made.extend_from_slice(&contents[..cut.start]);
-        made.extend_from_slice(stored);
-        made.extend_from_slice(&contents[cut.end..]);
-        self.bytes = made.into();
-        debug_assert_eq!(*self.bytes, *encode(self.leaves()));
     }
 
     /// The node at the top of leaves (at least two): where the lowest bit parts them.
@@ -493,20 +492,22 @@ fn is_well_formed(bytes: &[u8]) -> bool {
 }
 
 fn encode<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Vec<u8> {
-    let count = leaves.clone().count();
-    let contents: usize = leaves.clone().map(|leaf| leaf.1.stored().len()).sum();
+    let (mut count, mut bits, mut contents) = (0, 0u32, 0);
+    for (_, content) in leaves.clone() {
+        bits |= u32::from(matches!(content, Content::Elsewhere(_))) << count;
+        contents += content.stored().len();
+        count += 1;
+    }
     let mut bytes = Vec::with_capacity(HEAD + count * (PATH_BYTES + 2) + contents);
     bytes.push(count as u8);
-    let is_elsewhere = leaves.clone().map(|leaf| matches!(leaf.1, Content::Elsewhere(_)));
-    let bits = is_elsewhere.enumerate().fold(0u32, |bits, (place, is)| bits | u32::from(is) << place);
     bytes.extend(bits.to_le_bytes());
-    leaves.clone().for_each(|(path, _)| bytes.extend(path.0));
+    leaves.clone().for_each(|(path, _)| bytes.extend_from_slice(&path.0));
     let mut end = 0;
     for (_, content) in leaves.clone() {
         end += content.stored().len();
-        bytes.extend((end as u16).to_le_bytes());
+        bytes.extend_from_slice(&(end as u16).to_le_bytes());
     }
-    leaves.for_each(|(_, content)| bytes.extend(content.stored()));
+    leaves.for_each(|(_, content)| bytes.extend_from_slice(content.stored()));
     bytes
 }
 
@@ -547,17 +548,10 @@ mod tests {
                         model.insert(path, content.clone());
                     }
                     (None, None) => continue,
-                    (Some(some), Some(content)) => match some.find(&path) {
-                        Ok(place) => {
-                            some.set(place, content.as_ref());
-                            model.insert(path, content.clone());
-                        }
-                        Err(place) if some.len() < LEAVES_MAX => {
-                            some.insert(place, &path, content.as_ref());
-                            model.insert(path, content.clone());
-                        }
-                        Err(_) => {}
-                    },
+                    (Some(some), Some(content)) => if some.find(&path).is_ok() || some.len() < LEAVES_MAX {
+                        some.put(&[(path, content.as_ref())]);
+                        model.insert(path, content.clone());
+                    }
                     (Some(some), None) => if let Ok(place) = some.find(&path) && some.len() > 1 {
                         some.remove(place);
                         model.remove(&path);

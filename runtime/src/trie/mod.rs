@@ -244,8 +244,14 @@ impl Trie {
         self.update += 1;
         self.load(changes.iter().map(|change| &change.0))?;
         let mut touched = vec![];
-        for (path, content) in &mut changes {
-            *content = self.apply(path, content.as_ref(), &mut touched)?;
+        let mut rest = &mut changes[..];
+        while !rest.is_empty() {
+            let (together, behind) = rest.split_at_mut(self.together(rest)?);
+            match together {
+                [(path, content)] => *content = self.apply(path, content.as_ref(), &mut touched)?,
+                many => self.put(many, &mut touched)?,
+            }
+            rest = behind;
         }
         self.rehash(&changes, touched)?;
         Ok(Undo(changes))
@@ -388,6 +394,43 @@ impl Trie {
         }
     }
 
+    /// How many of the changes at the front put leaves into one bucket that has room for them, at least one.
+    fn together(&mut self, changes: &[Change]) -> Result<usize, Fault> {
+        let Some(number) = changes.first().and_then(|(path, _)| self.find(path)) else { return Ok(1) };
+        let above = self.ancestors(&changes[0].0).last().map(|parent| self.inner[*parent as usize].bit);
+        let same = changes.iter().skip(1).take_while(|(path, _)| self.find(path) == Some(number)).count();
+        let bucket = self.buckets.get(number)?;
+        let (first, mut leaves) = (bucket.path(0), bucket.len());
+        let fits = |(path, content): &&Change| {
+            let Err(_) = bucket.find(path) else { return content.is_some() };
+            leaves += 1;
+            let stays = above.is_none_or(|bit| path.parts_at(&first).is_some_and(|at| at > bit));
+            content.is_some() && stays && leaves <= LEAVES_MAX
+        };
+        Ok(changes[..=same].iter().take_while(fits).count().max(1))
+    }
+
+    /// Puts leaves into the one bucket that has room for them, and leaves in their place what they held.
+    fn put(&mut self, changes: &mut [Change], touched: &mut Vec<PageNumber>) -> Result<(), Fault> {
+        let Some(number) = self.find(&changes[0].0) else { return Ok(()) };
+        let bucket = self.buckets.get(number)?;
+        let before = changes.iter().map(|(path, _)| {
+            let place = bucket.find(path).ok();
+            place.map(|place| bucket.content(place).to_own())
+        });
+        let before: Vec<_> = before.collect();
+        let mut leaves = Vec::with_capacity(changes.len());
+        for (path, content) in &*changes {
+            leaves.extend(content.as_ref().map(|content| (*path, content.as_ref())));
+        }
+        self.buckets.change(number)?.put(&leaves);
+        self.buckets.changed(number);
+        touched.push(number);
+        self.leaves += before.iter().filter(|before| before.is_none()).count() as u64;
+        changes.iter_mut().zip(before).for_each(|(change, before)| change.1 = before);
+        Ok(())
+    }
+
     /// Changes one leaf and returns what it held.
     fn apply(
         &mut self,
@@ -408,8 +451,8 @@ impl Trie {
         let place = bucket.find(path);
         let before = place.ok().map(|place| bucket.content(place).to_own());
         match (place, content) {
-            (Ok(place), Some(content)) => {
-                self.buckets.change(number)?.set(place, content.as_ref());
+            (Ok(_), Some(content)) => {
+                self.buckets.change(number)?.put(&[(*path, content.as_ref())]);
                 self.buckets.changed(number);
                 touched.push(number);
             }
@@ -447,7 +490,7 @@ impl Trie {
         }
         touched.push(number);
         if count < LEAVES_MAX {
-            self.buckets.change(number)?.insert(place, path, content);
+            self.buckets.change(number)?.put(&[(*path, content)]);
             self.buckets.changed(number);
             return Ok(());
         }

@@ -246,6 +246,17 @@ impl Bank {
         }
     }
 
+    /// As [`Bank::run_until`], each block of what falls due executed while the one before it is settled.
+    ///
+    /// # Panics
+    /// When the replica is broken.
+    pub fn run_ahead_until(&mut self, date: Date) {
+        let made = self.solo.produce_due(&mut self.chain, date.midnight(), |_| {});
+        made.unwrap_or_else(|fault| panic!("{fault}"));
+        self.run_until(date);
+        self.check_books();
+    }
+
     /// Lives through an outage: no block is made until a day has begun, then everything that fell due meanwhile
     /// runs late.
     ///
