@@ -2,7 +2,6 @@
 
 use super::journal::{Journal, MemoryJournal};
 use super::{Chain, Genesis};
-use crate::execute::Contracts;
 use crate::fault::Fault;
 use crate::log::{Extent, Position};
 use crate::state::{Base, Fork, Past, Resume, State, StateMemory};
@@ -55,7 +54,7 @@ impl Chain {
             ancestry: Mmr::default(),
             tip,
             guest,
-            contracts: Contracts::default(),
+            contracts: Arc::default(),
             stash: None,
         }
     }
