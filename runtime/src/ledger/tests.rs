@@ -199,7 +199,7 @@ fn nothing_is_booked_to_what_is_closed_or_frozen() {
     };
     let mut tried = |change: &dyn Fn(&mut AccountRecord), account: AccountId| {
         let whole: AccountRecord = state.get(&account.0).unwrap().unwrap();
-        let mut changed = whole.clone();
+        let mut changed = whole;
         change(&mut changed);
         state.put(&account.0, &changed);
         let refused = match book(&mut state, &accounts, &pay, 0) {
