@@ -264,7 +264,7 @@ impl Books {
 
     /// Entries a second, as in a block of this chain, among more accounts.
     fn among(&self, count: usize) -> Result<f64> {
-        let (state, accounts, _) = opened(count, FLOOR)?;
+        let Opened { state, accounts, .. } = opened(count, FLOOR)?;
         let mut booked = Timed::default();
         for block in 0..4 {
             let mut overlay = Overlay::new(&state);
@@ -354,8 +354,14 @@ fn numbered(number: usize) -> Hash {
     Hash(item)
 }
 
-/// A state in memory with so many accounts of one asset, who has them, and the write set that opened them.
-fn opened(count: usize, floor: i128) -> Result<(Committed, Vec<(AccountId, PartyId)>, WriteSet)> {
+/// A state in memory with accounts of one asset, who has them, and the write set that opened them.
+struct Opened {
+    state: Committed,
+    accounts: Vec<(AccountId, PartyId)>,
+    writes: WriteSet,
+}
+
+fn opened(count: usize, floor: i128) -> Result<Opened> {
     let mut state = Committed::in_memory();
     let asset = AssetId([1; 32]);
     let mut overlay = Overlay::new(&state);
@@ -374,7 +380,7 @@ fn opened(count: usize, floor: i128) -> Result<(Committed, Vec<(AccountId, Party
     let writes = WriteSet::new(overlay.into_writes()?);
     state.stash(writes.rows())?;
     state.commit(writes.rows(), 1, Resume::default())?;
-    Ok((state, accounts, writes))
+    Ok(Opened { state, accounts, writes })
 }
 
 /// Bytes that each of many accounts takes on which nothing was booked yet.
@@ -389,7 +395,7 @@ struct AtRest {
 
 impl AtRest {
     fn weighed() -> Result<AtRest> {
-        let (state, _, writes) = opened(AT_REST, 0)?;
+        let Opened { state, writes, .. } = opened(AT_REST, 0)?;
         let StateMemory { trie, index, .. } = state.memory();
         let each = |bytes: usize| bytes as f64 / AT_REST as f64;
         let known = trie.known_bytes + index.known_bytes;
