@@ -108,9 +108,7 @@ impl<'b> Overlay<'b> {
 
     /// Makes room for so many rows more, read or written.
     pub fn reserve(&mut self, rows: usize) {
-        let Cells { list, places, .. } = self.cells.get_mut();
-        list.reserve(rows);
-        places.reserve(rows, |(hash, _)| *hash);
+        self.cells.get_mut().reserve(rows);
         self.journal.reserve(rows);
     }
 
@@ -279,8 +277,8 @@ impl<'b> Overlay<'b> {
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn place(&self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
-        let mut cells = self.cells.borrow_mut();
+    pub fn place(&mut self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
+        let cells = self.cells.get_mut();
         cells.bound();
         let generation = cells.generation;
         if let Some(place) = guess.filter(|guess| guess.generation == generation) {
@@ -292,14 +290,14 @@ impl<'b> Overlay<'b> {
         Ok(Place { cell: cells.asked(full_key, |key| self.base.get(key))?, generation })
     }
 
-    /// What is made of the value whose cell lies at a place that was just asked for.
+    /// The value whose cell lies at a place that was just asked for.
     ///
     /// # Panics
     /// As [`Overlay::post`].
-    pub fn value_at<T>(&self, place: Place, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
-        let cells = self.cells.borrow();
+    pub fn bytes_at(&mut self, place: Place) -> Option<&[u8]> {
+        let cells = self.cells.get_mut();
         assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        cells.list[place.cell].value(make)
+        cells.list[place.cell].bytes()
     }
 
     /// Writes a value whose cell lies at a place, or deletes.
