@@ -114,8 +114,8 @@ pub(super) struct Cell {
 #[derive(Default)]
 pub(super) struct Cells {
     pub list: Vec<Cell>,
-    /// Hash of a key and the place of its cell.
-    pub places: HashTable<(u64, usize)>,
+    /// Half of a key's hash and the place of its cell. They are short, so that more of them lie near the processor.
+    places: HashTable<(u32, u32)>,
     /// With a seed of its own, for keys are chosen outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
     /// How often the cells were thrown away.
@@ -137,15 +137,21 @@ struct Written {
 impl Cells {
     /// The cell of a key, made when there is none.
     pub fn place(&mut self, full_key: &[u8]) -> usize {
-        let Cells { list, places, hasher, .. } = self;
-        let hash = hasher.hash_one(full_key);
-        let is_meant = |(other, place): &(u64, usize)| *other == hash && *list[*place].key == *full_key;
-        if let Some((_, place)) = places.find(hash, is_meant) {
-            return *place;
+        let half = self.hasher.hash_one(full_key) as u32;
+        if let Some(place) = self.find_by(half, full_key) {
+            return place;
         }
-        list.push(Cell::new(full_key));
-        places.insert_unique(hash, (hash, list.len() - 1), |(hash, _)| *hash);
-        list.len() - 1
+        let place = self.list.len();
+        let short = u32::try_from(place).expect("memory ends before so many cells");
+        self.list.push(Cell::new(full_key));
+        self.places.insert_unique(whole(half), (half, short), |(half, _)| whole(*half));
+        place
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, count: usize) {
+        self.list.reserve(count);
+        self.places.reserve(count, |(half, _)| whole(*half));
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -236,9 +242,13 @@ impl Cells {
 
     /// The place of a key's cell, when there is one.
     pub fn find(&self, full_key: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(full_key);
-        let is_meant = |(other, place): &(u64, usize)| *other == hash && *self.list[*place].key == *full_key;
-        self.places.find(hash, is_meant).map(|(_, place)| *place)
+        self.find_by(self.hasher.hash_one(full_key) as u32, full_key)
+    }
+
+    fn find_by(&self, half: u32, full_key: &[u8]) -> Option<usize> {
+        let is_meant =
+            |(other, place): &(u32, u32)| *other == half && *self.list[*place as usize].key == *full_key;
+        self.places.find(whole(half), is_meant).map(|(_, place)| *place as usize)
     }
 
     /// The first row that was written, from a key on and before another; no value where it was deleted.
@@ -285,6 +295,11 @@ impl Cells {
     }
 }
 
+/// The hash that a table works with: it looks at the lowest bits and the highest.
+fn whole(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
+}
+
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
         Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten }
@@ -311,6 +326,15 @@ impl Cell {
         let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
         let any: Arc<dyn Any + Send + Sync> = held.clone();
         any.downcast().map_err(|_| unlike::<R>(&self.key)).map(Some)
+    }
+
+    /// The value, as bytes that lie here.
+    pub fn bytes(&mut self) -> Option<&[u8]> {
+        self.settle();
+        match (&self.now, &self.below) {
+            (Now::Value(bytes), _) | (Now::Unwritten, Below::Value(bytes, _)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Turns a record into its bytes, which are asked for more than once.
