@@ -97,7 +97,8 @@ struct Run {
     keys: u64,
     height: u64,
     chance: u64,
-    /// Time and processor time that went into making up what is written: it is no part of what is measured.
+    /// Time and processor time that went into making up what is written and into waiting for the next block's time:
+    /// it is no part of what is measured.
     made_up: (Duration, Duration),
     /// Time from one block to the next, where they do not follow at once.
     interval: Option<Duration>,
@@ -140,7 +141,9 @@ impl Run {
             self.block()?;
             if let Some(interval) = self.interval {
                 next += interval;
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+                let pause = next.saturating_duration_since(Instant::now());
+                std::thread::sleep(pause);
+                self.made_up.0 += pause;
             }
             if write_behind && checkpoint.elapsed() >= CHECKPOINT_AFTER {
                 self.stored.checkpoint()?;

@@ -200,13 +200,21 @@ pub fn certificate_digest(chain: &ChainId, height: u64, round: u32, header: &Has
 /// Why a certificate does not show what it should.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// For another block.
-    #[error("the certificate is for height {given}, the header has {needed}, or their hashes differ")]
-    OtherBlock {
+    /// For a block of another height.
+    #[error("the certificate is for block {given}, the header is that of block {needed}")]
+    OtherHeight {
         /// Height in the certificate.
         given: u64,
         /// Height of the header.
         needed: u64,
+    },
+    /// For another header of the height.
+    #[error("the certificate is for the header {given}, the hash of this one is {needed}")]
+    OtherHeader {
+        /// Hash in the certificate.
+        given: Hash,
+        /// Hash of the header.
+        needed: Hash,
     },
     /// The header names another set of validators.
     #[error("the header is signed by validator set {given}, {needed} is trusted")]
@@ -255,8 +263,12 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`].
     pub fn verify(&self, header: &Header, trusted: &ValidatorSet) -> Result<(), CertificateError> {
-        if self.height != header.height || self.header != header.hash() {
-            return Err(CertificateError::OtherBlock { given: self.height, needed: header.height });
+        if self.height != header.height {
+            return Err(CertificateError::OtherHeight { given: self.height, needed: header.height });
+        }
+        let hash = header.hash();
+        if self.header != hash {
+            return Err(CertificateError::OtherHeader { given: self.header, needed: hash });
         }
         if header.validators != trusted.hash() {
             return Err(CertificateError::OtherValidators {

@@ -1,38 +1,14 @@
 //! Whatever is wrong with what is typed, or with the folder, is named with what would be right; nothing is
 //! lost by it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
-use serde_json::Value;
+use crate::home::{complaint, done, folder, program};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use tenor_abi::id::{AgreementId, CodeHash, ProposalId};
-
-/// The real command on a folder.
-fn tenor(data: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenor")).args(words).arg("--data").arg(data).output().unwrap()
-}
-
-#[track_caller]
-fn done(data: &Path, words: &[&str]) -> Value {
-    let output = tenor(data, &[words, &["--json"]].concat());
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// What the command says on standard error, with this exit code and nothing on standard output.
-#[track_caller]
-fn complaint(data: &Path, expected: i32, words: &[&str]) -> String {
-    let output = tenor(data, words);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(expected), "{words:?}: {said}");
-    assert!(output.stdout.is_empty(), "standard output carries the result only");
-    said
-}
 
 /// A sandbox with ada (1000.00 EUR), the landlord (nothing), standing orders and loans.
 fn town() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
+    let (folder, data) = folder();
     done(&data, &["init"]);
     done(&data, &["key", "new", "ada"]);
     done(&data, &["key", "new", "landlord", "--fund", "0.00 EUR"]);
@@ -185,7 +161,7 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
     let before = done(&data, &["verify"]);
     let mut wrong = String::new();
     for (code, line, text) in &cases {
-        let output = tenor(&data, &split(line));
+        let output = program(&data, &split(line)).output().unwrap();
         let (given, said) = (output.status.code(), String::from_utf8(output.stderr).unwrap());
         if given != Some(*code) || !output.stdout.is_empty() || !said.contains(text) {
             wrong += &format!("{line}\n  said {given:?}: {said}  wanted {code}: {text}\n");

@@ -1,8 +1,7 @@
 //! The doctor and the figures: nothing found in a good folder, each damage found under its code, all of it healed.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use crate::home::{done, folder, tenor};
 use serde_json::Value;
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -10,20 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tenor_runtime::store::FolderLock;
 
+/// Exit code and document of a command.
 fn run(data: &Path, words: &[&str]) -> (u8, Value) {
-    let mut all: Vec<OsString> =
-        ["tenor"].iter().chain(words).chain(&["--json", "--data"]).map(OsString::from).collect();
-    all.push(data.into());
-    let mut out = Vec::new();
-    let code = tenor_cli::run(all, &mut out);
-    (code, serde_json::from_slice(&out).unwrap_or_default())
-}
-
-#[track_caller]
-fn done(data: &Path, words: &[&str]) -> Value {
-    let (code, document) = run(data, words);
-    assert_eq!(code, 0, "{words:?}: {document}");
-    document
+    let (code, out) = tenor(data, &[words, &["--json"]].concat());
+    (code, serde_json::from_str(&out).unwrap_or_default())
 }
 
 fn codes(document: &Value) -> Vec<&str> {
@@ -32,8 +21,7 @@ fn codes(document: &Value) -> Vec<&str> {
 
 /// A sandbox with a standing order that has been paid and waits.
 fn sandbox() -> (tempfile::TempDir, PathBuf) {
-    let scratch = tempfile::tempdir().unwrap();
-    let data = scratch.path().join("data");
+    let (scratch, data) = folder();
     done(&data, &["init"]);
     done(&data, &["key", "new", "ada"]);
     done(&data, &["key", "new", "landlord", "--fund", "0.00 EUR"]);

@@ -1,7 +1,7 @@
 //! The real command killed again and again: nothing acknowledged is lost, nothing is done twice, and the
 //! folder goes on to where an uninterrupted run ends.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use crate::home::program;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tenor_cli::folder::Folder;
@@ -17,9 +17,8 @@ fn rounds() -> u64 {
 }
 
 fn demo(data: &Path, cache_mb: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
+    let mut command = program(data, &["demo", "--json", "--seed", "11"]);
     command.env("TENOR_CACHE_MB", cache_mb);
-    command.args(["demo", "--json", "--seed", "11", "--data"]).arg(data);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 

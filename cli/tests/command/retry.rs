@@ -1,33 +1,22 @@
 //! A payment whose command is killed and typed again under its name is made once, wherever the kill falls.
-#![allow(clippy::unwrap_used, reason = "a test that cannot run the command has nothing better to do")]
 
-use std::process::{Child, Command, Stdio};
+use crate::home::{done, folder, program};
+use std::process::{Child, Stdio};
 
 #[test]
 fn a_payment_that_was_killed_and_typed_again_is_made_once() {
-    let scratch = tempfile::tempdir().unwrap();
-    let data = scratch.path().join("data");
+    let (_scratch, data) = folder();
     let log_bytes =
         || std::fs::metadata(data.join("log/00000000000000000000.log")).map_or(0, |file| file.len());
-    let command = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
-        command.args(words).arg("--data").arg(&data);
-        command
-    };
-    let done = |words: &[&str]| {
-        let output = command(words).arg("--json").output().unwrap();
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
-    };
-    done(&["init"]);
-    done(&["key", "new", "ada"]);
-    done(&["key", "new", "bob", "--fund", "0.00 EUR"]);
+    done(&data, &["init"]);
+    done(&data, &["key", "new", "ada"]);
+    done(&data, &["key", "new", "bob", "--fund", "0.00 EUR"]);
     let (mut cut_short, mut done_before) = (0, 0);
     for round in 1..=30u64 {
         let name = format!("payment-{round}");
         let pay = ["transfer", "ada", "bob", "1.00 EUR", "--once", &name];
         let (before, growth) = (log_bytes(), 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_500);
-        let mut child = command(&pay).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = program(&data, &pay).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // In odd rounds it is killed once it has written, in even ones as soon as it has the folder.
         let far = |child: &Child| match round % 2 {
             1 => log_bytes() >= before + growth,
@@ -38,14 +27,18 @@ fn a_payment_that_was_killed_and_typed_again_is_made_once() {
         }
         child.kill().unwrap();
         cut_short += u64::from(!child.wait().unwrap().success());
-        let output = command(&pay).output().unwrap();
+        let output = program(&data, &pay).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "round {round}: {said}");
         done_before += u64::from(said.contains("was done before"));
-        assert_eq!(done(&["show", "account", "bob"])["balance"], format!("{round}.00"), "round {round}");
+        assert_eq!(
+            done(&data, &["show", "account", "bob"])["balance"],
+            format!("{round}.00"),
+            "round {round}"
+        );
     }
     println!("{cut_short} cut short, {done_before} of 30 had paid by then");
     assert!(cut_short >= 10, "only {cut_short} were killed before their end");
     assert!((1..30).contains(&done_before), "{done_before} had paid: kills fell on one side only");
-    assert_eq!(done(&["verify"])["trial_balance"]["EUR"]["difference"], "0.00");
+    assert_eq!(done(&data, &["verify"])["trial_balance"]["EUR"]["difference"], "0.00");
 }

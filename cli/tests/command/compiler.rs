@@ -1,5 +1,4 @@
 //! The compiling child: what it gives, and every way in which it can end badly.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,20 +1,6 @@
 //! `tenor invoke --profile`: where the gas of a call goes, to the unit, beside the chain.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
-use serde_json::Value;
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn tenor(data: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenor")).args(words).arg("--data").arg(data).output().unwrap()
-}
-
-#[track_caller]
-fn done(data: &Path, words: &[&str]) -> Value {
-    let output = tenor(data, &[words, &["--json"]].concat());
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::home::{done, tenor};
 
 #[test]
 fn a_profile_adds_up_to_what_the_call_was_charged() {
@@ -40,5 +26,5 @@ fn a_profile_adds_up_to_what_the_call_was_charged() {
     assert!(drawn.starts_with("<svg ") && drawn.contains("schedule_hold") && drawn.contains("call pause"));
     // The chain has the call once.
     assert_eq!(done(&data, &["show", "agreement", "rent"])["state"], "Paused");
-    assert_eq!(tenor(&data, &pause).status.code(), Some(3), "paused already");
+    assert_eq!(tenor(&data, &pause).0, 3, "paused already");
 }

@@ -1,6 +1,6 @@
 //! `tenor check`: modules of every bad kind, each with the rule that says so, and runs in an empty world.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use crate::home::run;
 use serde_json::Value;
 use std::ffi::OsString;
 
@@ -9,11 +9,9 @@ fn check(bytes: &[u8], words: &[&str]) -> (u8, Value) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("module.wasm");
     std::fs::write(&file, bytes).unwrap();
-    let mut arguments: Vec<OsString> = vec!["tenor".into(), "check".into(), file.into(), "--json".into()];
-    arguments.extend(words.iter().map(OsString::from));
-    let mut out = Vec::new();
-    let code = tenor_cli::run(arguments, &mut out);
-    (code, serde_json::from_slice(&out).unwrap_or(Value::Null))
+    let words = words.iter().map(OsString::from);
+    let (code, out) = run(["check".into(), file.into(), "--json".into()].into_iter().chain(words));
+    (code, serde_json::from_str(&out).unwrap_or(Value::Null))
 }
 
 fn wat(text: &str) -> Vec<u8> {
@@ -52,9 +50,8 @@ fn what_is_no_module() {
     assert_eq!(check(&whole, &["--bare"]).0, 0);
     let large = refused(&vec![0; 100_000_000], &[], &["limit"]);
     assert_eq!((&large["size"], &large["findings"][0]["value"]), (&100_000_000.into(), &100_000_000.into()));
-    let mut out = Vec::new();
-    assert_eq!(tenor_cli::run(["tenor", "check", "no such file"].map(OsString::from), &mut out), 1);
-    assert_eq!(tenor_cli::run(["tenor", "check", "."].map(OsString::from), &mut out), 1);
+    assert_eq!(run(["check", "no such file"]).0, 1);
+    assert_eq!(run(["check", "."]).0, 1);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Backups: made, checked, restored to the same state, and every bad one named.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use crate::home::run;
 use serde_json::Value;
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,11 +13,9 @@ use tenor_runtime::state::Room;
 
 #[track_caller]
 fn done(words: &[&str]) -> Value {
-    let words: Vec<OsString> = ["tenor"].iter().chain(words).chain(&["--json"]).map(OsString::from).collect();
-    let mut out = Vec::new();
-    let code = tenor_cli::run(words.clone(), &mut out);
-    assert_eq!(code, 0, "{words:?}");
-    serde_json::from_slice(&out).unwrap()
+    let (code, out) = run([words, &["--json"]].concat());
+    assert_eq!(code, 0, "{words:?}: {out}");
+    serde_json::from_str(&out).unwrap()
 }
 
 fn text(path: &Path) -> &str {
@@ -82,8 +79,8 @@ fn a_restored_folder_is_the_one_that_was_backed_up() {
     assert_eq!(done(&["show", "account", "shop", "--data", text(&data)])["balance"], "12.50");
     // A folder is never written over.
     for words in [["create", text(&to)], ["restore", text(&to)]] {
-        let words = [&["tenor", "backup"][..], &words, &["--data", text(&data)]].concat();
-        assert_eq!(tenor_cli::run(words.iter().map(OsString::from), &mut vec![]), 1);
+        let words = [&["backup"][..], &words, &["--data", text(&data)]].concat();
+        assert_eq!(run(words).0, 1);
     }
     assert_eq!(done(&["backup", "check", text(&to)])["height"], 3);
     // Nothing half made is left beside.

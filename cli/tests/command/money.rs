@@ -1,39 +1,11 @@
 //! Money at the command line: held, paid out, batched, taken back, limited, frozen, and seen in statements.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
-use serde_json::Value;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-
-/// Exit code and result of a command on a folder.
-fn tenor(data: &Path, words: &[&str]) -> (u8, String) {
-    let mut arguments: Vec<OsString> = vec!["tenor".into()];
-    arguments.extend(words.iter().map(OsString::from));
-    arguments.extend(["--data".into(), data.into()]);
-    let mut out = Vec::new();
-    let code = tenor_cli::run(arguments, &mut out);
-    (code, String::from_utf8(out).unwrap())
-}
-
-#[track_caller]
-fn done(data: &Path, words: &[&str]) -> Value {
-    let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
-    let (code, out) = tenor(data, &words);
-    assert_eq!(code, 0, "{words:?}");
-    serde_json::from_str(&out).unwrap()
-}
-
-#[track_caller]
-fn text(data: &Path, words: &[&str]) -> String {
-    let (code, out) = tenor(data, words);
-    assert_eq!(code, 0, "{words:?}");
-    out
-}
+use crate::home::{done, folder, tenor, text};
+use std::path::PathBuf;
 
 /// A sandbox with Ada, who has 100.00, and a shop.
 fn sandbox() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
+    let (folder, data) = folder();
     done(&data, &["init"]);
     done(&data, &["key", "new", "ada", "--fund", "100.00 EUR"]);
     done(&data, &["key", "new", "shop", "--fund", "0.00 EUR"]);

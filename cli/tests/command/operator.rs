@@ -1,50 +1,11 @@
 //! The operator's way, command by command, as somebody would type it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
+use crate::home::{complaint, done, folder};
 use serde_json::Value;
-use std::ffi::OsString;
 use std::path::Path;
 
-/// Exit code and result of a command on a folder.
-fn tenor(data: &Path, words: &[&str]) -> (u8, String) {
-    let mut arguments: Vec<OsString> = vec!["tenor".into()];
-    arguments.extend(words.iter().map(OsString::from));
-    arguments.extend(["--data".into(), data.into()]);
-    let mut out = Vec::new();
-    let code = tenor_cli::run(arguments, &mut out);
-    (code, String::from_utf8(out).unwrap())
-}
-
-#[track_caller]
-fn done(data: &Path, words: &[&str]) -> Value {
-    let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
-    let (code, out) = tenor(data, &words);
-    assert_eq!(code, 0, "{words:?}");
-    serde_json::from_str(&out).unwrap()
-}
-
-/// What the real command says on standard error.
-#[track_caller]
-fn complaint(data: &Path, expected: i32, words: &[&str]) -> String {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenor"))
-        .args(words)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(expected),
-        "{words:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.stdout.is_empty(), "standard output carries the result only");
-    String::from_utf8(output.stderr).unwrap()
-}
-
 fn sandbox() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
+    let (folder, data) = folder();
     done(&data, &["init"]);
     (folder, data)
 }
