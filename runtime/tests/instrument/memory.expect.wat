@@ -37,7 +37,7 @@
       i64.extend_i32_u
       i64.const 1
       i64.mul
-      i64.const 3
+      i64.const 2
       i64.shr_u
       i64.sub
       global.set 0
@@ -95,7 +95,7 @@
       i64.extend_i32_u
       i64.const 1
       i64.mul
-      i64.const 3
+      i64.const 2
       i64.shr_u
       i64.sub
       global.set 0
@@ -161,7 +161,7 @@
       global.get 0
       local.get 0
       i64.extend_i32_u
-      i64.const 4096
+      i64.const 20000
       i64.mul
       i64.const 0
       i64.shr_u
