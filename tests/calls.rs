@@ -180,8 +180,8 @@ fn nobody_is_entered_twice() {
     // The id of an agreement follows from what opens it, so a ring is closed through storage: the outer one hands its
     // own id on as the first bytes of the argument that it got.
     let inner = desk.agreement(|module| {
-        // The call's bytes begin with this agreement; the actor's id stands behind it, the bank and a tag.
-        let actor = 32 + 32 + 1;
+        // The call's bytes begin with this agreement; the actor's id stands behind it and the bank.
+        let actor = 32 + 32;
         let body = format!(
             "i32.const 4096 i32.const 4000 call $arg_read drop
              (memory.copy (i32.const 1024) (i32.const {}) (i32.const 32))

@@ -54,15 +54,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis 70113cd3c8ee63de
-body d26079e49400a9f1
-transaction bfd9e1134692f287
-receipt bb24b2cbc56aef62
-entry 1ec5b8384d0ee9f8
-header 355e7b9addb3c44c
-certificate f90c3706d83fd981
-bundle 766a725c97e7a5f1
-writes 2af23341c2cd5028";
+genesis fe4837582728be1f
+body 48eabeb9b8fefb9d
+transaction fbbac333be01bae6
+receipt 5b371a1f29c08699
+entry 894d2af2e7659a24
+header a5a5be195ad36587
+certificate bb58a0466cc389e6
+bundle 3c4e338a60435970
+writes 1836b4261cb7a1c0";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.

@@ -8,7 +8,7 @@ use core::cell::OnceCell;
 use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use tenor_abi::calendar::BusinessDayConvention;
-use tenor_abi::call::{Actor, Call, Occurrence};
+use tenor_abi::call::{Actor, Occurrence, Told};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{
@@ -22,7 +22,7 @@ use tenor_abi::recurrence::Recurrence;
 
 /// What every call can see; all that a view gets.
 pub struct View<C: Contract> {
-    call: Call,
+    told: Told,
     terms: OnceCell<C::Terms>,
 }
 
@@ -67,37 +67,38 @@ impl<B: Books> InLedger for B {
 impl<C: Contract> View<C> {
     /// The call that the host hands over.
     pub fn read() -> View<C> {
-        View { call: own(&host::argument()), terms: OnceCell::new() }
+        let told = Told::of(host::argument()).expect("the host hands over a call");
+        View { told, terms: OnceCell::new() }
     }
 
     /// The terms as signed.
     pub fn terms(&self) -> &C::Terms {
-        self.terms.get_or_init(|| own(&self.call.terms))
+        self.terms.get_or_init(|| own(self.told.terms()))
     }
 
     /// The arguments' bytes.
     pub fn arguments(&self) -> &[u8] {
-        &self.call.arguments
+        self.told.arguments()
     }
 
     /// This agreement.
     pub fn agreement(&self) -> AgreementId {
-        self.call.agreement
+        self.told.agreement()
     }
 
     /// The bank that published the contract.
     pub fn bank(&self) -> PartyId {
-        self.call.bank
+        self.told.bank()
     }
 
     /// Who acts.
     pub fn actor(&self) -> Actor {
-        self.call.actor
+        self.told.actor()
     }
 
     /// The party that acts; none when the chain itself does.
     pub fn party(&self) -> Option<PartyId> {
-        match self.call.actor {
+        match self.told.actor() {
             Actor::Party(party) => Some(party),
             _ => None,
         }
@@ -105,22 +106,22 @@ impl<C: Contract> View<C> {
 
     /// Lifecycle state at the start of the call.
     pub fn state(&self) -> C::State {
-        C::State::of(self.call.state).expect("the host keeps to the states of the spec")
+        C::State::of(self.told.state()).expect("the host keeps to the states of the spec")
     }
 
     /// In an action block time, in a handler the due time.
     pub fn time(&self) -> Timestamp {
-        self.call.time
+        self.told.time()
     }
 
     /// Business date of the product's bank; in a handler the attempt's due date.
     pub fn date(&self) -> Date {
-        self.call.date
+        self.told.date()
     }
 
     /// Block time.
     pub fn booked_at(&self) -> Timestamp {
-        self.call.booked_at
+        self.told.booked_at()
     }
 
     /// The occurrence that a handler runs for.
@@ -128,7 +129,7 @@ impl<C: Contract> View<C> {
     /// # Panics
     /// In a call that is no handler.
     pub fn occurrence(&self) -> Occurrence {
-        self.call.occurrence.expect("only handlers have an occurrence")
+        self.told.occurrence().expect("only handlers have an occurrence")
     }
 
     /// The entry that a hook judges.
@@ -136,7 +137,7 @@ impl<C: Contract> View<C> {
     /// # Panics
     /// In a call that is no hook before an entry.
     pub fn planned_entry(&self) -> PlannedEntry {
-        own(&self.call.arguments)
+        own(self.told.arguments())
     }
 
     /// The postings that a hook is told of.
@@ -144,7 +145,7 @@ impl<C: Contract> View<C> {
     /// # Panics
     /// In a call that is no hook after entries.
     pub fn booked_entries(&self) -> BookedEntries {
-        own(&self.call.arguments)
+        own(self.told.arguments())
     }
 
     /// What an account or book holds.

@@ -6,6 +6,10 @@ use alloc::vec::Vec;
 #[cfg(target_family = "wasm")]
 const BUFFER_BYTES: usize = 1024;
 
+/// Room on the stack for what the host writes and is only looked at.
+#[cfg(target_family = "wasm")]
+const LOOK_BYTES: usize = 256;
+
 #[cfg(target_family = "wasm")]
 mod raw {
     macro_rules! imports {
@@ -35,6 +39,27 @@ fn filled(mut ask: impl FnMut(i32, i32) -> i32) -> Option<Vec<u8>> {
         }
         buffer.reserve_exact(length);
     }
+}
+
+/// What is made of a stored value. Most are short and are read on the stack.
+#[cfg(target_family = "wasm")]
+#[inline]
+pub fn stored<T>(key: &[u8], make: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    let mut room = core::mem::MaybeUninit::<[u8; LOOK_BYTES]>::uninit();
+    let length = raw::storage_get(at(key), key.len() as i32, room.as_mut_ptr() as i32, LOOK_BYTES as i32);
+    let length = usize::try_from(length).ok()?;
+    if length > LOOK_BYTES {
+        return storage_get(key).map(|value| make(&value));
+    }
+    // SAFETY: the host says how much there is, and has written it when it fits.
+    let value = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<u8>(), length) };
+    Some(make(value))
+}
+
+/// What is made of a stored value.
+#[cfg(not(target_family = "wasm"))]
+pub fn stored<T>(key: &[u8], make: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    storage_get(key).map(|value| make(&value))
 }
 
 macro_rules! functions {

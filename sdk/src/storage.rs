@@ -12,8 +12,53 @@ use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, PartyId};
 use tenor_abi::spec::{Basic, StorageKind};
 
-/// Room for a key: most are a field's place and an id.
-const KEY_BYTES: usize = 34;
+/// Room for a key on the stack: most are a field's place and an id or two numbers more.
+const KEY_BYTES: usize = 48;
+
+/// The bytes of a key in the making.
+#[derive(Clone, Debug)]
+pub struct KeyBytes {
+    short: [u8; KEY_BYTES],
+    length: usize,
+    /// All of them, where they are more than the room.
+    long: Vec<u8>,
+}
+
+impl KeyBytes {
+    fn of(place: u16) -> KeyBytes {
+        let mut key = KeyBytes { short: [0; KEY_BYTES], length: 0, long: Vec::new() };
+        key.push(&place.to_be_bytes());
+        key
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some(to) => to.copy_from_slice(bytes),
+            None => self.push_long(bytes),
+        }
+        self.length = end;
+    }
+
+    #[cold]
+    fn push_long(&mut self, bytes: &[u8]) {
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short[..self.length]);
+        }
+        self.long.extend_from_slice(bytes);
+    }
+}
+
+impl core::ops::Deref for KeyBytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+}
 
 /// A value that can be stored.
 pub trait Value: Serialize + DeserializeOwned + Typed {}
@@ -22,7 +67,7 @@ impl<T: Serialize + DeserializeOwned + Typed> Value for T {}
 /// A key whose bytes sort like its values.
 pub trait Key: Typed + Sized {
     /// Appends the bytes.
-    fn write(&self, out: &mut Vec<u8>);
+    fn write(&self, out: &mut KeyBytes);
     /// Takes the bytes from the front.
     fn read(bytes: &mut &[u8]) -> Option<Self>;
 }
@@ -36,8 +81,8 @@ fn take<const LENGTH: usize>(bytes: &mut &[u8]) -> Option<[u8; LENGTH]> {
 macro_rules! number_keys {
     ($($ty:ty),*) => {$(
         impl Key for $ty {
-            fn write(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_be_bytes());
+            fn write(&self, out: &mut KeyBytes) {
+                out.push(&self.to_be_bytes());
             }
             fn read(bytes: &mut &[u8]) -> Option<$ty> {
                 take(bytes).map(<$ty>::from_be_bytes)
@@ -50,8 +95,8 @@ number_keys!(u8, u16, u32, u64, u128);
 macro_rules! id_keys {
     ($($ty:ident),*) => {$(
         impl Key for $ty {
-            fn write(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.0);
+            fn write(&self, out: &mut KeyBytes) {
+                out.push(&self.0);
             }
             fn read(bytes: &mut &[u8]) -> Option<$ty> {
                 take(bytes).map($ty)
@@ -62,9 +107,9 @@ macro_rules! id_keys {
 id_keys!(PartyId, AccountId, AgreementId, AssetId, CalendarId, Hash);
 
 impl Key for Date {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut KeyBytes) {
         // The sign bit turned over makes negative days sort before positive ones.
-        out.extend_from_slice(&(self.days() as u32 ^ 1 << 31).to_be_bytes());
+        out.push(&(self.days() as u32 ^ 1 << 31).to_be_bytes());
     }
     fn read(bytes: &mut &[u8]) -> Option<Date> {
         take(bytes).map(|bytes| Date::from_days((u32::from_be_bytes(bytes) ^ 1 << 31) as i32))
@@ -72,15 +117,15 @@ impl Key for Date {
 }
 
 impl Key for String {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut KeyBytes) {
         // A zero inside is written as 0 255, the end as 0 0: shorter texts sort first.
         for byte in self.bytes() {
-            out.push(byte);
+            out.push(&[byte]);
             if byte == 0 {
-                out.push(0xff);
+                out.push(&[0xff]);
             }
         }
-        out.extend_from_slice(&[0, 0]);
+        out.push(&[0, 0]);
     }
     fn read(bytes: &mut &[u8]) -> Option<String> {
         let mut text = Vec::new();
@@ -110,7 +155,7 @@ impl<A: Key, B: Key> Typed for (A, B) {
 }
 
 impl<A: Key, B: Key> Key for (A, B) {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut KeyBytes) {
         self.0.write(out);
         self.1.write(out);
     }
@@ -169,7 +214,7 @@ impl<T: Value> Handle for Item<T> {
 impl<T: Value> Item<T> {
     /// The value, if one was set.
     pub fn get(&self) -> Option<T> {
-        host::storage_get(&self.place.to_be_bytes()).map(|bytes| decoded(&bytes))
+        host::stored(&self.place.to_be_bytes(), decoded)
     }
 
     /// Sets the value.
@@ -207,16 +252,15 @@ impl<K: Key, V: Value> Handle for Map<K, V> {
 }
 
 impl<K: Key, V: Value> Map<K, V> {
-    fn key(&self, key: &K) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(KEY_BYTES);
-        bytes.extend_from_slice(&self.place.to_be_bytes());
+    fn key(&self, key: &K) -> KeyBytes {
+        let mut bytes = KeyBytes::of(self.place);
         key.write(&mut bytes);
         bytes
     }
 
     /// The value at a key.
     pub fn get(&self, key: &K) -> Option<V> {
-        host::storage_get(&self.key(key)).map(|bytes| decoded(&bytes))
+        host::stored(&self.key(key), decoded)
     }
 
     /// Sets the value at a key.
@@ -237,17 +281,16 @@ impl<K: Key, V: Value> Map<K, V> {
 
     /// The keys from one on, in key order.
     pub fn iter_from<'m>(&'m self, from: &K) -> impl Iterator<Item = (K, V)> + use<'m, K, V> {
-        scan(self.key(from), after(&self.place.to_be_bytes()))
+        scan(self.key(from).to_vec(), after(&self.place.to_be_bytes()))
     }
 }
 
 impl<A: Key, B: Key, V: Value> Map<(A, B), V> {
     /// Every entry whose key begins with a first part, in key order.
     pub fn iter_under<'m>(&'m self, first: &A) -> impl Iterator<Item = ((A, B), V)> + use<'m, A, B, V> {
-        let mut prefix = self.place.to_be_bytes().to_vec();
+        let mut prefix = KeyBytes::of(self.place);
         first.write(&mut prefix);
-        let end = after(&prefix);
-        scan(prefix, end)
+        scan(prefix.to_vec(), after(&prefix))
     }
 }
 
@@ -316,9 +359,9 @@ impl<T: Value> Handle for Log<T> {
 }
 
 impl<T: Value> Log<T> {
-    fn key(&self, number: u32) -> Vec<u8> {
-        let mut key = self.place.to_be_bytes().to_vec();
-        key.extend_from_slice(&number.to_be_bytes());
+    fn key(&self, number: u32) -> KeyBytes {
+        let mut key = KeyBytes::of(self.place);
+        key.push(&number.to_be_bytes());
         key
     }
 
@@ -341,7 +384,7 @@ impl<T: Value> Log<T> {
 
     /// The value of a number.
     pub fn get(&self, number: u32) -> Option<T> {
-        host::storage_get(&self.key(number)).map(|bytes| decoded(&bytes))
+        host::stored(&self.key(number), decoded)
     }
 
     /// Replaces the value of a number that is there.

@@ -4,7 +4,7 @@
 //! afterwards in the node's log.
 
 use super::signer::Signer;
-use super::{Figure, Measured, Ratio, Scratch, process_cpu, verify};
+use super::{Figure, Measured, Ratio, Scratch, memory_mb, process_cpu, verify};
 use crate::demo::cast::Cast;
 use crate::folder::Folder;
 use anyhow::{Context, Result, bail, ensure};
@@ -327,10 +327,7 @@ impl Node {
     }
 
     fn memory_mb(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("reading memory")?;
-        let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok(kilobytes / 1024.0)
+        memory_mb(&self.child.id().to_string())
     }
 
     fn stop(mut self) -> Result<()> {

@@ -5,7 +5,7 @@
 //! and its signature checks come before the clock runs, and nothing goes to disk.
 
 use super::signer::Signer;
-use super::{Figure, Measured, thread_cpu};
+use super::{Figure, Measured, memory_mb, thread_cpu};
 use crate::demo::cast::Cast;
 use crate::keys::VALIDATOR;
 use crate::words;
@@ -47,12 +47,17 @@ const PART_CALLS: u32 = 20_000;
 const EMPTY: &[u8] = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x05\x03\x01\0\x01\x07\x0e\x02\x06memory\x02\0\x01f\0\0\x0a\x06\x01\x04\0\x41\0\x0b";
 /// Under which the engine knows it.
 const EMPTY_CODE: CodeHash = CodeHash([0; 32]);
+/// Calls over which the memory of the process must not grow.
+const MANY_CALLS: usize = 1_000_000;
+/// Contracts of which each is called.
+const MANY_CONTRACTS: u32 = 1_000;
 
 pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let points = Points::issued()?;
     let block = points.block()?;
     let mut figures = points.calls(&block, seconds)?;
     figures.extend(points.parts()?);
+    figures.extend(points.memory()?);
     Ok(Measured { figures, ratios: vec![] })
 }
 
@@ -67,6 +72,11 @@ fn each_us(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
         best = best.min((thread_cpu() - start).as_secs_f64() * 1e6 / f64::from(PART_CALLS));
     }
     Ok(best)
+}
+
+/// What this process takes in memory now.
+fn memory(name: &str) -> Result<Figure> {
+    Ok(Figure { name: name.into(), value: memory_mb("self")?, unit: "MB" })
 }
 
 /// A chain in memory with points that everybody holds some of.
@@ -85,7 +95,13 @@ impl Points {
         let holders = (0..HOLDERS).map(Signer::numbered).collect::<Result<Vec<_>>>()?;
         let mut genesis = cast.genesis();
         genesis.operations.extend(holders.iter().map(|holder| holder.enrolment(&cast)));
-        let chain = Chain::in_memory(genesis, Arc::new(Engine::new()?))?;
+        let chain = Chain::in_memory(
+            genesis,
+            Arc::new(Engine::with(Settings {
+                pooled: std::env::var_os("NOPOOL").is_none(),
+                ..Settings::default()
+            })?),
+        )?;
         let solo = Solo::new(cast.key(VALIDATOR));
         let seen = Seen { agreement: AgreementId([0; 32]), code: CodeHash([0; 32]), terms_version: 0 };
         let mut points = Points { chain, solo, cast, holders, spec: words::spec_of(POINTS)?, seen };
@@ -185,7 +201,11 @@ impl Points {
         for (kept_max, empty_name, transfer_name) in
             [(64, "us_empty_call_kept", "us_transfer_kept"), (0, "us_empty_call_fresh", "us_transfer_fresh")]
         {
-            let engine = Engine::with(Settings { kept_max, ..Settings::default() })?;
+            let engine = Engine::with(Settings {
+                kept_max,
+                pooled: std::env::var_os("NOPOOL").is_none(),
+                ..Settings::default()
+            })?;
             engine.load(&self.seen.code, POINTS)?;
             engine.load(&EMPTY_CODE, EMPTY)?;
             let mut world = World::default();
@@ -195,8 +215,8 @@ impl Points {
                 Ok(())
             };
             let (bank, from, to) = (self.cast.party("bank"), self.holders[0].party, self.holders[1].party);
-            call(&self.seen.code, "issue", &self.argument(bank, encode(&(2u16, from, HELD))))?;
-            let transfer = self.argument(from, encode(&(3u16, from, to, 1u64)));
+            call(&self.seen.code, "issue", &self.argument(bank, &encode(&(2u16, from, HELD))))?;
+            let transfer = self.argument(from, &encode(&(3u16, from, to, 1u64)));
             figures.push(Figure {
                 name: empty_name.into(),
                 value: each_us(|| call(&EMPTY_CODE, "f", &transfer))?,
@@ -208,10 +228,39 @@ impl Points {
         Ok(figures)
     }
 
+    /// What the process takes in memory around very many calls of one contract, and with very many contracts.
+    fn memory(&self) -> Result<Vec<Figure>> {
+        let engine = Engine::new()?;
+        engine.load(&self.seen.code, POINTS)?;
+        let mut world = World::default();
+        let (bank, holder) = (self.cast.party("bank"), self.holders[0].party);
+        let issue = self.argument(bank, &encode(&(2u16, holder, 1u64)));
+        let mut call = |code: &CodeHash, name: &str, argument: &[u8]| -> Result<()> {
+            let report = engine.call(code, name, Occasion::Action, argument, PART_GAS, &mut world)?;
+            ensure!(matches!(report.outcome, CallOutcome::Done { .. }), "{:?}", report.outcome);
+            Ok(())
+        };
+        call(&self.seen.code, "issue", &issue)?;
+        let mut figures = vec![memory("rss_mb_before_calls")?];
+        for _ in 0..MANY_CALLS {
+            call(&self.seen.code, "issue", &issue)?;
+        }
+        figures.push(memory("rss_mb_after_1000000_calls")?);
+        for number in 1..=MANY_CONTRACTS {
+            let mut code = EMPTY_CODE;
+            code.0[..4].copy_from_slice(&number.to_le_bytes());
+            engine.load(&code, EMPTY)?;
+            call(&code, "f", &[])?;
+        }
+        figures.push(memory("rss_mb_with_1000_contracts")?);
+        Ok(figures)
+    }
+
     /// What the host hands to a call by somebody.
-    fn argument(&self, actor: PartyId, arguments: Vec<u8>) -> Vec<u8> {
+    fn argument(&self, actor: PartyId, arguments: &[u8]) -> Vec<u8> {
         let bank = self.cast.party("bank");
-        encode(&Call {
+        let mut bytes = vec![];
+        let call = Call {
             agreement: self.seen.agreement,
             bank,
             actor: Actor::Party(actor),
@@ -219,10 +268,12 @@ impl Points {
             date: Date::from_days(20_000),
             booked_at: self.time(),
             state: 0,
-            terms: encode(&(1u16, bank)),
+            terms: &encode(&(1u16, bank)),
             occurrence: None,
             arguments,
-        })
+        };
+        call.append(&mut bytes);
+        bytes
     }
 
     /// Time of the next block.

@@ -132,6 +132,14 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Megabytes that a process, by its number or `self`, takes in memory.
+fn memory_mb(process: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("reading memory")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kilobytes / 1024.0)
+}
+
 /// Processor time of this thread so far.
 pub(crate) fn thread_cpu() -> Duration {
     used(ClockId::ThreadCPUTime)

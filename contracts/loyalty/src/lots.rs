@@ -7,7 +7,7 @@
 
 use crate::{Loyalty, Refusal};
 use tenor_sdk::prelude::*;
-use tenor_sdk::storage::Key;
+use tenor_sdk::storage::{Key, KeyBytes};
 
 /// Points of one member with one last day.
 #[record]
@@ -39,7 +39,7 @@ pub struct LotKey {
 }
 
 impl Key for LotKey {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut KeyBytes) {
         self.member.write(out);
         self.expires.write(out);
         self.number.write(out);

@@ -12,10 +12,10 @@ use crate::state::record::{
 };
 use crate::state::{Kind, Overlay};
 use crate::vm::{CallOutcome, Context};
-use serde::Serialize;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tenor_abi::call::{Actor, Occurrence};
+use tenor_abi::call::{Actor, Call, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub id: AgreementId,
     pub record: Arc<AgreementRecord>,
     pub contract: Arc<Contract>,
-    pub terms: Vec<Value>,
+    terms: OnceCell<Vec<Value>>,
 }
 
 /// Who calls, when, and with what.
@@ -52,21 +52,30 @@ impl Opened {
         let found = state.shared::<AgreementRecord>(&id.0)?;
         let (_, record) = found.ok_or(Refusal::UnknownAgreement { agreement: id })?;
         let contract = run.block.contracts.of_agreement(state, run.block.guest, &record)?;
+        Ok(Opened { id, record, contract, terms: OnceCell::new() })
+    }
+
+    /// The terms, read when they are asked for first.
+    pub fn terms(&self) -> Result<&[Value], Fault> {
+        if let Some(terms) = self.terms.get() {
+            return Ok(terms);
+        }
         // What was checked when it was signed and has lain in state since has its one form.
-        let terms = value::decode_own_fields(&contract.spec, value::terms_of(&contract.spec), &record.terms)
-            .map_err(|error| Fault::State(format!("terms of {id}: {error}")))?;
-        Ok(Opened { id, record, contract, terms })
+        let spec = &self.contract.spec;
+        let terms = value::decode_own_fields(spec, value::terms_of(spec), &self.record.terms)
+            .map_err(|error| Fault::State(format!("terms of {}: {error}", self.id)))?;
+        Ok(self.terms.get_or_init(|| terms))
     }
 
     /// Full keys of rows that a call mostly asks for: the accounts that the terms name with the peaks of their
     /// histories, the grants on them, and storage fields that have one row to begin with.
-    pub fn rows(&self, rows: &mut Vec<Vec<u8>>) {
+    pub fn rows(&self, rows: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
         let spec = &self.contract.spec;
         let of_account = |kind: Kind| move |account: &AccountId| kind.full_key(&account.0);
-        let accounts = self.accounts();
+        let accounts = self.accounts()?;
         rows.extend(accounts.iter().map(of_account(Kind::Account)));
         rows.extend(accounts.iter().map(of_account(Kind::HistoryPeaks)));
-        for (term, value) in spec.terms.iter().zip(&self.terms) {
+        for (term, value) in spec.terms.iter().zip(self.terms()?) {
             if let (Some(_), Value::Account(account)) = (&term.debit, value) {
                 rows.push(Kind::Grant.full_key(&key::grant(account, &self.id)));
             }
@@ -76,6 +85,7 @@ impl Opened {
                 rows.push(key::storage(&self.id, &number.to_be_bytes()));
             }
         }
+        Ok(())
     }
 
     /// Full keys of the rows that say how far its logs have come.
@@ -85,10 +95,10 @@ impl Opened {
     }
 
     /// Every account that the terms name.
-    pub fn accounts(&self) -> BTreeSet<AccountId> {
+    pub fn accounts(&self) -> Result<BTreeSet<AccountId>, Fault> {
         let mut named = BTreeSet::new();
-        self.terms.iter().for_each(|term| collect_accounts(term, &mut named));
-        named
+        self.terms()?.iter().for_each(|term| collect_accounts(term, &mut named));
+        Ok(named)
     }
 }
 
@@ -99,7 +109,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     let number = contract.spec.calls.iter().position(|call| call.kind == CallKind::Open);
     let def =
         number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
-    authorise(state, run, contract.bank, &terms, &def)?;
+    authorise(state, run, contract.bank, &def, || Ok(terms.as_slice()))?;
     setter::check(state, run, &contract, &terms)?;
     let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
     four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
@@ -116,7 +126,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
         signers: vec![],
         keys: 0,
     };
-    let mut opened = Opened { id, record: Arc::new(record), contract, terms };
+    let mut opened = Opened { id, record: Arc::new(record), contract, terms: terms.into() };
     state.put(&id.0, &*opened.record);
     open_books(state, &opened)?;
     list_parties(state, run, &opened)?;
@@ -161,7 +171,7 @@ fn act(
         .filter(|def| def.kind == kind)
         .ok_or(Refusal::UnknownCall { call: op.call })?;
     check_state(&contract.spec, def, opened.record.state)?;
-    authorise(state, run, contract.bank, &opened.terms, def)?;
+    authorise(state, run, contract.bank, def, || opened.terms())?;
     match def.four_eyes {
         None => {
             let known = value::fields_of(&def.arguments);
@@ -169,7 +179,7 @@ fn act(
         }
         Some(_) => {
             let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
-            four_eyes(state, run, contract.bank, def, &opened.terms, &arguments)?;
+            four_eyes(state, run, contract.bank, def, opened.terms()?, &arguments)?;
         }
     }
     run.signed.top = Some(opened.id);
@@ -181,26 +191,6 @@ fn act(
     let arguments = op.arguments.as_slice();
     let calling = Calling { def, context, actor, time: run.time(), date, occurrence: None, arguments };
     call(state, run, &opened, calling)
-}
-
-/// Room for a call's bytes besides its terms and arguments.
-const INPUT_BYTES: usize = 192;
-
-/// A [`tenor_abi::call::Call`] whose bytes lie elsewhere.
-#[derive(Serialize)]
-struct Input<'i> {
-    agreement: AgreementId,
-    bank: PartyId,
-    actor: Actor,
-    time: Timestamp,
-    date: Date,
-    booked_at: Timestamp,
-    state: u16,
-    #[serde(serialize_with = "codec::bytes::serialize")]
-    terms: &'i [u8],
-    occurrence: Option<Occurrence>,
-    #[serde(serialize_with = "codec::bytes::serialize")]
-    arguments: &'i [u8],
 }
 
 /// Calls the contract with all the gas that is left of the item, then moves the lifecycle.
@@ -231,7 +221,7 @@ pub(super) fn call_within(
     gas: u64,
 ) -> Result<Called, Fault> {
     let record = &opened.record;
-    let input = Input {
+    let told = Call {
         agreement: opened.id,
         bank: record.bank,
         actor: calling.actor,
@@ -243,8 +233,8 @@ pub(super) fn call_within(
         occurrence: calling.occurrence,
         arguments: calling.arguments,
     };
-    let mut bytes = Vec::with_capacity(INPUT_BYTES + record.terms.len() + calling.arguments.len());
-    codec::append(&mut bytes, &input);
+    let mut bytes = vec![];
+    told.append(&mut bytes);
     let guest = run.block.guest;
     let def = calling.def;
     run.at_work.push(opened.id);
@@ -332,21 +322,21 @@ pub(super) fn bad_arguments(error: value::ValueError) -> Refusal {
     Refusal::BadArguments { rule: error.to_string() }
 }
 
-fn authorise(
+fn authorise<'t>(
     state: &Overlay<'_>,
     run: &Run<'_>,
     bank: PartyId,
-    terms: &[Value],
     def: &CallDef,
+    terms: impl Fn() -> Result<&'t [Value], Fault>,
 ) -> Result<(), Trouble> {
     for by in &def.by {
         let may = match *by {
             Authority::Anyone => true,
             Authority::Role(role) => run.has_role(state, &bank, role)?,
             Authority::Party(term) => {
-                matches!(terms.get(usize::from(term)), Some(Value::Party(party)) if run.has(party))
+                matches!(terms()?.get(usize::from(term)), Some(Value::Party(party)) if run.has(party))
             }
-            Authority::Owner(term) => match terms.get(usize::from(term)) {
+            Authority::Owner(term) => match terms()?.get(usize::from(term)) {
                 Some(Value::Account(account)) => {
                     match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
                         Some(Holder::Party(owner)) => run.has(&owner),
@@ -444,7 +434,7 @@ pub(super) fn approval_needed(
 /// Opens the agreement's books, in the assets that its terms name.
 fn open_books(state: &mut Overlay<'_>, opened: &Opened) -> Result<(), Trouble> {
     for book in &opened.contract.spec.books {
-        let asset = book_asset(state, &opened.terms, book.asset)?;
+        let asset = book_asset(state, opened.terms()?, book.asset)?;
         if book.negative {
             let record: AssetRecord = state.get(&asset.0)?.ok_or(Refusal::UnknownAsset { asset })?;
             let limit = key::exposure(&opened.record.bank, &asset, &opened.contract.spec.name);
@@ -475,13 +465,13 @@ pub(super) fn book_asset(state: &Overlay<'_>, terms: &[Value], term: u16) -> Res
 fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Result<(), Trouble> {
     let mut parties: BTreeSet<PartyId> = run.signed.parties.iter().copied().collect();
     parties.insert(opened.record.bank);
-    for account in opened.accounts() {
+    for account in opened.accounts()? {
         let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
         if let Holder::Party(owner) = record.owner {
             parties.insert(owner);
         }
     }
-    parties.extend(opened.terms.iter().filter_map(|term| match term {
+    parties.extend(opened.terms()?.iter().filter_map(|term| match term {
         Value::Party(party) => Some(*party),
         _ => None,
     }));
@@ -501,7 +491,7 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
     }
     state.put(&opened.id.0, &*opened.record);
     for (number, term) in opened.contract.spec.terms.iter().enumerate() {
-        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms.get(number)) else {
+        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms()?.get(number)) else {
             continue;
         };
         let record: AccountRecord =
@@ -509,12 +499,12 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
         if !matches!(record.owner, Holder::Party(owner) if signing.contains(&owner)) {
             continue;
         }
-        let max = operand(&Operand::Term(debit.max), &opened.terms, &[]);
+        let max = operand(&Operand::Term(debit.max), opened.terms()?, &[]);
         if max < 1 || max.unsigned_abs() > AMOUNT_MAX {
             let rule = "the most that may be debited must be 1 to 10^30 minor units".into();
             return Err(Refusal::BadTerms { term: debit.max, rule }.into());
         }
-        if let Some(Value::Money(money)) = opened.terms.get(usize::from(debit.max)) {
+        if let Some(Value::Money(money)) = opened.terms()?.get(usize::from(debit.max)) {
             check_currency(*account, &record, money.currency)?;
         }
         let grant = GrantRecord {
@@ -542,51 +532,5 @@ fn collect_accounts(value: &Value, named: &mut BTreeSet<AccountId>) {
             values.iter().for_each(|inner| collect_accounts(inner, named))
         }
         _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tenor_abi::call::Call;
-
-    #[test]
-    fn what_is_handed_over_is_a_call() {
-        let (agreement, bank) = (AgreementId([1; 32]), PartyId([2; 32]));
-        let occurrence = Occurrence {
-            kind: 1,
-            number: 300,
-            nominal: Date::from_days(20_000),
-            date: Date::from_days(20_001),
-            attempt: 2,
-            last_attempt: true,
-        };
-        let (time, date, booked_at) = (Timestamp(1 << 40), Date::from_days(-7), Timestamp(1 << 41));
-        let actor = Actor::Party(PartyId([3; 32]));
-        let whole = Call {
-            agreement,
-            bank,
-            actor,
-            time,
-            date,
-            booked_at,
-            state: 700,
-            terms: vec![1; 200],
-            occurrence: Some(occurrence),
-            arguments: vec![9; 3],
-        };
-        let input = Input {
-            agreement,
-            bank,
-            actor,
-            time,
-            date,
-            booked_at,
-            state: 700,
-            terms: &whole.terms,
-            occurrence: whole.occurrence,
-            arguments: &whole.arguments,
-        };
-        assert_eq!(codec::encode(&input), codec::encode(&whole));
     }
 }

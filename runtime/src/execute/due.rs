@@ -38,7 +38,7 @@ pub(super) fn ask_ahead(
     for item in items {
         match Opened::load(state, &run, item.agreement) {
             Ok(opened) => {
-                opened.rows(&mut rows);
+                opened.rows(&mut rows)?;
                 counts.extend(opened.logs());
             }
             Err(Trouble::Fault(fault)) => return Err(fault),
@@ -122,8 +122,8 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
         )?;
         return Ok(ending(run, Fate::Done, 0, vec![]));
     }
-    let retries =
-        retry.as_ref().map_or(0, |retry| operand(&retry.count, &opened.terms, &[]).clamp(0, 255) as u8);
+    let terms = opened.terms()?;
+    let retries = retry.as_ref().map_or(0, |retry| operand(&retry.count, terms, &[]).clamp(0, 255) as u8);
     handle(state, run, &opened, def, &item, &standing, place, retry.as_ref(), retries)
 }
 

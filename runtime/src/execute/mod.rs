@@ -95,7 +95,7 @@ pub fn transaction(
     let ending = settle(run, ran, state)?;
     let used = checked.used(index);
     let row = IdempotencyRecord { operation: used.operation, height: block.height, index };
-    state.put(&key::idempotency(&used.party, &used.key), &row);
+    state.set(&key::idempotency(&used.party, &used.key), row);
     state.keep();
     Ok(ending)
 }

@@ -84,7 +84,7 @@ fn enter(
             return Err(Trouble::Failed(Failure::HostRule));
         }
         check_state(spec, def, opened.record.state)?;
-        authorise(state, caller.agreement, &opened.terms, def)?;
+        authorise(state, caller.agreement, opened.terms()?, def)?;
         check_on_time(state, run, &opened, caller.time)?;
     }
     check_arguments(&opened, def, &asked.arguments)?;
@@ -158,7 +158,7 @@ fn check_arguments(opened: &Opened, def: &CallDef, arguments: &[u8]) -> Result<(
     let values =
         value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)?;
     match &def.four_eyes {
-        Some(rule) if is_above(rule, &opened.terms, &values) => {
+        Some(rule) if is_above(rule, opened.terms()?, &values) => {
             Err(Refusal::FourEyes { role: rule.role }.into())
         }
         _ => Ok(()),

@@ -237,6 +237,10 @@ impl<'a> Run<'a> {
         {
             return Err(Trouble::Failed(Failure::HostRule));
         }
+        if self.events.is_empty() {
+            // Most items report one.
+            self.events.reserve_exact(1);
+        }
         self.events.push(Event { agreement, body });
         Ok(())
     }

@@ -81,7 +81,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
             AccountRef::Book(number) => {
                 let books = &self.opened.contract.spec.books;
                 let book = books.get(usize::from(number)).ok_or(Refusal::UnknownBook { book: number })?;
-                let asset = book_asset(self.state, &self.opened.terms, book.asset)?;
+                let asset = book_asset(self.state, self.opened.terms()?, book.asset)?;
                 Ok(account_id(&self.opened.id.0, &asset, &book.name))
             }
         }
@@ -91,7 +91,11 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
     /// or of somebody who signed this very item.
     fn may_reach(&mut self, account: &AccountId) -> Result<bool, Stop> {
         let opened = self.opened;
-        if self.named.get_or_insert_with(|| opened.accounts()).contains(account) {
+        let named = match self.named.take() {
+            Some(named) => named,
+            None => opened.accounts()?,
+        };
+        if self.named.insert(named).contains(account) {
             return Ok(true);
         }
         let record: Option<AccountRecord> = self.state.get(&account.0)?;
@@ -280,21 +284,21 @@ impl Session for Frame<'_, '_, '_> {
         }
     }
 
-    fn storage_get(&mut self, own: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
+    fn storage_get(&mut self, own: &[u8]) -> Result<Option<&[u8]>, HostError> {
         let place = self.row(own)?;
-        Ok(self.state.value_at(place, |value| value.map(<[u8]>::to_vec)))
+        Ok(self.state.bytes_at(place))
     }
 
     fn storage_set(&mut self, own: &[u8], value: &[u8]) -> Result<(), HostError> {
         let place = self.row(own)?;
-        let is_new = self.state.value_at(place, |value| value.is_none());
+        let is_new = self.state.bytes_at(place).is_none();
         self.state.set_row_at(place, Some(value.to_vec()));
         if is_new { self.count_key(true) } else { Ok(()) }
     }
 
     fn storage_remove(&mut self, own: &[u8]) -> Result<bool, HostError> {
         let place = self.row(own)?;
-        let is_there = self.state.value_at(place, |value| value.is_some());
+        let is_there = self.state.bytes_at(place).is_some();
         if is_there {
             self.state.set_row_at(place, None);
             self.count_key(false)?;

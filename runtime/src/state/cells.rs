@@ -136,7 +136,7 @@ fn spread(hash: u32) -> u64 {
 #[derive(Default)]
 pub(super) struct Cells {
     pub list: Vec<Cell>,
-    pub places: HashTable<Slot>,
+    places: HashTable<Slot>,
     /// With a seed of its own, for keys are chosen outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
     /// How often the cells were thrown away.
@@ -207,6 +207,12 @@ impl Cells {
             }
             _ => self.asked(full_key, ask),
         }
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, count: usize) {
+        self.list.reserve(count);
+        self.places.reserve(count, Slot::spread);
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -418,6 +424,15 @@ impl Cell {
         let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
         let any: Arc<dyn Any + Send + Sync> = held.clone();
         any.downcast().map_err(|_| unlike::<R>(&self.key)).map(Some)
+    }
+
+    /// The value, as bytes that lie here.
+    pub fn bytes(&mut self) -> Option<&[u8]> {
+        self.settle();
+        match (&self.now, &self.below) {
+            (Now::Value(bytes), _) | (Now::Unwritten, Below::Value(bytes, _)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Turns a record into its bytes, which are asked for more than once.

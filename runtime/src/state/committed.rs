@@ -97,6 +97,8 @@ pub(super) struct Parts {
     cache_bytes: usize,
     /// Blocks that waited for the disk.
     waits: u64,
+    /// The owner of the row that was read last, and its hash: rows of one owner are read one after the other.
+    owner: (Vec<u8>, Hash),
 }
 
 /// What the state takes in memory.
@@ -173,6 +175,7 @@ impl Committed {
             disk,
             cache_bytes: room.cache_bytes,
             waits: 0,
+            owner: (vec![], plain_hash(&[])),
         };
         Committed { parts: Arc::new(Mutex::new(parts)) }
     }
@@ -377,7 +380,12 @@ impl Parts {
     }
 
     fn leaf(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.leaf_at(&Path::of(owner_of(full_key), full_key), full_key)
+        let owner = owner_of(full_key);
+        if self.owner.0 != owner {
+            self.owner = (owner.to_vec(), plain_hash(&[owner]));
+        }
+        let path = Path::of_hashes(&self.owner.1, &plain_hash(&[full_key]));
+        self.leaf_at(&path, full_key)
     }
 
     fn leaf_at(&mut self, path: &Path, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

@@ -7,7 +7,7 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::cells::{Below, Cell, Cells, Now, Slot, TOGETHER, Undo, as_slice, in_order, own, with_full_key};
+use super::cells::{Below, Cell, Cells, Now, TOGETHER, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
 use super::record::{self, AccountRecord, Counters, HistoryRecord, PostingHead, Record};
 use crate::fault::Fault;
@@ -112,9 +112,7 @@ impl<'b> Overlay<'b> {
 
     /// Makes room for so many rows more, read or written.
     pub fn reserve(&mut self, rows: usize) {
-        let Cells { list, places, .. } = self.cells.get_mut();
-        list.reserve(rows);
-        places.reserve(rows, Slot::spread);
+        self.cells.get_mut().reserve(rows);
         self.journal.reserve(rows);
     }
 
@@ -322,8 +320,8 @@ impl<'b> Overlay<'b> {
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn place(&self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
-        let mut cells = self.cells.borrow_mut();
+    pub fn place(&mut self, full_key: &[u8], guess: Option<Place>) -> Result<Place, Fault> {
+        let cells = self.cells.get_mut();
         cells.bound();
         if let Some(place) = guess.filter(|guess| guess.generation == cells.generation) {
             let Cell { key, below, now, .. } = &cells.list[place.cell];
@@ -335,14 +333,14 @@ impl<'b> Overlay<'b> {
         Ok(cells.named(cell))
     }
 
-    /// What is made of the value whose cell lies at a place that was just asked for.
+    /// The value whose cell lies at a place that was just asked for.
     ///
     /// # Panics
     /// As [`Overlay::post`].
-    pub fn value_at<T>(&self, place: Place, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
-        let cells = self.cells.borrow();
+    pub fn bytes_at(&mut self, place: Place) -> Option<&[u8]> {
+        let cells = self.cells.get_mut();
         assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        cells.list[place.cell].value(make)
+        cells.list[place.cell].bytes()
     }
 
     /// Writes a value whose cell lies at a place, or deletes.

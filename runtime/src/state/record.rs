@@ -674,8 +674,12 @@ pub mod key {
         day.to_be_bytes().to_vec()
     }
     /// day, party, idempotency key.
-    pub fn idempotency(party: &PartyId, key: &tenor_wire::tx::IdempotencyKey) -> Vec<u8> {
-        join(&[&key.day().to_be_bytes(), &party.0, &key.0])
+    pub fn idempotency(party: &PartyId, key: &tenor_wire::tx::IdempotencyKey) -> [u8; 52] {
+        let mut row = [0; 52];
+        row[..4].copy_from_slice(&key.day().to_be_bytes());
+        row[4..36].copy_from_slice(&party.0);
+        row[36..].copy_from_slice(&key.0);
+        row
     }
     /// account, whose hook, its moment.
     pub fn hook(account: &AccountId, of: HookOf, moment: HookMoment) -> Vec<u8> {

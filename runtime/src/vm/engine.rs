@@ -318,18 +318,15 @@ impl Cache {
     /// Keeps an instance after a call; where one is kept that another call left meanwhile, or the module was loaded
     /// anew, this one goes.
     fn keep(&mut self, code: &CodeHash, loaded: &Arc<Loaded>, live: Box<Live>, kept_max: usize) {
-        let is_its_place = |cached: &Cached| cached.kept.is_none() && Arc::ptr_eq(&cached.loaded, loaded);
-        if !self.modules.get(code).is_some_and(is_its_place) {
-            return;
-        }
-        if self.kept >= kept_max {
+        let is_its_place =
+            |cached: &&mut Cached| cached.kept.is_none() && Arc::ptr_eq(&cached.loaded, loaded);
+        let Some(cached) = self.modules.get_mut(code).filter(is_its_place) else { return };
+        cached.kept = Some(live);
+        self.kept += 1;
+        if self.kept > kept_max {
             let kept = self.modules.values_mut().filter(|cached| cached.kept.is_some());
             kept.min_by_key(|cached| cached.used).and_then(|oldest| oldest.kept.take());
             self.kept -= 1;
-        }
-        if let Some(cached) = self.modules.get_mut(code) {
-            cached.kept = Some(live);
-            self.kept += 1;
         }
     }
 }
@@ -344,10 +341,10 @@ pub(super) fn report(
     let start = i64::try_from(gas.saturating_sub(start_gas)).unwrap_or(i64::MAX);
     let (ended, left) = match (live.store.data_mut().ended.take(), &returned) {
         (Some((ended, left)), _) => (Some(ended), left),
-        (None, Ok((_, left))) => (None, *left),
+        (None, Ok((_, left, _))) => (None, *left),
         (None, Err(_)) => (None, live.gas_left()),
     };
-    let outcome = outcome(live, ended, returned.map(|(said, _)| said), left)?;
+    let outcome = outcome(live, ended, returned.map(|(said, ..)| said), left)?;
     let out_of_gas = matches!(outcome, CallOutcome::Failed(Failure::OutOfGas, _));
     let gas_used = if out_of_gas { gas } else { start_gas + start.abs_diff(left) };
     Ok(CallReport { outcome, gas_used })

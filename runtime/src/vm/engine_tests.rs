@@ -30,7 +30,7 @@ macro_rules! nobody {
 }
 nobody! {
     emit(event: u16, data: &[u8]) -> ();
-    storage_get(key: &[u8]) -> Option<Vec<u8>>;
+    storage_get(key: &[u8]) -> Option<&[u8]>;
     storage_set(key: &[u8], value: &[u8]) -> ();
     storage_remove(key: &[u8]) -> bool;
     storage_next(from: &[u8], end: &[u8]) -> Option<Row>;

@@ -247,10 +247,10 @@ impl Call<'_> {
 
     fn storage_get(&mut self, key: i32, key_len: i32, out: i32, cap: i32) -> Hosted<i32> {
         let key = self.place(key, key_len, STORAGE_KEY_BYTES_MAX)?;
-        match session(|s| s.storage_get(&self.memory[key]))? {
-            Some(value) => self.give(out, cap, &value),
+        SESSION.with(|session| match session.storage_get(&self.memory[key])? {
+            Some(value) => self.give(out, cap, value),
             None => Ok(-1),
-        }
+        })
     }
 
     fn storage_set(&mut self, key: i32, key_len: i32, ptr: i32, len: i32) -> Hosted<()> {

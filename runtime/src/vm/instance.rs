@@ -5,7 +5,7 @@
 //! grew) is thrown away. That both are the same is compared in tests at every call and elsewhere now and then.
 
 use super::host::Ended;
-use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, PAGES, RESET, Reset, STACK, page_shift};
+use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, RESET, Reset, STACK, page_shift};
 use super::profile::Recorder;
 use crate::fault::Fault;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ impl Frame {
         self.called = vec![];
         self.refusal = None;
         self.ended = None;
+        self.pages = 0;
     }
 
     /// Notes that the host writes bytes from a place on.
@@ -69,7 +70,6 @@ pub(super) struct Handles {
     pub(super) gas: Global,
     pub(super) stack: Global,
     pub(super) growth: Global,
-    pages: Option<Global>,
 }
 
 /// A compiled module, and where in it everything is that a call needs.
@@ -80,7 +80,6 @@ pub(super) struct Loaded {
     gas: ModuleExport,
     stack: ModuleExport,
     growth: ModuleExport,
-    pages: Option<ModuleExport>,
     reset_globals: ModuleExport,
     /// Place of each call in `entries`.
     calls: BTreeMap<String, usize>,
@@ -124,7 +123,6 @@ impl Loaded {
             gas: export(GAS)?,
             stack: export(STACK)?,
             growth: export(GROWTH)?,
-            pages: module.get_export_index(PAGES),
             reset_globals: export(RESET)?,
             calls,
             entries,
@@ -148,8 +146,8 @@ impl Loaded {
     }
 }
 
-/// What a call returns, and the gas that is left then.
-pub(super) type Returned = (i32, i64);
+/// What a call returns, the gas that is left then, and the pages that it wrote to.
+pub(super) type Returned = (i32, i64, i64);
 
 /// An instance that is there.
 pub(super) struct Live {
@@ -158,6 +156,8 @@ pub(super) struct Live {
     pub(super) handles: Handles,
     entries: Vec<Option<TypedFunc<i64, Returned>>>,
     calls: u64,
+    /// Pages that the latest call wrote to.
+    written: u64,
 }
 
 impl Live {
@@ -186,14 +186,13 @@ impl Live {
             gas: global(get(&loaded.gas)?)?,
             stack: global(get(&loaded.stack)?)?,
             growth: global(get(&loaded.growth)?)?,
-            pages: loaded.pages.as_ref().map(|pages| get(pages).and_then(global)).transpose()?,
         };
         store.data_mut().handles = Some(handles);
         store.data_mut().page_shift = page_shift(handles.memory.data_size(&store) as u64);
         if loaded.reset != Reset::Never {
             loaded.image.get_or_init(|| Image::of(handles.memory.data(&store)));
         }
-        Ok(Live { store, instance, handles, entries: vec![None; loaded.entries.len()], calls: 0 })
+        Ok(Live { store, instance, handles, entries: vec![None; loaded.entries.len()], calls: 0, written: 0 })
     }
 
     /// Calls an export with gas, from clean globals on.
@@ -213,10 +212,12 @@ impl Live {
                 function.and_then(Extern::into_func).ok_or_else(|| broken("a call is no function"))?;
             self.entries[place] = Some(function.typed(&self.store).map_err(broken)?);
         }
-        match &self.entries[place] {
-            Some(function) => Ok(function.call(&mut self.store, gas)),
-            None => Err(broken("a call is not there")),
+        let Some(function) = &self.entries[place] else { return Err(broken("a call is not there")) };
+        let returned = function.call(&mut self.store, gas);
+        if let Ok((_, _, pages)) = returned {
+            self.written = pages as u64 | self.store.data().pages;
         }
+        Ok(returned)
     }
 
     /// Begins a call without an argument.
@@ -263,12 +264,10 @@ impl Live {
     /// Puts the memory back; the globals come back with the next call.
     pub(super) fn reset_memory(&mut self, loaded: &Loaded) -> Result<(), Fault> {
         let image = loaded.image.get().ok_or_else(|| broken("an instance without an image was kept"))?;
-        let noted = self.handles.pages.map(|pages| pages.get(&mut self.store).i64().unwrap_or(-1) as u64);
-        let by_host = std::mem::take(&mut self.store.data_mut().pages);
         let memory = self.handles.memory.data_mut(&mut self.store);
-        match noted {
-            Some(noted) => image.put_pages_back(memory, noted | by_host),
-            None => image.put_back(memory, 0, image.size),
+        match loaded.reset {
+            Reset::Pages => image.put_pages_back(memory, self.written),
+            _ => image.put_back(memory, 0, image.size),
         }
         Ok(())
     }

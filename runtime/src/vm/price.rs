@@ -1,26 +1,31 @@
-//! The price table, version 1: gas of each class of operator and of what they do by size.
+//! The price table, version 2: gas of each class of operator and of what they do by size.
 //!
 //! Host functions are priced in the table of host functions.
 
 use wasmparser::Operator;
 
 /// Version of the table.
-pub const VERSION: u16 = 1;
-/// Gas of a page of grown memory.
-pub const PAGE: i64 = 4096;
+pub const VERSION: u16 = 2;
+/// Gas of a page of memory that the system gives and takes back for each call: one that was grown, or one of many that a
+/// module begins with. Touching it is what takes long.
+pub const PAGE: u64 = 20_000;
 /// Bytes that a bulk operation moves for one gas, as a shift.
-pub const BULK_SHIFT: i64 = 3;
+pub const BULK_SHIFT: i64 = 2;
 /// Gas of calling a module at all: a clean instance.
 pub const INSTANCE: u64 = 2_000;
-/// Gas of a page of memory that a module begins with: clean for each call, whether or not it is touched.
+/// Gas of a page that a module begins with, of the first ones: clean for each call, whether or not it is touched.
 pub const PAGE_AT_START: u64 = 2_000;
+/// How many these are: they stay with the engine and are cleared by writing.
+const PAGES_AT_START: u64 = 2;
 /// Bytes of data segments, and elements of element segments, that are put in place for one gas, as shifts.
 const DATA_SHIFT: u64 = 4;
 const ELEMENT_SHIFT: u64 = 1;
 
 /// Gas of beginning a call of a module.
 pub fn start(pages: u64, data_bytes: u64, elements: u64) -> u64 {
-    INSTANCE + PAGE_AT_START * pages + (data_bytes >> DATA_SHIFT) + (elements >> ELEMENT_SHIFT)
+    let first = pages.min(PAGES_AT_START);
+    let memory = PAGE_AT_START * first + PAGE * (pages - first);
+    INSTANCE + memory + (data_bytes >> DATA_SHIFT) + (elements >> ELEMENT_SHIFT)
 }
 
 /// Gas of entering a function: its locals are set to zero.
@@ -51,7 +56,7 @@ pub fn text() -> String {
         tenor_abi::host::TABLE.iter().map(|f| format!("{}={}+{}", f.name, f.gas, f.gas_per_byte)).collect();
     format!(
         "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk=20+n>>{BULK_SHIFT} \
-         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} {}",
+         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} {}",
         host.join(" ")
     )
 }

@@ -53,7 +53,7 @@ pub struct CallEnd {
 #[allow(missing_docs)]
 pub trait Session {
     fn emit(&mut self, event: u16, data: &[u8]) -> Result<(), HostError>;
-    fn storage_get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
+    fn storage_get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, HostError>;
     fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError>;
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError>;
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError>;

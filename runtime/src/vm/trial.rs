@@ -83,7 +83,7 @@ impl Engine {
                 // What a function outside our export types returns means nothing here; a refusal still does.
                 let refused = live.has_refused() && matches!(results.as_slice(), [Val::I32(1)]);
                 let left = live.gas_left();
-                report(&mut live, returned.map(|()| (i32::from(refused), left)), gas, loaded.start_gas)?
+                report(&mut live, returned.map(|()| (i32::from(refused), left, -1)), gas, loaded.start_gas)?
             }
         };
         let memory = live.handles.memory.data(&live.store);
@@ -144,8 +144,8 @@ impl Session for World {
         }
         Ok(())
     }
-    fn storage_get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
-        Ok(self.rows.get(key).cloned())
+    fn storage_get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, HostError> {
+        Ok(self.rows.get(key).map(Vec::as_slice))
     }
     fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError> {
         if self.rows.len() as u32 >= KEYS_MAX && !self.rows.contains_key(key) {

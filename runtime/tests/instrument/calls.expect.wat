@@ -3,7 +3,7 @@
   (type (;1;) (func (result i32)))
   (type (;2;) (func (param i64) (result i32 i64)))
   (type (;3;) (func (param i64)))
-  (type (;4;) (func (param i64) (result i32 i64)))
+  (type (;4;) (func (param i64) (result i32 i64 i64)))
   (import "tenor_1" "arg_len" (func (;0;) (type 2)))
   (table (;0;) 1 funcref)
   (memory (;0;) 1 256)
@@ -16,7 +16,6 @@
   (export "tenor:gas" (global 0))
   (export "tenor:stack" (global 1))
   (export "tenor:growth" (global 2))
-  (export "tenor:pages" (global 3))
   (export "tenor:memory" (memory 0))
   (export "tenor:reset" (func 4))
   (export "tenor:call:f" (func 5))
@@ -88,10 +87,11 @@
     local.get 0
     global.set 0
   )
-  (func (;5;) (type 4) (param i64) (result i32 i64)
+  (func (;5;) (type 4) (param i64) (result i32 i64 i64)
     local.get 0
     call 4
     call 2
     global.get 0
+    global.get 3
   )
 )

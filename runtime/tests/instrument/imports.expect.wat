@@ -5,7 +5,7 @@
   (type (;3;) (func (param i64) (result i32 i64)))
   (type (;4;) (func (param i32 i32 i64) (result i64)))
   (type (;5;) (func (param i64)))
-  (type (;6;) (func (param i64) (result i32 i64)))
+  (type (;6;) (func (param i64) (result i32 i64 i64)))
   (import "tenor_1" "arg_len" (func (;0;) (type 3)))
   (import "tenor_1" "ret" (func (;1;) (type 4)))
   (table (;0;) 2 funcref)
@@ -21,7 +21,6 @@
   (export "tenor:gas" (global 0))
   (export "tenor:stack" (global 1))
   (export "tenor:growth" (global 2))
-  (export "tenor:pages" (global 3))
   (export "tenor:memory" (memory 0))
   (export "tenor:reset" (func 8))
   (export "tenor:call:f" (func 9))
@@ -260,10 +259,11 @@
     local.get 0
     global.set 0
   )
-  (func (;9;) (type 6) (param i64) (result i32 i64)
+  (func (;9;) (type 6) (param i64) (result i32 i64 i64)
     local.get 0
     call 8
     call 3
     global.get 0
+    global.get 3
   )
 )

@@ -1,7 +1,7 @@
 (module
   (type (;0;) (func (result i32)))
   (type (;1;) (func (param i64)))
-  (type (;2;) (func (param i64) (result i32 i64)))
+  (type (;2;) (func (param i64) (result i32 i64 i64)))
   (memory (;0;) 1 5)
   (global (;0;) (mut i64) i64.const 0)
   (global (;1;) (mut i32) i32.const 16384)
@@ -12,7 +12,6 @@
   (export "tenor:gas" (global 0))
   (export "tenor:stack" (global 1))
   (export "tenor:growth" (global 2))
-  (export "tenor:pages" (global 3))
   (export "tenor:memory" (memory 0))
   (export "tenor:reset" (func 1))
   (export "tenor:call:f" (func 2))
@@ -38,7 +37,7 @@
       i64.extend_i32_u
       i64.const 1
       i64.mul
-      i64.const 3
+      i64.const 2
       i64.shr_u
       i64.sub
       global.set 0
@@ -96,7 +95,7 @@
       i64.extend_i32_u
       i64.const 1
       i64.mul
-      i64.const 3
+      i64.const 2
       i64.shr_u
       i64.sub
       global.set 0
@@ -162,7 +161,7 @@
       global.get 0
       local.get 0
       i64.extend_i32_u
-      i64.const 4096
+      i64.const 20000
       i64.mul
       i64.const 0
       i64.shr_u
@@ -201,11 +200,12 @@
     local.get 0
     global.set 0
   )
-  (func (;2;) (type 2) (param i64) (result i32 i64)
+  (func (;2;) (type 2) (param i64) (result i32 i64 i64)
     local.get 0
     call 1
     call 0
     global.get 0
+    global.get 3
   )
   (data (;0;) (i32.const 16) "tenor")
 )

@@ -1,7 +1,7 @@
 (module
   (type (;0;) (func (param i32) (result i32)))
   (type (;1;) (func (param i64)))
-  (type (;2;) (func (param i64) (result i32 i64)))
+  (type (;2;) (func (param i64) (result i32 i64 i64)))
   (memory (;0;) 1 256)
   (global (;0;) (mut i32) i32.const 7)
   (global (;1;) (mut i64) i64.const 0)
@@ -14,7 +14,6 @@
   (export "tenor:gas" (global 1))
   (export "tenor:stack" (global 2))
   (export "tenor:growth" (global 3))
-  (export "tenor:pages" (global 4))
   (export "tenor:memory" (memory 0))
   (export "tenor:reset" (func 1))
   (func (;0;) (type 0) (param i32) (result i32)

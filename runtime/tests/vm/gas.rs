@@ -4,7 +4,7 @@ use crate::desk::{Desk, call};
 use tenor_abi::refusal::Failure;
 use tenor_runtime::vm::{CallOutcome, CallReport, Context};
 
-/// Gas of a clean instance with one page of memory, in version 1 of the price table.
+/// Gas of a clean instance with one page of memory, in version 2 of the price table.
 const INSTANCE: u64 = 4_000;
 
 fn run(body: &str, gas: u64) -> CallReport {
@@ -80,10 +80,22 @@ fn loops_and_calls() {
 
 #[test]
 fn work_by_size() {
-    // 20 and an eighth of the bytes; 200 and 4,096 for a page.
-    check(&f("(memory.fill (i32.const 0) (i32.const 0) (i32.const 8000)) (i32.const 0)"), 1_025);
-    check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 35);
-    check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 8_396);
+    // 20 and a quarter of the bytes; 200 and 20,000 for a page.
+    check(&f("(memory.fill (i32.const 0) (i32.const 0) (i32.const 8000)) (i32.const 0)"), 2_025);
+    check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 45);
+    check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 40_204);
+}
+
+#[test]
+fn the_memory_that_a_call_begins_with() {
+    let begins = |pages: u32| {
+        let body =
+            format!("(memory (export \"memory\") {pages}) (func (export \"f\") (result i32) (i32.const 0))");
+        let report = call(&body, Context::Action, b"", 10_000_000, &mut Desk::default()).unwrap();
+        report.gas_used - 2
+    };
+    // 2,000 for an instance and for each of two pages, 20,000 for each of the others.
+    assert_eq!([0, 1, 2, 3, 256].map(begins), [2_000, 4_000, 6_000, 26_000, 5_086_000]);
 }
 
 #[test]

@@ -85,7 +85,7 @@ macro_rules! host_functions {
         $callback! {
             /// Length of what `arg_read` gives.
             0 arg_len() -> i32, ALL, 60, 0;
-            /// The call: canonical bytes of [`crate::call::Call`].
+            /// The call: the bytes of [`crate::call::Call`].
             1 arg_read(out: i32, cap: i32) -> i32, ALL, 100, 1;
             /// Sets the answer.
             2 ret(ptr: i32, len: i32) -> (), ALL, 100, 1;

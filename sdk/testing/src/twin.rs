@@ -121,7 +121,7 @@ impl Host for Calling<'_> {
         self.ask("emit", |s| s.emit(number, data));
     }
     fn storage_get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        self.ask("storage_get", |s| s.storage_get(key))
+        self.ask("storage_get", |s| Ok(s.storage_get(key)?.map(<[u8]>::to_vec)))
     }
     fn storage_set(&mut self, key: &[u8], value: &[u8]) {
         self.ask("storage_set", |s| s.storage_set(key, value));

@@ -234,7 +234,7 @@ impl Writer {
         self.put(&[I::MemorySize(0), I::I64ExtendI32U, I::LocalGet(scratch), I::I64ExtendI32U, I::I64Add]);
         self.put(&[I::I64Const(self.added.pages_max as i64), I::I64GtU, I::If(BlockType::Empty)]);
         self.put(&end_with(GROWTH_DENIED));
-        self.charge_by_size(price::PAGE, 0);
+        self.charge_by_size(price::PAGE as i64, 0);
         self.put(&[I::LocalGet(scratch), instruction.clone(), I::LocalTee(scratch)]);
         self.put(&[I::I32Const(-1), I::I32Eq, I::If(BlockType::Empty)]);
         self.put(&end_with(GROWTH_FAILED));

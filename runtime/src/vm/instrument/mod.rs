@@ -8,7 +8,8 @@
 //! The counters are globals behind the module's own. A module can name only globals that it has, so its code
 //! cannot reach them; the host finds them under export names that no admitted module has. The same holds for
 //! the functions behind the module's own: one for each import, one that puts every global back to what it was at the
-//! beginning, and for each call one that does so, sets the gas, calls it and answers with the gas that is left.
+//! beginning, and for each call one that does so, sets the gas, calls it and answers with the gas that is left and the
+//! pages that were written to.
 //!
 //! Gas travels with a call of the host: what is left is one parameter more of each import, and one result more. The
 //! function that stands for an import has the type that the module gave it, for tables and exports; code that names
@@ -38,15 +39,13 @@ use wasmparser::{
 pub(super) use store::page_shift;
 
 /// Version of the rules in this file.
-pub const INSTRUMENTER_VERSION: u16 = 2;
+pub const INSTRUMENTER_VERSION: u16 = 3;
 /// Export of the gas left, i64; below zero when it is used up.
 pub(super) const GAS: &str = "tenor:gas";
 /// Export of the stack slots left, i32; below zero when they are used up.
 pub(super) const STACK: &str = "tenor:stack";
 /// Export of what happened to the last growth of memory, i32: 0 nothing, or [`GROWTH_DENIED`], [`GROWTH_FAILED`].
 pub(super) const GROWTH: &str = "tenor:growth";
-/// Export of the pages written to, i64, a bit for each 64th of the memory; where they are noted.
-pub(super) const PAGES: &str = "tenor:pages";
 /// Export of the memory; one of no pages where the module has none.
 pub(super) const MEMORY: &str = "tenor:memory";
 /// Export of the function that puts the globals back; it takes the gas. Only where all can be put back.
@@ -368,7 +367,6 @@ impl Parts {
         self.exports.export(GROWTH, ExportKind::Global, added.growth);
         if let Some(pages) = added.pages {
             self.globals.global(global(ValType::I64), &ConstExpr::i64_const(0));
-            self.exports.export(PAGES, ExportKind::Global, pages);
             self.mutable.push((pages, I::I64Const(0)));
         }
         if self.memories.is_empty() {
@@ -415,12 +413,13 @@ impl Parts {
         Ok(())
     }
 
-    /// Adds the function that puts the globals back, and for each call the one that does so, calls, and adds the gas that
-    /// is left to the answer.
+    /// Adds the function that puts the globals back, and for each call the one that does so, calls, and adds to the answer
+    /// the gas that is left and the pages that were written to, i64 with a bit for each 64th of the memory; all where
+    /// they are not noted.
     fn add_calls(&mut self, added: Added) {
         let (reset_type, call_type) = (self.types.len(), self.types.len() + 1);
         self.types.ty().function([ValType::I64], []);
-        self.types.ty().function([ValType::I64], [ValType::I32, ValType::I64]);
+        self.types.ty().function([ValType::I64], [ValType::I32, ValType::I64, ValType::I64]);
         let reset = self.imported() + self.functions.len();
         self.functions.function(reset_type);
         self.exports.export(RESET, ExportKind::Func, reset);
@@ -436,7 +435,8 @@ impl Parts {
             self.exports.export(&format!("{CALL}{name}"), ExportKind::Func, index);
             let mut code = Function::new([]);
             code.instruction(&I::LocalGet(0)).instruction(&I::Call(reset)).instruction(&I::Call(*function));
-            code.instruction(&I::GlobalGet(added.gas)).instruction(&I::End);
+            code.instruction(&I::GlobalGet(added.gas));
+            code.instruction(&added.pages.map_or(I::I64Const(-1), I::GlobalGet)).instruction(&I::End);
             self.code.function(&code);
         }
     }

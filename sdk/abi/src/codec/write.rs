@@ -49,11 +49,12 @@ impl<'w> Writer<'w> {
 
     #[inline]
     fn long(&mut self, mut rest: u128) {
-        while let Err(_) | Ok(0x80..) = u64::try_from(rest) {
+        // Most are short, and wasm has no wider numbers than u64.
+        while rest > u64::MAX.into() {
             self.bytes.push(rest as u8 | 0x80);
             rest >>= 7;
         }
-        self.bytes.push(rest as u8);
+        self.short(rest as u64);
     }
 }
 
