@@ -4,7 +4,7 @@
 //! afterwards in the node's log.
 
 use super::signer::Signer;
-use super::{Figure, Measured, Ratio, Scratch, memory_mb, process_cpu, verify};
+use super::{Figure, Measured, Ratio, Scratch, memory_bytes, process_cpu, verify};
 use crate::demo::cast::Cast;
 use crate::folder::Folder;
 use anyhow::{Context, Result, bail, ensure};
@@ -327,7 +327,7 @@ impl Node {
     }
 
     fn memory_mb(&self) -> Result<f64> {
-        memory_mb(&self.child.id().to_string())
+        Ok(memory_bytes(&self.child.id().to_string())? / (1024.0 * 1024.0))
     }
 
     fn stop(mut self) -> Result<()> {

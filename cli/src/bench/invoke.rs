@@ -5,7 +5,7 @@
 //! and its signature checks come before the clock runs, and nothing goes to disk.
 
 use super::signer::Signer;
-use super::{Figure, Measured, memory_mb, thread_cpu};
+use super::{Figure, Measured, memory_bytes, thread_cpu};
 use crate::demo::cast::Cast;
 use crate::keys::VALIDATOR;
 use crate::words;
@@ -76,7 +76,7 @@ fn each_us(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
 
 /// What this process takes in memory now.
 fn memory(name: &str) -> Result<Figure> {
-    Ok(Figure { name: name.into(), value: memory_mb("self")?, unit: "MB" })
+    Ok(Figure { name: name.into(), value: memory_bytes("self")?, unit: "bytes" })
 }
 
 /// A chain in memory with points that everybody holds some of.
@@ -241,18 +241,18 @@ impl Points {
             Ok(())
         };
         call(&self.seen.code, "issue", &issue)?;
-        let mut figures = vec![memory("rss_mb_before_calls")?];
+        let mut figures = vec![memory("rss_before_calls")?];
         for _ in 0..MANY_CALLS {
             call(&self.seen.code, "issue", &issue)?;
         }
-        figures.push(memory("rss_mb_after_1000000_calls")?);
+        figures.push(memory("rss_after_1000000_calls")?);
         for number in 1..=MANY_CONTRACTS {
             let mut code = EMPTY_CODE;
             code.0[..4].copy_from_slice(&number.to_le_bytes());
             engine.load(&code, EMPTY)?;
             call(&code, "f", &[])?;
         }
-        figures.push(memory("rss_mb_with_1000_contracts")?);
+        figures.push(memory("rss_with_1000_contracts")?);
         Ok(figures)
     }
 

@@ -132,12 +132,12 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Megabytes that a process, by its number or `self`, takes in memory.
-fn memory_mb(process: &str) -> Result<f64> {
+/// Bytes that a process, by its number or `self`, takes in memory.
+fn memory_bytes(process: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("reading memory")?;
     let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kilobytes / 1024.0)
+    Ok(kilobytes * 1024.0)
 }
 
 /// Processor time of this thread so far.
