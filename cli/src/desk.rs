@@ -1,37 +1,48 @@
-//! The desk: makes, signs and submits operations against an open folder, a block each or many to a block.
+//! The desk: makes and signs operations; an open folder's are run here, a block each or many to a block, those of a chain
+//! that a node has are handed in there.
 
 use crate::folder::Folder;
 use crate::keys::VALIDATOR;
 use crate::output::Progress;
 use crate::refusal::explain;
+use crate::remote::Node;
 use anyhow::{Context, Result, bail};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::id::{ChainId, PartyId};
 use tenor_abi::spec::Spec;
+use tenor_node::view::check_made;
 use tenor_runtime::chain::{Chain, Replica, Solo};
 use tenor_wire::block::Block;
 use tenor_wire::crypto::SecretKey;
 use tenor_wire::op::{Operation, Spend};
-use tenor_wire::receipt::FullReceipt;
+use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey, Transaction};
 
 /// Gas that the command signs for.
 pub const GAS_LIMIT: u64 = 200_000_000;
 
-/// A desk over an open folder.
+/// Who makes the blocks.
+enum Maker {
+    /// This process, with the folder's key; none before the first block.
+    Here(OnceCell<Solo>),
+    /// A node.
+    There(Arc<Node>),
+}
+
+/// A desk over a folder.
 ///
 /// Blocks that are there already are read instead of made: a script that was interrupted runs again from
 /// its beginning and finds what it did, up to the block it had not made.
 pub struct Desk {
     folder: Folder,
-    /// Signs blocks; none before the first that is made.
-    solo: OnceCell<Solo>,
+    maker: Maker,
     /// Height that the script has come to; at most the chain's.
     cursor: u64,
-    /// Time of the block at the cursor.
+    /// Time of the block at the cursor; where a node makes the blocks, what time it has.
     time: Timestamp,
     keys: BTreeMap<String, (PartyId, Arc<SecretKey>)>,
 }
@@ -55,8 +66,19 @@ impl Desk {
         Desk::at(folder, 0, time)
     }
 
+    /// A desk over a chain that a node has; names and keys come from a folder.
+    ///
+    /// # Errors
+    /// When the node cannot be reached, or says no.
+    pub fn over(node: Arc<Node>, data: &Path, passphrases: Option<&Path>) -> Result<Desk> {
+        let chain = node.chain(None)?;
+        let (cursor, time) = (chain.tip().height, node.time()?.max(chain.tip().time));
+        let folder = Folder::beside(data, chain)?.keys_opened_by(passphrases);
+        Ok(Desk { folder, maker: Maker::There(node), cursor, time, keys: BTreeMap::new() })
+    }
+
     fn at(folder: Folder, cursor: u64, time: Timestamp) -> Result<Desk> {
-        Ok(Desk { folder, solo: OnceCell::new(), cursor, time, keys: BTreeMap::new() })
+        Ok(Desk { folder, maker: Maker::Here(OnceCell::new()), cursor, time, keys: BTreeMap::new() })
     }
 
     /// The open folder.
@@ -84,6 +106,10 @@ impl Desk {
     /// # Errors
     /// As [`Folder::chain_at`].
     pub fn chain_at(&self, height: u64) -> Result<Chain> {
+        if let Maker::There(node) = &self.maker {
+            check_made(&self.folder.chain, height)?;
+            return node.chain(Some(height));
+        }
         let mut progress = Progress::new();
         let made =
             self.folder.chain_at(height, &mut |done, of| progress.at("making the older state", done, of));
@@ -96,20 +122,26 @@ impl Desk {
         self.folder.chain.id()
     }
 
-    /// The key that signs blocks.
+    /// The receipt at a place.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn receipt(&self, height: u64, index: u32) -> Result<FullReceipt> {
+        match &self.maker {
+            Maker::Here(_) => self.folder.chain.receipt(height, index)?.context("a receipt is missing"),
+            Maker::There(node) => node.receipt(height, index),
+        }
+    }
+
+    /// The key that signs blocks, where blocks are made here.
     ///
     /// # Errors
     /// When the folder has none, or it is sealed.
-    pub fn block_key(&self) -> Result<&SecretKey> {
-        Ok(self.solo()?.key())
-    }
-
-    fn solo(&self) -> Result<&Solo> {
-        if self.solo.get().is_none() {
-            // A cell that is filled meanwhile holds the same key.
-            let _ = self.solo.set(Solo::new(self.folder.keys.get(VALIDATOR)?));
+    pub fn block_key(&self) -> Result<Option<&SecretKey>> {
+        match &self.maker {
+            Maker::Here(solo) => Ok(Some(opened(solo, &self.folder)?.key())),
+            Maker::There(_) => Ok(None),
         }
-        self.solo.get().context("the key that signs blocks")
     }
 
     /// Time of the newest block the desk has come to.
@@ -174,13 +206,15 @@ impl Desk {
             }
         }
         spend_max.sort();
+        // A node's clock and its newest block may lie a little apart.
+        let early_ms = if matches!(self.maker, Maker::There(_)) { DAY_MS / 2 } else { 0 };
         let body = Body {
             version: BODY_VERSION,
             chain: self.chain_id(),
             authorisers: signers.iter().map(|(party, _)| Authoriser { party: *party, key: 0 }).collect(),
             key: IdempotencyKey::new((self.time.0 / DAY_MS) as u32, choice),
-            valid_from: self.time,
-            valid_until: Timestamp(self.time.0 + DAY_MS),
+            valid_from: Timestamp(self.time.0.saturating_sub(early_ms)),
+            valid_until: Timestamp(self.time.0 + DAY_MS - early_ms),
             gas_limit: GAS_LIMIT,
             spend_max,
             operation,
@@ -193,6 +227,7 @@ impl Desk {
     /// # Errors
     /// When the replica is broken, or a transaction is rejected.
     pub fn block(&mut self, time: Timestamp, transactions: Vec<Transaction>) -> Result<Block> {
+        let Maker::Here(solo) = &self.maker else { bail!("a node makes its own blocks") };
         let block = if self.cursor < self.folder.chain.tip().height {
             let block = self.folder.chain.block(self.cursor + 1)?.context("a block is missing")?;
             if block.header.time != time {
@@ -206,8 +241,7 @@ impl Desk {
                 );
             }
             let candidates = transactions.into_iter().map(Into::into).collect();
-            self.solo()?;
-            let solo = self.solo.get().context("the key that signs blocks")?;
+            let solo = opened(solo, &self.folder)?;
             let (built, block) = solo.produce(&mut self.folder.chain, time, candidates)?;
             if let Some((id, rejection)) = built.rejected.first() {
                 return Err(anyhow::Error::new(rejection.clone()).context(format!("{id} was rejected")));
@@ -222,15 +256,37 @@ impl Desk {
         Ok(block)
     }
 
-    /// Runs transactions in a block a millisecond after the last one; their receipts in order.
+    /// Runs transactions in a block a millisecond after the last one; their receipts in order. A node is handed one
+    /// after the other, up to the first that is not done.
     ///
     /// # Errors
     /// As [`Desk::block`].
     pub fn submit(&mut self, transactions: Vec<Transaction>) -> Result<Vec<FullReceipt>> {
+        if let Maker::There(node) = &self.maker {
+            let mut receipts = vec![];
+            for tx in &transactions {
+                receipts.push(node.submit(tx)?);
+                if receipts.last().is_some_and(|full: &FullReceipt| full.receipt.fate != Fate::Done) {
+                    break;
+                }
+            }
+            self.follow()?;
+            return Ok(receipts);
+        }
         let ids: Vec<_> = transactions.iter().map(|tx| tx.id().0).collect();
         let block = self.block(Timestamp(self.time.0 + 1), transactions)?;
         let find = |id: &[u8; 32]| block.receipts.iter().find(|full| full.receipt.item.0 == *id).cloned();
         ids.iter().map(|id| find(id).context("a transaction left no receipt")).collect()
+    }
+
+    /// Comes to the newest block of a node.
+    fn follow(&mut self) -> Result<()> {
+        if let Maker::There(node) = &self.maker {
+            self.folder.chain = node.chain(None)?;
+            self.cursor = self.folder.chain.tip().height;
+            self.time = node.time()?.max(self.folder.chain.tip().time);
+        }
+        Ok(())
     }
 
     /// Lives on until an instant: a block whenever something falls due, one at the end.
@@ -238,6 +294,17 @@ impl Desk {
     /// # Errors
     /// As [`Desk::block`].
     pub fn advance(&mut self, end: Timestamp, mut seen: impl FnMut(&Block)) -> Result<()> {
+        if let Maker::There(node) = &self.maker {
+            let first = self.cursor + 1;
+            if self.time < end {
+                node.advance(end)?;
+            }
+            self.follow()?;
+            for height in first..=self.cursor {
+                seen(&self.folder.chain.block(height)?.context("a block is missing")?);
+            }
+            return Ok(());
+        }
         loop {
             let next = if self.cursor < self.folder.chain.tip().height {
                 self.folder.chain.block(self.cursor + 1)?.map(|block| block.header.time)
@@ -252,4 +319,13 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Whoever signs a folder's blocks, its key opened once.
+fn opened<'s>(solo: &'s OnceCell<Solo>, folder: &Folder) -> Result<&'s Solo> {
+    if solo.get().is_none() {
+        // A cell that is filled meanwhile holds the same key.
+        let _ = solo.set(Solo::new(folder.keys.get(VALIDATOR)?));
+    }
+    solo.get().context("the key that signs blocks")
 }

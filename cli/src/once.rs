@@ -6,12 +6,11 @@
 use crate::command::{Refused, random};
 use crate::desk::Desk;
 use crate::output::say;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use tenor_abi::date::DAY_MS;
 use tenor_abi::spec::Spec;
 use tenor_abi::tag;
-use tenor_runtime::chain::Replica;
 use tenor_runtime::state::record::{IdempotencyRecord, key};
 use tenor_wire::crypto::hash;
 use tenor_wire::receipt::{Fate, FullReceipt};
@@ -54,8 +53,7 @@ impl Once {
             if used.operation != tx.body.operation_hash() {
                 bail!("`{name}` was another act, {place}; choose another name");
             }
-            let block = chain.block(used.height)?.context("a block is missing")?;
-            let receipt = block.receipts.get(used.index as usize).context("a receipt is missing")?.clone();
+            let receipt = desk.receipt(used.height, used.index)?;
             if receipt.receipt.fate != Fate::Done {
                 let why = desk.explain(&receipt, spec);
                 return Err(

@@ -1,36 +1,38 @@
-//! Commands over a network: what is shown comes from a node, what is signed is made and signed here.
+//! A node over the network: its chain is read through [`Source`], what is signed is made and signed here.
 //!
 //! A node is never believed about what is signed: the body is built from the words that were typed, and only ids, the
-//! decimals of an asset and the spec of a contract are asked for.
+//! decimals of an asset and the spec of a contract are read there.
 
-use crate::command::Refused;
-use crate::folder::{Folder, Names};
-use crate::keys::Keys;
-use crate::output::Output;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenor_abi::codec;
-use tenor_abi::date::{DAY_MS, Timestamp};
-use tenor_abi::id::{AccountId, AgreementId, ChainId, CodeHash, PartyId};
-use tenor_abi::money::{Currency, Money};
-use tenor_abi::spec::{SPEC_BYTES_MAX, Spec};
-use tenor_abi::text::amount_and_code;
-use tenor_wire::crypto::SecretKey;
-use tenor_wire::op::{Operation, Seen, Spend};
-use tenor_wire::tx::{Authoriser, BODY_VERSION, Body, IdempotencyKey};
+use tenor_abi::date::Timestamp;
+use tenor_node::folder::engine;
+use tenor_runtime::chain::{Chain, Genesis, Source};
+use tenor_runtime::fault::Fault;
+use tenor_runtime::state::Kind;
+use tenor_runtime::store::Row;
+use tenor_wire::block::{Block, Certificate};
+use tenor_wire::hexadecimal::{hex, unhex};
+use tenor_wire::proof::{BUNDLE_BYTES_MAX, Bundle, Checkpoint, StateBundle};
+use tenor_wire::receipt::FullReceipt;
+use tenor_wire::trie::StateProof;
+use tenor_wire::tx::Transaction;
 use ureq::Agent;
 
 /// Seconds that an outcome is waited for at a time.
 const WAIT_S: u64 = 20;
 /// How often the same transaction is handed in until its outcome is known.
 const ATTEMPTS: u32 = 5;
-/// Longest time of a request.
-const REQUEST: Duration = Duration::from_secs(60);
+/// Longest time of a request; moving a sandbox's time ahead by years takes a while.
+const REQUEST: Duration = Duration::from_secs(600);
 /// Most bytes of an answer.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Environment variable with the token; in an argument everybody on the machine could read it.
 const TOKEN: &str = "TENOR_TOKEN";
 
@@ -42,7 +44,7 @@ pub struct Remote {
     #[arg(long, env = "TENOR_NODE", hide_short_help = true)]
     node: Option<String>,
     /// File with the token.
-    #[arg(long, env = "TENOR_TOKEN_FILE", requires = "node", hide_short_help = true)]
+    #[arg(long, env = "TENOR_TOKEN_FILE", hide_short_help = true)]
     token_file: Option<PathBuf>,
 }
 
@@ -51,7 +53,7 @@ impl Remote {
     ///
     /// # Errors
     /// When the file with the token cannot be read.
-    pub fn open(&self) -> Result<Option<Node>> {
+    pub fn open(&self) -> Result<Option<Arc<Node>>> {
         let Some(url) = &self.node else { return Ok(None) };
         let token = match &self.token_file {
             Some(path) => {
@@ -59,7 +61,20 @@ impl Remote {
             }
             None => std::env::var(TOKEN).ok(),
         };
-        Ok(Some(Node::at(url, token.map(|token| token.trim().to_string()))))
+        Ok(Some(Arc::new(Node::at(url, token.map(|token| token.trim().to_string())))))
+    }
+
+    /// Says so where a node is named and the command works on a folder alone.
+    ///
+    /// # Errors
+    /// When a node is named.
+    pub fn none(&self, instead: &str) -> Result<()> {
+        match &self.node {
+            None => Ok(()),
+            Some(url) => bail!(
+                "this is done on a data folder, not over a network, and {url} is named by --node or TENOR_NODE; {instead}"
+            ),
+        }
     }
 }
 
@@ -70,25 +85,14 @@ pub struct Node {
     agent: Agent,
 }
 
-/// An account as a node shows it.
-pub struct Account {
-    /// Its id.
-    pub id: AccountId,
-    /// Code of its currency.
-    pub currency: String,
-}
-
-/// Who signs here.
-pub struct Signer {
-    party: PartyId,
-    key: SecretKey,
-}
-
-/// A text as a part of a path.
-pub fn part(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~@".contains(&byte);
-    let byte = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    text.bytes().map(byte).collect()
+/// What a node said no with.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+struct Said {
+    detail: String,
+    retry: bool,
+    /// The receipt that says so, by its place.
+    place: Option<(u64, u32)>,
 }
 
 impl Node {
@@ -99,32 +103,106 @@ impl Node {
         Node { url: url.trim_end_matches('/').into(), token, agent: config.into() }
     }
 
-    /// Prints what a path shows, as document or as text.
+    /// Its chain as of the block of a height, or of the newest one.
     ///
     /// # Errors
-    /// When the node cannot be reached or says no.
-    pub fn show(&self, path: &str, output: &mut Output<'_>) -> Result<()> {
-        if output.is_json() {
-            let mut document = self.document(path)?;
-            if let Some(fields) = document.as_object_mut() {
-                fields.remove("as_of");
+    /// When the node cannot be reached, says no, or has no such block.
+    pub fn chain(self: &Arc<Node>, height: Option<u64>) -> Result<Chain> {
+        let height = match height {
+            Some(height) => height,
+            None => number(&self.document("/v1/network")?["as_of"]["height"], "height")?,
+        };
+        let genesis = Genesis::from_bytes(&self.bytes("/v1/genesis")?).context("the genesis document")?;
+        let tip = self.checkpoint(height)?.header;
+        let source = Standing { node: Arc::clone(self), height, seen: Mutex::default() };
+        Ok(Chain::mirror(genesis, tip, Arc::new(source), engine()?))
+    }
+
+    /// What a verifier may begin with who believes this node about a block.
+    ///
+    /// # Errors
+    /// As [`Node::chain`].
+    pub fn checkpoint(&self, height: u64) -> Result<Checkpoint> {
+        let bytes = self.bytes(&format!("/v1/blocks/{height}/checkpoint"))?;
+        Ok(codec::decode(&bytes, BUNDLE_BYTES_MAX)?)
+    }
+
+    /// What time it has.
+    ///
+    /// # Errors
+    /// As [`Node::chain`].
+    pub fn time(&self) -> Result<Timestamp> {
+        let network = self.document("/v1/network")?;
+        Ok(network["time"].as_str().context("the answer has no `time`")?.parse()?)
+    }
+
+    /// The receipt at a place, with all that it says.
+    ///
+    /// # Errors
+    /// As [`Node::chain`].
+    pub fn receipt(&self, height: u64, index: u32) -> Result<FullReceipt> {
+        Ok(Bundle::from_bytes(&self.bytes(&format!("/v1/receipts/{height}/{index}/proof"))?)?.receipt)
+    }
+
+    /// Moves a sandbox's time ahead.
+    ///
+    /// # Errors
+    /// As [`Node::chain`].
+    pub fn advance(&self, to: Timestamp) -> Result<()> {
+        let body = json!({ "to": to.to_string() }).to_string();
+        self.post("/v1/sandbox/clock", "application/json", body.as_bytes()).map(drop)
+    }
+
+    /// Hands a transaction in until its outcome is known; the same bytes each time, so that it is done once. Gives its
+    /// receipt, which may say no.
+    ///
+    /// # Errors
+    /// When no block may hold it, or the node cannot be reached.
+    pub fn submit(&self, tx: &Transaction) -> Result<FullReceipt> {
+        let bytes = tx.to_bytes();
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            match self.post("/v1/transactions", "application/octet-stream", &bytes) {
+                Ok((201, document)) => {
+                    let (height, index) = place(&document).context("the answer has no place")?;
+                    return self.receipt(height, index);
+                }
+                Ok(_) => {}
+                Err(error) => match error.downcast_ref::<Said>() {
+                    Some(Said { place: Some((height, index)), .. }) => return self.receipt(*height, *index),
+                    Some(Said { retry: false, .. }) => return Err(error),
+                    _ => last = Some(error),
+                },
             }
-            return output.result(&document, "");
         }
-        let text = self.get(path, "text/plain")?;
-        output.result(&Value::Null, &String::from_utf8(text).context("the answer is no text")?)
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("no block took it yet")))
+            .context("its outcome is not known; type the same with --once to be told, or later")
     }
 
-    /// The document at a path.
-    ///
-    /// # Errors
-    /// As [`Node::show`].
-    pub fn document(&self, path: &str) -> Result<Value> {
-        Ok(serde_json::from_slice(&self.get(path, "application/json")?)?)
+    fn post(&self, path: &str, media: &str, body: &[u8]) -> Result<(u16, Value)> {
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .header("Content-Type", media)
+            .header("Prefer", format!("wait={WAIT_S}"));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.send(body).with_context(|| format!("asking {}", self.url))?;
+        let status = response.status().as_u16();
+        let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
+        match status {
+            200..300 => Ok((status, serde_json::from_slice(&bytes)?)),
+            _ => Err(problem(&bytes, status)),
+        }
     }
 
-    fn get(&self, path: &str, accept: &str) -> Result<Vec<u8>> {
-        let mut request = self.agent.get(format!("{}{path}", self.url)).header("Accept", accept);
+    fn document(&self, path: &str) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.bytes(path)?)?)
+    }
+
+    fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
@@ -133,158 +211,6 @@ impl Node {
         let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
         if status == 200 { Ok(bytes) } else { Err(problem(&bytes, status)) }
     }
-
-    /// An account by name or id.
-    ///
-    /// # Errors
-    /// As [`Node::show`].
-    pub fn account(&self, asked: &str) -> Result<Account> {
-        let document = self.document(&format!("/v1/accounts/{}", part(asked)))?;
-        Ok(Account {
-            id: field(&document, "account")?.parse()?,
-            currency: field(&document, "currency")?.into(),
-        })
-    }
-
-    /// An agreement as the node shows it, with the spec of its contract.
-    ///
-    /// # Errors
-    /// As [`Node::show`].
-    pub fn agreement(&self, asked: &str) -> Result<(Seen, Spec)> {
-        let document = self.document(&format!("/v1/agreements/{}", part(asked)))?;
-        let agreement: AgreementId = field(&document, "agreement")?.parse()?;
-        let code: CodeHash = field(&document, "code")?.parse()?;
-        let version = document["terms_version"].as_u64().and_then(|version| version.try_into().ok());
-        let terms_version = version.context("the answer has no version of the terms")?;
-        let spec = self.get(&format!("/v1/contracts/{code}/spec"), "application/octet-stream")?;
-        Ok((Seen { agreement, code, terms_version }, codec::decode(&spec, SPEC_BYTES_MAX)?))
-    }
-
-    /// An amount like `12.50 EUR`, with the decimals that its asset has.
-    ///
-    /// # Errors
-    /// When there is no such asset, or it has fewer decimals.
-    pub fn money(&self, text: &str) -> Result<Money> {
-        let (amount, code) = amount_and_code(text).map_err(anyhow::Error::msg)?;
-        let scale = self.scale(code)?.with_context(|| format!("there is no asset {code} here"))?;
-        Ok(Currency { code: code.parse()?, scale }.parse(amount)?)
-    }
-
-    fn scale(&self, code: &str) -> Result<Option<u8>> {
-        let assets = self.document("/v1/assets?limit=200")?;
-        let rows = assets["assets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let found = rows.iter().find(|asset| asset["code"] == code);
-        Ok(found.and_then(|asset| asset["scale"].as_u64()).and_then(|scale| scale.try_into().ok()))
-    }
-
-    /// What a word stands for, as [`crate::words::Lookup`] asks: a name of the data folder, else the node's.
-    pub fn lookup(&self, data: &Path, asked: &str) -> Option<String> {
-        if let Some(code) = asked.strip_prefix("decimals:") {
-            return self.scale(code).ok()?.map(|scale| scale.to_string());
-        }
-        names(data).ok()?.lookup(asked)
-    }
-
-    /// `account=12.50 EUR` as what a signer allows.
-    ///
-    /// # Errors
-    /// When a word is none, or there is no such account.
-    pub fn spends(&self, words: &[String]) -> Result<Vec<Spend>> {
-        let one = |word: &String| {
-            let (account, amount) = word
-                .split_once('=')
-                .with_context(|| format!("`{word}` given, `account=12.50 EUR` expected"))?;
-            let money = self.money(amount)?;
-            let amount = u128::try_from(money.minor).with_context(|| format!("{money} is below zero"))?;
-            Ok(Spend { account: self.account(account)?.id, amount })
-        };
-        words.iter().map(one).collect()
-    }
-
-    /// The key of a name in a data folder, and its party; the folder may be in use by the node.
-    ///
-    /// # Errors
-    /// When there is no such key or party.
-    pub fn signer(&self, data: &Path, name: &str) -> Result<Signer> {
-        let names = names(data)?;
-        let party = names.parties.get(name).with_context(|| format!("the key `{name}` is no party's"))?;
-        Ok(Signer { party: party.parse()?, key: Keys::of(data).get(name)? })
-    }
-
-    /// Signs an operation and hands it in until its outcome is known; the same transaction each time, so that it is
-    /// done once. Gives its receipt's figures.
-    ///
-    /// # Errors
-    /// [`Refused`] with the reason, or when the node cannot be reached.
-    pub fn submit(
-        &self,
-        signer: &Signer,
-        operation: Operation,
-        mut spend_max: Vec<Spend>,
-        choice: [u8; 12],
-    ) -> Result<Value> {
-        let network = self.document("/v1/network")?;
-        let (chain, now): (ChainId, Timestamp) =
-            (field(&network, "chain")?.parse()?, field(&network, "time")?.parse()?);
-        spend_max.sort();
-        let body = Body {
-            version: BODY_VERSION,
-            chain,
-            authorisers: vec![Authoriser { party: signer.party, key: 0 }],
-            key: IdempotencyKey::new((now.0 / DAY_MS) as u32, choice),
-            // The node's clock and its newest block may lie a little apart.
-            valid_from: Timestamp(now.0.saturating_sub(DAY_MS / 2)),
-            valid_until: Timestamp(now.0 + DAY_MS / 2),
-            gas_limit: crate::desk::GAS_LIMIT,
-            spend_max,
-            operation,
-        };
-        let bytes = body.sign(&[&signer.key]).to_bytes();
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
-            match self.hand_in(&bytes) {
-                Ok(Some(document)) => return Ok(summary(&document)),
-                Ok(None) => {}
-                Err(error) if is_last(&error) => return Err(error),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no block took it yet")))
-            .context("its outcome is not known; type the same with --once to be told, or later")
-    }
-
-    /// The outcome, where there is one within the time that the node waits.
-    fn hand_in(&self, bytes: &[u8]) -> Result<Option<Value>> {
-        let mut request = self
-            .agent
-            .post(format!("{}/v1/transactions", self.url))
-            .header("Content-Type", "application/octet-stream")
-            .header("Prefer", format!("wait={WAIT_S}"));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        let mut response = request.send(bytes).with_context(|| format!("asking {}", self.url))?;
-        let status = response.status().as_u16();
-        let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
-        match status {
-            201 => Ok(Some(serde_json::from_slice(&bytes)?)),
-            202 => Ok(None),
-            _ => Err(problem(&bytes, status)),
-        }
-    }
-}
-
-/// What a node said no with.
-#[derive(Debug, thiserror::Error)]
-#[error("{detail}")]
-struct Said {
-    detail: String,
-    retry: bool,
-}
-
-/// Whether trying again does not help.
-fn is_last(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Said>().is_some_and(|said| !said.retry) || error.downcast_ref::<Refused>().is_some()
 }
 
 fn problem(bytes: &[u8], status: u16) -> anyhow::Error {
@@ -292,30 +218,149 @@ fn problem(bytes: &[u8], status: u16) -> anyhow::Error {
         return anyhow::anyhow!("the node answered {status}");
     };
     let detail = document["detail"].as_str().unwrap_or("the node gave no reason").to_string();
-    let retry = document["retry"]["helps"] == true;
-    match document["code"].as_str() {
-        Some("refused" | "failed") => Refused(detail).into(),
-        _ => Said { detail, retry }.into(),
+    Said { detail, retry: document["retry"]["helps"] == true, place: place(&document["receipt"]) }.into()
+}
+
+fn place(document: &Value) -> Option<(u64, u32)> {
+    Some((document["height"].as_u64()?, document["index"].as_u64()?.try_into().ok()?))
+}
+
+fn number(value: &Value, name: &str) -> Result<u64> {
+    value.as_u64().with_context(|| format!("the answer has no `{name}`"))
+}
+
+/// A node's chain after one block, which does not change: what was read is kept.
+struct Standing {
+    node: Arc<Node>,
+    height: u64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Rows that were read ahead, by the key that their range ends before.
+    ahead: BTreeMap<Vec<u8>, Ahead>,
+    block: Option<(Block, Option<Certificate>)>,
+}
+
+/// Every row from a key up to another one, or to the end of the range.
+struct Ahead {
+    from: Vec<u8>,
+    rows: Vec<Row>,
+    next: Option<Vec<u8>>,
+}
+
+impl Ahead {
+    fn covers(&self, from: &[u8]) -> bool {
+        self.from.as_slice() <= from && self.next.as_ref().is_none_or(|next| from < next.as_slice())
     }
 }
 
-fn field<'d>(document: &'d Value, name: &str) -> Result<&'d str> {
-    document[name].as_str().with_context(|| format!("the answer has no `{name}`"))
-}
-
-/// The figures of a receipt as the command prints them.
-fn summary(document: &Value) -> Value {
-    let fields = ["item", "fate", "code", "gas", "entries", "events"];
-    fields
-        .iter()
-        .map(|name| (name.to_string(), document[*name].clone()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
-}
-
-fn names(data: &Path) -> Result<Names> {
-    if !Folder::exists(data) {
-        bail!("{} has no names and keys; --data names the folder that has them", data.display());
+impl Standing {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Folder::names(data)
+
+    fn rows(&self, from: &[u8], end: &[u8]) -> Result<Ahead> {
+        let (from_hex, end_hex): (String, String) = (hex(from), hex(end));
+        let path = format!("/v1/state?from={from_hex}&end={end_hex}&at={}", self.height);
+        let document = self.node.document(&path)?;
+        let bytes = |value: &Value| value.as_str().and_then(unhex).context("the answer is no row");
+        let rows = document["rows"].as_array().context("the answer has no `rows`")?;
+        let rows = rows.iter().map(|row| Ok((bytes(&row["key"])?, bytes(&row["value"])?)));
+        let next = &document["next"];
+        Ok(Ahead {
+            from: from.to_vec(),
+            rows: rows.collect::<Result<_>>()?,
+            next: if next.is_null() { None } else { Some(bytes(next)?) },
+        })
+    }
+
+    fn block<T>(&self, height: u64, take: impl Fn(&(Block, Option<Certificate>)) -> T) -> Result<T, Fault> {
+        let mut seen = self.seen();
+        if let Some(kept) = seen.block.as_ref().filter(|(block, _)| block.header.height == height) {
+            return Ok(take(kept));
+        }
+        let read = || -> Result<(Block, Option<Certificate>)> {
+            let bytes = self.node.bytes(&format!("/v1/blocks/{height}/bytes"))?;
+            Ok(codec::decode(&bytes, bytes.len())?)
+        };
+        let read = read().map_err(elsewhere)?;
+        let taken = take(&read);
+        seen.block = Some(read);
+        Ok(taken)
+    }
+}
+
+fn elsewhere(error: anyhow::Error) -> Fault {
+    Fault::Elsewhere(format!("{error:#}"))
+}
+
+impl Source for Standing {
+    fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let mut seen = self.seen();
+        if let Some(known) = seen.rows.get(full_key) {
+            return Ok(known.clone());
+        }
+        let page = self.rows(full_key, &[full_key, &[0]].concat()).map_err(elsewhere)?;
+        let value = page.rows.into_iter().next().map(|(_, value)| value);
+        seen.rows.insert(full_key.to_vec(), value.clone());
+        Ok(value)
+    }
+
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        let (mut from, mut seen) = (from.to_vec(), self.seen());
+        while from.as_slice() < end {
+            if seen.ahead.get(end).is_none_or(|ahead| !ahead.covers(&from)) {
+                let ahead = self.rows(&from, end).map_err(elsewhere)?;
+                seen.ahead.insert(end.to_vec(), ahead);
+            }
+            let Some(ahead) = seen.ahead.get(end) else { break };
+            let place = ahead.rows.partition_point(|(key, _)| *key < from);
+            match (ahead.rows.get(place), &ahead.next) {
+                (Some(row), _) => return Ok(Some(row.clone())),
+                (None, Some(next)) => from = next.clone(),
+                (None, None) => break,
+            }
+        }
+        Ok(None)
+    }
+
+    fn prove(&self, full_key: &[u8]) -> Result<Option<StateProof>, Fault> {
+        // An account's and an agreement's own proofs are there for whoever may see them.
+        let named = match full_key.split_first() {
+            Some((kind, id)) if *kind == Kind::Account as u8 => account(id),
+            Some((kind, id)) if *kind == Kind::Agreement as u8 => agreement(id),
+            _ => None,
+        };
+        let named = named.unwrap_or_else(|| {
+            let key: String = hex(full_key);
+            format!("key/{key}")
+        });
+        let read = || -> Result<StateProof> {
+            let bytes = self.node.bytes(&format!("/v1/proofs/{named}?at={}", self.height))?;
+            Ok(StateBundle::from_bytes(&bytes)?.proof)
+        };
+        read().map(Some).map_err(elsewhere)
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
+        if height > self.height {
+            return Ok(None);
+        }
+        self.block(height, |(block, _)| Some(block.clone()))
+    }
+
+    fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
+        self.block(height, |(_, certificate)| certificate.clone())
+    }
+}
+
+fn account(id: &[u8]) -> Option<String> {
+    Some(format!("account/{}", tenor_abi::id::AccountId(id.try_into().ok()?)))
+}
+
+fn agreement(id: &[u8]) -> Option<String> {
+    Some(format!("agreement/{}", tenor_abi::id::AgreementId(id.try_into().ok()?)))
 }

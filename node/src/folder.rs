@@ -26,7 +26,7 @@ const NAMES: &str = "names.json";
 /// What was compiled for this chain; it is made again where it is missing.
 const COMPILED: &str = "compiled";
 
-/// An open data folder, held by this process alone.
+/// An open data folder, held by this process alone; or the names and keys of one whose chain is elsewhere.
 pub struct Folder {
     /// Where it is.
     pub path: PathBuf,
@@ -39,7 +39,7 @@ pub struct Folder {
     /// What opening it did.
     pub opened: Opened,
     room: Room,
-    _lock: FolderLock,
+    _lock: Option<FolderLock>,
 }
 
 /// The wasm engine.
@@ -100,7 +100,19 @@ impl Folder {
         let (lock, genesis) = Folder::lock(path)?;
         let (chain, opened) = Chain::open(path, genesis, engine_in(path)?, room)?;
         let names = Folder::names(path)?;
-        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: lock })
+        let _lock = Some(lock);
+        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock })
+    }
+
+    /// The names and keys of a folder, which may be in use, beside a chain that is elsewhere; where there is no folder,
+    /// there are none.
+    ///
+    /// # Errors
+    /// When the names cannot be read.
+    pub fn beside(path: &Path, chain: Chain) -> Result<Folder> {
+        let names = if path.join(NAMES).exists() { Folder::names(path)? } else { Names::default() };
+        let (opened, room) = (Opened::default(), Room::default());
+        Ok(Folder { path: path.into(), chain, keys: Keys::of(path), names, opened, room, _lock: None })
     }
 
     /// The same folder, its sealed keys opened by passphrases.

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod guard;
 pub mod metrics;
 pub mod pool;
+mod places;
 pub mod hub;
 pub mod inbox;
 pub mod socket;

@@ -131,7 +131,8 @@ impl Node {
             per_sender: config.pool_per_sender,
         };
         let inbox = Arc::new(Inbox::new(bounds, Arc::clone(&metrics)));
-        let hub = Arc::new(Hub::of(&folder.chain)?);
+        let hub = Hub::of(&folder.chain, &config.data);
+        let hub = Arc::new(hub.map_err(|error| Stop::Folder(format!("{error:#}")))?);
         let key = folder.keys.get(VALIDATOR).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let signs = folder.chain.genesis().validators.validators.first().map(|validator| validator.key);
         if signs != Some(key.public()) {

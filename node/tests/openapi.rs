@@ -16,6 +16,108 @@ fn the_committed_description_is_the_code_s() {
     assert_eq!(kept, now, "{} is old; UPDATE_GOLDEN=1 writes it", path.display());
 }
 
+/// A schema as a type of TypeScript.
+fn type_of(schema: &Value) -> String {
+    if let Some(name) = schema["$ref"].as_str() {
+        return name.rsplit('/').next().unwrap().into();
+    }
+    if let Some(ways) = schema["oneOf"].as_array() {
+        return ways.iter().map(type_of).collect::<Vec<_>>().join(" | ");
+    }
+    if let Some(literals) = schema["enum"].as_array() {
+        return literals.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
+    }
+    let one = |name: &str| match name {
+        "string" => "string".to_string(),
+        "integer" | "number" => "number".into(),
+        "boolean" => "boolean".into(),
+        "null" => "null".into(),
+        "array" => format!("Array<{}>", type_of(&schema["items"])),
+        "object" if schema["properties"].is_object() => format!("{{\n{}}}", fields_of(schema)),
+        "object" => match &schema["additionalProperties"] {
+            Value::Object(of) if !of.is_empty() => {
+                format!("{{ [name: string]: {} }}", type_of(&schema["additionalProperties"]))
+            }
+            _ => "{ [name: string]: unknown }".into(),
+        },
+        other => panic!("no type for {other}"),
+    };
+    match &schema["type"] {
+        Value::String(name) => one(name),
+        Value::Array(names) => {
+            names.iter().map(|name| one(name.as_str().unwrap())).collect::<Vec<_>>().join(" | ")
+        }
+        _ => "unknown".into(),
+    }
+}
+
+fn fields_of(schema: &Value) -> String {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let field = |(name, schema): (&String, &Value)| {
+        let doc = schema["description"].as_str();
+        let doc = doc.map_or(String::new(), |doc| format!("  /** {} */\n", doc.replace('\n', " ")));
+        let may_lack = if required.contains(&name.as_str()) { "" } else { "?" };
+        format!("{doc}  {name}{may_lack}: {};\n", type_of(schema))
+    };
+    schema["properties"].as_object().unwrap().iter().map(field).collect()
+}
+
+/// What the API takes and answers, as types of TypeScript.
+fn typescript(document: &Value) -> String {
+    let mut text = String::from(
+        "// Made of the node's OpenAPI document: `UPDATE_GOLDEN=1 cargo test -p tenor-node --test openapi` writes it anew.\n",
+    );
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let doc = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
+        text += &format!("\n/** {doc} */\nexport type {name} = {};\n", type_of(schema));
+    }
+    text += "\n/** What each path answers when all is well. */\nexport interface Answers {\n";
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let good = operation["responses"].as_object().unwrap();
+            let schemas = good.iter().filter(|(status, _)| status.starts_with('2'));
+            let mut types: Vec<String> = schemas
+                .filter_map(|(_, response)| {
+                    response["content"].get("application/json").map(|content| type_of(&content["schema"]))
+                })
+                .collect();
+            types.dedup();
+            if !types.is_empty() {
+                let method = method.to_uppercase();
+                text += &format!("  \"{method} {path}\": {};\n", types.join(" | "));
+            }
+        }
+    }
+    text + "}\n"
+}
+
+#[test]
+fn the_types_of_the_client_are_the_description_s() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/ts/src/api.ts");
+    let now = typescript(&openapi());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(kept, now, "{} is old; UPDATE_GOLDEN=1 writes it", path.display());
+}
+
+#[test]
+fn every_answer_in_json_is_a_named_schema() {
+    let document = openapi();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                for (media, content) in response["content"].as_object().into_iter().flatten() {
+                    let named = content["schema"]["$ref"].is_string();
+                    assert_eq!(named, media.ends_with("json"), "{method} {path} {status} {media}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_operation_says_what_it_is_and_answers() {
     let document = openapi();

@@ -33,6 +33,9 @@ pub enum Fault {
         /// Height of the oldest one.
         oldest: u64,
     },
+    /// Whoever has the chain that is read does not answer, or says no.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The books do not hold together.
     #[error("the books do not hold: {0}")]
     Books(String),

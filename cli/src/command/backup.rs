@@ -52,6 +52,10 @@ impl Backup {
     /// # Errors
     /// What is wrong with the backup, and what to do about it.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        if let Backup::Create(Create { data, .. }) | Backup::Restore(Restore { data, .. }) = &self {
+            data.remote
+                .none("run it where the folder is: it asks a running node through the folder's socket")?;
+        }
         let mut progress = Progress::new();
         let mut told = |step: &str, done, of| progress.at(step, done, of);
         match self {

@@ -40,6 +40,9 @@ impl Check {
     /// [`Found`](super::Found) when a module is not admitted; the first link of a proof that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let is_proof = self.genesis.is_some() || self.file.extension().is_some_and(|end| end == "proof");
+        self.data
+            .remote
+            .none("a proof is checked against a genesis document that you trust: --genesis FILE")?;
         if is_proof && !self.bare && self.run.is_none() {
             return proof::check(&self.file, self.genesis.as_deref(), &self.data, output);
         }

@@ -1,6 +1,7 @@
 //! `tenor checkpoint`: what a client trusts to begin with.
 //!
-//! It is made from the genesis document alone, whose hash is the chain's id; neither log nor state is opened.
+//! It is made from the genesis document alone, whose hash is the chain's id; neither log nor state is opened. A node is
+//! believed about it.
 
 use super::Data;
 use crate::folder::{Folder, engine};
@@ -39,7 +40,12 @@ impl Checkpoint {
 /// The checkpoint of block 0, which is made anew from the genesis document.
 pub(super) fn first(genesis: Option<&Path>, data: &Data) -> Result<Trusted> {
     let genesis = match genesis {
-        None => Folder::genesis(&data.data)?,
+        None => {
+            if let Some(node) = data.remote.open()? {
+                return node.checkpoint(0);
+            }
+            Folder::genesis(&data.data)?
+        }
         Some(path) => {
             let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             Genesis::from_bytes(&bytes)

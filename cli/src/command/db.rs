@@ -75,6 +75,9 @@ impl Db {
     /// # Errors
     /// When the folder cannot be opened or read.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        let (Db::Stat(data) | Db::Retain(Retain { data, .. })) = &self;
+        data.remote
+            .none("run it where the folder is; a node's figures are at /metrics of its operator's address")?;
         let (data, memory) = match self {
             Db::Stat(Data { data, memory, .. }) => (data, memory),
             Db::Retain(retain) => return retain.run(output),

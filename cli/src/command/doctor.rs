@@ -41,6 +41,7 @@ impl Doctor {
     /// # Errors
     /// When the folder cannot be examined, and [`Found`].
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        self.data.remote.none("run it where the folder is; `tenor verify --node` checks a node's chain, `tenor node status` says how the node is")?;
         let data = &self.data.data;
         if let Some(line) = read_only(data) {
             return told(output, &[line], None);

@@ -67,6 +67,7 @@ impl Init {
     /// # Errors
     /// When it is there already or the disk says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
+        self.data.remote.none("`tenor init` makes a folder here, and `tenor node run` serves it")?;
         let start: Date = self.start.parse()?;
         let mut keys = vec![];
         let mut key = |name: &str| -> Result<SecretKey> {

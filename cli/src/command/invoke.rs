@@ -4,10 +4,9 @@ use super::{Data, desk, receipt_json, spends, submit, submit_signed};
 use crate::desk::{Desk, GAS_LIMIT};
 use crate::once::Once;
 use crate::output::Output;
-use crate::remote::{Node, Remote};
 use crate::words::{self, Arguments};
 use crate::{near, profile, reading};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ use tenor_abi::codec;
 use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::ProposalId;
 use tenor_abi::refusal::Refusal;
-use tenor_abi::spec::{CallDef, CallKind, Spec};
+use tenor_abi::spec::{CallKind, Spec};
 use tenor_node::view::find::find_agreement;
 use tenor_runtime::vm::{Engine, Profile};
 use tenor_wire::op::{InvokeOp, Operation, ProposeOp, Seen, Spend};
@@ -36,8 +35,6 @@ pub struct Invoke {
     arguments: Vec<String>,
     #[command(flatten)]
     data: Data,
-    #[command(flatten)]
-    remote: Remote,
     /// Key of who invokes it.
     #[arg(long = "as")]
     by: String,
@@ -60,9 +57,6 @@ impl Invoke {
     /// # Errors
     /// When an argument does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        if let Some(node) = self.remote.open()? {
-            return self.over(&node, output);
-        }
         let mut desk = desk(&self.data)?;
         let id = find_agreement(&desk.folder().names, &self.agreement)?;
         let (record, spec) = reading::agreement(&desk.folder().chain, &id)?;
@@ -122,32 +116,6 @@ impl Invoke {
         let profile = engine.take_profile();
         profile::write_svg(&profile, &format!("{} {}", self.agreement, self.call), file)?;
         Ok(Some(profile))
-    }
-}
-
-impl Invoke {
-    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
-        ensure!(self.profile.is_none(), "a profile is made on a data folder; a copy of the node's does");
-        let (seen, spec) = node.agreement(&self.agreement)?;
-        let callable = |def: &&CallDef| matches!(def.kind, CallKind::Action | CallKind::Sign);
-        let number = spec.calls.iter().position(|def| def.name == self.call && callable(&def));
-        let Some((number, def)) = number.and_then(|number| Some((number, spec.calls.get(number)?))) else {
-            let known = spec.calls.iter().filter(callable).map(|def| def.name.as_str());
-            bail!("`{}` is no call of {}{}", self.call, spec.name, near::hint(&self.call, known));
-        };
-        let given = Arguments::parse(&self.arguments)?;
-        let arguments = words::arguments(&spec, def, &given, &|asked| node.lookup(&self.data.data, asked))?;
-        let op = InvokeOp { seen, call: number as u16, arguments };
-        let operation = if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) };
-        let spend = node.spends(&self.spend)?;
-        let signer = node.signer(&self.data.data, &self.by)?;
-        let mut receipt = node.submit(&signer, operation, spend, self.once.choice()?)?;
-        let state = node.document(&format!("/v1/agreements/{}", seen.agreement))?["state"].clone();
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
-        let shown =
-            format!("done   {}\nstate  {}\ngas    {}", text(&receipt["item"]), text(&state), receipt["gas"]);
-        receipt["state"] = state;
-        output.result(&receipt, &shown)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::{Data, desk};
 use crate::output::Output;
-use crate::remote::Remote;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use tenor_node::view::list;
@@ -33,8 +32,6 @@ pub struct List {
     what: What,
     #[command(flatten)]
     data: Data,
-    #[command(flatten)]
-    remote: Remote,
 }
 
 impl List {
@@ -43,11 +40,6 @@ impl List {
     /// # Errors
     /// When the chain cannot be read.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        if let Some(node) = self.remote.open()? {
-            let what =
-                self.what.to_possible_value().map_or(String::new(), |value| value.get_name().to_string());
-            return node.show(&format!("/v1/lists/{what}"), output);
-        }
         let desk = desk(&self.data)?;
         let what = match self.what {
             What::Agreements => list::What::Agreements,

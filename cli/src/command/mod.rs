@@ -38,6 +38,7 @@ use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::once::Once;
 use crate::output::Output;
+use crate::remote::Remote;
 use crate::words;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, value_parser};
@@ -67,6 +68,9 @@ pub struct Data {
     /// Memory for its state.
     #[command(flatten)]
     pub memory: Memory,
+    /// Where the chain is, if not in it.
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 impl Data {
@@ -246,9 +250,12 @@ pub struct Refused(pub String);
 #[error("{0} findings")]
 pub struct Found(pub usize);
 
-/// A desk over the folder, at its newest block.
+/// A desk over the folder or the node, at its newest block.
 pub(crate) fn desk(data: &Data) -> Result<Desk> {
-    Desk::at_tip(data.open()?)
+    match data.remote.open()? {
+        None => Desk::at_tip(data.open()?),
+        Some(node) => Desk::over(node, &data.data, data.passphrases.as_deref()),
+    }
 }
 
 /// Random bytes of the operating system.

@@ -59,6 +59,7 @@ pub struct InitNode {
 impl InitNode {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
         let data = self.sandbox.data().clone();
+        data.remote.none("`tenor node init` makes a folder here, and `tenor node run` serves it")?;
         let (Some(bank), Some(guard)) = (self.bank, self.guard) else {
             self.sandbox.run(output)?;
             write_synced(&data.data.join(FILE), template().as_bytes())?;

@@ -66,7 +66,7 @@ impl Prove {
             bail!("block {height} has {} items, counted from 0; {index} given", block.items.len());
         }
         // Only the newest block's certificate may still be on its way into the log.
-        let key = (height == tip).then(|| desk.block_key()).transpose()?;
+        let key = if height == tip { desk.block_key()? } else { None };
         let bundle = chain
             .prove_receipt(height, index, key)?
             .with_context(|| format!("block {height} has no certificate"))?;
@@ -88,7 +88,7 @@ impl Prove {
         let tip = desk.folder().chain.tip().height;
         let height = self.at.unwrap_or(tip);
         let chain = desk.chain_at(height)?;
-        let key = (height == tip).then(|| desk.block_key()).transpose()?;
+        let key = if height == tip { desk.block_key()? } else { None };
         let bundle = chain.prove_offline(&full_key, key)?;
         let bundle = bundle.with_context(|| format!("block {height} has no certificate"))?;
         let is_there = chain.state().has_row(&full_key)?;

@@ -2,7 +2,6 @@
 
 use super::{Data, desk};
 use crate::output::Output;
-use crate::remote::{Node, Remote, part};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use tenor_abi::id::ProposalId;
@@ -43,8 +42,6 @@ pub struct Show {
     at: Option<u64>,
     #[command(flatten)]
     data: Data,
-    #[command(flatten)]
-    remote: Remote,
 }
 
 impl Show {
@@ -53,9 +50,6 @@ impl Show {
     /// # Errors
     /// When there is no such thing.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        if let Some(node) = self.remote.open()? {
-            return self.over(&node, output);
-        }
         let desk = desk(&self.data)?;
         let (chain, names) = (&desk.folder().chain, &desk.folder().names);
         let shown = match (self.what, self.at) {
@@ -76,28 +70,6 @@ impl Show {
             (What::Party, None) => party(chain, find_party(names, &self.id)?),
         }?;
         output.result(&shown.document, &shown.text)
-    }
-}
-
-impl Show {
-    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
-        let at = self.at.map_or(String::new(), |height| format!("?at={height}"));
-        let kind = match self.what {
-            What::Agreement => "agreements",
-            What::Account => "accounts",
-            _ if self.at.is_some() => bail!("`--at` is for accounts and agreements"),
-            What::Contract => "contracts",
-            What::Block => "blocks",
-            What::Receipt => "receipts",
-            What::Proposal => "proposals",
-            What::Party => "parties",
-        };
-        // A receipt is named height/index, which are two parts of its path.
-        let id = match self.what {
-            What::Receipt => place(&self.id).map(|(height, index)| format!("{height}/{index}"))?,
-            _ => part(&self.id),
-        };
-        node.show(&format!("/v1/{kind}/{id}{at}"), output)
     }
 }
 

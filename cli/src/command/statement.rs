@@ -2,8 +2,7 @@
 
 use super::{Data, desk, find_account};
 use crate::output::Output;
-use crate::remote::{Node, Remote, part};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use tenor_abi::date::Date;
 use tenor_node::view::statement;
@@ -30,8 +29,6 @@ pub struct Statement {
     csv: bool,
     #[command(flatten)]
     data: Data,
-    #[command(flatten)]
-    remote: Remote,
 }
 
 impl Statement {
@@ -40,9 +37,6 @@ impl Statement {
     /// # Errors
     /// When there is no such account.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        if let Some(node) = self.remote.open()? {
-            return self.over(&node, output);
-        }
         let desk = desk(&self.data)?;
         let (chain, names) = (&desk.folder().chain, &desk.folder().names);
         let id = find_account(names, &self.account)?;
@@ -53,17 +47,5 @@ impl Statement {
         }
         let (shown, csv) = statement::by_value_date(chain, id, statement::Asked { from, to, at, newest })?;
         output.result(&shown.document, if self.csv { &csv } else { &shown.text })
-    }
-    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
-        ensure!(!self.csv, "lines with commas are made from a data folder; over a network there is --json");
-        let asked = [
-            ("from", self.from.map(|day| day.to_string())),
-            ("to", self.to.map(|day| day.to_string())),
-            ("at", self.at.map(|height| height.to_string())),
-            ("newest", self.newest.map(|count| count.to_string())),
-        ];
-        let asked: Vec<String> =
-            asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
-        node.show(&format!("/v1/accounts/{}/statement?{}", part(&self.account), asked.join("&")), output)
     }
 }

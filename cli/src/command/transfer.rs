@@ -3,8 +3,7 @@
 use super::{Data, desk, find_account, payment_on, receipt_json, submit_once};
 use crate::once::Once;
 use crate::output::Output;
-use crate::remote::{Node, Remote};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use tenor_wire::op::{Operation, Spend, TransferOp};
 
@@ -20,8 +19,6 @@ pub struct Transfer {
     amount: String,
     #[command(flatten)]
     data: Data,
-    #[command(flatten)]
-    remote: Remote,
     /// Key of the payer; the account's name where it is not given.
     #[arg(long = "as")]
     by: Option<String>,
@@ -35,9 +32,6 @@ impl Transfer {
     /// # Errors
     /// When the amount does not fit, or the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        if let Some(node) = self.remote.open()? {
-            return self.over(&node, output);
-        }
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
         let (from, to) = (find_account(names, &self.from)?, find_account(names, &self.to)?);
@@ -48,21 +42,5 @@ impl Transfer {
         let tx = desk.sign(by, Operation::Transfer(op), spend, self.once.choice()?)?;
         let receipt = submit_once(&mut desk, &self.once, tx, None)?;
         output.result(&receipt_json(&receipt), &format!("paid {money}\n{}", receipt.receipt.item))
-    }
-    fn over(&self, node: &Node, output: &mut Output<'_>) -> Result<()> {
-        let (from, to) = (node.account(&self.from)?, node.account(&self.to)?);
-        let money = node.money(&self.amount)?;
-        if money.currency.code.to_string() != from.currency {
-            bail!("{} holds {}, {money} given", self.from, from.currency);
-        }
-        if !money.is_positive() {
-            bail!("an amount above zero is needed, {money} given");
-        }
-        let amount = money.minor.unsigned_abs();
-        let spend = vec![Spend { account: from.id, amount }];
-        let op = TransferOp { from: from.id, to: to.id, amount, narrative: None, reference: None };
-        let signer = node.signer(&self.data.data, self.by.as_deref().unwrap_or(&self.from))?;
-        let receipt = node.submit(&signer, Operation::Transfer(op), spend, self.once.choice()?)?;
-        output.result(&receipt, &format!("paid {money}\n{}", receipt["item"].as_str().unwrap_or_default()))
     }
 }

@@ -1,6 +1,6 @@
 //! `tenor verify`: executes the whole chain again and compares.
 
-use super::Data;
+use super::{Data, desk};
 use crate::demo::report::{trial_balance, trial_table};
 use crate::folder::engine;
 use crate::keys::VALIDATOR;
@@ -31,7 +31,8 @@ impl Verify {
     /// # Errors
     /// The first thing that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let folder = self.data.open()?;
+        let desk = desk(&self.data)?;
+        let folder = desk.folder();
         let chain = &folder.chain;
         let tip = chain.tip().clone();
         let validators = &chain.genesis().validators;

@@ -97,7 +97,7 @@ fn prove(desk: &Desk, path: &Path, lived: &Lived) -> Result<String> {
     let chain = &desk.folder().chain;
     let (height, index) = lived.receipt;
     let bundle =
-        chain.prove_receipt(height, index, Some(desk.block_key()?))?.context("there is no such receipt")?;
+        chain.prove_receipt(height, index, desk.block_key()?)?.context("there is no such receipt")?;
     let bytes = bundle.to_bytes();
     write_synced(&path.join(PROOF), &bytes)?;
     let read = tenor_wire::proof::Bundle::from_bytes(&bytes)?;

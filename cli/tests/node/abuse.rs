@@ -118,13 +118,13 @@ fn bodies_that_are_none_are_refused() {
         }
         let huge = vec![b' '; 3 * 1024 * 1024];
         assert_eq!(status(&request(&node, prepare, &huge)), 413);
-        // Without telling its length.
+        // Without telling its length: nothing is read.
         let token = node.token("bank");
         let head = format!(
             "{prepare}\r\nhost: x\r\nauthorization: Bearer {token}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
         );
         let chunk = [format!("{:x}\r\n", huge.len()).as_bytes(), &huge, b"\r\n0\r\n\r\n"].concat();
-        assert_eq!(status(&raw(&node, &[head.as_bytes(), &chunk].concat())), 413);
+        assert_eq!(status(&raw(&node, &[head.as_bytes(), &chunk].concat())), 411);
     });
 }
 
@@ -180,6 +180,80 @@ fn paths_methods_and_queries_that_are_none_are_refused() {
             assert!([400, 404].contains(&status(&answer)), "{at}: {answer}");
         }
     });
+}
+
+/// A problem that says what it must, and is explained.
+#[track_caller]
+fn problem(node: &Node, answer: &str, expected: (u16, &str)) {
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let document: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+    assert_eq!((status(answer), document["code"].as_str().unwrap()), expected, "{answer}");
+    assert!(head.to_lowercase().contains("content-type: application/problem+json"), "{answer}");
+    assert!(document["detail"].is_string() && document["retry"]["helps"].is_boolean(), "{answer}");
+    let kind = node.get(document["type"].as_str().unwrap());
+    assert_eq!(kind["status"], expected.0);
+}
+
+#[test]
+fn what_goes_beside_a_request_is_not_guessed_at() {
+    let (_folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
+    let tx = ada.pays(&bob.account, 100, 9).to_bytes();
+    let submit = "POST /v1/transactions HTTP/1.1\r\ncontent-type: application/octet-stream";
+    nothing_moved(&node, || {
+        let with = |header: &str| request(&node, &format!("{submit}\r\n{header}"), &tx);
+        problem(&node, &with("content-encoding: gzip"), (415, "media_type"));
+        problem(&node, &with("content-encoding: gzip, identity"), (415, "media_type"));
+        problem(&node, &with("idempotency-key: another"), (400, "bad_field"));
+        problem(&node, &with("prefer: wait=soon"), (400, "bad_query"));
+        problem(&node, &with("authorization: Bearer tenor_00"), (401, "unauthenticated"));
+        // Both lengths: one answer, and what stands behind the shorter one is no request.
+        let token = node.token("bank");
+        let both = format!(
+            "{submit}\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 5\r\n\
+             transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/network HTTP/1.1\r\nhost: x\r\n\r\n"
+        );
+        let answer = raw(&node, both.as_bytes());
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert!([400, 411].contains(&status(&answer)), "{answer}");
+        let get = |line: &str, header: &str| request(&node, &format!("GET {line} HTTP/1.1\r\n{header}"), b"");
+        problem(&node, &get("/v1/events", "last-event-id: nonsense"), (400, "bad_query"));
+        problem(&node, &get("/v1/events", "last-event-id: 1.2.3"), (400, "bad_query"));
+        problem(&node, &get("/v1/network?access_token=tenor_00", "x-a: b"), (400, "bad_query"));
+        problem(&node, &get("/v1/state?from=06&end=05", "x-a: b"), (400, "bad_query"));
+        problem(&node, &get("/v1/state?from=05&end=06&limit=0", "x-a: b"), (400, "bad_query"));
+        problem(&node, &get("/v1/accounts?limit=-1", "x-a: b"), (400, "bad_query"));
+        problem(&node, &get("/nowhere", "x-a: b"), (404, "missing"));
+        problem(&node, &get(&format!("/v1/accounts/{}", "a".repeat(9_000)), "x-a: b"), (400, "bad_id"));
+        let past =
+            get("/v1/network", "range: bytes=0-1\r\nif-none-match: *\r\nupgrade: websocket\r\nexpect: no");
+        assert_eq!(status(&past), 200, "{past}");
+        let wrong = request(&node, "PATCH /v1/accounts HTTP/1.1", b"");
+        problem(&node, &wrong, (405, "method"));
+        assert!(wrong.to_lowercase().contains("\r\nallow: get,head\r\n"), "{wrong}");
+    });
+}
+
+#[test]
+fn a_cursor_of_another_s_list_shows_nothing_of_it() {
+    let (_folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let height = node.get("/v1/network")["as_of"]["height"].as_u64().unwrap();
+    for who in ["ada", "bob"] {
+        let own = Wallet::of(&node, who).party;
+        for behind in [[0; 64], [0xff; 64]] {
+            let behind: String = hex(&behind);
+            for list in ["accounts", "agreements"] {
+                let (status, said) = node.get_as(who, &format!("/v1/{list}?cursor={height}.{behind}"));
+                assert_eq!((status, said["code"].as_str()), (400, Some("bad_query")), "{said}");
+            }
+        }
+        // One that begins inside the caller's own list is one.
+        let own: String = hex(&own.0);
+        let (status, said) = node.get_as(who, &format!("/v1/accounts?cursor={height}.{own}"));
+        assert_eq!((status, said["accounts"].as_array().map(Vec::len)), (200, Some(1)), "{said}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A sandbox on the disk, a node over it in a process of its own, and a wallet that signs.
 
+use crate::described::hold;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;
@@ -155,7 +156,10 @@ impl Node {
             request.header("Authorization", format!("Bearer {}", self.token(who))).call().unwrap();
         let bytes = response.body_mut().read_to_vec().unwrap();
         let text = || String::from_utf8_lossy(&bytes).into_owned();
-        (response.status().as_u16(), serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text())))
+        let answer = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text()));
+        let status = response.status().as_u16();
+        hold("get", path, status, &answer);
+        (status, answer)
     }
 
     /// What the bank reads.
@@ -180,7 +184,10 @@ impl Node {
         let request = request.header("Authorization", format!("Bearer {}", self.token(who)));
         let mut response = request.header("Prefer", "wait=30").send(body.to_string()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let status = response.status().as_u16();
+        hold("post", path, status, &answer);
+        (status, answer)
     }
 
     #[track_caller]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as the tests do")]
 
 mod home;
+mod described;
 mod operator;
 mod bank;
 mod devices;

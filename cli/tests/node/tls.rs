@@ -3,11 +3,14 @@
 use crate::home::{Node, command, done, sandbox, tenor};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/node/tls").join(name)
@@ -88,4 +91,72 @@ fn a_clients_certificate_stands_for_a_token() {
     let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
     let output = command(&data, &wrong).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A receiver that shows a certificate: how each message began, and the HTTP head that came.
+fn receiver() -> (u16, Receiver<String>) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificate("server.pem"), key)
+        .unwrap();
+    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = listener.local_addr().unwrap().port();
+    let (to, came) = channel();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, socket.unwrap());
+            let (mut head, mut byte) = (vec![], [0]);
+            // A sender that does not trust the certificate says nothing more.
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                head.push(byte[0]);
+            }
+            let _ = stream.write_all(b"HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n");
+            let _ = to.send(String::from_utf8(head).unwrap());
+        }
+    });
+    (port, came)
+}
+
+#[test]
+fn a_webhook_is_told_over_tls_under_the_authority_that_is_trusted_and_under_no_other() {
+    for (trusted, host, comes) in
+        [("ca.pem", "localhost", true), ("other.pem", "localhost", false), ("ca.pem", "127.0.0.2", false)]
+    {
+        let (_folder, data) = sandbox();
+        let out = data.join("hooker.token");
+        let token = ["node", "token", "new", "hooker", "--scope=webhooks", "--scope=bank", "--out"];
+        done(&data, &[&token[..], &[out.to_str().unwrap()]].concat());
+        let (port, came) = receiver();
+        let hosts = format!("--webhook-hosts=https://{host}:{port}");
+        let trust = format!("--webhook-ca={}", file(trusted).display());
+        let node = Node::run(&data, &["--sandbox", "--webhook-retry-ms=5", "--webhook-s=2", &hosts, &trust]);
+        let url = format!("https://{host}:{port}/told");
+        let (status, made) = node.post_as("hooker", "/v1/webhooks", &json!({ "url": url, "from": 1 }));
+        assert_eq!(status, 201, "{made}");
+        if comes {
+            let head = came.recv_timeout(Duration::from_secs(30)).unwrap();
+            assert!(
+                head.starts_with("POST /told HTTP/1.1") && head.contains("webhook-signature: v1,"),
+                "{head}"
+            );
+            continue;
+        }
+        // Nothing is said to whoever cannot show that it is the host; the attempts say why.
+        let path = format!("/v1/webhooks/{}", made["webhook"].as_str().unwrap());
+        let error = loop {
+            let (_, hook) = node.get_as("hooker", &path);
+            if let Some(error) = hook["attempts"][0]["error"].as_str() {
+                break error.to_string();
+            }
+            std::thread::yield_now();
+        };
+        let why = if host == "localhost" { "UnknownIssuer" } else { "" };
+        assert!(error.contains(why), "{error}");
+        assert!(came.try_iter().all(|head| head.is_empty()));
+    }
 }

@@ -1,3 +1,4 @@
+export type * as Api from "./api.js";
 export { Amount } from "./amount.js";
 export { hex, unhex } from "./bytes.js";
 export { Client, type Options, type Prepared, type Preparing, type Signer } from "./client.js";

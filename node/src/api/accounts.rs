@@ -4,6 +4,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{At, Cursor, PageAsked, Reader, Wants, stamped};
+use super::shapes;
 use super::strict::{Asked, Part};
 use crate::view::statement::{self, Asked as StatementAsked};
 use crate::view::{Missing, Shown, show};
@@ -31,7 +32,7 @@ pub fn seen(reader: &Reader, asked: &str) -> Result<(AccountId, AccountRecord), 
 /// Accounts: a customer's own, or all.
 #[utoipa::path(
     get, path = "/v1/accounts", tag = "accounts", params(PageAsked),
-    responses((status = 200, description = "A page of accounts", body = Object)))]
+    responses((status = 200, description = "A page of accounts", body = shapes::Accounts)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -60,8 +61,7 @@ pub fn owned(row: &[u8]) -> Result<[u8; 32], Problem> {
 /// An account's balance and limits, now or as of an earlier block or day.
 #[utoipa::path(
     get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path, description = "Its id"), At),
-    responses((status = 200, description = "The account", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The account", body = shapes::AccountTold)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -88,8 +88,7 @@ pub async fn get(
 #[utoipa::path(
     get, path = "/v1/accounts/{id}/entries", tag = "accounts",
     params(("id" = String, Path, description = "The account's id"), PageAsked),
-    responses((status = 200, description = "A page of postings", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "A page of postings", body = shapes::AccountEntries)))]
 pub async fn entries(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -101,10 +100,9 @@ pub async fn entries(
         let (standing, behind) = page.place(reader)?;
         let (chain, limit) = (standing.chain(), page.rows()?);
         let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
-        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
         let mut left = match behind.as_slice() {
             [] => record.history_count,
-            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| wrong())?.min(record.history_count),
+            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| Cursor::wrong())?.min(record.history_count),
         };
         let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
         let mut rows = vec![];
@@ -149,8 +147,7 @@ fn day(given: Option<&str>) -> Result<Option<Date>, Problem> {
 #[utoipa::path(
     get, path = "/v1/accounts/{id}/statement", tag = "accounts",
     params(("id" = String, Path, description = "The account's id"), StatementQuery),
-    responses((status = 200, description = "The statement", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The statement", body = shapes::StatementTold)))]
 pub async fn statement(
     State(api): State<Arc<Api>>,
     caller: Caller,

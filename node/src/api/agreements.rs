@@ -6,6 +6,7 @@ use super::caller::Caller;
 use super::operation::Asking;
 use super::problem::{self, Problem};
 use super::reading::{At, PageAsked, Reader, Wants, stamped};
+use super::shapes;
 use super::strict::{Asked, Nothing, Part, Strict};
 use crate::near;
 use crate::view::authority::Authorities;
@@ -54,7 +55,7 @@ fn row(chain: &Chain, id: AgreementId, record: &AgreementRecord) -> Result<Docum
 /// Agreements: a customer's own, or all.
 #[utoipa::path(
     get, path = "/v1/agreements", tag = "agreements", params(PageAsked),
-    responses((status = 200, description = "A page of agreements", body = Object)))]
+    responses((status = 200, description = "A page of agreements", body = shapes::Agreements)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -78,8 +79,7 @@ pub async fn list(
 /// An agreement's terms, state and books, now or as of an earlier block or day.
 #[utoipa::path(
     get, path = "/v1/agreements/{id}", tag = "agreements", params(("id" = String, Path, description = "Its id"), At),
-    responses((status = 200, description = "The agreement", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The agreement", body = shapes::Agreement)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -111,8 +111,7 @@ pub struct ScheduleQuery {
 #[utoipa::path(
     get, path = "/v1/agreements/{id}/schedule", tag = "agreements",
     params(("id" = String, Path, description = "The agreement's id"), ScheduleQuery),
-    responses((status = 200, description = "Its schedules", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its schedules", body = shapes::Schedules)))]
 pub async fn schedule(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -182,8 +181,7 @@ fn one_schedule(
 #[utoipa::path(
     get, path = "/v1/agreements/{id}/actions", tag = "agreements",
     params(("id" = String, Path, description = "The agreement's id")),
-    responses((status = 200, description = "Its actions", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its actions", body = shapes::Actions)))]
 pub async fn actions(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -242,8 +240,7 @@ pub struct ViewAsked {
 #[utoipa::path(
     post, path = "/v1/agreements/{id}/views/{view}", tag = "agreements", request_body = ViewAsked,
     params(("id" = String, Path, description = "The agreement's id"), ("view" = String, Path, description = "Its name")),
-    responses((status = 200, description = "The answer", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The answer", body = shapes::ViewAnswer)))]
 pub async fn view(
     State(api): State<Arc<Api>>,
     caller: Caller,

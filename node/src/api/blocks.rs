@@ -3,7 +3,8 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, PageAsked, Reader, Wants, as_of, stamped};
+use super::reading::{At, Cursor, PageAsked, Reader, Wants, as_of, stamped};
+use super::shapes;
 use super::strict::{Asked, Nothing, Part};
 use super::transactions::{binary, placed, prove, seen_place};
 use crate::view::{Missing, check_made, receipt, show};
@@ -18,7 +19,7 @@ use tenor_wire::hexadecimal::unhex;
 
 /// The chain that this node has, and what it takes. No token is needed.
 #[utoipa::path(
-    get, path = "/v1/network", tag = "network", responses((status = 200, description = "The network", body = Object)))]
+    get, path = "/v1/network", tag = "network", responses((status = 200, description = "The network", body = shapes::Network)))]
 pub async fn network(
     State(api): State<Arc<Api>>,
     Asked(_): Asked<Nothing>,
@@ -50,17 +51,16 @@ pub async fn network(
 /// Blocks, the newest first: their headers.
 #[utoipa::path(
     get, path = "/v1/blocks", tag = "network", params(PageAsked),
-    responses((status = 200, description = "A page of headers", body = Object)))]
+    responses((status = 200, description = "A page of headers", body = shapes::Blocks)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(page): Asked<PageAsked>,
 ) -> Result<Json<Document>, Problem> {
     let found = api.read(caller, move |reader| {
-        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
         let first = match &page.cursor {
             None => reader.chain().tip().height,
-            Some(text) => text.parse().map_err(|_| wrong())?,
+            Some(text) => text.parse().map_err(|_| Cursor::wrong())?,
         };
         check_made(reader.chain(), first)?;
         let last = first.saturating_sub(page.rows()? as u64 - 1);
@@ -85,8 +85,7 @@ fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
 /// A block: its header, and for the bank what became of its items.
 #[utoipa::path(
     get, path = "/v1/blocks/{height}", tag = "network", params(("height" = u64, Path, description = "Its height")),
-    responses((status = 200, description = "The block", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The block", body = shapes::BlockTold)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -110,8 +109,7 @@ pub async fn get(
 #[utoipa::path(
     get, path = "/v1/receipts/{height}/{index}", tag = "network",
     params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
-    responses((status = 200, description = "The receipt", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The receipt", body = shapes::Receipt)))]
 pub async fn receipt(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -136,8 +134,7 @@ pub async fn receipt(
 #[utoipa::path(
     get, path = "/v1/receipts/{height}/{index}/proof", tag = "network",
     params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
-    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn receipt_proof(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -157,8 +154,7 @@ pub async fn receipt_proof(
     get, path = "/v1/proofs/{kind}/{id}", tag = "network",
     params(("kind" = String, Path, description = "`account`, `agreement` or `key`"),
         ("id" = String, Path, description = "Its id, or the full key"), At),
-    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
     State(api): State<Arc<Api>>,
     caller: Caller,

@@ -26,7 +26,14 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Problem> {
-        let shown = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let shown = all.next().map(|value| value.to_str().unwrap_or_default());
+        if all.next().is_some() {
+            return Err(Problem::new(
+                problem::UNAUTHENTICATED,
+                "one `Authorization` is needed, several were sent",
+            ));
+        }
         // Tokens end by the system's clock, in a sandbox too.
         let now = crate::clock::Clock::system().now();
         let Some(shown) = shown else {

@@ -4,6 +4,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{PageAsked, Reader, Wants, id, stamped};
+use super::shapes;
 use super::strict::{Asked, Nothing, Part};
 use crate::view::find::find_contract;
 use crate::view::list::{self, What};
@@ -24,7 +25,7 @@ fn short() -> Problem {
 /// Published contracts.
 #[utoipa::path(
     get, path = "/v1/contracts", tag = "catalogue", params(PageAsked),
-    responses((status = 200, description = "A page of contracts", body = Object)))]
+    responses((status = 200, description = "A page of contracts", body = shapes::Contracts)))]
 pub async fn contracts(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -52,8 +53,7 @@ fn code_of(reader: &Reader, asked: &str) -> Result<CodeHash, Problem> {
 /// A contract: its terms and calls. It is named by its code, `name`, or `name@version`.
 #[utoipa::path(
     get, path = "/v1/contracts/{code}", tag = "catalogue", params(("code" = String, Path, description = "Its code or name")),
-    responses((status = 200, description = "The contract", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The contract", body = shapes::Contract)))]
 pub async fn contract(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -72,8 +72,7 @@ pub async fn contract(
 #[utoipa::path(
     get, path = "/v1/contracts/{code}/spec", tag = "catalogue",
     params(("code" = String, Path, description = "Its code or name")),
-    responses((status = 200, description = "The spec", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The spec", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn spec(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -99,7 +98,7 @@ fn asset_document(id: AssetId, record: &AssetRecord) -> Document {
 /// Assets.
 #[utoipa::path(
     get, path = "/v1/assets", tag = "catalogue", params(PageAsked),
-    responses((status = 200, description = "A page of assets", body = Object)))]
+    responses((status = 200, description = "A page of assets", body = shapes::Assets)))]
 pub async fn assets(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -116,8 +115,7 @@ pub async fn assets(
 /// An asset.
 #[utoipa::path(
     get, path = "/v1/assets/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The asset", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The asset", body = shapes::Asset)))]
 pub async fn asset(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -135,7 +133,7 @@ pub async fn asset(
 /// Calendars.
 #[utoipa::path(
     get, path = "/v1/calendars", tag = "catalogue", params(PageAsked),
-    responses((status = 200, description = "A page of calendars", body = Object)))]
+    responses((status = 200, description = "A page of calendars", body = shapes::Calendars)))]
 pub async fn calendars(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -155,8 +153,7 @@ pub async fn calendars(
 #[utoipa::path(
     get, path = "/v1/calendars/{id}/{year}", tag = "catalogue",
     params(("id" = String, Path, description = "Its id"), ("year" = i32, Path, description = "The year")),
-    responses((status = 200, description = "The holidays", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The holidays", body = shapes::CalendarYear)))]
 pub async fn calendar(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -188,8 +185,7 @@ pub async fn calendar(
 /// A party: keys, roles, accounts, agreements.
 #[utoipa::path(
     get, path = "/v1/parties/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The party", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The party", body = shapes::Party)))]
 pub async fn get_party(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -210,8 +206,7 @@ pub async fn get_party(
 /// An open proposal. The bank's alone.
 #[utoipa::path(
     get, path = "/v1/proposals/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The proposal", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The proposal", body = shapes::Proposal)))]
 pub async fn get_proposal(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -235,8 +230,7 @@ pub async fn get_proposal(
 /// bank's alone.
 #[utoipa::path(
     get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what")),
-    responses((status = 200, description = "The list", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The list", body = shapes::ListShown)))]
 pub async fn lists(
     State(api): State<Arc<Api>>,
     caller: Caller,

@@ -88,8 +88,7 @@ impl Filter {
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(Following, ("Last-Event-ID" = Option<String>, Header, description = "height.index of the last message")),
-    responses((status = 200, description = "Messages without end", body = String, content_type = "text/event-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Messages without end", body = String, content_type = "text/event-stream")))]
 pub async fn follow(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -98,7 +97,9 @@ pub async fn follow(
 ) -> Result<Response, Problem> {
     let place = api.followers.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(problem::TOO_MANY, "as many follow as may").after(5))?;
-    let told = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(String::from);
+    // Bytes that are no text are no place either, and are told so.
+    let told =
+        headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let reading = api.read(caller.clone(), move |reader| {
         let filter = Filter::of(reader, asked.account.as_deref(), asked.agreement.as_deref())?;
         Ok((filter, start(reader, told, &asked)?))

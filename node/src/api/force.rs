@@ -5,6 +5,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::sandbox::only_here;
+use super::shapes;
 use super::strict::{Asked, Nothing, Strict};
 use axum::Json;
 use axum::extract::State;
@@ -146,8 +147,7 @@ pub fn unavailable() -> Problem {
 /// Has the next transactions of a party, or of anybody, answered in a way of the caller's choice.
 #[utoipa::path(
     post, path = "/v1/sandbox/force", tag = "sandbox", request_body = ForceAsked,
-    responses((status = 200, description = "It will be", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "It will be", body = shapes::Forced)))]
 pub async fn force(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -199,8 +199,7 @@ pub async fn force(
 /// Forces nothing any more.
 #[utoipa::path(
     delete, path = "/v1/sandbox/force", tag = "sandbox",
-    responses((status = 200, description = "Nothing is forced", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Nothing is forced", body = shapes::Cleared)))]
 pub async fn clear(
     State(api): State<Arc<Api>>,
     caller: Caller,

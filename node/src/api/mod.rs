@@ -1,6 +1,7 @@
 //! The HTTP API: JSON in, transactions and readings out. What it says is described in `/openapi.json`.
 
 mod problem;
+mod shapes;
 mod strict;
 mod caller;
 mod reading;
@@ -11,6 +12,7 @@ mod accounts;
 mod agreements;
 mod catalogue;
 mod blocks;
+mod state;
 mod events;
 mod deliver;
 mod sandbox;
@@ -43,7 +45,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::{ContentBuilder, Object, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -83,6 +85,7 @@ pub struct Api {
                        currency, never JSON numbers. Unknown and repeated fields are refused. What says no is an RFC \
                        9457 problem; `/problems` lists the kinds."
     ),
+    components(schemas(shapes::ProblemDocument)),
     tags(
         (name = "transactions", description = "Prepared, signed by the client, handed in, told and proved"),
         (name = "accounts", description = "Balances, postings, statements"),
@@ -98,6 +101,8 @@ struct Description;
 
 fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(problems))
+        .routes(routes!(one_problem))
         .routes(routes!(blocks::network))
         .routes(routes!(transactions::prepare))
         .routes(routes!(transactions::submit, transactions::by_key))
@@ -124,6 +129,10 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(catalogue::lists))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::get))
+        .routes(routes!(state::block))
+        .routes(routes!(state::checkpoint))
+        .routes(routes!(state::genesis))
+        .routes(routes!(state::rows))
         .routes(routes!(blocks::receipt))
         .routes(routes!(blocks::receipt_proof))
         .routes(routes!(blocks::proof))
@@ -144,7 +153,8 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
 /// The same description, with the problems that any request may meet where its own says nothing of them.
 fn with_problems(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let problem = |why: &str| {
-        let content = ContentBuilder::new().schema(Some(Object::new())).build();
+        let schema = Ref::from_schema_name("ProblemDocument");
+        let content = ContentBuilder::new().schema(Some(schema)).build();
         ResponseBuilder::new().description(why).content("application/problem+json", content).build()
     };
     for item in document.paths.paths.values_mut() {
@@ -173,8 +183,6 @@ pub fn router(api: Arc<Api>) -> Router {
     routes
         .merge(page)
         .route("/openapi.json", get(move || async move { Json(document) }))
-        .route("/problems", get(problems))
-        .route("/problems/{code}", get(one_problem))
         .fallback(|| async {
             Problem::from(Missing("there is no such path; `/openapi.json` lists them".into()))
         })
@@ -195,10 +203,17 @@ fn kind(code: &Code) -> Value {
     })
 }
 
+/// Every kind of problem. No token is needed.
+#[utoipa::path(
+    get, path = "/problems", tag = "network", responses((status = 200, description = "The kinds", body = shapes::ProblemKinds)))]
 async fn problems() -> Json<Value> {
     Json(json!({ "problems": CODES.iter().map(kind).collect::<Vec<_>>() }))
 }
 
+/// A kind of problem: what it means and what to do. No token is needed.
+#[utoipa::path(
+    get, path = "/problems/{code}", tag = "network", params(("code" = String, Path, description = "Its code")),
+    responses((status = 200, description = "The kind", body = shapes::ProblemKind)))]
 async fn one_problem(Path(asked): Path<String>) -> Result<Json<Value>, Problem> {
     let found = CODES.iter().find(|code| code.name == asked);
     let near = || crate::near::hint(&asked, CODES.iter().map(|code| code.name));
@@ -215,6 +230,14 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// What a body in pieces is answered: whoever stands between client and node may have seen another end of it, so the
+/// connection ends as well.
+fn in_pieces() -> Response {
+    let mut response = Problem::new(problem::LENGTH, "send the body with its length").into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// Counts a request and secures its answer.
 async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -225,7 +248,10 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "DELETE" => "DELETE",
         _ => "other",
     };
-    let mut response = next.run(request).await;
+    let mut response = match request.headers().contains_key(header::TRANSFER_ENCODING) {
+        true => in_pieces(),
+        false => next.run(request).await,
+    };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

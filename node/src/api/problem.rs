@@ -60,6 +60,8 @@ codes! {
         "This party has used the key for something else. Nothing was done now. Use a new key for a new act; send the very same operation to be told its outcome.";
     GONE "gone" 410 false "That state is no longer at hand"
         "The node keeps the states of the newest blocks. Ask for a later height, begin a list anew, or use `tenor prove --at`, which makes older states again.";
+    LENGTH "length_needed" 411 false "The body's length is not told"
+        "A body comes with one `Content-Length`. In pieces (`Transfer-Encoding`) it is not taken, so that nobody before the node can take its end for another request.";
     TOO_LARGE "too_large" 413 false "The body is too large"
         "The node's limit is in the detail.";
     MEDIA_TYPE "media_type" 415 false "The body is of another kind"
@@ -96,6 +98,8 @@ codes! {
         "As many webhooks are there as the operator allows (`webhooks`). Take one away first.";
     BROKEN "broken" 500 true "The node is at fault"
         "Something is wrong here, not with the request. The log says what. Whether a transaction was done is told by asking for it.";
+    NOT_YET "not_yet" 503 true "The node is not that far yet"
+        "The index of transactions by their ids is still made from the log. Ask again after the time in `Retry-After`, or by party and idempotency key.";
     STOPPING "stopping" 503 true "The node stops"
         "It takes nothing more. What has no outcome yet may be sent again as it is.";
 }

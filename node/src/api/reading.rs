@@ -227,10 +227,14 @@ impl Cursor {
     }
 
     fn read(text: &str) -> Result<Cursor, Problem> {
-        let wrong = || Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`");
-        let (height, behind) = text.split_once('.').ok_or_else(wrong)?;
-        let height = height.parse().map_err(|_| wrong())?;
-        Ok(Cursor { height, behind: unhex(behind).ok_or_else(wrong)? })
+        let (height, behind) = text.split_once('.').ok_or_else(Cursor::wrong)?;
+        let height = height.parse().map_err(|_| Cursor::wrong())?;
+        Ok(Cursor { height, behind: unhex(behind).ok_or_else(Cursor::wrong)? })
+    }
+
+    /// The problem that a cursor is which no page gave.
+    pub fn wrong() -> Problem {
+        Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`")
     }
 }
 
@@ -275,6 +279,10 @@ impl PageAsked {
         mut show: impl FnMut(&Chain, &[u8], R) -> Result<Option<Document>, Problem>,
     ) -> Result<Document, Problem> {
         let (standing, behind) = self.place(reader)?;
+        // A cursor is the caller's to change: it begins inside the list that is asked for, or it is none.
+        if !behind.is_empty() && !behind.starts_with(prefix) {
+            return Err(Cursor::wrong());
+        }
         let (chain, limit) = (standing.chain(), self.rows()?);
         let state = chain.state();
         let mut from = R::KIND.full_key(if behind.is_empty() { prefix } else { &behind });

@@ -6,6 +6,7 @@ use super::operation::{Asked as AskedOperation, Asking};
 use super::people::public_key;
 use super::problem::{self, Problem};
 use super::reading::{id, stamped};
+use super::shapes;
 use super::strict::Strict;
 use super::transactions::outcome;
 use crate::access::{self, Scope};
@@ -61,8 +62,7 @@ pub struct ClockAsked {
 /// Moves a sandbox's time ahead; everything that falls due until then runs, block after block.
 #[utoipa::path(
     post, path = "/v1/sandbox/clock", tag = "sandbox", request_body = ClockAsked,
-    responses((status = 200, description = "It is there", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "It is there", body = shapes::ClockMoved)))]
 pub async fn clock(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -98,8 +98,7 @@ pub struct FaucetAsked {
 /// Puts money into an account of a sandbox.
 #[utoipa::path(
     post, path = "/v1/sandbox/faucet", tag = "sandbox", request_body = FaucetAsked,
-    responses((status = 200, description = "It is there", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "It is there", body = shapes::FaucetRun)))]
 pub async fn faucet(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -128,8 +127,7 @@ pub struct ActAsked {
 /// tried out.
 #[utoipa::path(
     post, path = "/v1/sandbox/act", tag = "sandbox", request_body = ActAsked,
-    responses((status = 201, description = "Done; the receipt", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 201, description = "Done; the receipt", body = shapes::Receipt)))]
 pub async fn act(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -156,8 +154,7 @@ pub struct EnrolAsked {
 /// verified against.
 #[utoipa::path(
     post, path = "/v1/sandbox/enrol", tag = "sandbox", request_body = EnrolAsked,
-    responses((status = 201, description = "The customer", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 201, description = "The customer", body = shapes::Enrolled)))]
 pub async fn enrol(
     State(api): State<Arc<Api>>,
     caller: Caller,

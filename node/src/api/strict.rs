@@ -122,6 +122,13 @@ impl FromRequest<Arc<Api>> for Raw {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Raw, Problem> {
         let (parts, body) = request.into_parts();
+        if let Some(coding) =
+            parts.headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity")
+        {
+            let coding = String::from_utf8_lossy(coding.as_bytes());
+            let why = "a body is sent as it is, without `Content-Encoding`";
+            return Err(Problem::new(problem::MEDIA_TYPE, why).given(coding, "identity"));
+        }
         let of = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let media = of(header::CONTENT_TYPE).unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

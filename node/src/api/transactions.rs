@@ -6,8 +6,10 @@ use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
 use super::reading::{Reader, id, stamped};
+use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
+use crate::places::Known;
 use crate::pool::{Full, Offered, Outcome};
 use crate::view::{Missing, receipt, refusal, render};
 use axum::Json;
@@ -22,6 +24,7 @@ use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::{PartyId, TxId};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::execute::Rejection;
+use tenor_wire::block::Item;
 use tenor_wire::crypto::{SECP256K1, Signature};
 use tenor_wire::hexadecimal::{hex, unhex};
 use tenor_wire::op::KeyNumber;
@@ -73,8 +76,7 @@ pub struct PrepareAsked {
 /// Makes the bytes to sign, and says what would happen: nothing is kept of it.
 #[utoipa::path(
     post, path = "/v1/transactions:prepare", tag = "transactions", request_body = PrepareAsked,
-    responses((status = 200, description = "Bytes to sign, and what they would do", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Bytes to sign, and what they would do", body = shapes::Prepared)))]
 pub async fn prepare(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -263,9 +265,8 @@ fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
     post, path = "/v1/transactions", tag = "transactions",
     request_body(content((SubmitAsked = "application/json"), (Vec<u8> = "application/octet-stream"))),
     params(("Prefer" = Option<String>, Header, description = "`wait=N`: seconds to wait for the outcome")),
-    responses((status = 201, description = "Done; the receipt", body = Object),
-        (status = 202, description = "It waits for a block", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 201, description = "Done; the receipt", body = shapes::Receipt),
+        (status = 202, description = "It waits for a block", body = shapes::Pending)))]
 pub async fn submit(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -275,6 +276,7 @@ pub async fn submit(
     caller.needs(Scope::Submit)?;
     let wait = wait_of(&headers, api.config.wait_max)?;
     let tx = transaction(&raw)?;
+    same_key(&headers, &tx)?;
     let customer = caller.customer();
     if customer.is_some_and(|party| !tx.body.authorisers.iter().any(|by| by.party == party)) {
         return Err(Problem::new(problem::NOT_ALLOWED, "the token's own party must be among the signers"));
@@ -358,6 +360,20 @@ fn told(rejection: Rejection) -> Problem {
     }
 }
 
+/// The idempotency key is in what was signed; a header that says another one would be believed for nothing.
+fn same_key(headers: &HeaderMap, tx: &Transaction) -> Result<(), Problem> {
+    let signed: String = hex(&tx.body.key.0);
+    let mut given =
+        headers.get_all("idempotency-key").iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match given.find(|given| !given.trim_matches('"').eq_ignore_ascii_case(&signed)) {
+        None => Ok(()),
+        Some(other) => {
+            let why = "the key is the one in the transaction that was signed; the header may be left out";
+            Err(Problem::field("Idempotency-Key", why).given(other, signed))
+        }
+    }
+}
+
 /// Seconds of `Prefer: wait=N`; none where it is not asked.
 fn wait_of(headers: &HeaderMap, most: Duration) -> Result<Duration, Problem> {
     let prefer = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
@@ -414,7 +430,7 @@ pub fn placed(reader: &Reader, height: u64, index: u32) -> Result<Document, Prob
         .ok_or_else(|| Missing(format!("there is no block {height}")))?;
     let shown = receipt::of_block(reader.chain(), &reader.names, &block, index)?;
     let mut document = shown.document;
-    if let Some(tenor_wire::block::Item::Tx(tx)) = block.items.get(index as usize) {
+    if let Some(Item::Tx(tx)) = block.items.get(index as usize) {
         document["transaction"] = json!(tx.id().to_string());
     }
     document["status"] = json!("final");
@@ -437,17 +453,25 @@ pub fn seen_place(reader: &Reader, height: u64, index: u32, name: &str) -> Resul
 
 fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
     let id: TxId = id(asked)?;
-    let place = reader.hub.place_of(&id);
-    let (height, index) = place.ok_or_else(|| Missing(format!("there is no {id}")))?;
-    seen_place(reader, height, index, asked)?;
+    let missing = || Problem::from(Missing(format!("there is no {id}")));
+    let (height, index) = match reader.hub.place_of(&id)? {
+        Known::At(place) => place,
+        Known::Nowhere => return Err(missing()),
+        Known::NotYet => return Err(Problem::new(problem::NOT_YET, "the log is still read").after(RETRY_S)),
+    };
+    // The index is made of the log, and may have met another one than this.
+    let block = reader.hub.block(&reader.tip, height)?.ok_or_else(missing)?;
+    match block.items.get(index as usize) {
+        Some(Item::Tx(tx)) if tx.id() == id => seen_place(reader, height, index, asked)?,
+        _ => return Err(missing()),
+    }
     Ok((height, index))
 }
 
-/// What became of a transaction. Those of long ago are found by party and idempotency key.
+/// What became of a transaction, however long ago.
 #[utoipa::path(
     get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "Its receipt, or that it waits", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its receipt, or that it waits", body = shapes::TransactionTold)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -479,8 +503,7 @@ pub struct ByKey {
 /// What became of what a party did under an idempotency key, for as many days as the chain keeps keys.
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(ByKey),
-    responses((status = 200, description = "Its receipt", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Its receipt", body = shapes::Receipt)))]
 pub async fn by_key(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -503,8 +526,7 @@ pub async fn by_key(
 #[utoipa::path(
     get, path = "/v1/transactions/{id}/proof", tag = "transactions",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
     State(api): State<Arc<Api>>,
     caller: Caller,

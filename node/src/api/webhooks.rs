@@ -4,6 +4,7 @@ use super::Api;
 use super::caller::Caller;
 use super::deliver;
 use super::problem::{self, Problem};
+use super::shapes;
 use super::strict::{Asked, Nothing, Strict};
 use crate::access::Scope;
 use crate::view::Missing;
@@ -78,8 +79,7 @@ async fn changed(
 /// this once.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", request_body = WebhookAsked,
-    responses((status = 201, description = "It is there", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 201, description = "It is there", body = shapes::Webhook)))]
 pub async fn make(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -129,8 +129,7 @@ pub async fn make(
 /// Webhooks, with how far each has been told and how its attempts of late ended.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks",
-    responses((status = 200, description = "The webhooks", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The webhooks", body = shapes::Webhooks)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -144,8 +143,7 @@ pub async fn list(
 /// A webhook.
 #[utoipa::path(
     get, path = "/v1/webhooks/{webhook}", tag = "webhooks", params(("webhook" = String, Path)),
-    responses((status = 200, description = "The webhook", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The webhook", body = shapes::Webhook)))]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -159,8 +157,7 @@ pub async fn get(
 /// Takes a webhook away; nothing more is sent.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{webhook}", tag = "webhooks", params(("webhook" = String, Path)),
-    responses((status = 200, description = "It is gone", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "It is gone", body = shapes::WebhookEnded)))]
 pub async fn end(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -179,8 +176,7 @@ pub async fn end(
 #[utoipa::path(
     post, path = "/v1/webhooks/{webhook}/replay", tag = "webhooks", params(("webhook" = String, Path)),
     request_body = ReplayAsked,
-    responses((status = 200, description = "The webhook", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The webhook", body = shapes::Webhook)))]
 pub async fn replay(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -203,8 +199,7 @@ pub async fn replay(
 /// Goes on with a webhook that was suspended, where it stopped.
 #[utoipa::path(
     post, path = "/v1/webhooks/{webhook}/resume", tag = "webhooks", params(("webhook" = String, Path)),
-    responses((status = 200, description = "The webhook", body = Object),
-        (status = "4XX", description = "A problem", body = Object, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The webhook", body = shapes::Webhook)))]
 pub async fn resume(
     State(api): State<Arc<Api>>,
     caller: Caller,

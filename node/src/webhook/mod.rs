@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 const FOLDER: &str = "webhooks";
 /// Attempts of late that are told of.
@@ -55,7 +56,8 @@ pub struct Record {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Attempt {
     /// Id of the message.
     pub message: String,

@@ -12,9 +12,13 @@
 #![warn(missing_docs)]
 
 mod bank;
+mod outcome;
+mod people;
 mod twin;
 
-pub use bank::{Bank, EUR, Outcome, Person, money};
+pub use bank::{Bank, EUR, money};
+pub use outcome::Outcome;
+pub use people::Person;
 pub use tenor_abi as abi;
 pub use tenor_runtime as runtime;
 pub use tenor_wire as wire;
