@@ -17,13 +17,13 @@ mod allocator {
     use std::ffi::{c_int, c_long};
 
     unsafe extern "C" {
-        fn mi_option_set(option: c_int, value: c_long);
+        fn mi_option_set_default(option: c_int, value: c_long);
     }
 
-    /// Sets an option of the allocator, before there is another thread.
+    /// Sets an option of the allocator that the environment leaves open, before there is another thread.
     pub(super) fn set((option, value): (c_int, c_long)) {
         // SAFETY: the function is the allocator's own and takes any number; nobody reads the option meanwhile.
-        unsafe { mi_option_set(option, value) }
+        unsafe { mi_option_set_default(option, value) }
     }
 }
 
