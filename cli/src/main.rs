@@ -13,10 +13,10 @@ const KEPT_MS: std::ffi::c_long = 1000;
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 fn main() -> ExitCode {
-    // Safe, because it sets a number, which every thread reads when it gives memory back.
+    // Safe, because it sets a number, where the environment says nothing, that every thread reads when it gives memory back.
     #[allow(unsafe_code)]
     unsafe {
-        libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MS);
+        libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEPT_MS);
     }
     if let Ok(program) = std::env::current_exe() {
         tenor_cli::compiler::compile_with(program);
