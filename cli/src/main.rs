@@ -13,7 +13,7 @@ const KEPT_MS: std::ffi::c_long = 1000;
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 fn main() -> ExitCode {
-    // Safe, because it sets a number, where the environment says nothing, that every thread reads when it gives memory back.
+    // SAFETY: it sets a number, unless the environment did, which threads read when they give memory back.
     #[allow(unsafe_code)]
     unsafe {
         libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEPT_MS);
