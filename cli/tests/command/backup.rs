@@ -1,6 +1,6 @@
 //! Backups: made, checked, restored to the same state, and every bad one named.
 
-use crate::home::run;
+use crate::home::{copy, run};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,15 +33,6 @@ fn backed_up() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let made = done(&["backup", "create", text(&to), "--data", text(&data)]);
     assert_eq!((made["height"].as_u64(), made["keys"].as_bool()), (Some(3), Some(true)));
     (scratch, data, to)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(|_| ()).unwrap() }
-    }
 }
 
 /// Why a backup is refused: by `check` and, for the same reason, by `restore`, which leaves nothing behind.

@@ -1,6 +1,6 @@
 //! The doctor and the figures: nothing found in a good folder, each damage found under its code, all of it healed.
 
-use crate::home::{done, folder, tenor};
+use crate::home::{copy, done, folder, tenor};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -200,14 +200,5 @@ fn contracts_run_to_the_same_root_whatever_the_store_lost() {
         disk.flush().unwrap();
         drop((rows, disk));
         assert_eq!(to_the_end(&lost), expected, "without a row of {tree}");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(|_| ()).unwrap() }
     }
 }

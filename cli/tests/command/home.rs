@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -55,4 +56,14 @@ pub fn complaint(data: &Path, expected: i32, words: &[&str]) -> String {
     assert_eq!(status.code(), Some(expected), "{words:?}: {said}");
     assert!(stdout.is_empty(), "standard output carries the result only");
     said
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(|_| ()).unwrap() }
+    }
 }
