@@ -235,11 +235,6 @@ impl Desk {
             }
             block
         } else {
-            if !self.folder.chain.genesis().parameters.sandbox {
-                bail!(
-                    "this is a bank's chain: a node with its guard makes its blocks; ask one with `--node`"
-                );
-            }
             let candidates = transactions.into_iter().map(Into::into).collect();
             let solo = opened(solo, &self.folder)?;
             let (built, block) = solo.produce(&mut self.folder.chain, time, candidates)?;
@@ -305,14 +300,21 @@ impl Desk {
             }
             return Ok(());
         }
-        loop {
-            let next = if self.cursor < self.folder.chain.tip().height {
-                self.folder.chain.block(self.cursor + 1)?.map(|block| block.header.time)
-            } else {
-                self.folder.chain.next_wake()?.map(|wake| wake.max(Timestamp(self.time.0 + 1)))
-            };
-            let Some(next) = next.filter(|next| *next <= end) else { break };
+        while self.cursor < self.folder.chain.tip().height {
+            let next = self.folder.chain.block(self.cursor + 1)?.context("a block is missing")?.header.time;
+            if next > end {
+                break;
+            }
             seen(&self.block(next, vec![])?);
+        }
+        let Desk { folder, maker: Maker::Here(solo), cursor, time, .. } = self else {
+            bail!("a node makes its own blocks")
+        };
+        if *cursor == folder.chain.tip().height && folder.chain.next_wake()?.is_some_and(|wake| wake <= end) {
+            opened(solo, folder)?.produce_due(&mut folder.chain, end, |block| {
+                (*cursor, *time) = (block.header.height, block.header.time);
+                seen(&block);
+            })?;
         }
         if self.time < end {
             seen(&self.block(end, vec![])?);
@@ -321,8 +323,11 @@ impl Desk {
     }
 }
 
-/// Whoever signs a folder's blocks, its key opened once.
+/// Whoever signs a sandbox's blocks, its key opened once.
 fn opened<'s>(solo: &'s OnceCell<Solo>, folder: &Folder) -> Result<&'s Solo> {
+    if !folder.chain.genesis().parameters.sandbox {
+        bail!("this is a bank's chain: a node with its guard makes its blocks; ask one with `--node`");
+    }
     if solo.get().is_none() {
         // A cell that is filled meanwhile holds the same key.
         let _ = solo.set(Solo::new(folder.keys.get(VALIDATOR)?));

@@ -21,6 +21,7 @@ use tenor_abi::id::{AccountId, AgreementId, PartyId};
 use tenor_runtime::chain::{Chain, Genesis, Replica};
 use tenor_runtime::fault::Fault;
 use tenor_runtime::state::Kind;
+use tenor_runtime::store::Row;
 use tenor_wire::block::Block;
 use tenor_wire::hexadecimal::{hex, unhex};
 use tenor_wire::proof::Checkpoint;
@@ -29,8 +30,8 @@ use utoipa::IntoParams;
 /// Most rows of an answer, and the bytes of their values after which there are no more.
 const ROWS_MAX: usize = 1_000;
 const ROW_BYTES_MAX: usize = 512 * 1024;
-/// Most rows that an answer looks at for those that may be seen.
-const LOOKED_MAX: usize = 5_000;
+/// Most rows that an answer passes over because the caller may not see them.
+const UNSEEN_MAX: usize = 5_000;
 /// Most bytes of a key.
 const KEY_BYTES_MAX: usize = 1_024;
 
@@ -65,7 +66,7 @@ pub async fn rows(
             return Err(Problem::new(problem::BAD_QUERY, "`limit` cannot be used")
                 .given(limit, format!("1..={ROWS_MAX}")));
         }
-        let (mut from, end) = (key("from", &asked.from)?, key("end", &asked.end)?);
+        let (from, end) = (key("from", &asked.from)?, key("end", &asked.end)?);
         if from >= end {
             return Err(
                 Problem::new(problem::BAD_QUERY, "`from` comes before `end`").given(&asked.from, &asked.end)
@@ -75,24 +76,52 @@ pub async fn rows(
             Some(height) => reader.at_height(height)?,
             None => reader.at(None)?,
         };
-        let (chain, mut rows, mut bytes, mut looked) = (standing.chain(), vec![], 0, 0);
+        let chain = standing.chain();
         let state = chain.state();
-        let next = loop {
-            if rows.len() == limit || bytes >= ROW_BYTES_MAX || looked == LOOKED_MAX {
-                break Some(hex(&from));
-            }
-            let Some((key, value)) = state.next_row(&from, &end)? else { break None };
-            looked += 1;
-            if sees(reader, chain, &key)? {
-                bytes += key.len() + value.len();
-                rows.push(json!({ "key": hex(&key), "value": hex(&value) }));
-            }
-            from = key;
-            from.push(0);
-        };
+        let found = page(from, limit, |from| state.next_row(from, &end), |key| sees(reader, chain, key))?;
+        let Page { rows, next } = found.ok_or_else(|| {
+            Problem::new(problem::BAD_QUERY, "too many rows between `from` and `end` are not the caller's")
+                .given(
+                    format!("more than {UNSEEN_MAX}"),
+                    "rows of one kind that begin with an id of your own",
+                )
+        })?;
+        let rows: Vec<Document> =
+            rows.iter().map(|(key, value)| json!({ "key": hex(key), "value": hex(value) })).collect();
+        let next = next.map(|next| hex(&next));
         Ok(stamped(json!({ "rows": rows, "next": next }), chain))
     });
     found.await.map(Json)
+}
+
+/// Rows of an answer, and where the next one begins, unless these are the last.
+#[derive(PartialEq, Eq, Debug)]
+struct Page {
+    rows: Vec<Row>,
+    next: Option<Vec<u8>>,
+}
+
+/// Rows that may be seen from a key on; none when too many have to be passed over. Where the next answer begins never
+/// tells of a row that may not be seen: it is behind the last one that was given.
+fn page(
+    mut from: Vec<u8>,
+    limit: usize,
+    row: impl Fn(&[u8]) -> Result<Option<Row>, Fault>,
+    sees: impl Fn(&[u8]) -> Result<bool, Fault>,
+) -> Result<Option<Page>, Fault> {
+    let (mut rows, mut next, mut bytes, mut unseen) = (vec![], None, 0, 0);
+    while rows.len() < limit && bytes < ROW_BYTES_MAX && unseen < UNSEEN_MAX {
+        let Some((key, value)) = row(&from)? else { return Ok(Some(Page { rows, next: None })) };
+        from = [key.as_slice(), &[0]].concat();
+        if sees(&key)? {
+            bytes += key.len() + value.len();
+            rows.push((key, value));
+            next = Some(from.clone());
+        } else {
+            unseen += 1;
+        }
+    }
+    Ok(next.map(|next| Page { rows, next: Some(next) }))
 }
 
 fn key(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
@@ -188,4 +217,38 @@ pub async fn genesis(
         })
     });
     found.await.map(binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All pages over so many rows, of which every so many-th may be seen; none where one of them is refused.
+    fn walked(count: u32, each: u32, limit: usize) -> Option<Vec<u32>> {
+        let number = |key: &[u8]| u32::from_be_bytes(*key.first_chunk().unwrap());
+        let row = |from: &[u8]| {
+            let next = number(from) + u32::from(from.len() > 4);
+            Ok((next < count).then(|| (next.to_be_bytes().to_vec(), vec![7])))
+        };
+        let sees = |key: &[u8]| Ok(number(key) % each == 0);
+        let (mut seen, mut from) = (vec![], vec![0; 4]);
+        loop {
+            let Page { rows, next } = page(from, limit, row, sees).unwrap()?;
+            seen.extend(rows.iter().map(|(key, _)| number(key)));
+            let Some(next) = next else { return Some(seen) };
+            assert!(sees(&next).unwrap(), "{} may not be seen", number(&next));
+            from = next;
+        }
+    }
+
+    #[test]
+    fn every_row_that_may_be_seen_is_given_once_and_no_other_is_told_of() {
+        for (count, each, limit) in
+            [(0, 1, 9), (10, 1, 1), (3_000, 1, 1_000), (30_000, 7, 1_000), (20_000, 4_000, 9)]
+        {
+            let all: Vec<u32> = (0..count).filter(|number| number % each == 0).collect();
+            assert_eq!(walked(count, each, limit), Some(all), "{count} {each} {limit}");
+        }
+        assert_eq!(walked(20_000, 6_000, 9), None);
+    }
 }

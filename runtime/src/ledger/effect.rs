@@ -65,13 +65,8 @@ struct Places {
 
 impl Effects {
     /// The effect on the account of the next line of a draft.
-    pub fn touch_line(
-        &mut self,
-        state: &Overlay<'_>,
-        account: AccountId,
-        guess: u32,
-    ) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account, guess)?;
+    pub fn touch_line(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account)?;
         if !self.is_short {
             self.of_lines.push(at as u32);
         }
@@ -80,16 +75,16 @@ impl Effects {
 
     /// The effect on an account, which begins as none.
     pub fn touch(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account, 0)?;
+        let at = self.touched(state, account)?;
         Ok(&mut self.list[at].1)
     }
 
-    fn touched(&mut self, state: &Overlay<'_>, account: AccountId, guess: u32) -> Result<usize, Stop> {
+    fn touched(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<usize, Stop> {
         if let Some(at) = self.place(&account) {
             return Ok(at);
         }
         let list = &mut self.list;
-        let found = state.account(&account, guess, |place, before| {
+        let found = state.account(&account, |place, before| {
             let after = before.counters;
             list.push((account, Effect { place, before: *before, after, side: None, by_signer: false }));
         })?;

@@ -117,13 +117,9 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut guesses = [0; Overlay::TOGETHER];
-    for (number, line) in draft.lines.iter().enumerate() {
+    for line in &draft.lines {
         let account = line.account;
-        if number % Overlay::TOGETHER == 0 {
-            guesses = state.approach(draft.lines[number..].iter().map(|line| &line.account));
-        }
-        let effect = effects.touch_line(state, account, guesses[number % Overlay::TOGETHER])?;
+        let effect = effects.touch_line(state, account)?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }

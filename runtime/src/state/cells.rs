@@ -11,16 +11,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::hint::black_box;
 use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_wire::hexadecimal::hex;
-
-/// Accounts that are looked for side by side.
-pub(super) const TOGETHER: usize = 8;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
 const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -175,38 +171,6 @@ impl Cells {
     fn find_hashed(&self, hash: u32, full_key: &[u8]) -> Option<usize> {
         let is_meant = |slot: &Slot| slot.hash == hash && *self.list[slot.cell as usize].key == *full_key;
         self.places.find(spread(hash), is_meant).map(|slot| slot.cell as usize)
-    }
-
-    /// Where the cells of a few accounts may lie. What is far in memory is asked for side by side: the cells of all of
-    /// them before the first one is waited for, then their records.
-    pub fn approach<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) -> [u32; TOGETHER] {
-        let (mut places, mut count) = ([0; TOGETHER], 0);
-        for (place, account) in places.iter_mut().zip(accounts) {
-            let hash = with_full_key(Kind::Account, &account.0, |full| self.hash(full));
-            *place = self.places.find(spread(hash), |slot| slot.hash == hash).map_or(0, |slot| slot.cell);
-            count += 1;
-        }
-        let cells = || places[..count].iter().filter_map(|place| self.list.get(*place as usize));
-        cells().for_each(|cell| _ = black_box((cell.edition, cell.is_written())));
-        cells().for_each(Cell::approach);
-        places
-    }
-
-    /// As [`Cells::asked`], where the cell may lie at a place that is looked at first.
-    pub fn asked_near(
-        &mut self,
-        guess: u32,
-        full_key: &[u8],
-        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
-    ) -> Result<usize, Fault> {
-        match self.list.get(guess as usize) {
-            Some(Cell { key, below, now, .. })
-                if **key == *full_key && !matches!((now, below), (Now::Unwritten, Below::Unasked)) =>
-            {
-                Ok(guess as usize)
-            }
-            _ => self.asked(full_key, ask),
-        }
     }
 
     /// Makes room for so many more.
@@ -375,21 +339,6 @@ impl Cells {
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
         Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, edition: 0 }
-    }
-
-    /// Asks memory for the account that lies here, if one does.
-    fn approach(&self) {
-        let record: &dyn Any = match (&self.now, &self.below) {
-            (Now::Account(record), _) => &**record,
-            (Now::Record(held), _) | (Now::Unwritten, Below::Value(_, Some(held))) => held.as_any(),
-            _ => return,
-        };
-        if let Some(record) = record.downcast_ref::<AccountRecord>() {
-            let AccountRecord { owner, asset, counters, floor, ceiling, history_count, history_root, .. } =
-                record;
-            black_box((counters.debits_posted, counters.credits_pending, *floor, ceiling.is_some()));
-            black_box((owner.bytes()[0], asset.0[0], *history_count, history_root.0[31]));
-        }
     }
 
     /// The value, as bytes.

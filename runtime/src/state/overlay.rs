@@ -7,7 +7,7 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::cells::{Below, Cell, Cells, Now, TOGETHER, Undo, as_slice, in_order, own, with_full_key};
+use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
 use super::record::{self, AccountRecord, Counters, HistoryRecord, PostingHead, Record};
 use crate::fault::Fault;
@@ -261,28 +261,19 @@ impl<'b> Overlay<'b> {
         })
     }
 
-    /// Accounts that are looked for side by side.
-    pub const TOGETHER: usize = TOGETHER;
-
-    /// Where the cells of a few accounts may lie, which is quicker than to look for one after the other.
-    pub fn approach<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) -> [u32; TOGETHER] {
-        self.cells.borrow().approach(accounts)
-    }
-
-    /// What is made of an account, and the place of its cell. Where it may lie is looked at first.
+    /// What is made of an account, and the place of its cell.
     ///
     /// # Errors
     /// As [`Overlay::get`].
     pub fn account<T>(
         &self,
         account: &AccountId,
-        guess: u32,
         make: impl FnOnce(Place, &AccountRecord) -> T,
     ) -> Result<Option<T>, Fault> {
         with_full_key(Kind::Account, &account.0, |full| {
             let mut cells = self.cells.borrow_mut();
             cells.bound();
-            let cell = cells.asked_near(guess, full, |key| self.base.get(key))?;
+            let cell = cells.asked(full, |key| self.base.get(key))?;
             let place = cells.named(cell);
             Ok(cells.list[cell].record()?.map(|record| make(place, record)))
         })
@@ -597,8 +588,7 @@ mod tests {
 
     fn open(overlay: &mut Overlay<'_>, of: u8) -> Place {
         let account = AccountId([of; 32]);
-        let (place, before) =
-            overlay.account(&account, 0, |place, before| (place, *before)).unwrap().unwrap();
+        let (place, before) = overlay.account(&account, |place, before| (place, *before)).unwrap().unwrap();
         overlay.open(place, &account, &before).unwrap().unwrap()
     }
 
