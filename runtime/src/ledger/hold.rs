@@ -69,7 +69,7 @@ pub fn plan_hold(
     plan::begin(state, &mut plan)?;
     let counted_on = dates::counted_on(&plan.draft);
     authority::check_debits(state, &mut plan, signed, counted_on)?;
-    plan.effects.check(check_limits)?;
+    check_limits(state, &mut plan)?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
         let record = HoldRecord { to: part.to, placed, left: placed, expires_at, source, entry: id };
@@ -208,9 +208,9 @@ fn free(
     amount: u128,
 ) -> Result<(), Stop> {
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
-    let payer = &mut effects.touch(state, from)?.after;
+    let payer = &mut effects.touch(state, from)?.0.after;
     payer.debits_pending = payer.debits_pending.checked_sub(amount).ok_or_else(broken)?;
-    let payee = &mut effects.touch(state, to)?.after;
+    let payee = &mut effects.touch(state, to)?.0.after;
     payee.credits_pending = payee.credits_pending.checked_sub(amount).ok_or_else(broken)?;
     Ok(())
 }

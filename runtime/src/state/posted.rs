@@ -4,13 +4,19 @@
 //! when a history is read before.
 
 use super::namespace::Kind;
-use crate::store::append_short_row;
+use super::record::{Counters, HistoryRecord, PostingHead};
 use std::hint::black_box;
+use tenor_abi::entry::Side;
+use tenor_abi::id::AccountId;
 
 /// Bytes of a run.
 const RUN_BYTES: usize = 256 * 1024;
-/// Longest bytes of a posting's row, more or less; a longer one makes its run grow.
-const ROW_BYTES_MAX: usize = 192;
+/// Bytes of a posting's key, and those of its row in front of the value.
+const KEY_BYTES: usize = 41;
+const VALUE_START: usize = 1 + KEY_BYTES + 2;
+/// Longest bytes of a posting: the lengths of key and value take a byte each.
+const VALUE_BYTES_MAX: usize = 0x7f;
+const ROW_BYTES_MAX: usize = VALUE_START + VALUE_BYTES_MAX;
 
 /// Rows that are asked for together, and bytes that come together from memory.
 const NEAR: usize = 16;
@@ -26,56 +32,64 @@ struct Posting {
     /// In which run its row lies, and where in it.
     run: u32,
     start: u32,
-    /// Bytes of the row in front of the posting's own, and of those.
-    front: u8,
+    /// Bytes of the posting itself.
     length: u8,
 }
 
 /// What a block adds to histories.
-#[derive(Default)]
 pub(super) struct Postings {
     /// Their rows, as they will stand in the write set, in runs that never move.
     runs: Vec<Vec<u8>>,
-    /// The bytes with which the next ones begin.
-    head: Vec<u8>,
+    /// The row in the making: the length of its key, the key, that there is a value, its length, and the value, which
+    /// begins with what the postings of an entry have in common.
+    row: [u8; ROW_BYTES_MAX],
+    /// Where what they have in common ends.
+    head_end: usize,
     list: Vec<Posting>,
     /// The first `filed` postings by the cell of their account.
     by_cell: Vec<Vec<Posting>>,
     filed: usize,
 }
 
+impl Default for Postings {
+    fn default() -> Postings {
+        let mut row = [0; ROW_BYTES_MAX];
+        (row[0], row[1], row[VALUE_START - 2]) = (KEY_BYTES as u8, Kind::History as u8, 1);
+        let (runs, list, by_cell) = (vec![], vec![], vec![]);
+        Postings { runs, row, head_end: VALUE_START, list, by_cell, filed: 0 }
+    }
+}
+
 impl Postings {
-    /// The postings that follow begin with the same bytes, which are written here.
-    pub fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.head.clear();
-        write(&mut self.head);
+    /// The postings that follow are an entry's.
+    pub fn begin(&mut self, head: &PostingHead) {
+        self.head_end = HistoryRecord::write_head(&mut self.row, VALUE_START, head);
     }
 
-    /// Adds the posting of a sequence to an account, which lies in a cell; what comes behind its first bytes is
-    /// written here.
-    pub fn push(&mut self, cell: usize, account: &[u8; 32], sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
-        let Postings { runs, head, list, .. } = self;
-        if runs.last().is_none_or(|run| run.len() + ROW_BYTES_MAX > run.capacity()) {
+    /// Adds the posting of a sequence to an account, which lies in a cell: so much on a side, after which the account
+    /// counts so much.
+    pub fn push(
+        &mut self,
+        cell: u32,
+        account: &AccountId,
+        sequence: u64,
+        posted: (Side, u128),
+        after: &Counters,
+    ) {
+        let Postings { runs, row, head_end, list, .. } = self;
+        row[2..34].copy_from_slice(&account.0);
+        row[34..42].copy_from_slice(&sequence.to_be_bytes());
+        let end = HistoryRecord::write_tail(row, *head_end, posted, after);
+        let length = (end - VALUE_START) as u8;
+        row[VALUE_START - 1] = length;
+        if runs.last().is_none_or(|run| run.len() + end > run.capacity()) {
             runs.push(Vec::with_capacity(RUN_BYTES));
         }
         let number = runs.len() - 1;
         let run = &mut runs[number];
-        let start = run.len();
-        let mut key = [Kind::History as u8; 41];
-        key[1..33].copy_from_slice(account);
-        key[33..].copy_from_slice(&sequence.to_be_bytes());
-        let value = append_short_row(run, &key, |row| {
-            row.extend_from_slice(head);
-            write(row);
-        });
-        list.push(Posting {
-            cell: cell as u32,
-            sequence,
-            run: number as u32,
-            start: start as u32,
-            front: (value - start) as u8,
-            length: (run.len() - value) as u8,
-        });
+        let start = run.len() as u32;
+        run.extend_from_slice(&row[..end]);
+        list.push(Posting { cell, sequence, run: number as u32, start, length });
     }
 
     /// Takes the last one back.
@@ -145,12 +159,12 @@ impl Postings {
     }
 
     fn row(&self, posting: &Posting) -> &[u8] {
-        let length = usize::from(posting.front) + usize::from(posting.length);
+        let length = VALUE_START + usize::from(posting.length);
         &self.runs[posting.run as usize][posting.start as usize..][..length]
     }
 
     fn bytes(&self, posting: &Posting) -> &[u8] {
-        &self.row(posting)[usize::from(posting.front)..]
+        &self.row(posting)[VALUE_START..]
     }
 }
 
@@ -158,37 +172,37 @@ impl Postings {
 mod tests {
     use super::*;
 
-    fn push(postings: &mut Postings, cell: usize, sequence: u64, bytes: &[u8]) {
-        postings.push(cell, &[1; 32], sequence, |to| to.extend_from_slice(bytes));
+    /// What an account counts after a posting tells the postings apart here.
+    fn push(postings: &mut Postings, cell: u32, sequence: u64, credits_posted: u8) {
+        let after = Counters { credits_posted: credits_posted.into(), ..Counters::default() };
+        postings.push(cell, &AccountId([1; 32]), sequence, (Side::Credit, 1), &after);
     }
 
-    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, Vec<u8>)> {
+    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
-        postings.of(cell).map(|(sequence, bytes)| (sequence, bytes.to_vec())).collect()
+        postings.of(cell).map(|(sequence, bytes)| (sequence, *bytes.last().unwrap())).collect()
     }
 
     #[test]
     fn postings_are_kept_in_order_and_taken_back() {
         let mut postings = Postings::default();
         assert_eq!((of(&mut postings, 3), postings.get(3, 7)), (vec![], None));
-        push(&mut postings, 3, 7, b"abc");
-        push(&mut postings, 1, 0, b"");
-        push(&mut postings, 3, 8, b"de");
+        push(&mut postings, 3, 7, 1);
+        push(&mut postings, 1, 0, 2);
+        push(&mut postings, 3, 8, 3);
         let mut cells = vec![];
         postings.file(|cell| cells.push(cell));
         assert_eq!(cells, [3, 1]);
-        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"de".to_vec())]);
-        assert_eq!(of(&mut postings, 1), [(0, vec![])]);
-        assert_eq!(
-            (postings.get(3, 6), postings.get(3, 8), postings.get(3, 9)),
-            (None, Some(&b"de"[..]), None)
-        );
+        assert_eq!(of(&mut postings, 3), [(7, 1), (8, 3)]);
+        assert_eq!(of(&mut postings, 1), [(0, 2)]);
+        let got = |sequence| postings.get(3, sequence).map(<[u8]>::to_vec);
+        assert_eq!((got(6), got(8), got(9)), (None, Some(vec![1, 1, 0, 3]), None));
         postings.pop();
-        push(&mut postings, 3, 8, b"f");
+        push(&mut postings, 3, 8, 4);
         postings.pop();
         postings.pop();
-        push(&mut postings, 3, 8, b"g");
-        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"g".to_vec())]);
+        push(&mut postings, 3, 8, 5);
+        assert_eq!(of(&mut postings, 3), [(7, 1), (8, 5)]);
         assert_eq!(of(&mut postings, 1), []);
     }
 
@@ -196,8 +210,8 @@ mod tests {
     #[should_panic(expected = "one by one")]
     fn a_gap_is_not_made() {
         let mut postings = Postings::default();
-        push(&mut postings, 0, 0, b"a");
-        push(&mut postings, 0, 2, b"b");
+        push(&mut postings, 0, 0, 0);
+        push(&mut postings, 0, 2, 0);
         postings.file(|_| ());
     }
 }

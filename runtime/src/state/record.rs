@@ -586,15 +586,42 @@ impl AccountRecord {
 pub type PostingHead = (EntryId, u64, Timestamp, Date);
 
 impl HistoryRecord {
-    /// Appends the stored bytes with which every posting of an entry begins: those up to its side.
-    pub(super) fn append_head(bytes: &mut Vec<u8>, (entry, height, booked_at, value_date): PostingHead) {
-        codec::append(bytes, &(RECORD_VERSION, entry, height, booked_at, value_date));
+    /// Writes the stored bytes with which every posting of an entry begins, those up to its side, into a row from a
+    /// place on, and says where they end.
+    pub(super) fn write_head(row: &mut [u8], place: usize, head: &PostingHead) -> usize {
+        let (EntryId { item, index }, height, booked_at, value_date) = head;
+        row[place] = RECORD_VERSION;
+        let (item_place, index_place) = (place + 1, place + 1 + item.0.len());
+        row[item_place..index_place].copy_from_slice(&item.0);
+        let days = value_date.days();
+        // A signed number's sign is its lowest bit.
+        let days = (days << 1 ^ days >> 31) as u32;
+        let numbers = [u64::from(*index), *height, booked_at.0, u64::from(days)];
+        numbers.into_iter().fold(index_place, |place, number| write_number(row, place, number.into()))
     }
 
-    /// Appends the stored bytes that follow them, with what the account counts after the posting.
-    pub(super) fn append_tail(bytes: &mut Vec<u8>, side: Side, amount: u128, after: &Counters) {
-        codec::append(bytes, &(side, amount, after.debits_posted, after.credits_posted));
+    /// Writes the stored bytes that follow them, with what the account counts after the posting.
+    pub(super) fn write_tail(
+        row: &mut [u8],
+        place: usize,
+        (side, amount): (Side, u128),
+        after: &Counters,
+    ) -> usize {
+        row[place] = side as u8;
+        let numbers = [amount, after.debits_posted, after.credits_posted];
+        numbers.into_iter().fold(place + 1, |place, number| write_number(row, place, number))
     }
+}
+
+/// Writes a number as the codec does, seven bits a byte, into a row from a place on, and says where it ends.
+fn write_number(row: &mut [u8], mut place: usize, mut rest: u128) -> usize {
+    while rest >= 0x80 {
+        row[place] = rest as u8 | 0x80;
+        place += 1;
+        rest >>= 7;
+    }
+    row[place] = rest as u8;
+    place + 1
 }
 
 /// Where the next occurrence of a schedule stands.
@@ -741,10 +768,10 @@ mod tests {
         let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
         let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
         let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
-        let mut bytes = vec![];
-        HistoryRecord::append_head(&mut bytes, (entry, height, booked_at, value_date));
+        let mut row = [0; 127];
+        let end = HistoryRecord::write_head(&mut row, 3, &(entry, height, booked_at, value_date));
         let after = Counters { debits_posted, credits_posted, debits_pending: 1, credits_pending: 2 };
-        HistoryRecord::append_tail(&mut bytes, side, amount, &after);
+        let end = HistoryRecord::write_tail(&mut row, end, (side, amount), &after);
         let record = HistoryRecord {
             entry,
             height,
@@ -755,6 +782,6 @@ mod tests {
             debits_posted,
             credits_posted,
         };
-        assert_eq!(bytes, to_bytes(&record));
+        assert_eq!(row[3..end], to_bytes(&record));
     }
 }
