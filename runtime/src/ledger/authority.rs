@@ -100,11 +100,9 @@ pub(super) fn check_debits(
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
     if effects.among.issuance {
-        effects.check(|account, effect| {
-            match state.account_at(effect.seen, account, |before| before.kind)? {
-                AccountKind::Issuance => check_issuer(state, account, effect.asset, signed),
-                AccountKind::Plain | AccountKind::Control => Ok(()),
-            }
+        effects.check(|account, effect| match effect.kind {
+            AccountKind::Issuance => check_issuer(state, account, effect.asset, signed),
+            AccountKind::Plain | AccountKind::Control => Ok(()),
         })?;
     }
     effects.check(|account, effect| {

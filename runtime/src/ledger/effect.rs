@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
 use tenor_abi::id::{AccountId, AssetId};
 use tenor_abi::limit::COUNTER_MAX;
+use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
 use tenor_wire::op::AccountKind;
 
@@ -23,6 +24,9 @@ pub(super) struct Effect {
     pub after: Counters,
     /// In what it is kept.
     pub asset: AssetId,
+    pub currency: Currency,
+    /// What it is to the ledger.
+    pub kind: AccountKind,
     /// Which hooks it has.
     pub hooks: HookSet,
     /// The side of the draft's lines on it, which all have the same.
@@ -34,8 +38,8 @@ pub(super) struct Effect {
 impl Effect {
     fn none(seen: Seen, record: &AccountRecord) -> Effect {
         let before = (record.balance(), record.counters.debits_pending);
-        let AccountRecord { counters: after, asset, hooks, .. } = *record;
-        Effect { seen, before, after, asset, hooks, side: None, by_signer: false }
+        let AccountRecord { counters: after, asset, currency, kind, hooks, .. } = *record;
+        Effect { seen, before, after, asset, currency, kind, hooks, side: None, by_signer: false }
     }
 
     /// What leaves the account or is set aside on it, minor units.
@@ -102,48 +106,33 @@ struct Places {
 }
 
 impl Effects {
-    /// The effect on the account of the next line of a draft, and what is shown of its record.
-    pub fn touch_line<T>(
-        &mut self,
-        state: &Overlay<'_>,
-        account: AccountId,
-        show: impl FnOnce(&AccountRecord) -> T,
-    ) -> Result<(&mut Effect, T), Stop> {
-        let (at, shown) = self.touched(state, account, show)?;
+    /// The effect on the account of the next line of a draft.
+    pub fn touch_line(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account)?;
         if !self.is_short {
             self.of_lines.push(at as u32);
         }
-        Ok((&mut self.list[at].1, shown))
+        Ok(&mut self.list[at].1)
     }
 
-    /// The effect on an account, which begins as none, and the account above it.
-    pub fn touch(
-        &mut self,
-        state: &Overlay<'_>,
-        account: AccountId,
-    ) -> Result<(&mut Effect, Option<AccountId>), Stop> {
-        let (at, control) = self.touched(state, account, |record| record.control)?;
-        Ok((&mut self.list[at].1, control))
+    /// The effect on an account, which begins as none.
+    pub fn touch(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account)?;
+        Ok(&mut self.list[at].1)
     }
 
-    fn touched<T>(
-        &mut self,
-        state: &Overlay<'_>,
-        account: AccountId,
-        show: impl FnOnce(&AccountRecord) -> T,
-    ) -> Result<(usize, T), Stop> {
+    fn touched(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<usize, Stop> {
         if let Some(at) = self.place(&account) {
-            return Ok((at, state.account_at(self.list[at].1.seen, &account, show)?));
+            return Ok(at);
         }
         let Effects { list, among, .. } = self;
         let found = state.account(&account, |seen, record| {
             among.note(record);
             list.push((account, Effect::none(seen, record)));
-            show(record)
         })?;
-        let shown = found.ok_or(Refusal::UnknownAccount { account })?;
+        found.ok_or(Refusal::UnknownAccount { account })?;
         self.file();
-        Ok((self.list.len() - 1, shown))
+        Ok(self.list.len() - 1)
     }
 
     /// Checks every account; of those that say no the one with the lowest id is heard.

@@ -42,7 +42,7 @@ pub fn questions(state: &Overlay<'_>, plan: &Plan, signed: &Signed) -> Result<Ve
             }
             let hook = find(state, account, of, HookMoment::Before)?;
             if of == HookOf::Bank || binds(state, plan, signed, account, effect, &hook)? {
-                questions.push(Question { hook: hook.agreement, entry: shown(state, plan, account, effect)? });
+                questions.push(Question { hook: hook.agreement, entry: shown(plan, account, effect)? });
             }
         }
     }
@@ -72,20 +72,14 @@ fn binds(
     }
 }
 
-fn shown(
-    state: &Overlay<'_>,
-    plan: &Plan,
-    account: &AccountId,
-    effect: &Effect,
-) -> Result<PlannedEntry, Fault> {
+fn shown(plan: &Plan, account: &AccountId, effect: &Effect) -> Result<PlannedEntry, Fault> {
     let draft = &plan.draft;
     let side = effect.side.ok_or_else(|| Fault::Books(format!("{account} has no posting in the plan")))?;
-    let currency = state.account_at(effect.seen, account, |before| before.currency)?;
     let lines = draft.lines.iter().filter(|line| line.account == *account);
     Ok(PlannedEntry {
         account: *account,
         side,
-        amounts: lines.map(|line| Money { minor: line.minor, currency }).collect(),
+        amounts: lines.map(|line| Money { minor: line.minor, currency: effect.currency }).collect(),
         sets_aside: matches!(draft.act, Act::Hold { .. }),
         value_date: draft.value_date,
         narrative: draft.narrative,

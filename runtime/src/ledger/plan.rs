@@ -120,12 +120,16 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Res
     let mut sums = Sums::default();
     for line in &draft.lines {
         let account = line.account;
-        let (effect, allowed) =
-            effects.touch_line(state, account, |record| may_have_line(record, line))?;
+        let effect = effects.touch_line(state, account)?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
-        allowed?;
+        if let Some(given) = line.currency {
+            check_currency(account, effect.currency, given)?;
+        }
+        if effect.kind == AccountKind::Control {
+            return Err(Refusal::ControlAccount { account }.into());
+        }
         count(effect, account, line, is_hold)?;
         // What is pending has its room already: a capture never fails on a counter.
         if !is_capture && !effect.has_room_for_pending() {
@@ -134,18 +138,6 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Res
         sums.add(&effect.asset, line);
     }
     Ok(sums.check()?)
-}
-
-/// Whether a draft may have a line on an account.
-fn may_have_line(record: &AccountRecord, line: &Line) -> Result<(), Refusal> {
-    let account = line.account;
-    if let Some(given) = line.currency {
-        check_currency(account, record, given)?;
-    }
-    match record.kind {
-        AccountKind::Control => Err(Refusal::ControlAccount { account }),
-        AccountKind::Plain | AccountKind::Issuance => Ok(()),
-    }
 }
 
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
@@ -234,7 +226,7 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
     for line in &plan.draft.lines {
-        let (_, mut above) = plan.effects.touch(state, line.account)?;
+        let mut above = touch_below(state, &mut plan.effects, line.account)?;
         let mut depth = 0;
         while let Some(control) = above {
             if depth == CONTROL_DEPTH_MAX {
@@ -242,16 +234,26 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
                 return Err(Refusal::BadValue { rule }.into());
             }
             *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
-            (_, above) = plan.effects.touch(state, control)?;
+            above = touch_below(state, &mut plan.effects, control)?;
             depth += 1;
         }
     }
     for ((account, side), amount) in sums {
         let line = Line { account, side, minor: amount as i128, currency: None };
-        count(plan.effects.touch(state, account)?.0, account, &line, false)?;
+        count(plan.effects.touch(state, account)?, account, &line, false)?;
         plan.linked.push(line);
     }
     Ok(())
+}
+
+/// Begins the effect on an account, and says which control account mirrors it.
+fn touch_below(
+    state: &Overlay<'_>,
+    effects: &mut Effects,
+    account: AccountId,
+) -> Result<Option<AccountId>, Stop> {
+    let seen = effects.touch(state, account)?.seen;
+    Ok(state.account_at(seen, &account, |record| record.control)?)
 }
 
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the

@@ -308,7 +308,7 @@ impl Cells {
         let Cells { accounts, postings, .. } = self;
         let (kept, edition) = accounts.change(at);
         *kept.record.counters.posted_mut(side) += amount;
-        postings.push(kept.cell, kept.id(), kept.record.history_count, (side, amount), &kept.record.counters);
+        postings.push(kept.cell, kept.record.history_count, (side, amount), &kept.record.counters);
         kept.record.history_count += 1;
         Undo::Counted(at, edition, Uncount::Posting(side, amount))
     }
@@ -347,7 +347,7 @@ impl Cells {
     }
 
     /// The posting of a full key, where it was added here.
-    pub fn posting(&mut self, full_key: &[u8]) -> Option<&[u8]> {
+    pub fn posting(&mut self, full_key: &[u8]) -> Option<Vec<u8>> {
         let (account, sequence) = posting_of(full_key)?;
         self.file_postings();
         let place = with_full_key(Kind::Account, &account.0, |full| self.find(full))?;
@@ -400,10 +400,10 @@ impl Cells {
         let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
         let first = Bound::Included(&first[..first.len().min(33)]);
         for (account, place) in self.posted.range::<[u8], _>((first, Bound::Excluded(end))) {
-            for (sequence, posting) in self.postings.of(*place) {
+            for sequence in self.postings.sequences_of(*place) {
                 let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
                 if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return Some((key, posting.to_vec()));
+                    return self.postings.get(*place, sequence).map(|posting| (key, posting));
                 }
             }
         }
@@ -573,15 +573,16 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 /// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
 pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -> Vec<usize> {
     let first = |key: &[u8]| {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 8];
         let length = key.len().min(bytes.len());
         bytes[..length].copy_from_slice(&key[..length]);
-        u128::from_be_bytes(bytes)
+        u64::from_be_bytes(bytes)
     };
     let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
-    let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
-    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
-    places.into_iter().map(|(_, place)| place).collect()
+    let mut places: Vec<(u64, u32)> = meant.map(|(place, cell)| (first(&cell.key), place as u32)).collect();
+    let key = |place: u32| &*list[place as usize].key;
+    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
+    places.into_iter().map(|(_, place)| place as usize).collect()
 }
 
 pub(super) fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

@@ -586,41 +586,48 @@ impl AccountRecord {
 pub type PostingHead = (EntryId, u64, Timestamp, Date);
 
 impl HistoryRecord {
-    /// Writes the stored bytes with which every posting of an entry begins, those up to its side, into a row from a
-    /// place on, and says where they end.
-    pub(super) fn write_head(row: &mut [u8], place: usize, head: &PostingHead) -> usize {
+    /// Writes the stored bytes with which every posting of an entry begins, those up to its side, and says how many
+    /// these are.
+    pub(super) fn write_head(to: &mut [u8; 63], head: &PostingHead) -> usize {
         let (EntryId { item, index }, height, booked_at, value_date) = head;
-        row[place] = RECORD_VERSION;
-        let (item_place, index_place) = (place + 1, place + 1 + item.0.len());
-        row[item_place..index_place].copy_from_slice(&item.0);
+        to[0] = RECORD_VERSION;
+        to[1..33].copy_from_slice(&item.0);
         let days = value_date.days();
         // A signed number's sign is its lowest bit.
         let days = (days << 1 ^ days >> 31) as u32;
         let numbers = [u64::from(*index), *height, booked_at.0, u64::from(days)];
-        numbers.into_iter().fold(index_place, |place, number| write_number(row, place, number.into()))
+        numbers.into_iter().fold(33, |place, number| write_number(to, place, number.into()))
     }
 
-    /// Writes the stored bytes that follow them, with what the account counts after the posting.
+    /// Writes the stored bytes that follow them from a place on, with debits and credits that the account counts after
+    /// the posting, and says where they end.
     pub(super) fn write_tail(
-        row: &mut [u8],
+        to: &mut [u8; 127],
         place: usize,
         (side, amount): (Side, u128),
-        after: &Counters,
+        (debits, credits): (u128, u128),
     ) -> usize {
-        row[place] = side as u8;
-        let numbers = [amount, after.debits_posted, after.credits_posted];
-        numbers.into_iter().fold(place + 1, |place, number| write_number(row, place, number))
+        to[place] = side as u8;
+        [amount, debits, credits].into_iter().fold(place + 1, |place, number| write_number(to, place, number))
     }
 }
 
-/// Writes a number as the codec does, seven bits a byte, into a row from a place on, and says where it ends.
-fn write_number(row: &mut [u8], mut place: usize, mut rest: u128) -> usize {
+/// Writes a number as the codec does, seven bits a byte, from a place on, and says where it ends.
+#[inline]
+fn write_number(to: &mut [u8], mut place: usize, number: u128) -> usize {
+    let mut high = number;
+    while high > u64::MAX.into() {
+        to[place] = high as u8 | 0x80;
+        place += 1;
+        high >>= 7;
+    }
+    let mut rest = high as u64;
     while rest >= 0x80 {
-        row[place] = rest as u8 | 0x80;
+        to[place] = rest as u8 | 0x80;
         place += 1;
         rest >>= 7;
     }
-    row[place] = rest as u8;
+    to[place] = rest as u8;
     place + 1
 }
 
@@ -768,10 +775,10 @@ mod tests {
         let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
         let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
         let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
-        let mut row = [0; 127];
-        let end = HistoryRecord::write_head(&mut row, 3, &(entry, height, booked_at, value_date));
-        let after = Counters { debits_posted, credits_posted, debits_pending: 1, credits_pending: 2 };
-        let end = HistoryRecord::write_tail(&mut row, end, (side, amount), &after);
+        let (mut head, mut bytes) = ([0; 63], [0; 127]);
+        let length = HistoryRecord::write_head(&mut head, &(entry, height, booked_at, value_date));
+        bytes[..length].copy_from_slice(&head[..length]);
+        let end = HistoryRecord::write_tail(&mut bytes, length, (side, amount), (debits_posted, credits_posted));
         let record = HistoryRecord {
             entry,
             height,
@@ -782,6 +789,6 @@ mod tests {
             debits_posted,
             credits_posted,
         };
-        assert_eq!(row[3..end], to_bytes(&record));
+        assert_eq!(bytes[..end], to_bytes(&record));
     }
 }

@@ -39,12 +39,6 @@ impl Changes {
         self.set_count(self.count + 1);
     }
 
-    /// Adds a row in its canonical bytes.
-    pub fn push_row(&mut self, row: &[u8]) {
-        self.bytes.extend_from_slice(row);
-        self.set_count(self.count + 1);
-    }
-
     fn set_count(&mut self, count: usize) {
         let mut rest = count;
         // Seven bits a byte, at least one byte.
