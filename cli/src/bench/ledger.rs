@@ -289,7 +289,7 @@ impl Books {
                 }
                 Ok(entries)
             })?;
-            overlay.posted(|_, _| ());
+            overlay.posted(|_| ());
             black_box((entries, booked.count(0, || Ok(overlay.into_writes()?))?));
         }
         Ok(booked.rate())
