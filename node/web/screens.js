@@ -83,7 +83,7 @@ async function home() {
 }
 
 /** The account's lines, the oldest first. */
-const lines = () => bank.mine(`/v1/accounts/${bank.customer().account}/statement`);
+const lines = () => bank.mine(`/v1/accounts/${bank.customer().account}/statement?newest=200`);
 
 function statementCard(statement) {
   const points = [];

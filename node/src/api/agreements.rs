@@ -5,7 +5,7 @@ use super::accounts::owned;
 use super::caller::Caller;
 use super::operation::Asking;
 use super::problem::{self, Problem};
-use super::reading::{At, PageAsked, Reader, Wants, stamped};
+use super::reading::{At, PageOfParty, Reader, Wants, stamped};
 use super::shapes;
 use super::strict::{Asked, Nothing, Part, Strict};
 use crate::near;
@@ -14,7 +14,7 @@ use crate::view::{Missing, reading, show, words};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Document, json};
 use std::sync::Arc;
 use tenor_abi::id::AgreementId;
@@ -52,23 +52,23 @@ fn row(chain: &Chain, id: AgreementId, record: &AgreementRecord) -> Result<Docum
     }))
 }
 
-/// Agreements: a customer's own, or all.
+/// Agreements: a customer's own, or all, or those of a party.
 #[utoipa::path(
-    get, path = "/v1/agreements", tag = "agreements", params(PageAsked),
+    get, path = "/v1/agreements", tag = "agreements", params(PageOfParty),
     responses((status = 200, description = "A page of agreements", body = shapes::Agreements)))]
 pub async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Asked(asked): Asked<PageAsked>,
+    Asked(asked): Asked<PageOfParty>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| match reader.caller.customer() {
-        Some(party) => asked.page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
+    let found = api.read(caller, move |reader| match asked.party(reader)? {
+        Some(party) => asked.page().page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
             let id = AgreementId(owned(of)?);
             let sees = reader.caller.sees_agreement(chain, &id)?;
             let record: Option<AgreementRecord> = chain.record(&id.0)?;
             record.filter(|_| sees).map(|record| row(chain, id, &record)).transpose()
         }),
-        None => asked.page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
+        None => asked.page().page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
             let id = of.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
             row(chain, AgreementId(*id), &record).map(Some)
         }),
@@ -101,8 +101,10 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct ScheduleQuery {
     /// Occurrences back, at most 400.
+    #[param(maximum = 400)]
     past: Option<u32>,
     /// Occurrences ahead, at most 400.
+    #[param(maximum = 400)]
     ahead: Option<u32>,
 }
 
@@ -227,7 +229,7 @@ fn action(spec: &Spec, def: &CallDef, may: &Authorities<'_>, mine: Option<bool>)
 }
 
 /// Arguments of a view.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ViewAsked {
     /// Arguments by name.

@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{At, Cursor, PageAsked, Reader, Wants, as_of, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
+use super::strict::{Asked, Nothing, Number, Part, number};
 use super::transactions::{binary, placed, prove, seen_place};
 use crate::view::{Missing, check_made, receipt, show};
 use axum::Json;
@@ -60,7 +60,7 @@ pub async fn list(
     let found = api.read(caller, move |reader| {
         let first = match &page.cursor {
             None => reader.chain().tip().height,
-            Some(text) => text.parse().map_err(|_| Cursor::wrong())?,
+            Some(text) => number(text).ok_or_else(Cursor::wrong)?,
         };
         check_made(reader.chain(), first)?;
         let last = first.saturating_sub(page.rows()? as u64 - 1);
@@ -90,7 +90,7 @@ pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
     wants: Wants,
-    Part(height): Part<u64>,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     let found = api.read(caller, move |reader| {
@@ -114,7 +114,7 @@ pub async fn receipt(
     State(api): State<Arc<Api>>,
     caller: Caller,
     wants: Wants,
-    Part((height, index)): Part<(u64, u32)>,
+    Part((Number(height), Number(index))): Part<(Number<u64>, Number<u32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     let found = api.read(caller, move |reader| {
@@ -138,7 +138,7 @@ pub async fn receipt(
 pub async fn receipt_proof(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Part((height, index)): Part<(u64, u32)>,
+    Part((Number(height), Number(index))): Part<(Number<u64>, Number<u32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     let found = api.read(caller, move |reader| {

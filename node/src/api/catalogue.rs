@@ -3,12 +3,12 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{PageAsked, Reader, Wants, id, stamped};
+use super::reading::{PAGE_MAX, PageAsked, Reader, Wants, id, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
+use super::strict::{Asked, Nothing, Number, Part};
 use crate::view::find::find_contract;
-use crate::view::list::{self, What};
-use crate::view::{Missing, party, proposal, reading, show};
+use crate::view::list::{Listed, What, table};
+use crate::view::{Missing, Shown, party, proposal, reading, show};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -16,7 +16,10 @@ use serde_json::{Value as Document, json};
 use std::sync::Arc;
 use tenor_abi::date::Date;
 use tenor_abi::id::{AssetId, CalendarId, CodeHash, PartyId, ProposalId};
-use tenor_runtime::state::record::{AssetRecord, CalendarRecord, ContractRecord};
+use tenor_runtime::state::record::{
+    AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, ContractRecord, HoldRecord, PartyRecord,
+    ProposalRecord, ScheduleRecord,
+};
 
 fn short() -> Problem {
     Problem::new(problem::BROKEN, "a row is too short")
@@ -157,7 +160,7 @@ pub async fn calendars(
 pub async fn calendar(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Part((asked, year)): Part<(String, i32)>,
+    Part((asked, Number(year))): Part<(String, Number<i32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     let found = api.read(caller, move |reader| {
@@ -182,7 +185,8 @@ pub async fn calendar(
     found.await.map(Json)
 }
 
-/// A party: keys, roles, accounts, agreements.
+/// A party: keys, roles, the first of its accounts and agreements; all of them are in `/v1/accounts?party=` and
+/// `/v1/agreements?party=`.
 #[utoipa::path(
     get, path = "/v1/parties/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The party", body = shapes::Party)))]
@@ -198,7 +202,7 @@ pub async fn get_party(
         if !reader.caller.sees_party(&id) {
             return Err(Missing::of(&id).into());
         }
-        Ok(wants.answer(party::party(reader.chain(), id)?, reader.chain()))
+        Ok(wants.answer(party::party(reader.chain(), id, PAGE_MAX)?, reader.chain()))
     });
     found.await
 }
@@ -226,24 +230,42 @@ pub async fn get_proposal(
     found.await
 }
 
-/// A whole list as the command shows it: agreements, accounts, contracts, parties, proposals, schedules, holds. The
+/// A page of a list as the command shows it: agreements, accounts, contracts, parties, proposals, schedules, holds. The
 /// bank's alone.
 #[utoipa::path(
-    get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what")),
-    responses((status = 200, description = "The list", body = shapes::ListShown)))]
+    get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what"), PageAsked),
+    responses((status = 200, description = "A page of the list", body = shapes::ListShown)))]
 pub async fn lists(
     State(api): State<Arc<Api>>,
     caller: Caller,
     wants: Wants,
     Part(asked): Part<String>,
-    Asked(_): Asked<Nothing>,
+    Asked(page): Asked<PageAsked>,
 ) -> Result<Response, Problem> {
     caller.needs(crate::access::Scope::Bank)?;
     let found = api.read(caller, move |reader| {
         let what = What::ALL.iter().find(|(name, _)| *name == asked).map(|(_, what)| *what);
         let near = || crate::near::hint(&asked, What::ALL.iter().map(|(name, _)| *name));
         let what = what.ok_or_else(|| Missing(format!("there is no list of `{asked}`{}", near())))?;
-        Ok(wants.answer(list::list(reader.chain(), &reader.names, what)?, reader.chain()))
+        let shown = match what {
+            What::Agreements => listed::<AgreementRecord>(reader, &page),
+            What::Accounts => listed::<AccountRecord>(reader, &page),
+            What::Contracts => listed::<ContractRecord>(reader, &page),
+            What::Parties => listed::<PartyRecord>(reader, &page),
+            What::Proposals => listed::<ProposalRecord>(reader, &page),
+            What::Schedules => listed::<ScheduleRecord>(reader, &page),
+            What::Holds => listed::<HoldRecord>(reader, &page),
+        }?;
+        Ok(wants.made(shown))
     });
     found.await
+}
+
+fn listed<R: Listed>(reader: &Reader, page: &PageAsked) -> Result<Shown, Problem> {
+    let mut document = page.page::<R>(reader, &[], "list", |chain, key, record| {
+        Ok(Some(record.row(chain, &reader.names, key)?))
+    })?;
+    document["height"] = document["as_of"]["height"].clone();
+    let text = table::<R>(document["list"].as_array().map_or(&[], Vec::as_slice)).to_string();
+    Ok(Shown { document, text })
 }

@@ -17,7 +17,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub fn only_here(api: &Api, caller: &Caller) -> Result<(), Problem> {
 }
 
 /// Where the clock goes.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockAsked {
     /// A day (its beginning) or an instant, not before the clock and at most ten years ahead.
@@ -86,7 +86,7 @@ pub async fn clock(
 }
 
 /// Who gets money.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaucetAsked {
     /// The account.
@@ -114,7 +114,7 @@ pub async fn faucet(
 }
 
 /// Who does what.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActAsked {
     /// Name of a party whose key lies in the sandbox's folder, like `officer`.
@@ -139,7 +139,7 @@ pub async fn act(
 }
 
 /// Who becomes a customer.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolAsked {
     /// Public key of the customer's device: 34 bytes in hexadecimal, algorithm, parity and x. Who has the secret key

@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{Reader, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
+use super::strict::{Asked, Nothing, Number, Part};
 use super::transactions::binary;
 use crate::access::Scope;
 use crate::view::{Missing, check_made};
@@ -161,7 +161,7 @@ fn sees(reader: &Reader, chain: &Chain, full_key: &[u8]) -> Result<bool, Fault> 
 pub async fn block(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Part(height): Part<u64>,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     caller.needs(Scope::Bank)?;
@@ -182,7 +182,7 @@ pub async fn block(
 pub async fn checkpoint(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Part(height): Part<u64>,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     let found = api.read(caller, move |reader| {
