@@ -53,8 +53,9 @@ fn what_is_no_request_is_told_as_a_problem() {
         // What was well is answered before what was not, and nothing behind that is read.
         let sound = get(network, "");
         let answer = raw(&node, format!("{sound}nonsense\r\n\r\n{sound}").as_bytes());
-        let statuses: Vec<u16> =
-            answer.match_indices("HTTP/1.1 ").map(|(at, _)| status(&answer[at..])).collect();
+        let heads = answer.match_indices("HTTP/1.1 ").map(|(at, _)| status(&answer[at..]));
+        // A problem may speak of HTTP as well.
+        let statuses: Vec<u16> = heads.filter(|status| *status > 0).collect();
         assert_eq!(statuses, [200, 400], "{answer}");
     });
 }

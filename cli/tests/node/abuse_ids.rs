@@ -6,7 +6,7 @@ use tenor_node::api::openapi;
 use tenor_wire::hexadecimal::hex;
 
 /// Routes that show nothing of anybody.
-const OF_NOBODY: [&str; 15] = [
+const OF_NOBODY: [&str; 16] = [
     "/problems",
     "/problems/{code}",
     "/v1/network",
@@ -16,6 +16,7 @@ const OF_NOBODY: [&str; 15] = [
     "/v1/contracts",
     "/v1/contracts/{code}",
     "/v1/contracts/{code}/spec",
+    "/v1/contracts/{code}/published",
     "/v1/assets",
     "/v1/assets/{id}",
     "/v1/calendars",
@@ -32,9 +33,10 @@ fn other_peoples_things_are_on_no_route() {
     let node = Node::sandbox(&data);
     let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
     let rent = node.get("/v1/agreements/rent")["agreement"].as_str().unwrap().to_string();
-    // Something that Ada did and Bob has no part in.
+    // Something that Ada did and Bob has no part in: it was refused.
     let own = ada.pays(&ada.account, 1, 1);
-    let (_, alone) = node.submit(&own);
+    let (_, no) = node.submit(&own);
+    let alone = &no["receipt"];
     let (height, index) = (alone["height"].to_string(), alone["index"].to_string());
     let tx = own.id().to_string();
     let (account, party) = (ada.account.to_string(), ada.party.to_string());

@@ -139,6 +139,7 @@ fn every_route_answers_as_it_is_described() {
     lists.iter().for_each(|list| drop(get(&format!("/v1/lists/{list}"))));
     get(&format!("/v1/contracts/{contract}"));
     get(&format!("/v1/contracts/{contract}/spec"));
+    get(&format!("/v1/contracts/{contract}/published"));
     get(&format!("/v1/calendars/{calendar}/2026"));
     let ada = Wallet::of(&node, "ada");
     let tx = ada.pays(&Wallet::of(&node, "bob").account, 100, 7);

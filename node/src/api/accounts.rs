@@ -1,19 +1,15 @@
 //! Accounts: balances now and then, postings, statements.
 
-use super::Api;
-use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, Cursor, PageAsked, PageOfParty, Reader, Wants, rows_of, stamped};
+use super::reading::{At, Cursor, PageAsked, PageOfParty, Reader, Reads, Wants, rows_of, stamped};
 use super::shapes;
 use super::strict::{Asked, Part};
 use crate::view::statement::{self, Asked as StatementAsked};
 use crate::view::{Missing, Shown, show};
 use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value as Document, json};
-use std::sync::Arc;
 use tenor_abi::date::Date;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
@@ -34,23 +30,23 @@ pub fn seen(reader: &Reader, asked: &str) -> Result<(AccountId, AccountRecord), 
 #[utoipa::path(
     get, path = "/v1/accounts", tag = "accounts", params(PageOfParty),
     responses((status = 200, description = "A page of accounts", body = shapes::Accounts)))]
-pub async fn list(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageOfParty>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| match asked.party(reader)? {
-        Some(party) => asked.page().page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
-            let id = AccountId(owned(row)?);
-            let record: Option<AccountRecord> = chain.record(&id.0)?;
-            Ok(record.map(|record| show::account_document(chain, id, &record)).transpose()?)
-        }),
-        None => asked.page().page::<AccountRecord>(reader, &[], "accounts", |chain, row, record| {
-            let id = row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
-            Ok(Some(show::account_document(chain, AccountId(*id), &record)?))
-        }),
-    });
-    found.await.map(Json)
+pub async fn list(reads: Reads, Asked(asked): Asked<PageOfParty>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| match asked.party(reader)? {
+            Some(party) => {
+                asked.page().page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
+                    let id = AccountId(owned(row)?);
+                    let record: Option<AccountRecord> = chain.record(&id.0)?;
+                    Ok(record.map(|record| show::account_document(chain, id, &record)).transpose()?)
+                })
+            }
+            None => asked.page().page::<AccountRecord>(reader, &[], "accounts", |chain, row, record| {
+                let id =
+                    row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
+                Ok(Some(show::account_document(chain, AccountId(*id), &record)?))
+            }),
+        })
+        .await
 }
 
 /// The second id of a row that pairs an owner with what it owns.
@@ -64,25 +60,26 @@ pub fn owned(row: &[u8]) -> Result<[u8; 32], Problem> {
     get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path, description = "Its id"), At),
     responses((status = 200, description = "The account", body = shapes::AccountTold)))]
 pub async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(at): Asked<At>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (id, record) = seen(reader, &asked)?;
-        let shown = match (at.at, wants.text()) {
-            // Balances of any age follow from the account's history alone.
-            (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
-            (None, true) => show::account(reader.chain(), &reader.names, id)?,
-            (None, false) => {
-                Shown { document: show::account_document(reader.chain(), id, &record)?, text: String::new() }
-            }
-        };
-        Ok(wants.answer(shown, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let (id, record) = seen(reader, &asked)?;
+            let shown = match (at.at, wants.text()) {
+                // Balances of any age follow from the account's history alone.
+                (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
+                (None, true) => show::account(reader.chain(), &reader.names, id)?,
+                (None, false) => Shown {
+                    document: show::account_document(reader.chain(), id, &record)?,
+                    text: String::new(),
+                },
+            };
+            Ok(wants.answer(shown, reader.chain()))
+        })
+        .await
 }
 
 /// Postings of an account, the newest first, each with the balance after it.
@@ -91,12 +88,11 @@ pub async fn get(
     params(("id" = String, Path, description = "The account's id"), PageAsked),
     responses((status = 200, description = "A page of postings", body = shapes::AccountEntries)))]
 pub async fn entries(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(page): Asked<PageAsked>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
+    reads.json(move |reader| {
         let (id, _) = seen(reader, &asked)?;
         let (standing, behind) = page.place(reader)?;
         let (chain, limit) = (standing.chain(), page.rows()?);
@@ -121,8 +117,7 @@ pub async fn entries(
         }
         let next = (left > 0).then(|| Cursor { height: chain.tip().height, behind: left.to_be_bytes().to_vec() }.text());
         Ok(stamped(json!({ "account": id.to_string(), "entries": rows, "next": next }), chain))
-    });
-    found.await.map(Json)
+    }).await
 }
 
 /// Most postings that a request looks through for a statement by value date.
@@ -159,37 +154,38 @@ fn day(given: Option<&str>) -> Result<Option<Date>, Problem> {
     params(("id" = String, Path, description = "The account's id"), StatementQuery),
     responses((status = 200, description = "The statement", body = shapes::StatementTold)))]
 pub async fn statement(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(query): Asked<StatementQuery>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (id, _) = seen(reader, &asked)?;
-        let newest = rows_of("newest", query.newest)?;
-        let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
-        let end = cursor.as_ref().map(|cursor| cursor.behind.as_slice().try_into().map(u64::from_be_bytes));
-        let end = end.transpose().map_err(|_| Cursor::wrong())?;
-        let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
-        let height = cursor.map_or_else(|| reader.chain().tip().height, |cursor| cursor.height);
-        let standing = reader.at_height(height)?;
-        let chain = standing.chain();
-        let at = query.at.as_deref().map(|at| reader.height(at)).transpose()?;
-        let (mut shown, next) = if from.is_none() && to.is_none() && at.is_none() {
-            statement::booked_page(chain, &reader.names, id, (end, newest as u64))?
-        } else {
-            by_value_date(
-                chain,
-                id,
-                StatementAsked { from, to, at, newest: Some(newest), end: end.map(|end| end as usize) },
-            )?
-        };
-        let next = next.map(|next| Cursor { height, behind: next.to_be_bytes().to_vec() }.text());
-        shown.document["next"] = json!(next);
-        Ok(wants.answer(shown, chain))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let (id, _) = seen(reader, &asked)?;
+            let newest = rows_of("newest", query.newest)?;
+            let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
+            let end =
+                cursor.as_ref().map(|cursor| cursor.behind.as_slice().try_into().map(u64::from_be_bytes));
+            let end = end.transpose().map_err(|_| Cursor::wrong())?;
+            let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
+            let height = cursor.map_or_else(|| reader.chain().tip().height, |cursor| cursor.height);
+            let standing = reader.at_height(height)?;
+            let chain = standing.chain();
+            let at = query.at.as_deref().map(|at| reader.height(at)).transpose()?;
+            let (mut shown, next) = if from.is_none() && to.is_none() && at.is_none() {
+                statement::booked_page(chain, &reader.names, id, (end, newest as u64))?
+            } else {
+                by_value_date(
+                    chain,
+                    id,
+                    StatementAsked { from, to, at, newest: Some(newest), end: end.map(|end| end as usize) },
+                )?
+            };
+            let next = next.map(|next| Cursor { height, behind: next.to_be_bytes().to_vec() }.text());
+            shown.document["next"] = json!(next);
+            Ok(wants.answer(shown, chain))
+        })
+        .await
 }
 
 fn by_value_date(

@@ -123,6 +123,7 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(catalogue::contracts))
         .routes(routes!(catalogue::contract))
         .routes(routes!(catalogue::spec))
+        .routes(routes!(catalogue::published))
         .routes(routes!(catalogue::assets))
         .routes(routes!(catalogue::asset))
         .routes(routes!(catalogue::calendars))

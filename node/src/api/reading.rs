@@ -373,6 +373,56 @@ fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix
 }
 
+/// A request that reads and does nothing else, with who asks.
+pub struct Reads {
+    api: Arc<Api>,
+    caller: Caller,
+}
+
+impl FromRequestParts<Arc<Api>> for Reads {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Reads, Problem> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        Ok(Reads { api: Arc::clone(api), caller })
+    }
+}
+
+impl Reads {
+    /// An answer that is read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn of<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.api.read(self.caller, read).await
+    }
+
+    /// A document that is read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn json(
+        self,
+        read: impl FnOnce(&Reader) -> Result<Document, Problem> + Send + 'static,
+    ) -> Result<Json<Document>, Problem> {
+        self.of(read).await.map(Json)
+    }
+
+    /// Bytes that are read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn bytes(
+        self,
+        read: impl FnOnce(&Reader) -> Result<Vec<u8>, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        self.of(read).await.map(super::transactions::binary)
+    }
+}
+
 impl Api {
     /// Reads on a thread that may wait for the disk.
     ///

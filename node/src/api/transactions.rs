@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
-use super::reading::{Reader, id, stamped};
+use super::reading::{Reader, Reads, id, stamped};
 use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
@@ -509,22 +509,19 @@ pub struct ByKey {
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(ByKey),
     responses((status = 200, description = "Its receipt", body = shapes::Receipt)))]
-pub async fn by_key(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<ByKey>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (party, key) =
-            (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
-        let missing = || Problem::from(Missing(format!("{party} has used no such key")));
-        if !reader.caller.sees_party(&party) {
-            return Err(missing());
-        }
-        let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
-        placed(reader, height, index)
-    });
-    found.await.map(Json)
+pub async fn by_key(reads: Reads, Asked(asked): Asked<ByKey>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            let (party, key) =
+                (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
+            let missing = || Problem::from(Missing(format!("{party} has used no such key")));
+            if !reader.caller.sees_party(&party) {
+                return Err(missing());
+            }
+            let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
+            placed(reader, height, index)
+        })
+        .await
 }
 
 /// The offline proof of a transaction's receipt, in the bytes that `tenor check` takes.
@@ -533,16 +530,16 @@ pub async fn by_key(
     params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (height, index) = place_of(reader, &asked)?;
-        prove(reader, height, index)
-    });
-    found.await.map(binary)
+    reads
+        .bytes(move |reader| {
+            let (height, index) = place_of(reader, &asked)?;
+            prove(reader, height, index)
+        })
+        .await
 }
 
 /// The bundle of a receipt.
