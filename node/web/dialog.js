@@ -50,7 +50,7 @@ function reading({ body, said }) {
     said ? ["Product", said.contract.split("@")[0].replaceAll("-", " ")] : null,
     said?.call ? ["Instruction", said.call.replaceAll("_", " ")] : null,
     ...Object.entries(said?.values ?? {}).filter(([, value]) => value !== null).map(([name, value]) =>
-      [words(name).replace(/\.$/, "").replaceAll("_", " "), value.endsWith(" EUR") ? money(value) : bank.named(value)]),
+      [words(name).replace(/\.$/, "").replaceAll("_", " "), value.endsWith(" EUR") ? money(value) : /^\d{4}-\d\d-\d\d$/.test(value) ? when(value) : bank.named(value)]),
     kind === "Transfer" ? ["To", bank.owner(content.to) ?? bank.named(content.to)] : null,
     kind === "Transfer" ? ["Amount", money(bank.euro(BigInt(content.amount)))] : null,
     ["At most leaves your account", most || "nothing now"],
