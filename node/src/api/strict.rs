@@ -267,11 +267,9 @@ mod tests {
         let said =
             |text: &str| read::<Tagged>(text.as_bytes()).map(|_| ()).map_err(|problem| problem.document());
         assert_eq!(said(r#"{"type":"one","of":[{"a":1}]}"#), Ok(()));
-        for (text, place) in [
-            (r#"["one",[{"a":1}]]"#, "/"),
-            (r#"["one",{"of":[]}]"#, "/"),
-            (r#"{"type":"one","of":[{"a":1},[1,null]]}"#, "/of/1"),
-        ] {
+        for (text, place) in
+            [(r#"["one",[{"a":1}]]"#, "/"), (r#"{"type":"one","of":[{"a":1},[1,null]]}"#, "/of/1")]
+        {
             let problem = said(text).unwrap_err();
             assert_eq!(
                 (problem["code"].as_str(), problem["field"].as_str()),
