@@ -35,6 +35,8 @@ export const unhex = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (pai
 export const publicKey = (secret) => call("public_key", secret);
 /** What a body says, and its id. */
 export const decodeBody = (body) => json(call("decode_body", body));
+/** What a body says to a contract, read by the module that the body names by its hash: a lie about it is an error. */
+export const explain = (published, body) => json(call("explain", published, body));
 /** 64 bytes over the digest of a body. */
 export const sign = (secret, body) => call("sign", secret, body);
 /** What a proof shows of a receipt; an error names the first link that does not hold. */

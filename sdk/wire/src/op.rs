@@ -302,6 +302,23 @@ pub struct PublishOp {
     pub exposure: Vec<ExposureLimit>,
 }
 
+/// A module as a bank has published it: all that a code hash is of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// By which bank.
+    pub bank: PartyId,
+    /// The module.
+    #[serde(with = "tenor_abi::codec::bytes")]
+    pub wasm: Vec<u8>,
+}
+
+impl Published {
+    /// The identity of a module as published by a bank.
+    pub fn code(bank: &PartyId, wasm: &[u8]) -> CodeHash {
+        CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
+    }
+}
+
 /// Opens an agreement under a contract.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OpenOp {
