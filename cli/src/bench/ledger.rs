@@ -181,7 +181,7 @@ impl Books {
         to: AccountId,
     ) -> Result<Entry> {
         let spend = Spend { account: payer, amount: 1 };
-        let mut signed = Signed::by(vec![party], &[spend], None);
+        let mut signed = Signed::by([party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
         let lines = vec![line(payer, Side::Debit), line(to, Side::Credit)];
         let plan = ledger::plan(state, self.draft(item, lines), &signed)
@@ -307,7 +307,7 @@ impl Books {
             let next = self.accounts.iter().cycle().skip(number % ACCOUNTS + 1).take(payees);
             lines.extend(next.map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: *payer, amount: payees as u128 };
-            (self.draft(numbered(number), lines), Signed::by(vec![signer.party], &[spend], None))
+            (self.draft(numbered(number), lines), Signed::by([signer.party], &[spend], None))
         };
         let asked: Vec<_> = (0..POSTINGS_OF_A_LENGTH / postings).map(asked).collect();
         let mut timed = Timed::default();
@@ -333,7 +333,7 @@ impl Books {
             let mut lines = vec![line(payer.0, Side::Debit, paid as i128)];
             lines.extend(self.accounts[1..=paid].iter().map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: payer.0, amount: paid as u128 };
-            let mut signed = Signed::by(vec![payer.1.party], &[spend], None);
+            let mut signed = Signed::by([payer.1.party], &[spend], None);
             let mut state = self.chain.state();
             self.read_accounts(&state, paid + 1)?;
             let start = thread_cpu();

@@ -463,7 +463,7 @@ pub(super) fn book_asset(state: &Overlay<'_>, terms: &[Value], term: u16) -> Res
 
 /// Lists the agreement under everybody whom its terms or signatures concern.
 fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Result<(), Trouble> {
-    let mut parties: BTreeSet<PartyId> = run.signed.parties.iter().copied().collect();
+    let mut parties: BTreeSet<PartyId> = run.signed.parties().iter().copied().collect();
     parties.insert(opened.record.bank);
     for account in opened.accounts()? {
         let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
@@ -483,7 +483,7 @@ fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Resu
 
 /// Records who signed, and writes the grants that their signature gives.
 fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -> Result<(), Trouble> {
-    let signing = run.signed.parties.clone();
+    let signing = run.signed.parties().to_vec();
     for party in &signing {
         if let Err(place) = opened.record.signers.binary_search(party) {
             Arc::make_mut(&mut opened.record).signers.insert(place, *party);

@@ -90,7 +90,7 @@ pub(super) struct Saved {
 impl<'a> Run<'a> {
     pub fn of_transaction(block: &'a BlockContext<'a>, checked: &CheckedTransaction) -> Run<'a> {
         let body = &checked.transaction().body;
-        let parties = body.authorisers.iter().map(|authoriser| authoriser.party).collect();
+        let parties = body.authorisers.iter().map(|authoriser| authoriser.party);
         let signed = Signed::by(parties, &body.spend_max, None);
         let mut run = Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit);
         run.actor_key = body.authorisers.first().map_or(0, |actor| actor.key);
@@ -253,7 +253,7 @@ impl<'a> Run<'a> {
 
     /// Whether somebody whose own authority counts holds a role at a bank.
     pub fn has_role(&self, state: &Overlay<'_>, bank: &PartyId, role: Role) -> Result<bool, Fault> {
-        for party in &self.signed.parties {
+        for party in self.signed.parties() {
             if holds_role(state, bank, party, role)? {
                 return Ok(true);
             }

@@ -5,6 +5,7 @@ use super::plan::{Draft, Plan};
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AgreementRecord, AssetRecord, GrantRecord, Holder, key};
+use smallvec::SmallVec;
 use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
@@ -19,13 +20,13 @@ const PERIODS_KEPT: usize = 24;
 #[derive(Clone, Default, PartialEq, Debug)]
 pub struct Signed {
     /// The parties, ascending; none for an occurrence.
-    pub parties: Vec<PartyId>,
+    parties: SmallVec<[PartyId; 1]>,
     /// The agreement that the item calls itself, if it calls one.
     pub top: Option<AgreementId>,
     /// Banks whose operations staff signed, in two persons outside a sandbox; asked for only where it counts.
     pub staff: Vec<PartyId>,
     /// What accounts of theirs may lose over the item.
-    allowed: Vec<Allowance>,
+    allowed: SmallVec<[Allowance; 1]>,
     /// What was promised by grants: all of a period.
     promised: Vec<(AccountId, u128)>,
 }
@@ -40,11 +41,21 @@ struct Allowance {
 
 impl Signed {
     /// The authority of an item with signers, who allow each of some accounts to lose so much.
-    pub fn by(mut parties: Vec<PartyId>, spend_max: &[Spend], top: Option<AgreementId>) -> Signed {
+    pub fn by(
+        parties: impl IntoIterator<Item = PartyId>,
+        spend_max: &[Spend],
+        top: Option<AgreementId>,
+    ) -> Signed {
+        let mut parties: SmallVec<_> = parties.into_iter().collect();
         parties.sort();
         let allowance = |spend: &Spend| Allowance { account: spend.account, amount: spend.amount, spent: 0 };
         let allowed = spend_max.iter().map(allowance).collect();
         Signed { parties, top, staff: vec![], allowed, promised: vec![] }
+    }
+
+    /// The parties, ascending; none for an occurrence.
+    pub fn parties(&self) -> &[PartyId] {
+        &self.parties
     }
 
     /// Whether a party signed.

@@ -1,8 +1,9 @@
 //! Booking a plan: counters, history, grants, exposure. The one place where a balance changes.
 
 use super::authority::Signed;
+use super::effect::Effect;
 use super::hold;
-use super::plan::Plan;
+use super::plan::{Line, Plan};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
@@ -19,18 +20,11 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
     let books = draft.act.books();
     state.begin_entry((draft.id, height, draft.booked_at, draft.value_date));
     let mut postings = Vec::with_capacity(draft.lines.len());
-    let mut mirrored = Vec::with_capacity(linked.len());
-    for (number, line) in draft.lines.iter().chain(&linked).enumerate() {
-        let (account, side, amount) = (line.account, line.side, line.minor.unsigned_abs());
-        let Some(effect) = effects.at_line(number, &account) else {
-            return Err(Fault::Books(format!("{account} is not in the plan")));
-        };
-        let of = if number < draft.lines.len() { &mut postings } else { &mut mirrored };
-        of.push(BookedPosting { account, asset: effect.asset, side, amount });
-        if books {
-            state.post(effect.seen, side, amount);
-        }
+    for (number, line) in draft.lines.iter().enumerate() {
+        postings.push(book(state, effects.at_line(number, &line.account), line, books)?);
     }
+    let mirrored = linked.iter().map(|line| book(state, effects.get(&line.account), line, books));
+    let mirrored = mirrored.collect::<Result<Vec<_>, Fault>>()?;
     for (account, effect) in effects.iter() {
         if state.set_pending(effect.seen, effect.after.pending()) != effect.after {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
@@ -56,4 +50,20 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         act: draft.act,
         linked: mirrored,
     })
+}
+
+/// Books a line, unless it only is set aside or freed.
+fn book(
+    state: &mut Overlay<'_>,
+    effect: Option<&Effect>,
+    line: &Line,
+    books: bool,
+) -> Result<BookedPosting, Fault> {
+    let Line { account, side, .. } = *line;
+    let amount = line.minor.unsigned_abs();
+    let effect = effect.ok_or_else(|| Fault::Books(format!("{account} is not in the plan")))?;
+    if books {
+        state.post(effect.seen, side, amount);
+    }
+    Ok(BookedPosting { account, asset: effect.asset, side, amount })
 }

@@ -298,13 +298,13 @@ impl<'b> Overlay<'b> {
         account: &AccountId,
         make: impl FnOnce(&AccountRecord) -> T,
     ) -> Result<T, Fault> {
-        let cells = self.cells.borrow();
-        if seen.generation == cells.generation {
-            return Ok(make(&cells.accounts.at(seen.at).record));
+        let mut cells = self.cells.borrow_mut();
+        let mut at = Some(seen.at);
+        if seen.generation != cells.generation {
+            at = cells.account(account, |key| self.base.get(key))?;
         }
-        drop(cells);
-        let made = self.account(account, |_, record| make(record))?;
-        made.ok_or_else(|| Fault::State(format!("{account} was there and is gone")))
+        let at = at.ok_or_else(|| Fault::State(format!("{account} was there and is gone")))?;
+        Ok(make(&cells.accounts.at(at).record))
     }
 
     /// Begins to book on an account, if it still is what it was when it was seen; where it is seen now.
@@ -451,7 +451,7 @@ impl<'b> Overlay<'b> {
         let Cells { list, postings, .. } = &*cells;
         let each = |place: usize| {
             let account = list[place].key[1..].first_chunk().copied().map(AccountId)?;
-            postings.show_of(place, |_, posting| show(posting));
+            postings.show_of(place, &account, |posting| show(posting.bytes()));
             Some((account, postings.count_of(place)))
         };
         in_order(list, |place, _| postings.count_of(place) > 0).into_iter().filter_map(each).collect()
@@ -472,11 +472,10 @@ impl<'b> Overlay<'b> {
         let mut accounts: Vec<usize> = vec![];
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
             for place in accounts.drain(..) {
-                let account = &list[place].key[1..];
-                postings.show_of(place, |sequence, posting| {
-                    let key = [&[Kind::History as u8], account, &sequence.to_be_bytes()];
-                    rows.push(&key, Some(posting));
-                });
+                let Some(account) = list[place].key[1..].first_chunk().copied().map(AccountId) else {
+                    continue;
+                };
+                postings.show_of(place, &account, |posting| rows.push_row(posting.row()));
             }
         };
         for place in places {

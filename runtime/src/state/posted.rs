@@ -4,12 +4,17 @@
 //! when a history is read before. Then their stored bytes are written, too: what an entry's postings have in common
 //! lies here once.
 
+use super::namespace::Kind;
 use super::record::{Counters, HistoryRecord, PostingHead};
 use std::hint::black_box;
 use tenor_abi::entry::Side;
+use tenor_abi::id::AccountId;
 
+/// Bytes of a posting's key, and those of its row in front of the value: two lengths take a byte each.
+const KEY_BYTES: usize = 41;
+const VALUE_START: usize = 1 + KEY_BYTES + 2;
 /// Longest stored bytes of a posting: their length takes a byte.
-pub(super) const POSTING_BYTES_MAX: usize = 0x7f;
+const POSTING_BYTES_MAX: usize = 0x7f;
 /// Longest stored bytes with which a posting begins.
 const HEAD_BYTES_MAX: usize = 63;
 /// Postings that are asked for together.
@@ -48,11 +53,37 @@ struct Head {
     length: u8,
 }
 
+/// The row of a posting.
+pub(super) struct PostingRow {
+    /// The length of its key, the key, that there is a value, its length, and the value.
+    row: [u8; VALUE_START + POSTING_BYTES_MAX],
+    end: usize,
+}
+
+impl PostingRow {
+    fn of(account: &AccountId) -> PostingRow {
+        let mut row = [0; VALUE_START + POSTING_BYTES_MAX];
+        (row[0], row[1], row[VALUE_START - 2]) = (KEY_BYTES as u8, Kind::History as u8, 1);
+        row[2..34].copy_from_slice(&account.0);
+        PostingRow { row, end: VALUE_START }
+    }
+
+    /// As it stands in a write set.
+    pub fn row(&self) -> &[u8] {
+        &self.row[..self.end]
+    }
+
+    /// The stored bytes of the posting.
+    pub fn bytes(&self) -> &[u8] {
+        &self.row[VALUE_START..self.end]
+    }
+}
+
 /// What a block adds to histories.
 #[derive(Default)]
 pub(super) struct Postings {
-    heads: Vec<Head>,
-    list: Vec<Posting>,
+    heads: Run<Head>,
+    list: Run<Posting>,
     /// The first `filed` postings by the cell of their account.
     by_cell: Vec<Vec<u32>>,
     filed: usize,
@@ -64,7 +95,10 @@ impl Postings {
         let mut bytes = [0; HEAD_BYTES_MAX];
         let length = HistoryRecord::write_head(&mut bytes, head) as u8;
         // An entry that was taken back has left its own behind.
-        self.heads.truncate(self.list.last().map_or(0, |last| last.head() + 1));
+        let in_use = self.list.len().checked_sub(1).map_or(0, |last| self.list.at(last).head() + 1);
+        while self.heads.len() > in_use {
+            self.heads.pop();
+        }
         self.heads.push(Head { bytes, length });
     }
 
@@ -90,7 +124,8 @@ impl Postings {
     /// When postings between an account's are missing: what follows from its count comes in its order.
     pub fn file(&mut self, mut first: impl FnMut(usize)) {
         let Postings { list, by_cell, filed, .. } = self;
-        for (number, posting) in list.iter().enumerate().skip(*filed) {
+        for number in *filed..list.len() {
+            let posting = list.at(number);
             let cell = posting.cell as usize;
             if by_cell.len() <= cell {
                 by_cell.resize_with(cell + 1, Vec::new);
@@ -99,7 +134,7 @@ impl Postings {
             match of_account.last() {
                 None => first(cell),
                 Some(before) => {
-                    let before = list[*before as usize].sequence;
+                    let before = list.at(*before as usize).sequence;
                     assert_eq!(posting.sequence, before + 1, "postings are added one by one");
                 }
             }
@@ -111,11 +146,11 @@ impl Postings {
     /// The stored bytes of the filed posting of a sequence of the account in a cell.
     pub fn get(&self, cell: usize, sequence: u64) -> Option<Vec<u8>> {
         let of_account = self.by_cell.get(cell)?;
-        let place = sequence.checked_sub(self.list[*of_account.first()? as usize].sequence)?;
+        let place = sequence.checked_sub(self.list.at(*of_account.first()? as usize).sequence)?;
         let number = of_account.get(usize::try_from(place).ok()?)?;
-        let mut bytes = [0; POSTING_BYTES_MAX];
-        let length = self.write(&self.list[*number as usize], &mut bytes);
-        Some(bytes[..length].to_vec())
+        let mut row = PostingRow::of(&AccountId([0; 32]));
+        self.write(self.list.at(*number as usize), &mut row);
+        Some(row.bytes().to_vec())
     }
 
     /// How many postings of the account in a cell are filed.
@@ -126,21 +161,21 @@ impl Postings {
     /// The sequences of the filed postings of the account in a cell.
     pub fn sequences_of(&self, cell: usize) -> std::ops::Range<u64> {
         let of_account = self.filed_of(cell);
-        let first = of_account.first().map_or(0, |first| self.list[*first as usize].sequence);
+        let first = of_account.first().map_or(0, |first| self.list.at(*first as usize).sequence);
         first..first + of_account.len() as u64
     }
 
-    /// Shows sequence and stored bytes of each filed posting of the account in a cell, in order.
-    pub fn show_of(&self, cell: usize, mut show: impl FnMut(u64, &[u8])) {
-        let mut bytes = [0; POSTING_BYTES_MAX];
+    /// Shows the row of each filed posting of an account, which lies in a cell, in order.
+    pub fn show_of(&self, cell: usize, account: &AccountId, mut show: impl FnMut(&PostingRow)) {
+        let mut row = PostingRow::of(account);
         for few in self.filed_of(cell).chunks(NEAR) {
             // They lie far apart: all of them are asked for before the first is waited for.
-            let few = few.iter().map(|number| &self.list[*number as usize]);
+            let few = few.iter().map(|number| self.list.at(*number as usize));
             few.clone().for_each(|posting| _ = black_box(posting.sequence));
-            few.clone().for_each(|posting| _ = black_box(self.heads[posting.head()].length));
+            few.clone().for_each(|posting| _ = black_box(self.heads.at(posting.head()).length));
             for posting in few {
-                let length = self.write(posting, &mut bytes);
-                show(posting.sequence, &bytes[..length]);
+                self.write(posting, &mut row);
+                show(&row);
             }
         }
     }
@@ -154,12 +189,53 @@ impl Postings {
         self.by_cell.get(cell).map_or(&[], Vec::as_slice)
     }
 
-    /// Writes the stored bytes of a posting, and says how many these are.
-    fn write(&self, posting: &Posting, to: &mut [u8; POSTING_BYTES_MAX]) -> usize {
-        let Head { bytes, length } = &self.heads[posting.head()];
-        to[..HEAD_BYTES_MAX].copy_from_slice(bytes);
-        let posted = (posting.side(), posting.amount);
-        HistoryRecord::write_tail(to, usize::from(*length), posted, posting.posted)
+    /// Writes a posting into a row of its account.
+    fn write(&self, posting: &Posting, to: &mut PostingRow) {
+        let PostingRow { row, end } = to;
+        let Head { bytes, length } = self.heads.at(posting.head());
+        row[VALUE_START - 10..VALUE_START - 2].copy_from_slice(&posting.sequence.to_be_bytes());
+        row[VALUE_START..VALUE_START + HEAD_BYTES_MAX].copy_from_slice(bytes);
+        let tail = VALUE_START + usize::from(*length);
+        *end = HistoryRecord::write_tail(row, tail, (posting.side(), posting.amount), posting.posted);
+        row[VALUE_START - 1] = (*end - VALUE_START) as u8;
+    }
+}
+
+/// Values one behind the other in pieces that never move.
+struct Run<T> {
+    pieces: Vec<Vec<T>>,
+    length: usize,
+}
+
+/// Values of a piece.
+const PIECE: usize = 2048;
+
+impl<T> Run<T> {
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn push(&mut self, value: T) {
+        if self.length == self.pieces.len() * PIECE {
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        self.pieces[self.length / PIECE].push(value);
+        self.length += 1;
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.length = self.length.checked_sub(1)?;
+        self.pieces[self.length / PIECE].pop()
+    }
+
+    fn at(&self, place: usize) -> &T {
+        &self.pieces[place / PIECE][place % PIECE]
+    }
+}
+
+impl<T> Default for Run<T> {
+    fn default() -> Run<T> {
+        Run { pieces: vec![], length: 0 }
     }
 }
 
@@ -181,7 +257,12 @@ mod tests {
     fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
         let mut shown = vec![];
-        postings.show_of(cell, |sequence, bytes| shown.push((sequence, *bytes.last().unwrap())));
+        postings.show_of(cell, &AccountId([5; 32]), |posting| {
+            assert_eq!(posting.row()[..34], [&[41, Kind::History as u8], &[5; 32][..]].concat());
+            let sequence = u64::from_be_bytes(*posting.row()[34..].first_chunk().unwrap());
+            assert_eq!(posting.row()[42..44], [1, posting.bytes().len() as u8]);
+            shown.push((sequence, *posting.bytes().last().unwrap()));
+        });
         let sequences: Vec<_> = shown.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, postings.sequences_of(cell).collect::<Vec<_>>());
         shown

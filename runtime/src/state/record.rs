@@ -596,13 +596,13 @@ impl HistoryRecord {
         // A signed number's sign is its lowest bit.
         let days = (days << 1 ^ days >> 31) as u32;
         let numbers = [u64::from(*index), *height, booked_at.0, u64::from(days)];
-        numbers.into_iter().fold(33, |place, number| write_number(to, place, number.into()))
+        numbers.into_iter().fold(33, |place, number| write_short_number(to, place, number))
     }
 
     /// Writes the stored bytes that follow them from a place on, with debits and credits that the account counts after
     /// the posting, and says where they end.
     pub(super) fn write_tail(
-        to: &mut [u8; 127],
+        to: &mut [u8],
         place: usize,
         (side, amount): (Side, u128),
         (debits, credits): (u128, u128),
@@ -621,7 +621,11 @@ fn write_number(to: &mut [u8], mut place: usize, number: u128) -> usize {
         place += 1;
         high >>= 7;
     }
-    let mut rest = high as u64;
+    write_short_number(to, place, high as u64)
+}
+
+#[inline]
+fn write_short_number(to: &mut [u8], mut place: usize, mut rest: u64) -> usize {
     while rest >= 0x80 {
         to[place] = rest as u8 | 0x80;
         place += 1;
@@ -778,7 +782,8 @@ mod tests {
         let (mut head, mut bytes) = ([0; 63], [0; 127]);
         let length = HistoryRecord::write_head(&mut head, &(entry, height, booked_at, value_date));
         bytes[..length].copy_from_slice(&head[..length]);
-        let end = HistoryRecord::write_tail(&mut bytes, length, (side, amount), (debits_posted, credits_posted));
+        let end =
+            HistoryRecord::write_tail(&mut bytes, length, (side, amount), (debits_posted, credits_posted));
         let record = HistoryRecord {
             entry,
             height,

@@ -36,7 +36,24 @@ impl Changes {
             write_length(&mut self.bytes, value.len());
             self.bytes.extend_from_slice(value);
         }
-        self.set_count(self.count + 1);
+        self.count_one();
+    }
+
+    /// Adds a row in its canonical bytes.
+    pub(crate) fn push_row(&mut self, row: &[u8]) {
+        self.bytes.extend_from_slice(row);
+        self.count_one();
+    }
+
+    fn count_one(&mut self) {
+        match self.count + 1 {
+            // Only the lowest seven bits change.
+            count if count & 0x7f > 0 => {
+                self.bytes[self.start] += 1;
+                self.count = count;
+            }
+            count => self.set_count(count),
+        }
     }
 
     fn set_count(&mut self, count: usize) {
