@@ -504,7 +504,7 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
             return Err(Refusal::BadTerms { term: debit.max, rule }.into());
         }
         if let Some(Value::Money(money)) = opened.terms()?.get(usize::from(debit.max)) {
-            check_currency(*account, &record, money.currency)?;
+            check_currency(*account, record.currency, money.currency)?;
         }
         let grant = GrantRecord {
             code: opened.record.code,

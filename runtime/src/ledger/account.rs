@@ -58,8 +58,7 @@ pub(super) fn check_range(floor: i128, ceiling: Option<i128>) -> Result<(), Refu
 ///
 /// # Errors
 /// [`Refusal::WrongCurrency`], [`Refusal::WrongScale`].
-pub fn check_currency(account: AccountId, record: &AccountRecord, given: Currency) -> Result<(), Refusal> {
-    let needed = record.currency;
+pub fn check_currency(account: AccountId, needed: Currency, given: Currency) -> Result<(), Refusal> {
     if given.code != needed.code {
         return Err(Refusal::WrongCurrency { account, given: given.code, needed: needed.code });
     }

@@ -4,7 +4,7 @@ use super::effect::Effects;
 use super::plan::{Draft, Plan};
 use crate::fault::Stop;
 use crate::state::Overlay;
-use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
+use crate::state::record::{AgreementRecord, AssetRecord, GrantRecord, Holder, key};
 use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
@@ -99,14 +99,18 @@ pub(super) fn check_debits(
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
     };
-    effects.check(|account, effect| match effect.before.kind {
-        AccountKind::Issuance => check_issuer(state, account, &effect.before, signed),
-        AccountKind::Plain | AccountKind::Control => Ok(()),
-    })?;
+    if effects.among.issuance {
+        effects.check(|account, effect| match effect.kind {
+            AccountKind::Issuance => check_issuer(state, account, effect.asset, signed),
+            AccountKind::Plain | AccountKind::Control => Ok(()),
+        })?;
+    }
     effects.check(|account, effect| {
         let (account, amount) = (*account, effect.taken());
-        let owner = match effect.before.owner {
-            _ if amount == 0 => return Ok(()),
+        if amount == 0 {
+            return Ok(());
+        }
+        let owner = match state.account_at(effect.seen, &account, |before| before.owner)? {
             Holder::Agreement(book) if Some(book) == agreement => return Ok(()),
             Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account }.into()),
             Holder::Party(party) => party,
@@ -124,7 +128,7 @@ pub(super) fn check_debits(
                 grants.push((row, grant));
                 Ok(())
             }
-            None => check_clawback(state, account, &effect.before.asset, signed),
+            None => check_clawback(state, account, &effect.asset, signed),
         }
     })
 }
@@ -132,15 +136,14 @@ pub(super) fn check_debits(
 fn check_issuer(
     state: &Overlay<'_>,
     account: &AccountId,
-    record: &AccountRecord,
+    asset: AssetId,
     signed: &Signed,
 ) -> Result<(), Stop> {
-    let asset: AssetRecord =
-        state.get(&record.asset.0)?.ok_or(Refusal::UnknownAsset { asset: record.asset })?;
-    if signed.has_issuer(&asset) {
+    let record: AssetRecord = state.get(&asset.0)?.ok_or(Refusal::UnknownAsset { asset })?;
+    if signed.has_issuer(&record) {
         return Ok(());
     }
-    Err(Refusal::IssuerOnly { account: *account, issuer: asset.issuer }.into())
+    Err(Refusal::IssuerOnly { account: *account, issuer: record.issuer }.into())
 }
 
 /// A debit by the issuer, without the owner.

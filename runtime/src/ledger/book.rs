@@ -26,13 +26,13 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
             return Err(Fault::Books(format!("{account} is not in the plan")));
         };
         let of = if number < draft.lines.len() { &mut postings } else { &mut mirrored };
-        of.push(BookedPosting { account, asset: effect.before.asset, side, amount });
+        of.push(BookedPosting { account, asset: effect.asset, side, amount });
         if books {
-            state.post(effect.place, side, amount);
+            state.post(effect.seen, side, amount);
         }
     }
     for (account, effect) in effects.iter() {
-        if state.set_pending(effect.place, effect.after.pending()) != effect.after {
+        if state.set_pending(effect.seen, effect.after.pending()) != effect.after {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
     }

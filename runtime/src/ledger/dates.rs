@@ -5,7 +5,7 @@ use super::effect::Effects;
 use super::plan::Draft;
 use crate::fault::Stop;
 use crate::state::Overlay;
-use crate::state::record::{AccountCodeRecord, ClosedBooksRecord, key};
+use crate::state::record::{AccountCodeRecord, AccountRecord, ClosedBooksRecord, key};
 use std::collections::BTreeMap;
 use tenor_abi::date::Date;
 use tenor_abi::id::{AccountId, PartyId};
@@ -106,8 +106,10 @@ fn touched_banks(
 ) -> Result<BTreeMap<AccountId, (PartyId, u16)>, Stop> {
     let mut banks = BTreeMap::new();
     for (account, effect) in effects.iter() {
-        if effect.before.kind != AccountKind::Control {
-            banks.insert(*account, (bank_of(state, &effect.before.owner)?, effect.before.code));
+        if effect.kind != AccountKind::Control {
+            let shown = |before: &AccountRecord| (before.owner, before.code);
+            let (owner, code) = state.account_at(effect.seen, account, shown)?;
+            banks.insert(*account, (bank_of(state, &owner)?, code));
         }
     }
     Ok(banks)

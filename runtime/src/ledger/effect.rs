@@ -2,24 +2,33 @@
 
 use super::POSTINGS_MAX;
 use crate::fault::{Fault, Stop};
-use crate::state::record::{AccountRecord, Counters};
-use crate::state::{Overlay, Place};
+use crate::state::record::{AccountRecord, Counters, Holder, HookSet};
+use crate::state::{Overlay, Seen};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
-use tenor_abi::id::AccountId;
+use tenor_abi::id::{AccountId, AssetId};
 use tenor_abi::limit::COUNTER_MAX;
+use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
+use tenor_wire::op::AccountKind;
 
 /// What an entry does to one account.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Effect {
-    /// Where its record lies.
-    pub place: Place,
-    /// The account as it is.
-    pub before: AccountRecord,
+    /// Where the account lies, and the edition that was judged.
+    pub seen: Seen,
+    /// Its balance and what is set aside on it, before.
+    before: (i128, u128),
     /// What it will count.
     pub after: Counters,
+    /// In what it is kept.
+    pub asset: AssetId,
+    pub currency: Currency,
+    /// What it is to the ledger.
+    pub kind: AccountKind,
+    /// Which hooks it has.
+    pub hooks: HookSet,
     /// The side of the draft's lines on it, which all have the same.
     pub side: Option<Side>,
     /// Whether its owner signed, so that what it loses counts against what was allowed.
@@ -27,17 +36,48 @@ pub(super) struct Effect {
 }
 
 impl Effect {
+    fn none(seen: Seen, record: &AccountRecord) -> Effect {
+        let before = (record.balance(), record.counters.debits_pending);
+        let AccountRecord { counters: after, asset, currency, kind, hooks, .. } = *record;
+        Effect { seen, before, after, asset, currency, kind, hooks, side: None, by_signer: false }
+    }
+
     /// What leaves the account or is set aside on it, minor units.
     pub fn taken(&self) -> u128 {
-        let posted = self.before.balance() - self.after.balance();
-        let held = self.after.debits_pending.saturating_sub(self.before.counters.debits_pending);
-        posted.max(0).unsigned_abs() + held
+        let (balance, held) = self.before;
+        let posted = balance - self.after.balance();
+        posted.max(0).unsigned_abs() + self.after.debits_pending.saturating_sub(held)
+    }
+
+    /// What its balance less what is set aside rises by, minor units.
+    pub fn change_of_unheld(&self) -> i128 {
+        let (balance, held) = self.before;
+        self.after.unheld() - (balance - held as i128)
     }
 
     /// Whether what is pending could be booked without a counter passing its largest value.
     pub fn has_room_for_pending(&self) -> bool {
         let Counters { debits_posted, debits_pending, credits_posted, credits_pending } = self.after;
         debits_posted + debits_pending <= COUNTER_MAX && credits_posted + credits_pending <= COUNTER_MAX
+    }
+}
+
+/// What there is among the accounts of an entry, so that rules about others are not looked for.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub(super) struct Among {
+    /// Accounts that money comes out of.
+    pub issuance: bool,
+    /// Accounts that a control account mirrors.
+    pub mirrored: bool,
+    /// Books of agreements.
+    pub books: bool,
+}
+
+impl Among {
+    fn note(&mut self, record: &AccountRecord) {
+        self.issuance |= record.kind == AccountKind::Issuance;
+        self.mirrored |= record.control.is_some();
+        self.books |= matches!(record.owner, Holder::Agreement(_));
     }
 }
 
@@ -48,6 +88,8 @@ const FEW: usize = 8;
 #[derive(Clone)]
 pub(super) struct Effects {
     list: Vec<(AccountId, Effect)>,
+    /// What there is among the accounts.
+    pub among: Among,
     /// Whether there are so few lines that their accounts are looked for again.
     is_short: bool,
     /// Where the account of each line stands, otherwise.
@@ -83,10 +125,10 @@ impl Effects {
         if let Some(at) = self.place(&account) {
             return Ok(at);
         }
-        let list = &mut self.list;
-        let found = state.account(&account, |place, before| {
-            let after = before.counters;
-            list.push((account, Effect { place, before: *before, after, side: None, by_signer: false }));
+        let Effects { list, among, .. } = self;
+        let found = state.account(&account, |seen, record| {
+            among.note(record);
+            list.push((account, Effect::none(seen, record)));
         })?;
         found.ok_or(Refusal::UnknownAccount { account })?;
         self.file();
@@ -118,10 +160,10 @@ impl Effects {
     /// [`Fault::Books`] where one is no longer what it was.
     pub fn open(&mut self, state: &mut Overlay<'_>) -> Result<(), Fault> {
         for (account, effect) in &mut self.list {
-            let Some(place) = state.open(effect.place, account, &effect.before)? else {
+            let Some(seen) = state.open(effect.seen, account)? else {
                 return Err(Fault::Books(format!("{account} changed between plan and booking")));
             };
-            effect.place = place;
+            effect.seen = seen;
         }
         Ok(())
     }
@@ -130,7 +172,8 @@ impl Effects {
     pub fn of_lines(lines: usize) -> Effects {
         let is_short = lines <= FEW;
         let of_lines = Vec::with_capacity(if is_short { 0 } else { lines.min(POSTINGS_MAX) });
-        Effects { list: Vec::with_capacity(lines.min(POSTINGS_MAX)), is_short, of_lines, places: None }
+        let list = Vec::with_capacity(lines.min(POSTINGS_MAX));
+        Effects { list, among: Among::default(), is_short, of_lines, places: None }
     }
 
     /// The effect on the account of a line.
@@ -151,11 +194,6 @@ impl Effects {
     /// Every account and the effect on it.
     pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Effect)> {
         self.list.iter().map(|(account, effect)| (account, effect))
-    }
-
-    /// The effect on every account.
-    pub fn values(&self) -> impl Iterator<Item = &Effect> {
-        self.list.iter().map(|(_, effect)| effect)
     }
 
     fn place(&self, account: &AccountId) -> Option<usize> {

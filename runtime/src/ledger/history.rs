@@ -21,13 +21,12 @@ const TOGETHER: usize = 512;
 /// [`Fault`] when the store fails, or has another history than the leaf says.
 pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     let (mut leaves, mut hashes) = (Messages::default(), vec![]);
-    let posted = state.posted(|account, postings| {
-        let count = postings.map(|posting| leaves.push(&[&[tag::HISTORY.leaf.0], posting])).count();
+    let posted = state.posted(|posting| {
+        leaves.push(&[&[tag::HISTORY.leaf.0], posting]);
         if leaves.len() >= TOGETHER {
             hashes.extend(leaves.hashes());
             leaves.clear();
         }
-        (account, count)
     });
     hashes.extend(leaves.hashes());
     let mut hashes = hashes.into_iter();

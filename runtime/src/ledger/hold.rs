@@ -69,7 +69,7 @@ pub fn plan_hold(
     plan::begin(state, &mut plan)?;
     let counted_on = dates::counted_on(&plan.draft);
     authority::check_debits(state, &mut plan, signed, counted_on)?;
-    plan.effects.check(check_limits)?;
+    check_limits(state, &mut plan)?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
         let record = HoldRecord { to: part.to, placed, left: placed, expires_at, source, entry: id };

@@ -36,9 +36,8 @@ pub fn questions(state: &Overlay<'_>, plan: &Plan, signed: &Signed) -> Result<Ve
         return Ok(questions);
     }
     for (account, effect) in with_hooks(plan, HookMoment::Before) {
-        let hooks = effect.before.hooks;
         for of in [HookOf::Bank, HookOf::Owner] {
-            if !hooks.has(of, HookMoment::Before) {
+            if !effect.hooks.has(of, HookMoment::Before) {
                 continue;
             }
             let hook = find(state, account, of, HookMoment::Before)?;
@@ -59,7 +58,7 @@ fn binds(
     effect: &Effect,
     hook: &HookRecord,
 ) -> Result<bool, Fault> {
-    match (plan.draft.source, effect.before.owner) {
+    match (plan.draft.source, state.account_at(effect.seen, account, |before| before.owner)?) {
         (EntrySource::Agreement { agreement, .. }, _) => {
             let grant: Option<GrantRecord> = state.get(&key::grant(account, &agreement))?;
             let earlier = |grant: GrantRecord| {
@@ -80,7 +79,7 @@ fn shown(plan: &Plan, account: &AccountId, effect: &Effect) -> Result<PlannedEnt
     Ok(PlannedEntry {
         account: *account,
         side,
-        amounts: lines.map(|line| Money { minor: line.minor, currency: effect.before.currency }).collect(),
+        amounts: lines.map(|line| Money { minor: line.minor, currency: effect.currency }).collect(),
         sets_aside: matches!(draft.act, Act::Hold { .. }),
         value_date: draft.value_date,
         narrative: draft.narrative,
@@ -98,7 +97,7 @@ pub fn accounts_that_tell(plan: &Plan) -> Vec<AccountId> {
 
 /// The accounts with a posting of the plan's own and a hook for a moment, ascending.
 fn with_hooks(plan: &Plan, moment: HookMoment) -> Vec<(&AccountId, &Effect)> {
-    let has = |effect: &Effect| effect.side.is_some() && effect.before.hooks.has_any(moment);
+    let has = |effect: &Effect| effect.side.is_some() && effect.hooks.has_any(moment);
     let mut found: Vec<_> = plan.effects.iter().filter(|(_, effect)| has(effect)).collect();
     found.sort_unstable_by_key(|(account, _)| **account);
     found

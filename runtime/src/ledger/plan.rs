@@ -8,7 +8,7 @@ use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
 use crate::fault::{Fault, Stop};
 use crate::state::Overlay;
 use crate::state::record::{
-    AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
+    AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
@@ -66,7 +66,7 @@ pub struct Plan {
     /// What control accounts mirror, ascending by account and side.
     pub(super) linked: Vec<Line>,
     pub(super) grants: Vec<(Vec<u8>, GrantRecord)>,
-    pub(super) exposures: BTreeMap<Vec<u8>, ExposureRecord>,
+    pub(super) exposures: Vec<(Vec<u8>, ExposureRecord)>,
     pub(super) holds: Vec<(Vec<u8>, HoldRecord)>,
     pub(super) corrections: Vec<(Vec<u8>, CorrectionRecord)>,
 }
@@ -75,7 +75,7 @@ impl Plan {
     pub(super) fn of(draft: Draft) -> Plan {
         let effects = Effects::of_lines(draft.lines.len());
         let (grants, holds, corrections) = (vec![], vec![], vec![]);
-        Plan { draft, effects, linked: vec![], grants, exposures: BTreeMap::new(), holds, corrections }
+        Plan { draft, effects, linked: vec![], grants, exposures: vec![], holds, corrections }
     }
 }
 
@@ -90,7 +90,7 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
     let counted_on = dates::counted_on(&plan.draft);
     plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
     authority::check_debits(state, &mut plan, signed, counted_on)?;
-    plan.effects.check(check_limits)?;
+    check_limits(state, &mut plan)?;
     link(state, &mut plan)?;
     expose(state, &mut plan, true)?;
     Ok(plan)
@@ -99,8 +99,7 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 /// Shape, accounts and balance: what holds for every entry.
 pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     check_shape(&plan.draft)?;
-    apply_lines(state, &plan.draft, &mut plan.effects)?;
-    Ok(check_balance(&plan.draft, &plan.effects)?)
+    apply_lines(state, &plan.draft, &mut plan.effects)
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -113,10 +112,12 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
     }
 }
 
-/// What the lines do to the counters: to the pending ones where they are set aside, else to the posted ones.
+/// What the lines do to the counters, to the pending ones where they are set aside, else to the posted ones; and that
+/// they balance.
 fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
+    let mut sums = Sums::default();
     for line in &draft.lines {
         let account = line.account;
         let effect = effects.touch_line(state, account)?;
@@ -124,9 +125,9 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Res
             return Err(Refusal::SameAccount { account }.into());
         }
         if let Some(given) = line.currency {
-            check_currency(account, &effect.before, given)?;
+            check_currency(account, effect.currency, given)?;
         }
-        if effect.before.kind == AccountKind::Control {
+        if effect.kind == AccountKind::Control {
             return Err(Refusal::ControlAccount { account }.into());
         }
         count(effect, account, line, is_hold)?;
@@ -134,8 +135,9 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Res
         if !is_capture && !effect.has_room_for_pending() {
             return Err(Refusal::CounterFull { account }.into());
         }
+        sums.add(&effect.asset, line);
     }
-    Ok(())
+    Ok(sums.check()?)
 }
 
 fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
@@ -145,35 +147,48 @@ fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) ->
     if *counter > COUNTER_MAX { Err(Refusal::CounterFull { account }) } else { Ok(()) }
 }
 
-fn check_balance(draft: &Draft, effects: &Effects) -> Result<(), Refusal> {
-    let mut sums: BTreeMap<AssetId, (u128, u128)> = BTreeMap::new();
-    let (mut last, mut sum) = (None, (0, 0));
-    for (number, line) in draft.lines.iter().enumerate() {
-        // Lines of one asset mostly stand together.
-        let effect = effects.at_line(number, &line.account).expect("an account of a line was touched");
-        let asset = effect.before.asset;
-        if let Some(before) = last.filter(|before| *before != asset) {
-            sums.insert(before, sum);
-            sum = sums.get(&asset).copied().unwrap_or_default();
+/// Debits and credits of lines by asset.
+#[derive(Default)]
+struct Sums {
+    /// Of the asset that the last line had: lines of one asset mostly stand together.
+    last: Option<(AssetId, (u128, u128))>,
+    others: BTreeMap<AssetId, (u128, u128)>,
+}
+
+impl Sums {
+    fn add(&mut self, asset: &AssetId, line: &Line) {
+        if self.last.as_ref().is_none_or(|(last, _)| last != asset) {
+            let sum = self.others.remove(asset).unwrap_or_default();
+            self.others.extend(self.last.replace((*asset, sum)));
         }
-        last = Some(asset);
-        match line.side {
-            Side::Debit => sum.0 += line.minor.unsigned_abs(),
-            Side::Credit => sum.1 += line.minor.unsigned_abs(),
-        }
+        let Some((_, (debits, credits))) = &mut self.last else { return };
+        let sum = if line.side == Side::Debit { debits } else { credits };
+        *sum += line.minor.unsigned_abs();
     }
-    let Some(last) = last.filter(|_| !sums.is_empty() || sum.0 != sum.1) else { return Ok(()) };
-    sums.insert(last, sum);
-    match sums.into_iter().find(|(_, (debits, credits))| debits != credits) {
-        Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
-        None => Ok(()),
+
+    fn check(mut self) -> Result<(), Refusal> {
+        let is_unbalanced = |(_, (debits, credits)): &(AssetId, (u128, u128))| debits != credits;
+        if self.others.is_empty() && !self.last.as_ref().is_some_and(is_unbalanced) {
+            return Ok(());
+        }
+        self.others.extend(self.last);
+        match self.others.into_iter().find(is_unbalanced) {
+            Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
+            None => Ok(()),
+        }
     }
 }
 
-/// What an account allows to happen to it.
-pub(super) fn check_limits(account: &AccountId, effect: &mut Effect) -> Result<(), Refusal> {
-    let (account, effect) = (*account, &*effect);
-    let (before, after) = (&effect.before, &effect.after);
+/// What the accounts allow to happen to them.
+pub(super) fn check_limits(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+    plan.effects.check(|account, effect| {
+        let within = |before: &AccountRecord| within_limits(*account, before, effect);
+        Ok::<(), Stop>(state.account_at(effect.seen, account, within)??)
+    })
+}
+
+fn within_limits(account: AccountId, before: &AccountRecord, effect: &Effect) -> Result<(), Refusal> {
+    let after = &effect.after;
     let change = after.balance() - before.balance();
     let held = after.debits_pending > before.counters.debits_pending;
     let promised = after.credits_pending > before.counters.credits_pending;
@@ -206,12 +221,12 @@ pub(super) fn check_limits(account: &AccountId, effect: &mut Effect) -> Result<(
 
 /// What control accounts mirror: every booked line, added up by account and side, up to the top.
 pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
-    if plan.effects.values().all(|effect| effect.before.control.is_none()) {
+    if !plan.effects.among.mirrored {
         return Ok(());
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
     for line in &plan.draft.lines {
-        let mut above = plan.effects.get(&line.account).and_then(|effect| effect.before.control);
+        let mut above = touch_below(state, &mut plan.effects, line.account)?;
         let mut depth = 0;
         while let Some(control) = above {
             if depth == CONTROL_DEPTH_MAX {
@@ -219,7 +234,7 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
                 return Err(Refusal::BadValue { rule }.into());
             }
             *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
-            above = plan.effects.touch(state, control)?.before.control;
+            above = touch_below(state, &mut plan.effects, control)?;
             depth += 1;
         }
     }
@@ -231,16 +246,28 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Begins the effect on an account, and says which control account mirrors it.
+fn touch_below(
+    state: &Overlay<'_>,
+    effects: &mut Effects,
+    account: AccountId,
+) -> Result<Option<AccountId>, Stop> {
+    let seen = effects.touch(state, account)?.seen;
+    Ok(state.account_at(seen, &account, |record| record.control)?)
+}
+
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the
 /// agreement together are below zero, what holds set aside on them counted as paid. Captures, releases and
 /// corrections move it and are not refused by it.
 pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Result<(), Stop> {
     let bounded = bounded && matches!(plan.draft.act, Act::Post | Act::Hold { .. });
+    if !plan.effects.among.books {
+        return Ok(());
+    }
     let mut touched: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();
-    for effect in plan.effects.values() {
-        if let Holder::Agreement(agreement) = effect.before.owner {
-            *touched.entry((agreement, effect.before.asset)).or_default() +=
-                effect.after.unheld() - effect.before.unheld();
+    for (account, effect) in plan.effects.iter() {
+        if let Holder::Agreement(agreement) = state.account_at(effect.seen, account, |before| before.owner)? {
+            *touched.entry((agreement, effect.asset)).or_default() += effect.change_of_unheld();
         }
     }
     for ((agreement, asset), change) in touched {
@@ -249,8 +276,9 @@ pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Res
         }
         let Some((bank, product)) = product_of(state, &agreement)? else { continue };
         let row = key::exposure(&bank, &asset, &product);
-        let kept = match plan.exposures.get(&row) {
-            Some(planned) => Some(planned.clone()),
+        let planned = plan.exposures.iter().position(|(other, _)| *other == row);
+        let kept = match planned {
+            Some(at) => Some(plan.exposures[at].1.clone()),
             None => state.get::<ExposureRecord>(&row)?,
         };
         // A product without a limit in this asset has no book in it that may go below zero.
@@ -265,7 +293,10 @@ pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Res
             let (limit, would_be) = (exposure.limit, exposure.used);
             return Err(Refusal::ExposureExceeded { asset, limit, would_be }.into());
         }
-        plan.exposures.insert(row, exposure);
+        match planned {
+            Some(at) => plan.exposures[at].1 = exposure,
+            None => plan.exposures.push((row, exposure)),
+        }
     }
     Ok(())
 }

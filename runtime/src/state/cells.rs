@@ -1,10 +1,11 @@
 //! Cells: what an overlay knows of each key. What its base has there, what is written there, and the postings that
 //! were added to an account.
 
+use super::accounts::{Accounts, Seen, Uncount};
 use super::namespace::Kind;
 use super::overlay::Place;
 use super::posted::Postings;
-use super::record::{self, AccountRecord, HistoryRecord, Record};
+use super::record::{self, AccountRecord, Record};
 use crate::fault::Fault;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -25,10 +26,10 @@ const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) enum Undo {
     /// What a cell held before.
     Cell(usize, Now),
-    /// The last posting was added, of so much on a side of the account in a cell.
-    Posting(usize, Side, u128),
-    /// What was pending before on the account in a cell.
-    Pending(usize, (u128, u128)),
+    /// An account was opened that was only read before.
+    Opened(u32),
+    /// What an account counts was changed, and the edition that it had; the last posting was added with it, if one was.
+    Counted(u32, u64, Uncount),
 }
 
 /// A record as it is held until its bytes are asked for.
@@ -66,8 +67,8 @@ pub(super) enum Now {
     Deleted,
     Value(Vec<u8>),
     Record(Arc<dyn Held>),
-    /// An account that is booked on: nobody else has it, so that it is counted where it lies.
-    Account(Box<AccountRecord>),
+    /// An account, which lies among the accounts.
+    Account(u32),
 }
 
 /// A key that mostly lies in its cell.
@@ -107,8 +108,8 @@ pub(super) struct Cell {
     pub key: Key,
     pub below: Below,
     pub now: Now,
-    /// Another one after each change of what is written here.
-    pub edition: u32,
+    /// Where among the accounts the value lies as a record, if it was read or written as one.
+    pub account: Option<u32>,
 }
 
 /// Where the cell of a key lies. Slots are small, so that all of them stay near the processor.
@@ -135,6 +136,8 @@ pub(super) struct Cells {
     places: HashTable<Slot>,
     /// With a seed of its own, for keys are chosen outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
+    /// Values of cells that are accounts.
+    pub accounts: Accounts,
     /// How often the cells were thrown away.
     pub generation: u32,
     remembered_bytes: usize,
@@ -199,13 +202,22 @@ impl Cells {
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
-    /// Takes in what the base said to another one's cell.
-    pub fn take_in(&mut self, read: Cell) {
-        let place = self.place(&read.key);
-        if matches!(self.list[place].below, Below::Unasked) {
-            let value_bytes = if let Below::Value(value, _) = &read.below { value.len() } else { 0 };
-            self.remembered_bytes += value_bytes + read.key.len();
-            self.list[place].below = read.below;
+    /// Takes in what the base said to another one's cells.
+    pub fn take_in(&mut self, read: Cells) {
+        let Cells { list, accounts, .. } = read;
+        for cell in list {
+            let place = self.place(&cell.key);
+            if !matches!(self.list[place].below, Below::Unasked) {
+                continue;
+            }
+            let value_bytes = if let Below::Value(value, _) = &cell.below { value.len() } else { 0 };
+            self.remembered_bytes += value_bytes + cell.key.len();
+            self.list[place].below = cell.below;
+            let Some(account) = cell.account.map(|at| accounts.at(at)) else { continue };
+            if matches!((&cell.now, &self.list[place].now), (Now::Unwritten, Now::Unwritten)) {
+                let at = self.accounts.read(*account.id(), place, account.record);
+                self.list[place].account = Some(at);
+            }
         }
     }
 
@@ -226,43 +238,103 @@ impl Cells {
 
     /// Writes a cell and returns what it held.
     pub fn write(&mut self, place: usize, now: Now) -> Undo {
-        let cell = &mut self.list[place];
-        let before = mem::replace(&mut cell.now, now);
-        cell.edition = cell.edition.wrapping_add(1);
+        let before = self.replace(place, now);
         if matches!(before, Now::Unwritten) {
-            self.written.entry(cell.key[0]).or_default().fresh.push(place);
+            self.note_written(place);
         }
         Undo::Cell(place, before)
     }
 
-    /// Counts a posting on the account in a cell, which is booked on, and adds it to its history.
-    pub fn post(&mut self, place: usize, side: Side, amount: u128) -> Undo {
-        let Cells { list, postings, .. } = self;
-        let (key, record) = list[place].account_mut();
-        let account = key.last_chunk().expect("an account's key ends with its id");
-        *record.counters.posted_mut(side) += amount;
-        let tail = |bytes: &mut Vec<u8>| HistoryRecord::append_tail(bytes, side, amount, &record.counters);
-        postings.push(place, account, record.history_count, tail);
-        record.history_count += 1;
-        Undo::Posting(place, side, amount)
+    fn note_written(&mut self, place: usize) {
+        self.written.entry(self.list[place].key[0]).or_default().fresh.push(place);
+    }
+
+    /// What a cell held, after something else was put there.
+    fn replace(&mut self, place: usize, now: Now) -> Now {
+        let Cells { list, accounts, .. } = self;
+        let cell = &mut list[place];
+        if let Some(at) = cell.account.take() {
+            accounts.leave(at);
+        }
+        if let Now::Account(at) = now {
+            accounts.come_back(at);
+            cell.account = Some(at);
+        }
+        mem::replace(&mut cell.now, now)
+    }
+
+    /// Where an account lies among the accounts, after the base was asked.
+    pub fn account(
+        &mut self,
+        id: &AccountId,
+        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
+    ) -> Result<Option<u32>, Fault> {
+        if let Some(at) = self.accounts.find(id) {
+            return Ok(Some(at));
+        }
+        let place = with_full_key(Kind::Account, &id.0, |full| self.asked(full, ask))?;
+        self.list[place].account(place, &mut self.accounts)
+    }
+
+    /// Begins to book on an account that was seen, if it still is what it was.
+    pub fn open(
+        &mut self,
+        seen: Seen,
+        id: &AccountId,
+        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
+    ) -> Result<Option<(Seen, Option<Undo>)>, Fault> {
+        let at = match seen.generation == self.generation {
+            true => seen.at,
+            false => match self.account(id, ask)? {
+                Some(at) => at,
+                None => return Ok(None),
+            },
+        };
+        let now = self.accounts.seen(at, self.generation);
+        if !self.accounts.is_newest(at) || !now.is_as(&seen) {
+            return Ok(None);
+        }
+        let undo = self.accounts.open(at).then(|| {
+            let place = self.accounts.at(at).cell as usize;
+            self.list[place].now = Now::Account(at);
+            self.note_written(place);
+            Undo::Opened(at)
+        });
+        Ok(Some((now, undo)))
+    }
+
+    /// Counts a posting on an account that is booked on, and adds it to its history.
+    pub fn post(&mut self, at: u32, side: Side, amount: u128) -> Undo {
+        let Cells { accounts, postings, .. } = self;
+        let (kept, edition) = accounts.change(at);
+        *kept.record.counters.posted_mut(side) += amount;
+        postings.push(kept.cell, kept.record.history_count, (side, amount), &kept.record.counters);
+        kept.record.history_count += 1;
+        Undo::Counted(at, edition, Uncount::Posting(side, amount))
+    }
+
+    /// Sets what is pending on an account that is booked on.
+    pub fn set_pending(&mut self, at: u32, (debits, credits): (u128, u128)) -> Undo {
+        let (kept, edition) = self.accounts.change(at);
+        let counters = &mut kept.record.counters;
+        let before = counters.pending();
+        (counters.debits_pending, counters.credits_pending) = (debits, credits);
+        Undo::Counted(at, edition, Uncount::Pending(before.0, before.1))
     }
 
     /// Takes a write back.
     pub fn undo(&mut self, undo: Undo) {
         match undo {
-            Undo::Cell(place, before) => {
-                let cell = &mut self.list[place];
-                (cell.now, cell.edition) = (before, cell.edition.wrapping_add(1));
+            Undo::Cell(place, before) => _ = self.replace(place, before),
+            Undo::Opened(at) => {
+                self.accounts.close(at);
+                self.list[self.accounts.at(at).cell as usize].now = Now::Unwritten;
             }
-            Undo::Pending(place, (debits, credits)) => {
-                let counters = &mut self.list[place].account_mut().1.counters;
-                (counters.debits_pending, counters.credits_pending) = (debits, credits);
-            }
-            Undo::Posting(place, side, amount) => {
-                let (_, record) = self.list[place].account_mut();
-                *record.counters.posted_mut(side) -= amount;
-                record.history_count -= 1;
-                self.postings.pop();
+            Undo::Counted(at, edition, change) => {
+                if matches!(change, Uncount::Posting(..)) {
+                    self.postings.pop();
+                }
+                self.accounts.undo(at, edition, change);
             }
         }
     }
@@ -275,7 +347,7 @@ impl Cells {
     }
 
     /// The posting of a full key, where it was added here.
-    pub fn posting(&mut self, full_key: &[u8]) -> Option<&[u8]> {
+    pub fn posting(&mut self, full_key: &[u8]) -> Option<Vec<u8>> {
         let (account, sequence) = posting_of(full_key)?;
         self.file_postings();
         let place = with_full_key(Kind::Account, &account.0, |full| self.find(full))?;
@@ -284,7 +356,7 @@ impl Cells {
 
     /// What is said of a cell outside, so that it need not be looked for again.
     pub fn named(&self, cell: usize) -> Place {
-        Place { cell, generation: self.generation, edition: self.list[cell].edition }
+        Place { cell, generation: self.generation }
     }
 
     /// The place of a key's cell, when there is one.
@@ -302,7 +374,10 @@ impl Cells {
         let kinds = first.first().copied().unwrap_or(0)..=end.first().copied().unwrap_or(0);
         let of_cells: Vec<u8> = self.written.range(kinds.clone()).map(|(kind, _)| *kind).collect();
         let cell = of_cells.into_iter().find_map(|kind| self.next_written(kind, from, end));
-        let row = cell.map(|place| (self.list[place].key.to_vec(), self.list[place].value(own)));
+        let row = cell.map(|place| {
+            let cell = &self.list[place];
+            (cell.key.to_vec(), cell.value(&self.accounts, own))
+        });
         if !kinds.contains(&(Kind::History as u8)) {
             return row;
         }
@@ -325,10 +400,10 @@ impl Cells {
         let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
         let first = Bound::Included(&first[..first.len().min(33)]);
         for (account, place) in self.posted.range::<[u8], _>((first, Bound::Excluded(end))) {
-            for (sequence, posting) in self.postings.of(*place) {
+            for sequence in self.postings.sequences_of(*place) {
                 let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
                 if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return Some((key, posting.to_vec()));
+                    return self.postings.get(*place, sequence).map(|posting| (key, posting));
                 }
             }
         }
@@ -338,44 +413,79 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, edition: 0 }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, account: None }
     }
 
     /// The value, as bytes.
-    pub fn value<T>(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
+    pub fn value<T>(&self, accounts: &Accounts, make: impl FnOnce(Option<&[u8]>) -> T) -> T {
         match (&self.now, &self.below) {
             (Now::Value(bytes), _) => make(Some(bytes)),
             (Now::Record(record), _) => make(Some(&record.bytes())),
-            (Now::Account(record), _) => make(Some(&record::to_bytes(&**record))),
+            (Now::Account(at), _) => make(Some(&record::to_bytes(&accounts.at(*at).record))),
             (Now::Unwritten, Below::Value(bytes, _)) => make(Some(bytes)),
             (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
         }
     }
 
-    /// The value, as a record.
-    pub fn record<R: Record>(&mut self) -> Result<Option<&R>, Fault> {
-        let Cell { key, below, now, .. } = self;
-        let record: &dyn Any = match now {
-            Now::Account(record) => &**record,
-            _ => match decoded::<R>(key, now, below)? {
+    /// The value, as a record; the cell lies at a place.
+    pub fn record<'c, R: Record>(
+        &'c mut self,
+        place: usize,
+        accounts: &'c mut Accounts,
+    ) -> Result<Option<&'c R>, Fault> {
+        let record: &dyn Any = if R::KIND == Kind::Account {
+            match self.account(place, accounts)? {
+                Some(at) => &accounts.at(at).record,
+                None => return Ok(None),
+            }
+        } else {
+            match decoded::<R>(&self.key, &mut self.now, &mut self.below)? {
                 Some(held) => held.as_any(),
                 None => return Ok(None),
-            },
+            }
         };
-        record.downcast_ref().ok_or_else(|| unlike::<R>(key)).map(Some)
+        record.downcast_ref().ok_or_else(|| unlike::<R>(&self.key)).map(Some)
+    }
+
+    /// Where the account that is the value lies, decoded now where it was not before.
+    fn account(&mut self, place: usize, accounts: &mut Accounts) -> Result<Option<u32>, Fault> {
+        if self.account.is_some() {
+            return Ok(self.account);
+        }
+        let bytes = match (&self.now, &self.below) {
+            (Now::Value(bytes), _) | (Now::Unwritten, Below::Value(bytes, _)) => bytes,
+            (Now::Record(_), _) => return Err(unlike::<AccountRecord>(&self.key)),
+            _ => return Ok(None),
+        };
+        let id = self.key.get(1..).and_then(|id| id.try_into().ok()).map(AccountId);
+        let id = id.ok_or_else(|| unlike::<AccountRecord>(&self.key))?;
+        let record = record::from_bytes(&self.key, bytes)?;
+        let at = match self.is_written() {
+            true => accounts.write(id, place, record),
+            false => accounts.read(id, place, record),
+        };
+        if self.is_written() {
+            self.now = Now::Account(at);
+        }
+        self.account = Some(at);
+        Ok(Some(at))
     }
 
     /// The value, as a record that is shared with whoever asks.
-    pub fn shared<R: Record>(&mut self) -> Result<Option<Arc<R>>, Fault> {
-        if matches!(self.now, Now::Account(_)) {
-            return Ok(self.record::<R>()?.cloned().map(Arc::new));
+    pub fn shared<R: Record>(
+        &mut self,
+        place: usize,
+        accounts: &mut Accounts,
+    ) -> Result<Option<Arc<R>>, Fault> {
+        if R::KIND == Kind::Account {
+            return Ok(self.record::<R>(place, accounts)?.cloned().map(Arc::new));
         }
         let Some(held) = decoded::<R>(&self.key, &mut self.now, &mut self.below)? else { return Ok(None) };
         let any: Arc<dyn Any + Send + Sync> = held.clone();
         any.downcast().map_err(|_| unlike::<R>(&self.key)).map(Some)
     }
 
-    /// The value, as bytes that lie here.
+    /// The value, as bytes that lie here; none of an account.
     pub fn bytes(&mut self) -> Option<&[u8]> {
         self.settle();
         match (&self.now, &self.below) {
@@ -394,16 +504,6 @@ impl Cell {
     pub fn is_written(&self) -> bool {
         !matches!(self.now, Now::Unwritten)
     }
-
-    /// The key and the account that is booked on here, to be changed where it lies.
-    ///
-    /// # Panics
-    /// When none is.
-    pub fn account_mut(&mut self) -> (&[u8], &mut AccountRecord) {
-        let Now::Account(record) = &mut self.now else { panic!("an account that is changed is booked on") };
-        self.edition = self.edition.wrapping_add(1);
-        (&self.key, record)
-    }
 }
 
 /// What a cell holds as a record, decoded now where it was not before.
@@ -416,6 +516,7 @@ fn decoded<'c, R: Record>(
         *now = Now::Record(Arc::new(record::from_bytes::<R>(key, bytes)?));
     }
     match (now, below) {
+        (Now::Account(_), _) => Err(unlike::<R>(key)),
         (Now::Record(held), _) => Ok(Some(held)),
         (Now::Unwritten, Below::Value(bytes, held)) => {
             if held.is_none() {
@@ -472,15 +573,16 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 /// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
 pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -> Vec<usize> {
     let first = |key: &[u8]| {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 8];
         let length = key.len().min(bytes.len());
         bytes[..length].copy_from_slice(&key[..length]);
-        u128::from_be_bytes(bytes)
+        u64::from_be_bytes(bytes)
     };
     let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
-    let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
-    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
-    places.into_iter().map(|(_, place)| place).collect()
+    let mut places: Vec<(u64, u32)> = meant.map(|(place, cell)| (first(&cell.key), place as u32)).collect();
+    let key = |place: u32| &*list[place as usize].key;
+    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
+    places.into_iter().map(|(_, place)| place as usize).collect()
 }
 
 pub(super) fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

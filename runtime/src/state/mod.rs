@@ -3,6 +3,7 @@
 pub mod namespace;
 pub mod record;
 mod posted;
+mod accounts;
 mod cells;
 mod overlay;
 mod window;
@@ -10,6 +11,7 @@ mod committed;
 mod past;
 mod fork;
 
+pub use accounts::Seen;
 pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};
 pub use fork::Fork;

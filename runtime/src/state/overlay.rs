@@ -7,11 +7,13 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
+use super::accounts::{Accounts, Seen};
 use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::record::{self, AccountRecord, Counters, HistoryRecord, PostingHead, Record};
+use super::record::{self, AccountRecord, Counters, PostingHead, Record};
 use crate::fault::Fault;
 use crate::store::{Changes, Row};
+use std::any::Any;
 use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -44,20 +46,20 @@ pub trait Base: Sync {
     fn distrust(&self) {}
 }
 
-/// Bytes of a row that is no posting, more or less.
+/// Bytes of a posting's row and of another one, more or less.
+const POSTING_ROW_BYTES: usize = 128;
 const ROW_BYTES: usize = 256;
 
 /// A point that an overlay can be rolled back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
 
-/// Where the cell of a key lies, so that it is looked for once, and which edition of it was seen. It is no longer
-/// believed when the overlay has begun anew since.
+/// Where the cell of a key lies, so that it is looked for once. It is no longer believed when the overlay has begun
+/// anew since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
     pub(super) cell: usize,
     pub(super) generation: u32,
-    pub(super) edition: u32,
 }
 
 /// Writes over a base.
@@ -85,7 +87,7 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn get_row(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.look(full_key, |cell| Ok(cell.value(own)))
+        self.look(full_key, |_, cell, accounts| Ok(cell.value(accounts, own)))
     }
 
     /// Whether there is a value at a full key.
@@ -93,7 +95,7 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn has_row(&self, full_key: &[u8]) -> Result<bool, Fault> {
-        self.look(full_key, |cell| {
+        self.look(full_key, |_, cell, _| {
             Ok(match cell.now {
                 Now::Unwritten => matches!(cell.below, Below::Value(..)),
                 Now::Deleted => false,
@@ -137,7 +139,7 @@ impl<'b> Overlay<'b> {
     pub fn take_in(&mut self, read: Overlay<'_>) {
         let cells = self.cells.get_mut();
         cells.bound();
-        read.cells.into_inner().list.into_iter().for_each(|cell| cells.take_in(cell));
+        cells.take_in(read.cells.into_inner());
     }
 
     /// What it lies over.
@@ -145,17 +147,22 @@ impl<'b> Overlay<'b> {
         self.base
     }
 
-    /// What is made of the cell of a full key.
-    fn look<T>(&self, full_key: &[u8], make: impl FnOnce(&mut Cell) -> Result<T, Fault>) -> Result<T, Fault> {
+    /// What is made of the cell of a full key, its place, and the accounts.
+    fn look<T>(
+        &self,
+        full_key: &[u8],
+        make: impl FnOnce(usize, &mut Cell, &mut Accounts) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let mut cells = self.cells.borrow_mut();
         cells.bound();
         if let Some(posting) = cells.posting(full_key) {
             // It is shown like a row that the base has.
-            let below = Below::Value(posting.to_vec(), None);
-            return make(&mut Cell { below, ..Cell::new(full_key) });
+            let below = Below::Value(posting, None);
+            return make(0, &mut Cell { below, ..Cell::new(full_key) }, &mut Accounts::default());
         }
         let place = cells.asked(full_key, |key| self.base.get(key))?;
-        make(&mut cells.list[place])
+        let Cells { list, accounts, .. } = &mut *cells;
+        make(place, &mut list[place], accounts)
     }
 
     /// Writes a value, or deletes.
@@ -244,7 +251,9 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// As [`Overlay::get`].
     pub fn read<R: Record, T>(&self, key: &[u8], make: impl FnOnce(Option<&R>) -> T) -> Result<T, Fault> {
-        with_full_key(R::KIND, key, |full| self.look(full, |cell| Ok(make(cell.record()?))))
+        with_full_key(R::KIND, key, |full| {
+            self.look(full, |place, cell, accounts| Ok(make(cell.record(place, accounts)?)))
+        })
     }
 
     /// The record of an id, shared with whoever else asks for it, and the place of its cell.
@@ -257,54 +266,56 @@ impl<'b> Overlay<'b> {
             cells.bound();
             let cell = cells.asked(full, |key| self.base.get(key))?;
             let place = cells.named(cell);
-            Ok(cells.list[cell].shared()?.map(|record| (place, record)))
+            let Cells { list, accounts, .. } = &mut *cells;
+            Ok(list[cell].shared(cell, accounts)?.map(|record| (place, record)))
         })
     }
 
-    /// What is made of an account, and the place of its cell.
+    /// What is made of an account, and where it was seen.
     ///
     /// # Errors
     /// As [`Overlay::get`].
     pub fn account<T>(
         &self,
         account: &AccountId,
-        make: impl FnOnce(Place, &AccountRecord) -> T,
+        make: impl FnOnce(Seen, &AccountRecord) -> T,
     ) -> Result<Option<T>, Fault> {
-        with_full_key(Kind::Account, &account.0, |full| {
-            let mut cells = self.cells.borrow_mut();
-            cells.bound();
-            let cell = cells.asked(full, |key| self.base.get(key))?;
-            let place = cells.named(cell);
-            Ok(cells.list[cell].record()?.map(|record| make(place, record)))
-        })
+        let mut cells = self.cells.borrow_mut();
+        cells.bound();
+        let at = cells.account(account, |key| self.base.get(key))?;
+        let generation = cells.generation;
+        let Cells { accounts, .. } = &*cells;
+        Ok(at.map(|at| make(accounts.seen(at, generation), &accounts.at(at).record)))
     }
 
-    /// Begins to book on an account, if it still is what it was when it was read; the place of its cell.
+    /// What is made of an account that was seen, as it is now.
     ///
     /// # Errors
     /// As [`Overlay::get`].
-    pub fn open(
-        &mut self,
-        place: Place,
+    pub fn account_at<T>(
+        &self,
+        seen: Seen,
         account: &AccountId,
-        before: &AccountRecord,
-    ) -> Result<Option<Place>, Fault> {
-        let cells = self.cells.get_mut();
-        let cell = match place.generation == cells.generation {
-            true => place.cell,
-            false => {
-                with_full_key(Kind::Account, &account.0, |full| cells.asked(full, |key| self.base.get(key)))?
-            }
-        };
-        let is_same = cells.named(cell) == place
-            || cells.list[cell].record::<AccountRecord>()?.is_some_and(|now| now == before);
-        if !is_same {
-            return Ok(None);
+        make: impl FnOnce(&AccountRecord) -> T,
+    ) -> Result<T, Fault> {
+        let cells = self.cells.borrow();
+        if seen.generation == cells.generation {
+            return Ok(make(&cells.accounts.at(seen.at).record));
         }
-        if !matches!(cells.list[cell].now, Now::Account(_)) {
-            self.journal.push(cells.write(cell, Now::Account(Box::new(*before))));
-        }
-        Ok(Some(cells.named(cell)))
+        drop(cells);
+        let made = self.account(account, |_, record| make(record))?;
+        made.ok_or_else(|| Fault::State(format!("{account} was there and is gone")))
+    }
+
+    /// Begins to book on an account, if it still is what it was when it was seen; where it is seen now.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Option<Seen>, Fault> {
+        let opened = self.cells.get_mut().open(seen, account, |key| self.base.get(key))?;
+        let Some((now, undo)) = opened else { return Ok(None) };
+        self.journal.extend(undo);
+        Ok(Some(now))
     }
 
     /// The place of the cell of a full key, after the base was asked. Where it may lie is looked at first.
@@ -346,32 +357,30 @@ impl<'b> Overlay<'b> {
 
     /// Begins to book an entry: what its postings have in common.
     pub fn begin_entry(&mut self, head: PostingHead) {
-        self.cells.get_mut().postings.begin(|bytes| HistoryRecord::append_head(bytes, head));
+        self.cells.get_mut().postings.begin(&head);
     }
 
     /// Books a posting of the entry on an account that was opened: counters and history.
     ///
     /// # Panics
     /// When the overlay has begun anew since the account was opened.
-    pub fn post(&mut self, opened: Place, side: Side, amount: u128) {
+    pub fn post(&mut self, opened: Seen, side: Side, amount: u128) {
         let cells = self.cells.get_mut();
-        assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
-        self.journal.push(cells.post(opened.cell, side, amount));
+        assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
+        self.journal.push(cells.post(opened.at, side, amount));
     }
 
     /// Sets what is pending on an account that was opened, and says what it counts then.
     ///
     /// # Panics
     /// As [`Overlay::post`].
-    pub fn set_pending(&mut self, opened: Place, (debits, credits): (u128, u128)) -> Counters {
+    pub fn set_pending(&mut self, opened: Seen, pending: (u128, u128)) -> Counters {
         let cells = self.cells.get_mut();
-        assert_eq!(opened.generation, cells.generation, "a place is used as long as its cell lies there");
-        let counters = &mut cells.list[opened.cell].account_mut().1.counters;
-        if counters.pending() != (debits, credits) {
-            self.journal.push(Undo::Pending(opened.cell, counters.pending()));
-            (counters.debits_pending, counters.credits_pending) = (debits, credits);
+        assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
+        if cells.accounts.at(opened.at).record.counters.pending() != pending {
+            self.journal.push(cells.set_pending(opened.at, pending));
         }
-        *counters
+        cells.accounts.at(opened.at).record.counters
     }
 
     /// Writes a record.
@@ -381,8 +390,16 @@ impl<'b> Overlay<'b> {
 
     /// Writes a record that nobody else needs.
     pub fn set<R: Record>(&mut self, key: &[u8], value: R) {
-        let now = Now::Record(Arc::new(value));
-        with_full_key(R::KIND, key, |full| self.write(full, now));
+        let as_account = (&value as &dyn Any).downcast_ref::<AccountRecord>().copied();
+        match as_account.and_then(|record| Some((AccountId(key.try_into().ok()?), record))) {
+            Some((id, record)) => with_full_key(Kind::Account, key, |full| {
+                let cells = self.cells.get_mut();
+                let place = cells.place(full);
+                let now = Now::Account(cells.accounts.write(id, place, record));
+                self.journal.push(cells.write(place, now));
+            }),
+            None => with_full_key(R::KIND, key, |full| self.write(full, Now::Record(Arc::new(value)))),
+        }
     }
 
     /// Deletes a record.
@@ -395,10 +412,11 @@ impl<'b> Overlay<'b> {
         let mut cells = self.cells.borrow_mut();
         let is_written = |_, cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
         let places = in_order(&cells.list, is_written);
+        let Cells { list, accounts, .. } = &mut *cells;
         let row = |place: usize| {
-            let cell = &mut cells.list[place];
+            let cell = &mut list[place];
             cell.settle();
-            cell.value(|value| make(&cell.key, value))
+            cell.value(accounts, |value| make(&cell.key, value))
         };
         places.into_iter().map(row).collect()
     }
@@ -426,16 +444,17 @@ impl<'b> Overlay<'b> {
         self.journal.clear();
     }
 
-    /// Accounts to which postings were added, ascending, and what is made of each and its stored postings.
-    pub fn posted<T>(&self, mut make: impl FnMut(AccountId, &mut dyn Iterator<Item = &[u8]>) -> T) -> Vec<T> {
+    /// Shows the stored bytes of the postings that were added to each account, in order, and says how many there are.
+    pub fn posted(&self, mut show: impl FnMut(&[u8])) -> Vec<(AccountId, usize)> {
         let mut cells = self.cells.borrow_mut();
         cells.file_postings();
         let Cells { list, postings, .. } = &*cells;
         let each = |place: usize| {
             let account = list[place].key[1..].first_chunk().copied().map(AccountId)?;
-            Some(make(account, &mut postings.of(place).map(|(_, posting)| posting)))
+            postings.show_of(place, |_, posting| show(posting));
+            Some((account, postings.count_of(place)))
         };
-        in_order(list, |place, _| postings.of(place).len() > 0).into_iter().filter_map(each).collect()
+        in_order(list, |place, _| postings.count_of(place) > 0).into_iter().filter_map(each).collect()
     }
 
     /// Every key written, with its value, in key order; a value equal to the base's is left out.
@@ -445,20 +464,25 @@ impl<'b> Overlay<'b> {
     pub fn into_writes(self) -> Result<Changes, Fault> {
         let mut cells = self.cells.into_inner();
         cells.file_postings();
-        let Cells { list, postings, .. } = &cells;
+        let Cells { list, postings, accounts: kept, .. } = &cells;
         let places = in_order(list, |_, cell| cell.is_written());
-        let room = postings.bytes_of_rows() + places.len() * ROW_BYTES;
+        let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
         let (mut rows, mut record) = (Changes::with_capacity(room), vec![]);
         // Postings come in the order of their accounts' rows, which are before them.
         let mut accounts: Vec<usize> = vec![];
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
             for place in accounts.drain(..) {
-                postings.rows_of(place, |row| rows.push_row(row));
+                let account = &list[place].key[1..];
+                postings.show_of(place, |sequence, posting| {
+                    let key = [&[Kind::History as u8], account, &sequence.to_be_bytes()];
+                    rows.push(&key, Some(posting));
+                });
             }
         };
         for place in places {
             let Cell { key, below, now, .. } = &list[place];
-            if postings.of(place).len() > 0 {
+            let is_posted = postings.count_of(place) > 0;
+            if is_posted {
                 accounts.push(place);
             }
             if key[0] > Kind::History as u8 {
@@ -472,14 +496,16 @@ impl<'b> Overlay<'b> {
                     held.append(&mut record);
                     Some(record.as_slice())
                 }
-                Now::Account(account) => {
+                Now::Account(at) => {
                     record.clear();
-                    record::append(&mut record, &**account);
+                    record::append(&mut record, &kept.at(*at).record);
                     Some(record.as_slice())
                 }
                 Now::Deleted => None,
             };
             let is_same = match below {
+                // It counts a posting more.
+                _ if is_posted => false,
                 Below::Value(bytes, _) => value == Some(bytes),
                 Below::Nothing => value.is_none(),
                 Below::Unasked => self.base.get(key)?.as_deref() == value,
@@ -510,7 +536,7 @@ impl Base for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::record::{Holder, HookSet, PurposeCode, to_bytes};
+    use crate::state::record::{HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use tenor_abi::date::{Date, Timestamp};
@@ -586,10 +612,10 @@ mod tests {
         })
     }
 
-    fn open(overlay: &mut Overlay<'_>, of: u8) -> Place {
+    fn open(overlay: &mut Overlay<'_>, of: u8) -> Seen {
         let account = AccountId([of; 32]);
-        let (place, before) = overlay.account(&account, |place, before| (place, *before)).unwrap().unwrap();
-        overlay.open(place, &account, &before).unwrap().unwrap()
+        let seen = overlay.account(&account, |seen, _| seen).unwrap().unwrap();
+        overlay.open(seen, &account).unwrap().unwrap()
     }
 
     #[test]
@@ -621,7 +647,7 @@ mod tests {
         assert_eq!(*shared, read);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
         assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
-        assert!(overlay.open(first, &AccountId([1; 32]), &shared).unwrap().is_none(), "it has changed");
+        assert!(overlay.open(first, &AccountId([1; 32])).unwrap().is_none(), "it has changed");
         overlay.roll_back(mark);
         assert_eq!(all(&overlay), kept);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
@@ -648,8 +674,9 @@ mod tests {
             assert!(overlay.has_row(key).unwrap());
         }
         assert_eq!(all(&overlay), rows.into_iter().chain(written.clone()).collect());
-        let by_account = overlay.posted(|account, postings| (account.0[0], postings.count()));
-        assert_eq!(by_account, [(1, 2), (2, 1)]);
+        let mut shown = 0;
+        let by_account = overlay.posted(|_| shown += 1);
+        assert_eq!((by_account, shown), (vec![(AccountId([1; 32]), 2), (AccountId([2; 32]), 1)], 3));
         let expected = written.map(|(key, value)| (key, Some(value)));
         assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
     }

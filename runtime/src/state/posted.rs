@@ -1,88 +1,83 @@
-//! Postings that a block adds: stored bytes one behind the other, in the order in which they were booked.
+//! Postings that a block adds, in the order in which they were booked.
 //!
 //! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
-//! when a history is read before.
+//! when a history is read before. Then their stored bytes are written, too: what an entry's postings have in common
+//! lies here once.
 
-use super::namespace::Kind;
-use crate::store::append_short_row;
+use super::record::{Counters, HistoryRecord, PostingHead};
 use std::hint::black_box;
+use tenor_abi::entry::Side;
 
-/// Bytes of a run.
-const RUN_BYTES: usize = 256 * 1024;
-/// Longest bytes of a posting's row, more or less; a longer one makes its run grow.
-const ROW_BYTES_MAX: usize = 192;
-
-/// Rows that are asked for together, and bytes that come together from memory.
+/// Longest stored bytes of a posting: their length takes a byte.
+pub(super) const POSTING_BYTES_MAX: usize = 0x7f;
+/// Longest stored bytes with which a posting begins.
+const HEAD_BYTES_MAX: usize = 63;
+/// Postings that are asked for together.
 const NEAR: usize = 16;
-const LINE_BYTES: usize = 64;
 
-/// One of them.
+/// One of them. It comes from memory at once.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Posting {
-    /// Place of its account's cell.
-    cell: u32,
+    amount: u128,
+    /// What its account counts after it.
+    posted: (u128, u128),
     /// Its place in the account's history.
     sequence: u64,
-    /// In which run its row lies, and where in it.
-    run: u32,
-    start: u32,
-    /// Bytes of the row in front of the posting's own, and of those.
-    front: u8,
+    /// Place of its account's cell.
+    cell: u32,
+    /// Which head it has; twice that, and one more for a credit.
+    head_and_side: u32,
+}
+
+impl Posting {
+    fn head(&self) -> usize {
+        (self.head_and_side >> 1) as usize
+    }
+
+    fn side(&self) -> Side {
+        if self.head_and_side & 1 == 0 { Side::Debit } else { Side::Credit }
+    }
+}
+
+/// The stored bytes with which the postings of an entry begin.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
     length: u8,
 }
 
 /// What a block adds to histories.
 #[derive(Default)]
 pub(super) struct Postings {
-    /// Their rows, as they will stand in the write set, in runs that never move.
-    runs: Vec<Vec<u8>>,
-    /// The bytes with which the next ones begin.
-    head: Vec<u8>,
+    heads: Vec<Head>,
     list: Vec<Posting>,
     /// The first `filed` postings by the cell of their account.
-    by_cell: Vec<Vec<Posting>>,
+    by_cell: Vec<Vec<u32>>,
     filed: usize,
 }
 
 impl Postings {
-    /// The postings that follow begin with the same bytes, which are written here.
-    pub fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.head.clear();
-        write(&mut self.head);
+    /// The postings that follow are an entry's.
+    pub fn begin(&mut self, head: &PostingHead) {
+        let mut bytes = [0; HEAD_BYTES_MAX];
+        let length = HistoryRecord::write_head(&mut bytes, head) as u8;
+        // An entry that was taken back has left its own behind.
+        self.heads.truncate(self.list.last().map_or(0, |last| last.head() + 1));
+        self.heads.push(Head { bytes, length });
     }
 
-    /// Adds the posting of a sequence to an account, which lies in a cell; what comes behind its first bytes is
-    /// written here.
-    pub fn push(&mut self, cell: usize, account: &[u8; 32], sequence: u64, write: impl FnOnce(&mut Vec<u8>)) {
-        let Postings { runs, head, list, .. } = self;
-        if runs.last().is_none_or(|run| run.len() + ROW_BYTES_MAX > run.capacity()) {
-            runs.push(Vec::with_capacity(RUN_BYTES));
-        }
-        let number = runs.len() - 1;
-        let run = &mut runs[number];
-        let start = run.len();
-        let mut key = [Kind::History as u8; 41];
-        key[1..33].copy_from_slice(account);
-        key[33..].copy_from_slice(&sequence.to_be_bytes());
-        let value = append_short_row(run, &key, |row| {
-            row.extend_from_slice(head);
-            write(row);
-        });
-        list.push(Posting {
-            cell: cell as u32,
-            sequence,
-            run: number as u32,
-            start: start as u32,
-            front: (value - start) as u8,
-            length: (run.len() - value) as u8,
-        });
+    /// Adds the posting of a sequence to an account, which lies in a cell: so much on a side, after which the account
+    /// counts so much.
+    pub fn push(&mut self, cell: u32, sequence: u64, (side, amount): (Side, u128), after: &Counters) {
+        let head_and_side = 2 * (self.heads.len() as u32 - 1) + side as u32;
+        self.list.push(Posting { amount, posted: after.posted(), sequence, cell, head_and_side });
     }
 
     /// Takes the last one back.
     pub fn pop(&mut self) {
         let Some(last) = self.list.pop() else { return };
-        self.runs.truncate(last.run as usize + 1);
-        self.runs[last.run as usize].truncate(last.start as usize);
         if self.filed > self.list.len() {
             self.filed = self.list.len();
             self.by_cell[last.cell as usize].pop();
@@ -95,7 +90,7 @@ impl Postings {
     /// When postings between an account's are missing: what follows from its count comes in its order.
     pub fn file(&mut self, mut first: impl FnMut(usize)) {
         let Postings { list, by_cell, filed, .. } = self;
-        for posting in &list[*filed..] {
+        for (number, posting) in list.iter().enumerate().skip(*filed) {
             let cell = posting.cell as usize;
             if by_cell.len() <= cell {
                 by_cell.resize_with(cell + 1, Vec::new);
@@ -104,100 +99,124 @@ impl Postings {
             match of_account.last() {
                 None => first(cell),
                 Some(before) => {
-                    assert_eq!(posting.sequence, before.sequence + 1, "postings are added one by one");
+                    let before = list[*before as usize].sequence;
+                    assert_eq!(posting.sequence, before + 1, "postings are added one by one");
                 }
             }
-            of_account.push(*posting);
+            of_account.push(number as u32);
         }
         *filed = list.len();
     }
 
-    /// The filed posting of a sequence of the account in a cell.
-    pub fn get(&self, cell: usize, sequence: u64) -> Option<&[u8]> {
+    /// The stored bytes of the filed posting of a sequence of the account in a cell.
+    pub fn get(&self, cell: usize, sequence: u64) -> Option<Vec<u8>> {
         let of_account = self.by_cell.get(cell)?;
-        let place = sequence.checked_sub(of_account.first()?.sequence)?;
-        of_account.get(usize::try_from(place).ok()?).map(|posting| self.bytes(posting))
+        let place = sequence.checked_sub(self.list[*of_account.first()? as usize].sequence)?;
+        let number = of_account.get(usize::try_from(place).ok()?)?;
+        let mut bytes = [0; POSTING_BYTES_MAX];
+        let length = self.write(&self.list[*number as usize], &mut bytes);
+        Some(bytes[..length].to_vec())
     }
 
-    /// Sequence and bytes of each filed posting of the account in a cell, in order.
-    pub fn of(&self, cell: usize) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
-        self.filed_of(cell).iter().map(|posting| (posting.sequence, self.bytes(posting)))
+    /// How many postings of the account in a cell are filed.
+    pub fn count_of(&self, cell: usize) -> usize {
+        self.filed_of(cell).len()
     }
 
-    /// Shows the row of each filed posting of the account in a cell, in order.
-    pub fn rows_of(&self, cell: usize, mut show: impl FnMut(&[u8])) {
+    /// The sequences of the filed postings of the account in a cell.
+    pub fn sequences_of(&self, cell: usize) -> std::ops::Range<u64> {
+        let of_account = self.filed_of(cell);
+        let first = of_account.first().map_or(0, |first| self.list[*first as usize].sequence);
+        first..first + of_account.len() as u64
+    }
+
+    /// Shows sequence and stored bytes of each filed posting of the account in a cell, in order.
+    pub fn show_of(&self, cell: usize, mut show: impl FnMut(u64, &[u8])) {
+        let mut bytes = [0; POSTING_BYTES_MAX];
         for few in self.filed_of(cell).chunks(NEAR) {
             // They lie far apart: all of them are asked for before the first is waited for.
-            for row in few.iter().map(|posting| self.row(posting)) {
-                black_box((row.first().copied(), row.get(LINE_BYTES).copied(), row.last().copied()));
+            let few = few.iter().map(|number| &self.list[*number as usize]);
+            few.clone().for_each(|posting| _ = black_box(posting.sequence));
+            few.clone().for_each(|posting| _ = black_box(self.heads[posting.head()].length));
+            for posting in few {
+                let length = self.write(posting, &mut bytes);
+                show(posting.sequence, &bytes[..length]);
             }
-            few.iter().for_each(|posting| show(self.row(posting)));
         }
     }
 
-    /// So many bytes are the rows of all of them.
-    pub fn bytes_of_rows(&self) -> usize {
-        self.runs.iter().map(Vec::len).sum()
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
-    fn filed_of(&self, cell: usize) -> &[Posting] {
+    fn filed_of(&self, cell: usize) -> &[u32] {
         self.by_cell.get(cell).map_or(&[], Vec::as_slice)
     }
 
-    fn row(&self, posting: &Posting) -> &[u8] {
-        let length = usize::from(posting.front) + usize::from(posting.length);
-        &self.runs[posting.run as usize][posting.start as usize..][..length]
-    }
-
-    fn bytes(&self, posting: &Posting) -> &[u8] {
-        &self.row(posting)[usize::from(posting.front)..]
+    /// Writes the stored bytes of a posting, and says how many these are.
+    fn write(&self, posting: &Posting, to: &mut [u8; POSTING_BYTES_MAX]) -> usize {
+        let Head { bytes, length } = &self.heads[posting.head()];
+        to[..HEAD_BYTES_MAX].copy_from_slice(bytes);
+        let posted = (posting.side(), posting.amount);
+        HistoryRecord::write_tail(to, usize::from(*length), posted, posting.posted)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenor_abi::date::{Date, Timestamp};
+    use tenor_abi::entry::EntryId;
+    use tenor_abi::id::Hash;
 
-    fn push(postings: &mut Postings, cell: usize, sequence: u64, bytes: &[u8]) {
-        postings.push(cell, &[1; 32], sequence, |to| to.extend_from_slice(bytes));
+    /// What an account counts after a posting tells the postings apart here.
+    fn push(postings: &mut Postings, cell: u32, sequence: u64, credits_posted: u8) {
+        let after = Counters { credits_posted: credits_posted.into(), ..Counters::default() };
+        let entry = EntryId { item: Hash([9; 32]), index: 7 };
+        postings.begin(&(entry, 1 << 20, Timestamp(1 << 40), Date::of(2026, 1, 2)));
+        postings.push(cell, sequence, (Side::Credit, 1), &after);
     }
 
-    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, Vec<u8>)> {
+    fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
-        postings.of(cell).map(|(sequence, bytes)| (sequence, bytes.to_vec())).collect()
+        let mut shown = vec![];
+        postings.show_of(cell, |sequence, bytes| shown.push((sequence, *bytes.last().unwrap())));
+        let sequences: Vec<_> = shown.iter().map(|(sequence, _)| *sequence).collect();
+        assert_eq!(sequences, postings.sequences_of(cell).collect::<Vec<_>>());
+        shown
     }
 
     #[test]
     fn postings_are_kept_in_order_and_taken_back() {
         let mut postings = Postings::default();
         assert_eq!((of(&mut postings, 3), postings.get(3, 7)), (vec![], None));
-        push(&mut postings, 3, 7, b"abc");
-        push(&mut postings, 1, 0, b"");
-        push(&mut postings, 3, 8, b"de");
+        push(&mut postings, 3, 7, 1);
+        push(&mut postings, 1, 0, 2);
+        push(&mut postings, 3, 8, 3);
         let mut cells = vec![];
         postings.file(|cell| cells.push(cell));
         assert_eq!(cells, [3, 1]);
-        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"de".to_vec())]);
-        assert_eq!(of(&mut postings, 1), [(0, vec![])]);
-        assert_eq!(
-            (postings.get(3, 6), postings.get(3, 8), postings.get(3, 9)),
-            (None, Some(&b"de"[..]), None)
-        );
+        assert_eq!(of(&mut postings, 3), [(7, 1), (8, 3)]);
+        assert_eq!(of(&mut postings, 1), [(0, 2)]);
+        let got = |sequence| postings.get(3, sequence).map(|bytes| bytes[bytes.len() - 4..].to_vec());
+        assert_eq!((got(6), got(8), got(9)), (None, Some(vec![1, 1, 0, 3]), None));
         postings.pop();
-        push(&mut postings, 3, 8, b"f");
+        push(&mut postings, 3, 8, 4);
         postings.pop();
         postings.pop();
-        push(&mut postings, 3, 8, b"g");
-        assert_eq!(of(&mut postings, 3), [(7, b"abc".to_vec()), (8, b"g".to_vec())]);
+        push(&mut postings, 3, 8, 5);
+        assert_eq!(of(&mut postings, 3), [(7, 1), (8, 5)]);
         assert_eq!(of(&mut postings, 1), []);
+        assert_eq!((postings.len(), postings.heads.len()), (2, 2));
     }
 
     #[test]
     #[should_panic(expected = "one by one")]
     fn a_gap_is_not_made() {
         let mut postings = Postings::default();
-        push(&mut postings, 0, 0, b"a");
-        push(&mut postings, 0, 2, b"b");
+        push(&mut postings, 0, 0, 0);
+        push(&mut postings, 0, 2, 0);
         postings.file(|_| ());
     }
 }

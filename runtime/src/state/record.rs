@@ -586,15 +586,49 @@ impl AccountRecord {
 pub type PostingHead = (EntryId, u64, Timestamp, Date);
 
 impl HistoryRecord {
-    /// Appends the stored bytes with which every posting of an entry begins: those up to its side.
-    pub(super) fn append_head(bytes: &mut Vec<u8>, (entry, height, booked_at, value_date): PostingHead) {
-        codec::append(bytes, &(RECORD_VERSION, entry, height, booked_at, value_date));
+    /// Writes the stored bytes with which every posting of an entry begins, those up to its side, and says how many
+    /// these are.
+    pub(super) fn write_head(to: &mut [u8; 63], head: &PostingHead) -> usize {
+        let (EntryId { item, index }, height, booked_at, value_date) = head;
+        to[0] = RECORD_VERSION;
+        to[1..33].copy_from_slice(&item.0);
+        let days = value_date.days();
+        // A signed number's sign is its lowest bit.
+        let days = (days << 1 ^ days >> 31) as u32;
+        let numbers = [u64::from(*index), *height, booked_at.0, u64::from(days)];
+        numbers.into_iter().fold(33, |place, number| write_number(to, place, number.into()))
     }
 
-    /// Appends the stored bytes that follow them, with what the account counts after the posting.
-    pub(super) fn append_tail(bytes: &mut Vec<u8>, side: Side, amount: u128, after: &Counters) {
-        codec::append(bytes, &(side, amount, after.debits_posted, after.credits_posted));
+    /// Writes the stored bytes that follow them from a place on, with debits and credits that the account counts after
+    /// the posting, and says where they end.
+    pub(super) fn write_tail(
+        to: &mut [u8; 127],
+        place: usize,
+        (side, amount): (Side, u128),
+        (debits, credits): (u128, u128),
+    ) -> usize {
+        to[place] = side as u8;
+        [amount, debits, credits].into_iter().fold(place + 1, |place, number| write_number(to, place, number))
     }
+}
+
+/// Writes a number as the codec does, seven bits a byte, from a place on, and says where it ends.
+#[inline]
+fn write_number(to: &mut [u8], mut place: usize, number: u128) -> usize {
+    let mut high = number;
+    while high > u64::MAX.into() {
+        to[place] = high as u8 | 0x80;
+        place += 1;
+        high >>= 7;
+    }
+    let mut rest = high as u64;
+    while rest >= 0x80 {
+        to[place] = rest as u8 | 0x80;
+        place += 1;
+        rest >>= 7;
+    }
+    to[place] = rest as u8;
+    place + 1
 }
 
 /// Where the next occurrence of a schedule stands.
@@ -741,10 +775,10 @@ mod tests {
         let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
         let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
         let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
-        let mut bytes = vec![];
-        HistoryRecord::append_head(&mut bytes, (entry, height, booked_at, value_date));
-        let after = Counters { debits_posted, credits_posted, debits_pending: 1, credits_pending: 2 };
-        HistoryRecord::append_tail(&mut bytes, side, amount, &after);
+        let (mut head, mut bytes) = ([0; 63], [0; 127]);
+        let length = HistoryRecord::write_head(&mut head, &(entry, height, booked_at, value_date));
+        bytes[..length].copy_from_slice(&head[..length]);
+        let end = HistoryRecord::write_tail(&mut bytes, length, (side, amount), (debits_posted, credits_posted));
         let record = HistoryRecord {
             entry,
             height,
@@ -755,6 +789,6 @@ mod tests {
             debits_posted,
             credits_posted,
         };
-        assert_eq!(bytes, to_bytes(&record));
+        assert_eq!(bytes[..end], to_bytes(&record));
     }
 }

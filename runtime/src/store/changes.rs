@@ -39,12 +39,6 @@ impl Changes {
         self.set_count(self.count + 1);
     }
 
-    /// Adds a row that was written with [`append_short_row`].
-    pub fn push_row(&mut self, row: &[u8]) {
-        self.bytes.extend_from_slice(row);
-        self.set_count(self.count + 1);
-    }
-
     fn set_count(&mut self, count: usize) {
         let mut rest = count;
         // Seven bits a byte, at least one byte.
@@ -128,26 +122,6 @@ impl From<Vec<Change>> for Changes {
     fn from(rows: Vec<Change>) -> Changes {
         rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect()
     }
-}
-
-/// Longest value of a short row: one byte says how long it is.
-const SHORT_BYTES_MAX: usize = 0x7f;
-
-/// Appends a row as it stands among others, and says where its value begins, which is written here.
-///
-/// # Panics
-/// When the value has more than 127 bytes.
-#[inline]
-pub(crate) fn append_short_row(bytes: &mut Vec<u8>, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> usize {
-    write_length(bytes, key.len());
-    bytes.extend_from_slice(key);
-    bytes.extend_from_slice(&[1, 0]);
-    let start = bytes.len();
-    write(bytes);
-    let length = bytes.len() - start;
-    assert!(length <= SHORT_BYTES_MAX, "a short row has a short value");
-    bytes[start - 1] = length as u8;
-    start
 }
 
 fn write_length(bytes: &mut Vec<u8>, mut rest: usize) {

@@ -13,7 +13,6 @@ mod rows;
 mod behind;
 
 pub use behind::{Behind, Checkpoint};
-pub(crate) use changes::append_short_row;
 pub use changes::{ChangeRef, Changes};
 pub use disk::{Disk, Side, Table, WaitingRows};
 pub use lock::FolderLock;

@@ -1,0 +1,205 @@
+//! Accounts as records, each decoded once and counted where it lies.
+//!
+//! They lie beside the cells, one behind the other and found by their ids, so that whoever judges or books an entry
+//! waits for memory once for each account. A cell says which of them is its value.
+
+use super::record::{AccountRecord, Counters};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::{BuildHasher, Hasher};
+use tenor_abi::entry::Side;
+use tenor_abi::id::AccountId;
+
+/// The edition of an account that nobody has changed: as the base has it.
+const OF_BASE: u64 = 0;
+
+/// Where an account lies, and which edition of it was seen there. It is no longer believed when the overlay has begun
+/// anew since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    pub(super) at: u32,
+    pub(super) generation: u32,
+    pub(super) edition: u64,
+}
+
+impl Seen {
+    /// Whether the account is still what it was: an edition is never given to two contents.
+    pub(super) fn is_as(&self, before: &Seen) -> bool {
+        self.edition == before.edition && (self.generation == before.generation || self.edition == OF_BASE)
+    }
+}
+
+/// What a record is to its account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Another one has taken its place, or none.
+    Former,
+    /// It is what the base has.
+    Read,
+    /// It is what is written.
+    Written,
+}
+
+/// An account.
+pub(super) struct Kept {
+    pub record: AccountRecord,
+    id: AccountId,
+    edition: u64,
+    /// Place of its cell.
+    pub cell: u32,
+    standing: Standing,
+}
+
+/// What takes a change of an account back.
+pub(super) enum Uncount {
+    /// A posting of so much on a side.
+    Posting(Side, u128),
+    /// What was pending.
+    Pending(u128, u128),
+}
+
+/// The accounts of an overlay.
+#[derive(Default)]
+pub(super) struct Accounts {
+    list: Vec<Kept>,
+    /// The newest record of each account.
+    places: HashTable<Slot>,
+    /// With a seed of its own, for ids are made outside; no outcome depends on it.
+    hasher: DefaultHashBuilder,
+    /// The last edition that was given.
+    edition: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    at: u32,
+}
+
+impl Slot {
+    /// What the table goes by.
+    fn spread(&self) -> u64 {
+        u64::from(self.hash) << 32 | u64::from(self.hash)
+    }
+}
+
+impl Accounts {
+    /// Where the account of an id lies, if its record is here.
+    pub fn find(&self, id: &AccountId) -> Option<u32> {
+        let slot = Slot { hash: self.hash(id), at: 0 };
+        let is_meant = |other: &Slot| other.hash == slot.hash && self.list[other.at as usize].id == *id;
+        let at = self.places.find(slot.spread(), is_meant)?.at;
+        (self.list[at as usize].standing != Standing::Former).then_some(at)
+    }
+
+    /// Takes in an account as the base has it.
+    pub fn read(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
+        self.add(Kept { record, id, edition: OF_BASE, cell: cell as u32, standing: Standing::Read })
+    }
+
+    /// Takes in a record that is to be written.
+    pub fn write(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
+        self.edition += 1;
+        let (edition, cell) = (self.edition, cell as u32);
+        self.add(Kept { record, id, edition, cell, standing: Standing::Written })
+    }
+
+    fn add(&mut self, kept: Kept) -> u32 {
+        let at = self.list.len() as u32;
+        self.list.push(kept);
+        self.show(at);
+        at
+    }
+
+    /// Makes a record the one that is found.
+    fn show(&mut self, at: u32) {
+        let id = self.list[at as usize].id;
+        let slot = Slot { hash: self.hash(&id), at };
+        let Accounts { list, places, .. } = self;
+        let is_meant = |other: &Slot| other.hash == slot.hash && list[other.at as usize].id == id;
+        match places.find_mut(slot.spread(), is_meant) {
+            Some(other) => other.at = at,
+            None => _ = places.insert_unique(slot.spread(), slot, Slot::spread),
+        }
+    }
+
+    /// A record is no longer what its cell has.
+    pub fn leave(&mut self, at: u32) {
+        self.list[at as usize].standing = Standing::Former;
+    }
+
+    /// A record that was written is what its cell has again.
+    pub fn come_back(&mut self, at: u32) {
+        self.list[at as usize].standing = Standing::Written;
+        self.show(at);
+    }
+
+    /// Begins to book on an account; whether it was only read so far.
+    pub fn open(&mut self, at: u32) -> bool {
+        let kept = &mut self.list[at as usize];
+        let was_read = kept.standing == Standing::Read;
+        if was_read {
+            kept.standing = Standing::Written;
+        }
+        was_read
+    }
+
+    /// An account is only read again, after all that was counted on it was taken back.
+    pub fn close(&mut self, at: u32) {
+        self.list[at as usize].standing = Standing::Read;
+    }
+
+    /// The account that lies somewhere.
+    pub fn at(&self, at: u32) -> &Kept {
+        &self.list[at as usize]
+    }
+
+    /// What is said of an account outside.
+    pub fn seen(&self, at: u32, generation: u32) -> Seen {
+        Seen { at, generation, edition: self.list[at as usize].edition }
+    }
+
+    /// Whether a record is its account's.
+    pub fn is_newest(&self, at: u32) -> bool {
+        self.list[at as usize].standing != Standing::Former
+    }
+
+    /// An account that is booked on, to be changed where it lies, and the edition that it had.
+    ///
+    /// # Panics
+    /// When it is not booked on.
+    pub fn change(&mut self, at: u32) -> (&mut Kept, u64) {
+        let kept = &mut self.list[at as usize];
+        assert!(kept.standing == Standing::Written, "an account that is changed is booked on");
+        self.edition += 1;
+        let before = std::mem::replace(&mut kept.edition, self.edition);
+        (kept, before)
+    }
+
+    /// Takes a change back.
+    pub fn undo(&mut self, at: u32, edition: u64, change: Uncount) {
+        let Kept { record, edition: now, .. } = &mut self.list[at as usize];
+        *now = edition;
+        match change {
+            Uncount::Posting(side, amount) => {
+                *record.counters.posted_mut(side) -= amount;
+                record.history_count -= 1;
+            }
+            Uncount::Pending(debits_pending, credits_pending) => {
+                record.counters = Counters { debits_pending, credits_pending, ..record.counters };
+            }
+        }
+    }
+
+    fn hash(&self, id: &AccountId) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        let (words, _) = id.0.as_chunks::<8>();
+        words.iter().for_each(|word| hasher.write_u64(u64::from_le_bytes(*word)));
+        hasher.finish() as u32
+    }
+}
+
+impl Kept {
+    pub fn id(&self) -> &AccountId {
+        &self.id
+    }
+}
