@@ -110,17 +110,31 @@ export async function enrol(told) {
   told("Offering your loan");
   const first = new Date(made.as_of.time);
   first.setUTCMonth(first.getUTCMonth() + 1);
-  await staff("officer", { type: "open", contract: "loan", terms: {
+  const terms = {
     borrower: account, principal: "1200.00 EUR", rate: "4.9%", instalments: 12,
     first_due: first.toISOString().slice(0, 10), collection_max: "500.00 EUR",
-  } });
+  };
+  const opened = await staff("officer", { type: "open", contract: "loan", terms });
   told("Signing the loan with your key");
   const loan = await agreementOf("loan");
+  await agreed(opened, loan.agreement, terms);
   await signed({ type: "invoke", agreement: loan.agreement, call: "accept" });
   told("Paying the loan out");
   await staff("officer", { type: "invoke", agreement: loan.agreement, call: "disburse" });
   told("Joining the points programme");
   await signed({ type: "invoke", agreement: "programme", call: "join" });
+}
+
+/** Holds the terms of an agreement that the bank opened against those that the customer was shown. They stand in the
+    transaction that opened it, which the proof of its receipt holds; the agreement's id is a hash of that transaction. */
+export async function agreed({ height, index }, agreement, terms) {
+  const bundle = await ask(`/v1/receipts/${height}/${index}/proof`, { accept: "bytes" });
+  const { item } = core.verify(core.unhex(me.checkpoint), bundle);
+  const said = await explained(core.encodeBody(item.Tx.body), item.Tx.body);
+  const differs = Object.entries(terms).find(([name, value]) => said.values[name] !== String(value));
+  if (said.agreement !== agreement || differs) {
+    throw new Error(`The bank opened something else than it offered (another ${differs?.[0] ?? "agreement"}). Nothing was signed.`);
+  }
 }
 
 /** The customer's agreements under a contract. */

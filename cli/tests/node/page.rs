@@ -214,6 +214,16 @@ fn a_customer_lives_with_the_demo_bank() {
          finally { window.fetch = real; }",
     );
     assert!(lied.as_str().is_some_and(|lied| lied.contains("(another amount)")), "{lied}");
+    let lied = browser.run(
+        "const bank = await import('/demo/bank.js'), me = bank.customer();
+         const terms = { borrower: me.account, principal: '10.00 EUR', rate: '19.9%', instalments: 2,
+           first_due: '2027-01-01', collection_max: '500.00 EUR' };
+         const opened = await bank.staff('officer', { type: 'open', contract: 'loan', terms });
+         const loan = await bank.agreementOf('loan');
+         await bank.agreed(opened, loan.agreement, terms);
+         try { await bank.agreed(opened, loan.agreement, { ...terms, rate: '1.9%' }); } catch (error) { return error.message; }",
+    );
+    assert!(lied.as_str().is_some_and(|lied| lied.contains("(another rate)")), "{lied}");
 
     // The customer is known again, and nothing went wrong unseen.
     browser.go(&format!("{}/demo/", node.api));

@@ -21,6 +21,8 @@ export interface DecodedBody {
 export interface Explained {
   /** `name@version`, as the module says. */
   contract: string;
+  /** The agreement; where one is opened, the one that it becomes. */
+  agreement: string;
   /** The call; null where an agreement is opened. */
   call: string | null;
   /** Terms or arguments as people read them; null where nothing is said. */

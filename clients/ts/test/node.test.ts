@@ -137,6 +137,9 @@ if (tenor !== undefined) {
     const said = await client.explain(prepared);
     assert.equal(said.contract.split("@")[0], "standing-order");
     assert.equal(said.call, null);
+    const opened = await client.submit(prepared, [ada.key]);
+    assert.equal(said.agreement, ((await client.get(`/v1/parties/${ada.party}`))["agreements"] as { agreement: string }[])[0]?.agreement);
+    assert.equal(opened.problem, undefined);
     for (const [name, value] of Object.entries(terms)) assert.equal(said.values[name], value);
     const code = (prepared.decoded.body["operation"] as { Open: { code: string } }).Open.code;
     const published = new Uint8Array(await (await fetch(`${url}/v1/contracts/${code}/published`)).arrayBuffer());

@@ -8,7 +8,7 @@ use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::spec::TypeNumber;
 use tenor_abi::value::{self, Value, ValueError};
 use tenor_wire::crypto::{PublicKey, SECP256K1, SecretKey, Signature, SignatureError};
-use tenor_wire::op::{Operation, Published};
+use tenor_wire::op::{OpenOp, Operation, Published};
 use tenor_wire::proof::{
     BUNDLE_BYTES_MAX, Bundle, Checkpoint, ProofError, STATE_BUNDLE_VERSION, StateBundle,
 };
@@ -84,8 +84,9 @@ pub enum CoreError {
 
 type Answer = Result<Vec<u8>, CoreError>;
 
-/// What a body says to a contract, as JSON: the contract's name, the call, its terms or arguments by name. They are read
-/// by the spec of the module that the body itself names by its hash, whoever gave it.
+/// What a body says to a contract, as JSON: the contract's name, the agreement (of an opening: the one that it makes), the
+/// call, its terms or arguments by name. They are read by the spec of the module that the body itself names by its hash,
+/// whoever gave it.
 ///
 /// `published` is the canonical bytes of [`Published`].
 ///
@@ -94,9 +95,11 @@ type Answer = Result<Vec<u8>, CoreError>;
 pub fn explain(published: &[u8], body: &[u8]) -> Answer {
     let published: Published = decode("module", published)?;
     let body: Body = decode("body", body)?;
-    let (named, call, bytes) = match &body.operation {
-        Operation::Open(op) => (op.code, None, &op.terms),
-        Operation::Invoke(op) | Operation::Sign(op) => (op.seen.code, Some(op.call), &op.arguments),
+    let (named, agreement, call, bytes) = match &body.operation {
+        Operation::Open(op) => (op.code, OpenOp::agreement(&Hash(body.id().0)), None, &op.terms),
+        Operation::Invoke(op) | Operation::Sign(op) => {
+            (op.seen.code, op.seen.agreement, Some(op.call), &op.arguments)
+        }
         _ => return Err(CoreError::NoContract),
     };
     if Published::code(&published.bank, &published.wasm) != named {
@@ -122,7 +125,11 @@ pub fn explain(published: &[u8], body: &[u8]) -> Answer {
     let said = said.collect::<Vec<_>>().join(",");
     let contract = quoted(&format!("{}@{}", spec.name, spec.version));
     let call = def.map_or("null".into(), |def| quoted(&def.name));
-    Ok(format!("{{\"contract\":{contract},\"call\":{call},\"values\":{{{said}}}}}").into_bytes())
+    let agreement = to_json(&agreement)?;
+    let answer = format!(
+        "{{\"contract\":{contract},\"agreement\":{agreement},\"call\":{call},\"values\":{{{said}}}}}"
+    );
+    Ok(answer.into_bytes())
 }
 
 /// The public key (34 bytes: algorithm, parity, x) of a secret one.
