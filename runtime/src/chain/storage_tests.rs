@@ -545,7 +545,7 @@ fn a_disk_that_says_no_at_any_call_loses_nothing_that_was_acknowledged() {
     let (mut calls, mut spilled) = (0, 0);
     for failing in 0.. {
         let folder = tempfile::tempdir().unwrap();
-        let mut grown = Grown::begin(folder.path(), 8_000).unwrap();
+        let mut grown = Grown::begin(folder.path(), 6_000).unwrap();
         grown.block().unwrap();
         fail_at(Some(failing));
         let told = (0..BLOCKS).find_map(|_| grown.block().err());

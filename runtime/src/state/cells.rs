@@ -109,6 +109,8 @@ pub(super) struct Cell {
     pub now: Now,
     /// Another one after each change of what is written here.
     pub edition: u32,
+    /// Of its key.
+    pub hash: u32,
 }
 
 /// Where the cell of a key lies. Slots are small, so that all of them stay near the processor.
@@ -158,10 +160,14 @@ impl Cells {
         if let Some(place) = self.find_hashed(hash, full_key) {
             return place;
         }
-        let cell = self.list.len();
-        self.list.push(Cell::new(full_key));
-        self.places.insert_unique(spread(hash), Slot { hash, cell: cell as u32 }, Slot::spread);
-        cell
+        self.add(Cell { hash, ..Cell::new(full_key) })
+    }
+
+    fn add(&mut self, cell: Cell) -> usize {
+        let (place, hash) = (self.list.len(), cell.hash);
+        self.list.push(cell);
+        self.places.insert_unique(spread(hash), Slot { hash, cell: place as u32 }, Slot::spread);
+        place
     }
 
     fn hash(&self, full_key: &[u8]) -> u32 {
@@ -199,13 +205,24 @@ impl Cells {
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
-    /// Takes in what the base said to another one's cell.
-    pub fn take_in(&mut self, read: Cell) {
-        let place = self.place(&read.key);
-        if matches!(self.list[place].below, Below::Unasked) {
-            let value_bytes = if let Below::Value(value, _) = &read.below { value.len() } else { 0 };
-            self.remembered_bytes += value_bytes + read.key.len();
-            self.list[place].below = read.below;
+    /// None, whose keys go by the same hashes.
+    pub fn alike(&self) -> Cells {
+        Cells { hasher: self.hasher.clone(), ..Cells::default() }
+    }
+
+    /// Takes in what the base said to the cells of another one whose keys go by the same hashes.
+    pub fn take_in(&mut self, read: Cells) {
+        self.remembered_bytes += read.remembered_bytes;
+        for cell in read.list {
+            match self.find_hashed(cell.hash, &cell.key) {
+                None => _ = self.add(cell),
+                Some(place) => {
+                    let below = &mut self.list[place].below;
+                    if matches!(below, Below::Unasked) {
+                        *below = cell.below;
+                    }
+                }
+            }
         }
     }
 
@@ -338,7 +355,7 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, edition: 0 }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, edition: 0, hash: 0 }
     }
 
     /// The value, as bytes.
@@ -481,8 +498,4 @@ pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -
     let mut places: Vec<(u128, usize)> = meant.map(|(place, cell)| (first(&cell.key), place)).collect();
     places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (*list[a.1].key).cmp(&*list[b.1].key)));
     places.into_iter().map(|(_, place)| place).collect()
-}
-
-pub(super) fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    bound.as_ref().map(Vec::as_slice)
 }
