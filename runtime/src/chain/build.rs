@@ -318,6 +318,7 @@ impl<'c, 's> Making<'c, 's> {
             settle_history(&mut state)?;
             if cfg!(debug_assertions) {
                 ledger::check_block(&state)?;
+                execute::check_touched(&mut state, block)?;
             }
             Ok(state.into_rows(memory))
         };

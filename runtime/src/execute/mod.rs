@@ -24,8 +24,10 @@ mod nested;
 mod due;
 mod hook;
 mod view;
+mod check;
 
 pub use candidate::{Candidate, check_ahead};
+pub use check::{check_agreements, check_touched};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use ending::{Ending, receipts};
