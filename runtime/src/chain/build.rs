@@ -207,10 +207,11 @@ impl<'c, 's> Making<'c, 's> {
                 }
                 ahead.go_on(&mut self.state)?;
                 let Head { bank, item, .. } = heads[place % heads.len()];
-                if self.run_due(item)? {
-                    queues.go_on(&self.state, &bank)?;
-                } else {
-                    queues.pass_over(&self.state, &bank)?;
+                match self.run_due(item)? {
+                    // Behind the last one that has room nobody looks: the queue is looked at again before it goes on.
+                    true if !self.has_room(due_gas, 64, gas_of_block) => break,
+                    true => queues.go_on(&self.state, &bank)?,
+                    false => queues.pass_over(&self.state, &bank)?,
                 }
                 place += 1;
             }
