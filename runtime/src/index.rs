@@ -5,11 +5,12 @@
 //! disk lost is noticed like one that it changed, because a page without it has another hash.
 
 use crate::fault::Fault;
-use crate::store::{DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Row, Side, Table};
+use crate::store::{ChangeRef, DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Row, Side, Table};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_wire::crypto::plain_hash;
@@ -36,12 +37,16 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn encode(key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + key.len() + value.len());
+    append(&mut bytes, key, value);
+    bytes
+}
+
+fn append(bytes: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     for part in [key, value] {
         let length = u16::try_from(part.len()).expect("what lies in the index is short");
         bytes.extend(length.to_le_bytes());
-        bytes.extend(part);
+        bytes.extend_from_slice(part);
     }
-    bytes
 }
 
 impl Run {
@@ -99,6 +104,57 @@ impl Run {
         }
         let behind = place + usize::from(value.is_some());
         self.starts[behind..].iter_mut().for_each(|start| *start = *start + gained - lost);
+    }
+
+    /// The page with changes made in it, which ascend by key; `before` is told what was there.
+    fn with(&self, changes: &[ChangeRef<'_>], before: &mut impl FnMut(&[u8], Option<&[u8]>)) -> Run {
+        let gained: usize =
+            changes.iter().map(|(key, value)| 4 + key.len() + value.map_or(0, <[u8]>::len)).sum();
+        let mut run = Run {
+            bytes: Vec::with_capacity(self.bytes.len() + gained),
+            starts: Vec::with_capacity(self.len() + changes.len()),
+        };
+        let mut next = 0;
+        for (key, value) in changes {
+            let found = self.find(key);
+            let (Ok(place) | Err(place)) = found;
+            before(key, found.ok().map(|place| self.row(place).1));
+            run.copy(self, next..place);
+            if let Some(value) = value {
+                run.starts.push(run.bytes.len() as u32);
+                append(&mut run.bytes, key, value);
+            }
+            next = place + usize::from(found.is_ok());
+        }
+        run.copy(self, next..self.len());
+        run
+    }
+
+    /// Adds rows of another page behind its own.
+    fn copy(&mut self, from: &Run, places: Range<usize>) {
+        let (start, end) = (from.start(places.start), from.start(places.end));
+        let shift = self.bytes.len() as u32;
+        self.starts.extend(from.starts[places].iter().map(|at| at + shift - start as u32));
+        self.bytes.extend_from_slice(&from.bytes[start..end]);
+    }
+
+    /// The pages of at most so many bytes, unless a row is longer, that a page which is too large becomes.
+    fn cut_up(self, bytes_max: usize) -> Vec<Run> {
+        if self.bytes.len() <= PAGE_BYTES_MAX {
+            return vec![self];
+        }
+        let (mut pages, mut next) = (vec![], 0);
+        while next < self.len() {
+            let end = self.start(next) + bytes_max;
+            // Rows that end by then: the one that begins last before may go on behind it.
+            let within = self.starts.partition_point(|start| *start as usize <= end);
+            let within = if self.bytes.len() <= end { self.len() } else { (within - 1).max(next + 1) };
+            let mut page = Run::default();
+            page.copy(&self, next..within);
+            pages.push(page);
+            next = within;
+        }
+        pages
     }
 
     /// Cuts a page that is too large: in the middle, or in front of its last row where rows only ever come
@@ -235,6 +291,34 @@ impl Index {
         }
     }
 
+    /// The first rows at or after `from` and before `end`, at most so many.
+    ///
+    /// # Errors
+    /// As [`Index::get`].
+    pub fn next_rows(&mut self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
+        let mut rows: Vec<Row> = vec![];
+        let mut from = Cow::Borrowed(from);
+        while rows.len() < count_max
+            && let Some(row) = self.next(&from, end)?
+        {
+            // Those behind it in its page need no search.
+            let number = self.page_of(&row.0);
+            let place = match number {
+                Some(number) => self.pages.get(number)?.find(&row.0).map_or(0, |place| place + 1),
+                None => 0,
+            };
+            rows.push(row);
+            if let Some(number) = number {
+                let run = self.pages.get(number)?;
+                let there = (place..run.len()).map(|place| run.row(place)).take_while(|row| row.0 < end);
+                let there = there.take(count_max - rows.len());
+                rows.extend(there.map(|(key, value)| (key.to_vec(), value.to_vec())));
+            }
+            from = Cow::Owned(rows.last().map_or_else(Vec::new, |(key, _)| [key.as_slice(), &[0]].concat()));
+        }
+        Ok(rows)
+    }
+
     /// Begins a batch of changes: pages used in it stay in memory until it is over.
     pub fn begin_batch(&mut self) {
         self.pages.begin_batch();
@@ -271,6 +355,62 @@ impl Index {
             self.shrink(key, number)?;
         }
         Ok(before)
+    }
+
+    /// Writes rows or takes them away, ascending by key; `before` is told what was there. Those of one page are made
+    /// together.
+    ///
+    /// # Errors
+    /// As [`Index::get`].
+    pub fn set_all(
+        &mut self,
+        changes: &[ChangeRef<'_>],
+        mut before: impl FnMut(&[u8], Option<&[u8]>),
+    ) -> Result<(), Fault> {
+        let mut rest = changes;
+        while let [(key, value), behind @ ..] = rest {
+            let count = self.together(key, behind);
+            if count == 1 {
+                before(key, self.set(key, *value)?.as_deref());
+            } else {
+                self.merge(&rest[..count], &mut before)?;
+            }
+            rest = &rest[count..];
+        }
+        Ok(())
+    }
+
+    /// How many changes, that of a key and those behind it, lie in the page of the key.
+    fn together(&self, key: &[u8], behind: &[ChangeRef<'_>]) -> usize {
+        let Some((lowest, _)) = self.place_of(key).filter(|_| !behind.is_empty()) else { return 1 };
+        let behind_it = (Bound::Excluded(lowest), Bound::Unbounded);
+        let next = self.directory.range::<[u8], _>(behind_it).next().map(|(lowest, _)| &lowest[..]);
+        1 + behind.iter().take_while(|(key, _)| next.is_none_or(|next| *key < next)).count()
+    }
+
+    /// Makes changes that lie in one page.
+    fn merge(
+        &mut self,
+        changes: &[ChangeRef<'_>],
+        before: &mut impl FnMut(&[u8], Option<&[u8]>),
+    ) -> Result<(), Fault> {
+        let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) else { return Ok(()) };
+        let Some(number) = self.page_of(first) else { return Ok(()) };
+        let run = self.pages.get(number)?.with(changes, before);
+        // Where rows only ever come behind, pages are filled.
+        let bytes_max = if run.last_key() == Some(last) { PAGE_BYTES_MAX } else { PAGE_BYTES_MAX / 2 };
+        let is_low = run.bytes.len() < PAGE_BYTES_LOW;
+        let mut pages = run.cut_up(bytes_max).into_iter();
+        if let Some(own) = pages.next() {
+            *self.pages.change(number)? = own;
+            self.pages.changed(number);
+        }
+        for page in pages {
+            let lowest = page.key(0).into();
+            let number = self.pages.add(page);
+            self.directory.insert(lowest, number);
+        }
+        if is_low { self.shrink(first, number) } else { Ok(()) }
     }
 
     /// Bytes of the pages that changed since the last checkpoint.
@@ -376,22 +516,36 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn an_index_is_a_sorted_map(
-            steps in prop::collection::vec((prop::collection::vec(change(), 0..200), 0u8..3, prop::option::of(0u32..9)), 1..6),
+            steps in prop::collection::vec((prop::collection::vec(change(), 0..200), any::<bool>(), 0u8..3, prop::option::of(0u32..9)), 1..6),
         ) {
             let folder = tempfile::tempdir().unwrap();
             let disk = Arc::new(Disk::open(folder.path()).unwrap());
             let (mut index, mut model) = (Index::new(Some(Arc::clone(&disk)), 20_000), Model::new());
-            for (sequence, (step, then, failing)) in (1u32..).zip(&steps) {
+            for (sequence, (step, at_once, then, failing)) in (1u32..).zip(&steps) {
                 fail_at(*failing);
                 index.begin_batch();
-                for (key, value) in step {
-                    let before = match value {
+                let sorted: BTreeMap<_, _> = step.iter().cloned().collect();
+                if *at_once {
+                    let changes: Vec<ChangeRef<'_>> =
+                        sorted.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+                    let mut told = vec![];
+                    let tell = |key: &[u8], before: Option<&[u8]>| told.push((key.to_vec(), before.map(<[u8]>::to_vec)));
+                    index.set_all(&changes, tell).unwrap();
+                    let before = sorted.keys().map(|key| (key.clone(), model.get(key).cloned()));
+                    prop_assert_eq!(told, before.collect::<Vec<_>>());
+                }
+                for (key, value) in if *at_once { sorted.into_iter().collect() } else { step.clone() } {
+                    let before = match &value {
                         Some(value) => model.insert(key.clone(), value.clone()),
-                        None => model.remove(key),
+                        None => model.remove(&key),
                     };
-                    prop_assert_eq!(index.set(key, value.as_deref()).unwrap(), before);
+                    if !*at_once {
+                        prop_assert_eq!(index.set(&key, value.as_deref()).unwrap(), before);
+                    }
                 }
                 prop_assert_eq!(&rows(&mut index), &model);
+                let some: Vec<Row> = model.range(vec![2]..vec![9]).take(40).map(|(k, v)| (k.clone(), v.clone())).collect();
+                prop_assert_eq!(index.next_rows(&[2], &[9], 40).unwrap(), some);
                 for (key, _) in step {
                     let expected = model.iter().find(|row| row.0 > key && row.0[..] < [9][..]);
                     let from = [&key[..], &[0]].concat();

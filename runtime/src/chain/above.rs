@@ -3,23 +3,39 @@
 use crate::fault::Fault;
 use crate::state::Base;
 use crate::store::{ChangeRef, Changes, Row};
-use std::ops::Bound;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+/// Rows of the base that are read together where some of them are hidden.
+const TOGETHER: usize = 256;
 
 /// Rows over a base, which may take them in meanwhile: what is read is the same before and after.
 pub(super) struct Above<'r> {
     rows: Vec<ChangeRef<'r>>,
+    /// Where each lies, by its key; with a seed of its own, as the keys of an overlay.
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     below: &'r dyn Base,
 }
 
 impl<'r> Above<'r> {
     /// What a block wrote, ascending by key, over the state before it.
     pub fn of(rows: &'r Changes, below: &'r dyn Base) -> Above<'r> {
-        Above { rows: rows.iter().collect(), below }
+        let (mut list, hasher) = (Vec::with_capacity(rows.len()), DefaultHashBuilder::default());
+        list.extend(rows.iter());
+        let mut places = HashTable::with_capacity(list.len());
+        for (place, row) in (0u32..).zip(&list) {
+            places.insert_unique(hasher.hash_one(row.0), place, |place| {
+                hasher.hash_one(list[*place as usize].0)
+            });
+        }
+        Above { rows: list, places, hasher, below }
     }
 
     fn written(&self, full_key: &[u8]) -> Option<Option<&'r [u8]>> {
-        let place = self.rows.binary_search_by(|row| row.0.cmp(full_key)).ok()?;
-        self.rows.get(place).map(|row| row.1)
+        let is_meant = |place: &u32| self.rows[*place as usize].0 == full_key;
+        let place = self.places.find(self.hasher.hash_one(full_key), is_meant)?;
+        Some(self.rows[*place as usize].1)
     }
 }
 
@@ -32,35 +48,50 @@ impl Base for Above<'_> {
     }
 
     fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        let asked: Vec<&[u8]> = full_keys.iter().copied().filter(|key| self.written(key).is_none()).collect();
+        let written: Vec<_> = full_keys.iter().map(|key| self.written(key)).collect();
+        let asked = full_keys.iter().zip(&written).filter(|(_, written)| written.is_none());
+        let asked: Vec<&[u8]> = asked.map(|(key, _)| *key).collect();
         let mut found = self.below.get_all(&asked)?.into_iter();
-        let value = |key: &&[u8]| match self.written(key) {
+        let value = |written: Option<Option<&[u8]>>| match written {
             Some(value) => value.map(<[u8]>::to_vec),
             None => found.next().flatten(),
         };
-        Ok(full_keys.iter().map(value).collect())
+        Ok(written.into_iter().map(value).collect())
     }
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        Ok(self.next_rows(from, end, 1)?.pop())
+    }
+
+    fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
         let first = self.rows.partition_point(|row| row.0 < from);
-        let written = self.rows[first..].iter().find(|row| row.1.is_some());
-        let written = written.filter(|row| row.0 < end).map(|row| (row.0, row.1.unwrap_or_default()));
-        let mut below_from = Bound::Included(from.to_vec());
-        loop {
-            let (Bound::Included(start) | Bound::Excluded(start)) = &below_from else { return Ok(None) };
-            let below = self.below.next(start, end)?;
-            // A written row in front of the base's wins; one that was written or deleted is not the base's to tell.
-            match (below, written) {
-                (Some((key, value)), written) if written.is_none_or(|row| key[..] < *row.0) => {
-                    if self.written(&key).is_none() {
-                        return Ok(Some((key, value)));
-                    }
-                    below_from = Bound::Included([&key[..], &[0]].concat());
+        let mut written = self.rows[first..].iter().take_while(|row| row.0 < end).peekable();
+        let (mut rows, mut from, mut count) = (vec![], from.to_vec(), count_max);
+        let own = |row: &ChangeRef<'_>| row.1.map(|value| (row.0.to_vec(), value.to_vec()));
+        while rows.len() < count_max && from.as_slice() < end {
+            let below = self.below.next_rows(&from, end, count)?;
+            let is_last = below.len() < count;
+            from = below.last().map_or_else(Vec::new, |(key, _)| [key.as_slice(), &[0]].concat());
+            for (key, value) in below {
+                // What was written in front of it comes first, and what was written or deleted there hides it.
+                while let Some(row) = written.next_if(|row| row.0 < key.as_slice()) {
+                    rows.extend(own(row));
                 }
-                (_, Some((key, value))) => return Ok(Some((key.to_vec(), value.to_vec()))),
-                (_, None) => return Ok(None),
+                match written.next_if(|row| row.0 == key.as_slice()) {
+                    Some(row) => rows.extend(own(row)),
+                    None => rows.push((key, value)),
+                }
             }
+            if is_last {
+                let left = count_max.saturating_sub(rows.len());
+                rows.extend(written.filter_map(own).take(left));
+                break;
+            }
+            // What was read is hidden: more of it may be.
+            count = count_max.max(TOGETHER);
         }
+        rows.truncate(count_max);
+        Ok(rows)
     }
 
     fn distrust(&self) {
@@ -73,6 +104,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use std::ops::Bound;
 
     type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 

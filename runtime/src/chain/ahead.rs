@@ -2,7 +2,7 @@
 
 use crate::execute::{self, BlockContext};
 use crate::fault::Fault;
-use crate::state::{Base, Overlay};
+use crate::state::Overlay;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::Scope;
 use tenor_wire::block::DueItem;
@@ -25,7 +25,6 @@ type Piece<'b> = (usize, Result<Overlay<'b>, Fault>);
 /// The occurrences that come next, and what is being read for them.
 pub(super) struct Ahead<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
-    base: &'env dyn Base,
     block: &'env BlockContext<'env>,
     reader: Option<(Sender<Asked>, Receiver<Piece<'env>>)>,
     /// Pieces that the reader has and did not give yet.
@@ -36,12 +35,8 @@ pub(super) struct Ahead<'scope, 'env> {
 
 impl<'scope, 'env> Ahead<'scope, 'env> {
     /// Nothing comes yet.
-    pub fn new(
-        scope: &'scope Scope<'scope, 'env>,
-        base: &'env dyn Base,
-        block: &'env BlockContext<'env>,
-    ) -> Self {
-        Ahead { scope, base, block, reader: None, underway: 0, at_hand: 0 }
+    pub fn new(scope: &'scope Scope<'scope, 'env>, block: &'env BlockContext<'env>) -> Self {
+        Ahead { scope, block, reader: None, underway: 0, at_hand: 0 }
     }
 
     /// These come next; few are read for at once.
@@ -50,14 +45,15 @@ impl<'scope, 'env> Ahead<'scope, 'env> {
     /// [`Fault`] of the store.
     pub fn add(
         &mut self,
-        state: &Overlay<'_>,
+        state: &Overlay<'env>,
         items: &[DueItem],
         mut reading: Option<Reading>,
     ) -> Result<(), Fault> {
         if items.len() <= TOGETHER {
             return execute::ask_ahead(state, self.block, items);
         }
-        let (asks, _) = self.reader.get_or_insert_with(|| reader(self.scope, self.base, self.block));
+        let (scope, block) = (self.scope, self.block);
+        let (asks, _) = self.reader.get_or_insert_with(|| reader(scope, state.beside(), block));
         let mut pieces = items.chunks(TOGETHER).peekable();
         while let Some(piece) = pieces.next() {
             let waits = if pieces.peek().is_none() { reading.take() } else { None };
@@ -91,14 +87,14 @@ impl<'scope, 'env> Ahead<'scope, 'env> {
 /// A thread that reads for piece after piece, until nobody takes what it gives.
 fn reader<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
-    base: &'env dyn Base,
+    beside: Overlay<'env>,
     block: &'env BlockContext<'env>,
 ) -> (Sender<Asked>, Receiver<Piece<'env>>) {
     let (asks, asked) = mpsc::channel::<Asked>();
     let (gives, given) = mpsc::sync_channel(PIECES_MAX);
     scope.spawn(move || {
         for (items, waits) in asked {
-            let state = Overlay::new(base);
+            let state = beside.beside();
             let read = execute::ask_ahead(&state, block, &items).map(|()| state);
             drop(waits);
             if gives.send((items.len(), read)).is_err() {

@@ -10,15 +10,16 @@ use crate::lanes::list_root;
 use crate::ledger::{self, settle_history};
 use crate::schedule::{self, Head, Queues};
 use crate::state::record::{KeyWindowRecord, Waiting};
-use crate::state::{Base, Kind, Overlay};
+use crate::state::{Base, Kind, Overlay, known_rows};
 use crate::store::{Changes, WriteSet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::iter::from_fn;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{AgreementId, ChainId, Hash, TxId};
+use tenor_abi::id::{AgreementId, ChainId, Hash, OccurrenceId, TxId};
 use tenor_abi::tag;
 use tenor_wire::block::{Block, DueItem, ExpiryItem, HEADER_VERSION, Header, Item};
 use tenor_wire::op::Operation;
@@ -93,6 +94,8 @@ struct Making<'c, 's> {
     used: Vec<UsedKey>,
     /// The due queues, once they were looked at.
     queues: Option<Queues>,
+    /// The ids of occurrences that come next.
+    ids: VecDeque<(DueItem, OccurrenceId)>,
     /// Agreements with an occurrence that was passed over: in this block it is not tried again.
     passed_over: BTreeSet<AgreementId>,
     /// Who waits until the rows of what is due are read.
@@ -116,6 +119,7 @@ impl<'c, 's> Making<'c, 's> {
             endings: vec![],
             used: vec![],
             queues: None,
+            ids: VecDeque::new(),
             passed_over: BTreeSet::new(),
             reading: None,
             gas: 0,
@@ -148,7 +152,9 @@ impl<'c, 's> Making<'c, 's> {
 
     /// Runs an occurrence; false when it is passed over.
     fn run_due(&mut self, item: DueItem) -> Result<bool, Fault> {
-        let Some(ending) = execute::occurrence(&mut self.state, self.block, item)? else {
+        let mut ids = from_fn(|| self.ids.pop_front());
+        let id = ids.find(|(known, _)| *known == item).map_or_else(|| item.id(), |(_, id)| id);
+        let Some(ending) = execute::occurrence(&mut self.state, self.block, item, id)? else {
             // What it may have cost is gone from the block, so that nobody fills it with what never runs.
             self.gas += self.block.parameters.limits.due_gas;
             self.passed_over.insert(item.agreement);
@@ -172,6 +178,9 @@ impl<'c, 's> Making<'c, 's> {
     /// the first rotated by height.
     fn run_queue(&mut self, gas_of_block: u64) -> Result<(), Fault> {
         let due_gas = self.block.parameters.limits.due_gas;
+        if !self.has_room(due_gas, 64, gas_of_block) {
+            return Ok(());
+        }
         let mut queues = match self.queues.take() {
             Some(mut queues) => {
                 queues.look_again(&self.state)?;
@@ -180,16 +189,17 @@ impl<'c, 's> Making<'c, 's> {
             None => Queues::of(&self.state)?,
         };
         let ahead_ms = self.block.parameters.limits.due_ahead_ms;
-        let (base, block) = (self.state.base(), self.block);
+        let block = self.block;
         let mut place = block.height as usize;
         thread::scope(|scope| -> Result<(), Fault> {
-            let mut ahead = Ahead::new(scope, base, block);
+            let mut ahead = Ahead::new(scope, block);
             while self.has_room(due_gas, 64, gas_of_block) {
                 let room = block.parameters.limits.block_items as usize - self.items.len();
                 let read = queues.read_ahead(&self.state, block.time, ahead_ms, room)?;
                 if !read.is_empty() {
                     self.reserve(read.len(), ROWS_OF_OCCURRENCE);
                     ahead.add(&self.state, &read, self.reading.take())?;
+                    self.ids = read.iter().copied().zip(execute::occurrence_ids(&read)).collect();
                 }
                 let heads = queues.due(block.time);
                 if heads.is_empty() {
@@ -197,10 +207,11 @@ impl<'c, 's> Making<'c, 's> {
                 }
                 ahead.go_on(&mut self.state)?;
                 let Head { bank, item, .. } = heads[place % heads.len()];
-                if self.run_due(item)? {
-                    queues.go_on(&self.state, &bank)?;
-                } else {
-                    queues.pass_over(&self.state, &bank)?;
+                match self.run_due(item)? {
+                    // Behind the last one that has room nobody looks: the queue is looked at again before it goes on.
+                    true if !self.has_room(due_gas, 64, gas_of_block) => break,
+                    true => queues.go_on(&self.state, &bank)?,
+                    false => queues.pass_over(&self.state, &bank)?,
                 }
                 place += 1;
             }
@@ -293,8 +304,9 @@ impl<'c, 's> Making<'c, 's> {
         self.block.parameters.limits.block_gas / 2
     }
 
-    /// What the items came to: receipts and lists beside the state's last rows and its write set.
-    fn done(self) -> Result<Done, Fault> {
+    /// What the items came to: receipts and lists beside the state's last rows and its write set, which takes the
+    /// memory of another one.
+    fn done(self, memory: Changes) -> Result<Done, Fault> {
         let Making { block, mut state, items, item_bytes, endings, used, .. } = self;
         let lists = || {
             let receipts = execute::receipts(endings);
@@ -302,17 +314,18 @@ impl<'c, 's> Making<'c, 's> {
             let receipts_root = list_root(tag::RECEIPTS, bytes.iter().map(Vec::as_slice));
             (receipts, receipts_root, list_root(tag::ITEMS, item_bytes.iter().map(Vec::as_slice)))
         };
-        let rows = || {
+        let rows = || -> Result<(Changes, Vec<usize>), Fault> {
             execute::use_keys(&mut state, block.height, &used)?;
             settle_history(&mut state)?;
             if cfg!(debug_assertions) {
                 ledger::check_block(&state)?;
                 execute::check_touched(&mut state, block)?;
             }
-            state.into_writes()
+            Ok(state.into_rows(memory))
         };
         let ((receipts, receipts_root, items_root), rows) = beside(items.len(), lists, rows);
-        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: Arc::new(rows?) })
+        let (rows, unasked) = rows?;
+        Ok(Done { items, item_bytes, receipts, items_root, receipts_root, rows: Arc::new(rows), unasked })
     }
 }
 
@@ -323,7 +336,10 @@ pub(super) struct Done {
     receipts: Vec<FullReceipt>,
     items_root: Hash,
     receipts_root: Hash,
+    /// What they wrote. Rows that the state has already are left out when the block is stashed: they say the same.
     pub(super) rows: Arc<Changes>,
+    /// Places of those that may be such.
+    unasked: Vec<usize>,
 }
 
 /// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
@@ -338,19 +354,22 @@ fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl 
     })
 }
 
-/// What a block without candidates comes to; `reading` is dropped when the rows of what is due are read.
+/// What a block without candidates comes to, with the queues as they stand before it; `reading` is dropped when the
+/// rows of what is due are read, and the write set takes the memory of another one.
 pub(super) fn of_what_is_due(
     block: &BlockContext<'_>,
     base: &dyn Base,
+    queues: Queues,
     reading: Reading,
+    memory: Changes,
 ) -> Result<Done, Fault> {
     let mut making = Making::new(block, base)?;
     making.run_expiries()?;
-    making.reading = Some(reading);
+    (making.queues, making.reading) = (Some(queues), Some(reading));
     making.run_queue(making.half())?;
     making.reading = None;
     making.run_queue(block.parameters.limits.block_gas)?;
-    making.done()
+    making.done(memory)
 }
 
 /// A control transaction with the context of the block around it, or why there is no such block.
@@ -439,9 +458,9 @@ impl Chain {
             }
         }
         making.run_queue(block.parameters.limits.block_gas)?;
-        let done = making.done()?;
+        let done = making.done(Changes::default())?;
         let chain = block.chain;
-        let header = self.stash(chain, time, done)?;
+        let header = self.stash(chain, time, done, &|| ())?;
         Ok(Built { header, rejected, postponed })
     }
 
@@ -524,11 +543,21 @@ impl Chain {
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| Invalid::Differs(part))
     }
 
-    /// Stashes the block that was executed behind the newest one.
-    pub(super) fn stash(&mut self, chain: ChainId, time: Timestamp, done: Done) -> Result<Header, Fault> {
-        let Done { items, item_bytes, receipts, items_root, receipts_root, rows } = done;
+    /// Stashes the block that was executed behind the newest one; `ready` as in [`crate::state::State::stash_when`].
+    pub(super) fn stash(
+        &mut self,
+        chain: ChainId,
+        time: Timestamp,
+        done: Done,
+        ready: &dyn Fn(),
+    ) -> Result<Header, Fault> {
+        let Done { items, item_bytes, receipts, items_root, receipts_root, mut rows, unasked } = done;
+        let known = known_rows(self.base.as_ref(), &rows, &unasked)?;
+        if !known.is_empty() {
+            rows = Arc::new(rows.without(&known));
+        }
         let encoded = || (lists_bytes(&item_bytes, &receipts), WriteSet::root_of(&rows));
-        let ((lists, root), state) = beside(items.len(), encoded, || self.base.stash(&rows));
+        let ((lists, root), state) = beside(items.len(), encoded, || self.base.stash_when(&rows, ready));
         let (writes, state) = (WriteSet::of(rows, root), state?);
         let mut ancestry = self.ancestry.clone();
         let parent = self.tip.hash();
@@ -553,8 +582,8 @@ impl Chain {
             proposer: genesis.validators.validators[0].bank,
         };
         let block = Block { header: header.clone(), items, receipts, writes: writes.hash() };
-        let bytes = [codec::encode(&header), lists, codec::encode(&block.writes)].concat();
-        debug_assert_eq!(bytes, codec::encode(&block));
+        let bytes = lists.between(&codec::encode(&header), &codec::encode(&block.writes));
+        debug_assert_eq!(bytes.get(), codec::encode(&block));
         self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes, ancestry });
         Ok(header)
     }
@@ -566,12 +595,45 @@ impl Chain {
     }
 }
 
+/// Room for a header's bytes in front of a block's lists.
+const HEADER_BYTES: usize = 1024;
+
+/// The canonical bytes of a block, of which the header comes last.
+#[derive(Debug)]
+pub(super) struct BlockBytes {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl BlockBytes {
+    pub fn get(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Puts a header in front of the lists and what is behind them.
+    fn between(mut self, header: &[u8], behind: &[u8]) -> BlockBytes {
+        self.bytes.extend_from_slice(behind);
+        match self.start.checked_sub(header.len()) {
+            Some(start) => {
+                self.bytes[start..self.start].copy_from_slice(header);
+                self.start = start;
+            }
+            None => {
+                self.bytes.splice(..self.start, header.iter().copied());
+                self.start = 0;
+            }
+        }
+        self
+    }
+}
+
 /// The canonical bytes of a block's items, which are encoded already, and of its receipts.
-fn lists_bytes(items: &[Vec<u8>], receipts: &[FullReceipt]) -> Vec<u8> {
-    let mut bytes =
-        Vec::with_capacity(items.iter().map(Vec::len).sum::<usize>() + receipts.len() * RECEIPT_BYTES);
+fn lists_bytes(items: &[Vec<u8>], receipts: &[FullReceipt]) -> BlockBytes {
+    let items_bytes = items.iter().map(Vec::len).sum::<usize>();
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + items_bytes + receipts.len() * RECEIPT_BYTES);
+    bytes.resize(HEADER_BYTES, 0);
     codec::append(&mut bytes, &(items.len() as u64));
     items.iter().for_each(|item| bytes.extend_from_slice(item));
     codec::append(&mut bytes, receipts);
-    bytes
+    BlockBytes { bytes, start: HEADER_BYTES }
 }

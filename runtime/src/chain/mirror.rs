@@ -85,7 +85,7 @@ impl State for Mirror {
         self.root
     }
 
-    fn stash(&mut self, _: &Changes) -> Result<Hash, Fault> {
+    fn stash_when(&mut self, _: &Changes, _: &dyn Fn()) -> Result<Hash, Fault> {
         Err(elsewhere())
     }
 

@@ -1,7 +1,7 @@
 //! All that a sequencer sees of a replica.
 
 use super::Chain;
-use super::build::{Built, Invalid};
+use super::build::{BlockBytes, Built, Invalid};
 use crate::execute::Candidate;
 use crate::fault::Fault;
 use crate::state::Resume;
@@ -17,7 +17,7 @@ pub struct Stashed {
     pub(super) hash: Hash,
     pub(super) block: Block,
     /// The block's canonical bytes.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: BlockBytes,
     pub(super) writes: WriteSet,
     pub(super) ancestry: Mmr,
 }
@@ -74,7 +74,7 @@ impl Replica for Chain {
     fn persist(&mut self, hash: &Hash) -> Result<(), Fault> {
         let stash = self.stash.as_ref().filter(|stash| stash.hash == *hash);
         let stash = stash.ok_or_else(|| Fault::Storage(format!("no block {hash} is stashed")))?;
-        self.journal.append(&stash.block, &stash.bytes, &stash.writes)
+        self.journal.append(&stash.block, stash.bytes.get(), &stash.writes)
     }
 
     fn commit(&mut self, certificate: Certificate) -> Result<Block, Fault> {

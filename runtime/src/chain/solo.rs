@@ -6,8 +6,12 @@ use super::build::{Built, Done, of_what_is_due};
 use super::{Chain, Genesis, Replica};
 use crate::execute::{BlockContext, Candidate, Contracts};
 use crate::fault::Fault;
+use crate::ledger;
+use crate::schedule::Queues;
 use crate::state::{Base, Overlay};
+use crate::store::Changes;
 use crate::vm::Guest;
+use std::mem::take;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -66,8 +70,10 @@ impl Solo {
         let mut due = Due::of(chain, until);
         let Some(base) = chain.base.reader() else {
             // It is read by nobody while it changes: one block after another.
-            while let Some((time, done)) = due.execute(chain.base.as_ref(), mpsc::channel().0)? {
-                made(self.settle(chain, time, done)?);
+            while let Some((time, done)) =
+                due.execute(chain.base.as_ref(), mpsc::channel().0, Changes::default())?
+            {
+                made(self.settle(chain, time, done, &|| ())?);
             }
             return Ok(());
         };
@@ -78,15 +84,15 @@ impl Solo {
                 for (time, done, next) in executed {
                     // While its leaves are put into the trie nobody reads: what the next block needs is read before.
                     let next: Receiver<()> = next;
-                    let _ = next.recv();
-                    let block = self.settle(chain, time, done)?;
+                    let block = self.settle(chain, time, done, &|| _ = next.recv())?;
                     if tell.send(block).is_err() {
                         break;
                     }
                 }
                 Ok(())
             });
-            let mut next = due.execute(base.as_ref(), mpsc::channel().0)?;
+            let mut next = due.execute(base.as_ref(), mpsc::channel().0, Changes::default())?;
+            let mut memory = Changes::default();
             while let Some((time, done)) = next {
                 let rows = Arc::clone(&done.rows);
                 let (reading, read) = mpsc::channel();
@@ -94,20 +100,29 @@ impl Solo {
                     break;
                 }
                 // The next one is executed over its rows, and handed over when it is settled itself.
-                next = due.execute(&Above::of(&rows, base.as_ref()), reading)?;
+                next = due.execute(&Above::of(&rows, base.as_ref()), reading, take(&mut memory))?;
                 match settled.recv() {
                     Ok(block) => made(block),
                     Err(_) => break,
                 }
+                // Where nobody keeps them, those of the block after the next lie in their place.
+                memory = Arc::try_unwrap(rows).unwrap_or_default();
             }
             drop(hand_over);
             settling.join().unwrap_or_else(|panic| resume_unwind(panic))
         })
     }
 
-    /// Hashes, writes, signs and commits the block that was executed behind the newest one.
-    fn settle(&self, chain: &mut Chain, time: Timestamp, done: Done) -> Result<Block, Fault> {
-        let header = chain.stash(chain.id(), time, done)?;
+    /// Hashes, writes, signs and commits the block that was executed behind the newest one; before its leaves are put
+    /// into the trie, `ready` returns.
+    fn settle(
+        &self,
+        chain: &mut Chain,
+        time: Timestamp,
+        done: Done,
+        ready: &dyn Fn(),
+    ) -> Result<Block, Fault> {
+        let header = chain.stash(chain.id(), time, done, ready)?;
         chain.persist(&header.hash())?;
         chain.commit(Certificate::solo(&header, &self.key))
     }
@@ -144,8 +159,16 @@ impl Due {
     }
 
     /// The next block, over the state after the one before it: none when nothing falls due any more.
-    fn execute(&mut self, base: &dyn Base, reading: Reading) -> Result<Option<(Timestamp, Done)>, Fault> {
-        let wake = super::next_wake(&Overlay::new(base))?.filter(|wake| *wake <= self.until);
+    fn execute(
+        &mut self,
+        base: &dyn Base,
+        reading: Reading,
+        memory: Changes,
+    ) -> Result<Option<(Timestamp, Done)>, Fault> {
+        let state = Overlay::new(base);
+        let queues = Queues::of(&state)?;
+        let wakes = [queues.next_wake(), ledger::next_expiry(&state)?];
+        let wake = wakes.into_iter().flatten().min().filter(|wake| *wake <= self.until);
         let Some(wake) = wake else { return Ok(None) };
         (self.height, self.time) = (self.height + 1, wake.max(Timestamp(self.time.0 + 1)));
         let block = BlockContext {
@@ -160,6 +183,6 @@ impl Due {
             guest: self.guest.as_ref(),
             contracts: &self.contracts,
         };
-        Ok(Some((self.time, of_what_is_due(&block, base, reading)?)))
+        Ok(Some((self.time, of_what_is_due(&block, base, queues, reading, memory)?)))
     }
 }

@@ -541,7 +541,7 @@ fn a_row_of_any_kind_that_the_disk_lost_is_noticed_and_healed() {
 
 #[test]
 fn a_disk_that_says_no_at_any_call_loses_nothing_that_was_acknowledged() {
-    const BLOCKS: usize = 14;
+    const BLOCKS: usize = 18;
     let (mut calls, mut spilled) = (0, 0);
     for failing in 0.. {
         let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use tenor_abi::call::{Actor, Occurrence};
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::event::EventBody;
-use tenor_abi::id::Hash;
+use tenor_abi::id::{Hash, OccurrenceId};
 use tenor_abi::refusal::Failure;
 use tenor_abi::spec::{CallDef, CallKind, Missed, Retry};
 use tenor_wire::block::DueItem;
@@ -67,9 +67,10 @@ pub(super) fn run(
     state: &mut Overlay<'_>,
     block: &BlockContext<'_>,
     item: DueItem,
+    id: OccurrenceId,
 ) -> Result<Option<Ending>, Fault> {
     let before = state.mark();
-    let mut run = Run::of_chain(block, Hash(item.id().0), block.parameters.limits.due_gas);
+    let mut run = Run::of_chain(block, Hash(id.0), block.parameters.limits.due_gas);
     let ran = match item.kind {
         CURSOR_KIND => hook::read(state, &mut run, item),
         _ => attempt(state, &mut run, item),

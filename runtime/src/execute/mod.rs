@@ -35,7 +35,7 @@ pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
 use crate::fault::{Fault, Stop};
-use crate::lanes::root_of_pieces;
+use crate::lanes::{Messages, root_of_pieces};
 use crate::ledger::{Opening, open_account};
 use crate::params::Parameters;
 use crate::state::Overlay;
@@ -43,8 +43,9 @@ use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
 use std::collections::BTreeMap;
+use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
-use tenor_abi::id::{ChainId, Hash, PartyId};
+use tenor_abi::id::{ChainId, Hash, OccurrenceId, PartyId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::tag;
 use tenor_wire::block::{DueItem, ExpiryItem, ValidatorSet};
@@ -52,6 +53,9 @@ use tenor_wire::crypto::hash;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::Fate;
 use tenor_wire::tx::IdempotencyKey;
+
+/// Occurrences whose ids are hashed side by side: what is hashed of them stays near the processor.
+const IDS_TOGETHER: usize = 512;
 
 /// The block in which items run.
 #[derive(Clone, Copy)]
@@ -110,10 +114,22 @@ pub fn occurrence(
     state: &mut Overlay<'_>,
     block: &BlockContext<'_>,
     item: DueItem,
+    id: OccurrenceId,
 ) -> Result<Option<Ending>, Fault> {
-    let ending = due::run(state, block, item)?;
+    let ending = due::run(state, block, item, id)?;
     state.keep();
     Ok(ending)
+}
+
+/// The ids of occurrences, in order, hashed side by side.
+pub fn occurrence_ids(items: &[DueItem]) -> Vec<OccurrenceId> {
+    let (mut messages, mut ids) = (Messages::default(), Vec::with_capacity(items.len()));
+    for some in items.chunks(IDS_TOGETHER) {
+        messages.clear();
+        some.iter().for_each(|item| messages.push(&[&[tag::OCCURRENCE.0], &codec::encode(item)]));
+        ids.extend(messages.hashes().into_iter().map(|hash| OccurrenceId(hash.0)));
+    }
+    ids
 }
 
 /// Reads together what occurrences will surely ask for.

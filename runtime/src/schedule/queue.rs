@@ -60,6 +60,11 @@ impl Queues {
         Ok(Queues(queues))
     }
 
+    /// The instant at which the first occurrence is due, if there is one.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|queue| queue.head).map(|head| head.due).min()
+    }
+
     /// The heads that are due at a time, in order of bank.
     pub fn due(&self, time: Timestamp) -> Vec<Head> {
         let heads = self.0.iter().filter_map(|queue| queue.head);
@@ -165,7 +170,7 @@ fn end_of(bank: &PartyId) -> Vec<u8> {
 /// # Errors
 /// As [`heads`].
 pub fn next_wake(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
-    Ok(heads(state)?.iter().map(|head| head.due).min())
+    Ok(Queues::of(state)?.next_wake())
 }
 
 fn parse(row: &[u8]) -> Result<Head, Fault> {

@@ -110,6 +110,8 @@ pub(super) struct Cell {
     pub now: Now,
     /// Where among the accounts the value lies as a record, if it was read or written as one.
     pub account: Option<u32>,
+    /// Of its key.
+    pub hash: u32,
 }
 
 /// Where the cell of a key lies. Slots are small, so that all of them stay near the processor.
@@ -161,10 +163,14 @@ impl Cells {
         if let Some(place) = self.find_hashed(hash, full_key) {
             return place;
         }
-        let cell = self.list.len();
-        self.list.push(Cell::new(full_key));
-        self.places.insert_unique(spread(hash), Slot { hash, cell: cell as u32 }, Slot::spread);
-        cell
+        self.add(Cell { hash, ..Cell::new(full_key) })
+    }
+
+    fn add(&mut self, cell: Cell) -> usize {
+        let (place, hash) = (self.list.len(), cell.hash);
+        self.list.push(cell);
+        self.places.insert_unique(spread(hash), Slot { hash, cell: place as u32 }, Slot::spread);
+        place
     }
 
     fn hash(&self, full_key: &[u8]) -> u32 {
@@ -202,22 +208,30 @@ impl Cells {
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
-    /// Takes in what the base said to another one's cells.
+    /// None, whose keys go by the same hashes.
+    pub fn alike(&self) -> Cells {
+        Cells { hasher: self.hasher.clone(), ..Cells::default() }
+    }
+
+    /// Takes in what the base said to the cells of another one whose keys go by the same hashes.
     pub fn take_in(&mut self, read: Cells) {
-        let Cells { list, accounts, .. } = read;
-        for cell in list {
-            let place = self.place(&cell.key);
-            if !matches!(self.list[place].below, Below::Unasked) {
+        let Cells { list, accounts, remembered_bytes, .. } = read;
+        self.remembered_bytes += remembered_bytes;
+        for mut cell in list {
+            let account = cell.account.take().map(|at| accounts.at(at));
+            let place = match self.find_hashed(cell.hash, &cell.key) {
+                None => self.add(cell),
+                Some(place) if matches!(self.list[place].below, Below::Unasked) => {
+                    self.list[place].below = cell.below;
+                    place
+                }
+                Some(_) => continue,
+            };
+            let Some(account) = account.filter(|_| matches!(self.list[place].now, Now::Unwritten)) else {
                 continue;
-            }
-            let value_bytes = if let Below::Value(value, _) = &cell.below { value.len() } else { 0 };
-            self.remembered_bytes += value_bytes + cell.key.len();
-            self.list[place].below = cell.below;
-            let Some(account) = cell.account.map(|at| accounts.at(at)) else { continue };
-            if matches!((&cell.now, &self.list[place].now), (Now::Unwritten, Now::Unwritten)) {
-                let at = self.accounts.read(*account.id(), place, account.record);
-                self.list[place].account = Some(at);
-            }
+            };
+            let at = self.accounts.read(*account.id(), place, account.record);
+            self.list[place].account = Some(at);
         }
     }
 
@@ -227,7 +241,7 @@ impl Cells {
             return;
         }
         if self.written.is_empty() {
-            *self = Cells { generation: self.generation + 1, ..Cells::default() };
+            *self = Cells { generation: self.generation + 1, ..self.alike() };
         } else {
             // Of what is written it is asked once more, at the end.
             let unwritten = self.list.iter_mut().filter(|cell| matches!(cell.now, Now::Unwritten));
@@ -413,7 +427,7 @@ impl Cells {
 
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
-        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, account: None }
+        Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, account: None, hash: 0 }
     }
 
     /// The value, as bytes.
@@ -583,8 +597,4 @@ pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -
     let key = |place: u32| &*list[place as usize].key;
     places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
     places.into_iter().map(|(_, place)| place as usize).collect()
-}
-
-pub(super) fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    bound.as_ref().map(Vec::as_slice)
 }

@@ -7,14 +7,13 @@ use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
 use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
-use crate::lanes::in_shares;
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
-use crate::store::{Behind, ChangeRef, Changes, Checkpoint, Disk, Mark, PagesMemory, Row, Rows};
-use crate::trie::{self, Content, OwnContent, Trie, TrieTop, Undo};
+use crate::store::{Behind, ChangeRef, Changes, Checkpoint, Disk, Mark, PageNumber, PagesMemory, Row, Rows};
+use crate::trie::{self, Content, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
@@ -256,6 +255,10 @@ fn index_share(cache_bytes: usize) -> usize {
     cache_bytes / 4
 }
 
+fn is_leaf(full_key: &[u8]) -> bool {
+    kind_of(full_key).is_some_and(|kind| kind.standing() == Standing::Leaf)
+}
+
 /// Whether a row lies in no page: an account's history, which only ever grows and is covered by its leaf.
 fn lies_in_rows(full_key: &[u8]) -> bool {
     kind_of(full_key) == Some(Kind::History)
@@ -272,29 +275,35 @@ impl Parts {
         let Some(Stashed { leaves, undo }) = self.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
-        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len()));
+        let (before, bytes) = undo.into_parts();
+        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len(), bytes));
         self.index.begin_batch();
         let mut leaves = leaves.into_iter().peekable();
+        // Changes of the index that wait for those behind them, which mostly lie in the same pages.
+        let mut waiting: Vec<ChangeRef<'_>> = vec![];
         for (place, (key, value)) in rows.iter().enumerate() {
             match leaves.next_if(|leaf| leaf.0 == place) {
                 Some((_, undone)) => {
-                    let before = undo.changes()[undone].1.as_ref();
+                    let before = before[undone].1.as_ref();
                     if let Some(replaced) = &mut replaced {
-                        replaced.push(key, self.record_of(key, before)?.as_deref());
+                        self.enter_leaf(replaced, key, before)?;
                     }
-                    self.commit_leaf(key, value, before)?;
+                    // Of a leaf the index holds the key alone.
+                    if before.is_some() != value.is_some() {
+                        waiting.push((key, value.map(|_| &[][..])));
+                    }
+                    self.commit_long(key, value, before);
                 }
                 // What lies in the rows is only ever added.
                 None if lies_in_rows(key) => {
+                    self.set_index(&mut waiting, &mut replaced)?;
                     self.rows.set(key, value);
                     replaced.iter_mut().for_each(|replaced| replaced.push(key, None));
                 }
-                None => {
-                    let before = self.index.set(key, value)?;
-                    replaced.iter_mut().for_each(|replaced| replaced.push(key, before.as_deref()));
-                }
+                None => waiting.push((key, value)),
             }
         }
+        self.set_index(&mut waiting, &mut replaced)?;
         (self.height, self.resume) = (height, resume);
         self.enter(replaced);
         self.bound_backlog()
@@ -306,27 +315,50 @@ impl Parts {
         self.window.push(Known { height: self.height, root, ancestry, leaves }, replaced);
     }
 
-    /// The record of what a leaf held.
-    fn record_of<'c>(
+    /// Makes the changes of the index that wait, and enters what stood at those that are no leaves'.
+    fn set_index(
+        &mut self,
+        waiting: &mut Vec<ChangeRef<'_>>,
+        replaced: &mut Option<Replaced>,
+    ) -> Result<(), Fault> {
+        self.index.set_all(waiting, |key, before| {
+            if let Some(replaced) = replaced.as_mut().filter(|_| !is_leaf(key)) {
+                replaced.push(key, before);
+            }
+        })?;
+        waiting.clear();
+        Ok(())
+    }
+
+    /// Enters what a leaf held.
+    fn enter_leaf(
         &self,
+        replaced: &mut Replaced,
         key: &[u8],
-        content: Option<&'c OwnContent>,
-    ) -> Result<Option<Cow<'c, [u8]>>, Fault> {
-        match content.map(Content::as_ref) {
-            None => Ok(None),
-            Some(Content::Elsewhere(_)) => Ok(self.rows.get(key)?.map(Cow::Owned)),
-            Some(inline) => Ok(inline.record().map(Cow::Borrowed)),
+        before: Option<&Content<Range<usize>>>,
+    ) -> Result<(), Fault> {
+        match before {
+            None => replaced.push(key, None),
+            Some(Content::Elsewhere(_)) => replaced.push(key, self.rows.get(key)?.as_deref()),
+            // Length of the key, key and record, as the leaf had them.
+            Some(Content::Inline(range)) => {
+                let start = range.start + 2;
+                let record_bytes = (range.end - start).checked_sub(key.len());
+                let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(key)));
+                replaced.push_there(start..start + key.len(), record_bytes.ok_or_else(unreadable)?);
+            }
         }
+        Ok(())
     }
 
     /// What stood at the paths of the stashed block, by the hashes of the values.
     pub(super) fn stashed_before(&self) -> BTreeMap<Path, Option<Hash>> {
-        let value = |content: &OwnContent| match content {
+        let value = |content: Content<&[u8]>| match content {
             Content::Inline(bytes) => plain_hash(&[bytes]),
-            Content::Elsewhere(hash) => *hash,
+            Content::Elsewhere(hash) => hash,
         };
-        let changes = self.stashed.iter().flat_map(|stashed| stashed.undo.changes());
-        changes.map(|(path, before)| (*path, before.as_ref().map(value))).collect()
+        let leaves = self.stashed.iter().flat_map(|stashed| stashed.undo.leaves());
+        leaves.map(|(path, before)| (path, before.map(value))).collect()
     }
 
     /// What the disk has is not believed at the next opening.
@@ -335,28 +367,19 @@ impl Parts {
         let _ = self.disk.as_ref().map(|disk| disk.forget_mark());
     }
 
-    fn commit_leaf(
-        &mut self,
-        key: &[u8],
-        value: Option<&[u8]>,
-        before: Option<&OwnContent>,
-    ) -> Result<(), Fault> {
-        // Of a leaf the index holds the key alone; a value that is too long for a bucket lies in the rows.
-        if before.is_some() != value.is_some() {
-            self.index.set(key, value.map(|_| &[][..]))?;
-        }
+    /// A leaf's value that is too long for a bucket lies in the rows.
+    fn commit_long(&mut self, key: &[u8], value: Option<&[u8]>, before: Option<&Content<Range<usize>>>) {
         let is_long = value.is_some_and(|value| trie::is_long(key, value));
         match (is_long, before) {
             (true, _) => self.rows.set(key, value),
             (false, Some(Content::Elsewhere(_))) => self.rows.set(key, None),
             (false, _) => {}
         }
-        Ok(())
     }
 
     pub(super) fn get(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        match kind_of(full_key).map(Kind::standing) {
-            Some(Standing::Leaf) => self.leaf(full_key),
+        match full_key {
+            _ if is_leaf(full_key) => self.leaf(full_key),
             _ if lies_in_rows(full_key) => Ok(self.rows.get(full_key)?),
             _ => self.index.get(full_key),
         }
@@ -364,17 +387,13 @@ impl Parts {
 
     /// Values of many keys: the buckets of leaves are read in one go.
     pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        let is_leaf = |key: &[u8]| kind_of(key).map(Kind::standing) == Some(Standing::Leaf);
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
-        self.trie.load(paths.iter())?;
-        let mut paths = paths.iter();
-        let mut value = |key: &&[u8]| match paths.as_slice() {
-            [path, ..] if is_leaf(key) => {
-                paths.next();
-                self.leaf_at(path, key)
-            }
-            _ => self.get(key),
+        let numbers = self.trie.load(paths.iter())?;
+        let mut places = paths.iter().zip(numbers);
+        let mut value = |key: &&[u8]| match is_leaf(key).then(|| places.next()).flatten() {
+            Some((path, number)) => self.leaf_at(path, number, key),
+            None => self.get(key),
         };
         full_keys.iter().map(&mut value).collect()
     }
@@ -385,14 +404,21 @@ impl Parts {
             self.owner = (owner.to_vec(), plain_hash(&[owner]));
         }
         let path = Path::of_hashes(&self.owner.1, &plain_hash(&[full_key]));
-        self.leaf_at(&path, full_key)
+        let number = self.trie.find(&path);
+        self.leaf_at(&path, number, full_key)
     }
 
-    fn leaf_at(&mut self, path: &Path, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    /// The leaf of a path that leads into a bucket.
+    fn leaf_at(
+        &mut self,
+        path: &Path,
+        bucket: Option<PageNumber>,
+        full_key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
         let stashed = self.stashed.as_ref().and_then(|stashed| stashed.undo.before(path));
         let found = match stashed {
-            Some(before) => before.as_ref().map(Content::as_ref),
-            None => self.trie.get(path)?,
+            Some(before) => before,
+            None => self.trie.get_in(bucket, path)?,
         };
         let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(full_key)));
         match found {
@@ -429,6 +455,23 @@ impl Parts {
         Ok([first, row].into_iter().flatten().min_by(|a, b| a.0.cmp(&b.0)))
     }
 
+    /// As [`Base::next_rows`].
+    fn next_rows(&mut self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
+        // Behind the histories every row lies in the index, with its value.
+        if from.first().is_some_and(|kind| *kind > Kind::History as u8) {
+            return self.index.next_rows(from, end, count_max);
+        }
+        let (mut rows, mut from) = (vec![], from.to_vec());
+        while rows.len() < count_max
+            && let Some(row) = self.next(&from, end)?
+        {
+            from.clone_from(&row.0);
+            from.push(0);
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
     /// As [`Committed::scan`].
     pub(super) fn scan(&mut self, from: &[u8], end: &[u8], bytes_max: usize) -> Result<Vec<Row>, Fault> {
         let (mut rows, mut bytes, mut from) = (vec![], 0, from.to_vec());
@@ -458,7 +501,7 @@ impl Parts {
             keys.push(key);
         }
         let paths = trie::paths(keys.iter().map(|key| (owner_of(key), key.as_slice())));
-        self.trie.load(paths.iter())
+        self.trie.load(paths.iter()).map(drop)
     }
 
     fn dirty_bytes(&self) -> usize {
@@ -526,27 +569,27 @@ impl State for Committed {
         Some(Box::new(Committed { parts: Arc::clone(&self.parts) }))
     }
 
-    fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault> {
-        let is_leaf = |row: &(usize, ChangeRef<'_>)| {
-            kind_of(row.1.0).is_some_and(|kind| kind.standing() == Standing::Leaf)
-        };
-        let leaves: Vec<_> = rows.iter().enumerate().filter(is_leaf).collect();
+    fn stash_when(&mut self, rows: &Changes, ready: &dyn Fn()) -> Result<Hash, Fault> {
+        let leaves: Vec<_> = rows.iter().enumerate().filter(|row| is_leaf(row.1.0)).collect();
         let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), *key)));
-        let mut by_path: Vec<usize> = (0..paths.len()).collect();
-        by_path.sort_unstable_by_key(|leaf| paths[*leaf]);
-        let change = |place: usize| {
-            let leaf = by_path[place];
-            let (key, value) = leaves[leaf].1;
-            (paths[leaf], value.map(|value| OwnContent::of(key, value)))
+        // Most paths differ in their first bytes, which are compared at once.
+        let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        let mut by_path: Vec<(u128, usize)> =
+            paths.iter().enumerate().map(|(leaf, path)| (first(path), leaf)).collect();
+        by_path.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| paths[a.1].cmp(&paths[b.1])));
+        let change = |(_, leaf): &(u128, usize)| {
+            let (key, value) = leaves[*leaf].1;
+            (paths[*leaf], value.map(|value| Content::of(key, value)))
         };
-        let changes = in_shares(by_path.len(), |share| share.map(change).collect());
+        let changes = by_path.iter().map(change).collect();
+        ready();
         // Whoever reads waits from here on alone.
         let mut guard = self.parts();
         let parts = &mut *guard;
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
         let undo = parts.trie.update(changes)?;
         let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
-        by_path.iter().enumerate().for_each(|(undone, leaf)| leaves[*leaf].1 = undone);
+        by_path.iter().enumerate().for_each(|(undone, (_, leaf))| leaves[*leaf].1 = undone);
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
@@ -638,6 +681,10 @@ impl Base for Committed {
 
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
         self.parts().next(from, end)
+    }
+
+    fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
+        self.parts().next_rows(from, end, count_max)
     }
 
     fn distrust(&self) {

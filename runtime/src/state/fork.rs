@@ -60,7 +60,7 @@ impl State for Fork {
         self.root
     }
 
-    fn stash(&mut self, writes: &Changes) -> Result<Hash, Fault> {
+    fn stash_when(&mut self, writes: &Changes, _: &dyn Fn()) -> Result<Hash, Fault> {
         assert!(self.stashed.is_none(), "one block is stashed at a time");
         let is_leaf = |key: &[u8]| kind_of(key).is_some_and(|kind| kind.standing() == Standing::Leaf);
         let rows: Vec<_> = writes.iter().filter(|(key, _)| is_leaf(key)).collect();

@@ -18,7 +18,7 @@ pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub use overlay::{Base, Mark, Overlay, Place};
+pub use overlay::{Base, Mark, Overlay, Place, known_rows};
 pub use past::Past;
 pub use record::Record;
 
@@ -41,7 +41,15 @@ pub trait State: Base + Send + Sync {
     ///
     /// # Errors
     /// [`Fault::State`] when what was read is not what its hash says.
-    fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault>;
+    fn stash(&mut self, rows: &Changes) -> Result<Hash, Fault> {
+        self.stash_when(rows, &|| ())
+    }
+    /// As [`State::stash`]. Who reads while leaves are put into the trie waits, so `ready` is called before and returns
+    /// when it may begin.
+    ///
+    /// # Errors
+    /// As [`State::stash`].
+    fn stash_when(&mut self, rows: &Changes, ready: &dyn Fn()) -> Result<Hash, Fault>;
     /// Takes the stashed leaves back.
     ///
     /// # Errors

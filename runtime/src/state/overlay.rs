@@ -8,11 +8,11 @@
 //! postings are only ever added, to one list of the block.
 
 use super::accounts::{Accounts, Seen};
-use super::cells::{Below, Cell, Cells, Now, Undo, as_slice, in_order, own, with_full_key};
+use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, with_full_key};
 use super::namespace::Kind;
 use super::record::{self, AccountRecord, Counters, PostingHead, Record};
 use crate::fault::Fault;
-use crate::store::{Changes, Row};
+use crate::store::{ChangeRef, Changes, Row};
 use std::any::Any;
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -42,10 +42,28 @@ pub trait Base: Sync {
     /// As [`Base::get`].
     fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault>;
 
+    /// The first rows at or after `from` and before `end`, at most so many.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
+        let (mut rows, mut from) = (vec![], from.to_vec());
+        while rows.len() < count_max
+            && let Some(row) = self.next(&from, end)?
+        {
+            from.clone_from(&row.0);
+            from.push(0);
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
     /// A row that was read is not what a leaf says: what the disk has is not believed at the next opening.
     fn distrust(&self) {}
 }
 
+/// Rows of the base that are read together where some of them were written over.
+const TOGETHER: usize = 256;
 /// Bytes of a posting's row and of another one, more or less.
 const POSTING_ROW_BYTES: usize = 128;
 const ROW_BYTES: usize = 256;
@@ -135,7 +153,12 @@ impl<'b> Overlay<'b> {
         Ok(())
     }
 
-    /// Takes in what another overlay over the same base read of it.
+    /// An overlay without writes, over the same base, that can be taken in.
+    pub fn beside(&self) -> Overlay<'b> {
+        Overlay { cells: RefCell::new(self.cells.borrow().alike()), ..Overlay::new(self.base) }
+    }
+
+    /// Takes in what an overlay that was made beside it read of the base and did not write.
     pub fn take_in(&mut self, read: Overlay<'_>) {
         let cells = self.cells.get_mut();
         cells.bound();
@@ -181,32 +204,44 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn next_row(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        Ok(self.rows(from, end, 1)?.pop())
+    }
+
+    fn rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
         if from >= end {
-            return Ok(None);
+            return Ok(vec![]);
         }
         let mut cells = self.cells.borrow_mut();
-        let mut base_from = from.to_vec();
-        let mut written_from = Bound::Included(from.to_vec());
-        let mut below = self.base.next(&base_from, end)?;
+        let mut written = cells.next_written_between(Bound::Included(from), end);
+        let (mut rows, mut from, mut count) = (vec![], from.to_vec(), count_max);
         loop {
-            let found = cells.next_written_between(as_slice(&written_from), end);
-            // A written row in front of the base's next row wins; a deleted one is passed over.
-            match (below.take(), found) {
-                (Some(row), None) => return Ok(Some(row)),
-                (Some(row), Some((key, _))) if row.0 < key => return Ok(Some(row)),
-                (None, None) => return Ok(None),
-                (_, Some((key, Some(value)))) => return Ok(Some((key, value))),
-                (row, Some((key, None))) => {
-                    let covered = row.as_ref().is_some_and(|row| row.0 == key);
-                    below = row;
-                    if covered {
-                        base_from.clone_from(&key);
-                        base_from.push(0);
-                        below = self.base.next(&base_from, end)?;
-                    }
-                    written_from = Bound::Excluded(key);
+            let below = self.base.next_rows(&from, end, count)?;
+            let is_last = below.len() < count;
+            if let Some((key, _)) = below.last() {
+                from.clone_from(key);
+                from.push(0);
+            }
+            let below = below.into_iter().map(Some).chain(is_last.then_some(None));
+            for row in below {
+                // A written row in front of the base's next row wins; a deleted one is passed over.
+                while rows.len() < count_max
+                    && let Some((key, value)) =
+                        written.take_if(|found| row.as_ref().is_none_or(|row| found.0 < row.0))
+                {
+                    written = cells.next_written_between(Bound::Excluded(&key), end);
+                    rows.extend(value.map(|value| (key, value)));
+                }
+                let is_hidden = written.as_ref().zip(row.as_ref()).is_some_and(|(own, row)| own.0 == row.0);
+                rows.extend(row.filter(|_| !is_hidden && rows.len() < count_max));
+                if rows.len() == count_max {
+                    return Ok(rows);
                 }
             }
+            if is_last {
+                return Ok(rows);
+            }
+            // What was read was written over: more of it may have been.
+            count = count_max.max(TOGETHER);
         }
     }
 
@@ -216,20 +251,17 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Vec<u8>>, Fault> {
-        let (mut keys, mut from) = (vec![], from.to_vec());
-        while keys.len() < count_max {
-            let Some((key, value)) = self.next_row(&from, end)? else { break };
-            let mut cells = self.cells.borrow_mut();
+        let rows = self.rows(from, end, count_max)?;
+        let mut cells = self.cells.borrow_mut();
+        let remember = |(key, value): Row| {
             let place = cells.place(&key);
             if matches!((&cells.list[place].now, &cells.list[place].below), (Now::Unwritten, Below::Unasked))
             {
                 cells.remember(place, Some(value));
             }
-            from.clone_from(&key);
-            from.push(0);
-            keys.push(key);
-        }
-        Ok(keys)
+            key
+        };
+        Ok(rows.into_iter().map(remember).collect())
     }
 
     /// Whether a row was deleted here.
@@ -462,14 +494,25 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn into_writes(self) -> Result<Changes, Fault> {
+        let base = self.base;
+        let (rows, unasked) = self.into_rows(Changes::default());
+        Ok(match known_rows(base, &rows, &unasked)?.as_slice() {
+            [] => rows,
+            known => rows.without(known),
+        })
+    }
+
+    /// As [`Overlay::into_writes`], in the memory of changes that nobody needs any more, and without asking the base: the
+    /// places of those rows that it was not asked about, of which it may have some ([`known_rows`]).
+    pub fn into_rows(self, memory: Changes) -> (Changes, Vec<usize>) {
         let mut cells = self.cells.into_inner();
         cells.file_postings();
         let Cells { list, postings, accounts: kept, .. } = &cells;
         let places = in_order(list, |_, cell| cell.is_written());
         let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
-        let (mut rows, mut record) = (Changes::with_capacity(room), vec![]);
+        let (mut rows, mut record) = (memory.cleared(room), vec![]);
         // Postings come in the order of their accounts' rows, which are before them.
-        let mut accounts: Vec<usize> = vec![];
+        let (mut accounts, mut unasked): (Vec<usize>, _) = (vec![], vec![]);
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
             for place in accounts.drain(..) {
                 let Some(account) = list[place].key[1..].first_chunk().copied().map(AccountId) else {
@@ -507,15 +550,32 @@ impl<'b> Overlay<'b> {
                 _ if is_posted => false,
                 Below::Value(bytes, _) => value == Some(bytes),
                 Below::Nothing => value.is_none(),
-                Below::Unasked => self.base.get(key)?.as_deref() == value,
+                Below::Unasked => {
+                    unasked.push(rows.len());
+                    false
+                }
             };
             if !is_same {
                 rows.push(&[key], value);
             }
         }
         push_postings(&mut rows, &mut accounts);
-        Ok(rows)
+        (rows, unasked)
     }
+}
+
+/// Of rows at some places those that a base has already.
+///
+/// # Errors
+/// [`Fault`] of the base.
+pub fn known_rows(base: &dyn Base, rows: &Changes, places: &[usize]) -> Result<Vec<usize>, Fault> {
+    let mut asked = places.iter().copied().peekable();
+    let is_asked = |row: &(usize, _)| asked.next_if(|place| *place == row.0).is_some();
+    let asked: Vec<(usize, ChangeRef<'_>)> = rows.iter().enumerate().filter(is_asked).collect();
+    let keys: Vec<&[u8]> = asked.iter().map(|(_, row)| row.0).collect();
+    let there = base.get_all(&keys)?;
+    let known = asked.iter().zip(there).filter(|((_, row), there)| there.as_deref() == row.1);
+    Ok(known.map(|((place, _), _)| *place).collect())
 }
 
 /// A base without a row.

@@ -5,6 +5,7 @@
 //! behind the window's end goes a group at a time.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use tenor_abi::id::Hash;
 use tenor_wire::merkle::Mmr;
 
@@ -48,9 +49,15 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
-    /// Nothing yet of the block of a height.
-    pub fn by(height: u64, rows: usize) -> Replaced {
-        Replaced { last: height, blocks: 1, rows: Vec::with_capacity(rows), bytes: vec![] }
+    /// Nothing yet of the block of a height; rows may be told of that lie among these bytes.
+    pub fn by(height: u64, rows: usize, bytes: Vec<u8>) -> Replaced {
+        Replaced { last: height, blocks: 1, rows: Vec::with_capacity(rows), bytes }
+    }
+
+    /// Enters what stood at a key, where both lie among the bytes, one behind the other; keys ascend.
+    pub fn push_there(&mut self, key: Range<usize>, before_bytes: usize) {
+        let (key_bytes, value_bytes) = (key.len() as u32, before_bytes as u32);
+        self.rows.push(Row { height: self.last, start: key.start, key_bytes, value_bytes });
     }
 
     /// Enters what stood at a key; keys ascend.
@@ -67,7 +74,7 @@ impl Replaced {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.rows.capacity() * size_of::<Row>()
+        self.bytes.len() + self.rows.len() * size_of::<Row>()
     }
 
     fn key(&self, row: &Row) -> &[u8] {
@@ -282,9 +289,18 @@ mod tests {
     }
 
     fn commit(window: &mut Window, rows: &mut Rows, height: u64, block: &Block) {
-        let mut replaced = Replaced::by(height, block.len());
+        let old = rows.clone();
+        let there: Vec<u8> = old.iter().flat_map(|(key, value)| key.iter().chain(value)).copied().collect();
+        let mut replaced = Replaced::by(height, block.len(), there);
         for (key, value) in block {
-            replaced.push(key, rows.get(key).map(Vec::as_slice));
+            let before = old.range(..key.clone()).map(|(key, value)| key.len() + value.len()).sum();
+            match rows.get(key) {
+                // Some lie there, others are entered.
+                Some(value) if height.is_multiple_of(2) => {
+                    replaced.push_there(before..before + key.len(), value.len())
+                }
+                value => replaced.push(key, value.map(Vec::as_slice)),
+            }
             match value {
                 Some(value) => rows.insert(key.clone(), vec![*value]),
                 None => rows.remove(key),
@@ -350,7 +366,7 @@ mod tests {
         window.hold(0);
         let large = vec![7; GROUP_BYTES_MAX];
         for height in 1..20 {
-            let mut replaced = Replaced::by(height, 1);
+            let mut replaced = Replaced::by(height, 1, vec![]);
             replaced.push(&[1], Some(&large));
             window.push(known(height), Some(replaced));
         }

@@ -27,6 +27,14 @@ impl Changes {
         changes
     }
 
+    /// No rows, in the memory of those that were here, with room for so many bytes.
+    pub fn cleared(mut self, bytes: usize) -> Changes {
+        self.bytes.truncate(HEAD_BYTES);
+        self.bytes.reserve(bytes);
+        self.set_count(0);
+        self
+    }
+
     /// Adds a row, whose key comes in parts.
     pub fn push(&mut self, key: &[&[u8]], value: Option<&[u8]>) {
         write_length(&mut self.bytes, key.iter().map(|part| part.len()).sum());
@@ -54,6 +62,12 @@ impl Changes {
             }
             count => self.set_count(count),
         }
+    }
+
+    /// The rows but for those at some places, which ascend.
+    pub fn without(&self, places: &[usize]) -> Changes {
+        let left = self.iter().enumerate().filter(|(place, _)| places.binary_search(place).is_err());
+        left.map(|(_, row)| row).collect()
     }
 
     fn set_count(&mut self, count: usize) {

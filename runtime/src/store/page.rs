@@ -183,6 +183,11 @@ impl<P: Page> Pages<P> {
         Ok(self.page(slot))
     }
 
+    /// A page that is in memory.
+    pub fn peek(&self, number: PageNumber) -> Option<&P> {
+        self.slot_of(number).and_then(|slot| self.slots[slot].page.as_ref())
+    }
+
     /// A page that is to be changed; [`Pages::changed`] is told when that is done.
     ///
     /// # Errors
@@ -232,11 +237,11 @@ impl<P: Page> Pages<P> {
     ///
     /// # Errors
     /// As [`Pages::get`].
-    pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
+    pub fn load(&mut self, numbers: impl Iterator<Item = PageNumber>) -> Result<(), Fault> {
         let mut missing = vec![];
         for number in numbers {
-            match self.slot_of(*number) {
-                None => missing.push(*number),
+            match self.slot_of(number) {
+                None => missing.push(number),
                 Some(slot) => self.use_slot(slot),
             }
         }
@@ -256,7 +261,7 @@ impl<P: Page> Pages<P> {
             if (number as usize).is_multiple_of(GROUP) {
                 self.begin_batch();
             }
-            found.extend(self.load(&[number]).err());
+            found.extend(self.load([number].into_iter()).err());
         }
         found
     }

@@ -8,6 +8,7 @@
 use crate::lanes::Messages;
 use crate::store::Page;
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
@@ -34,62 +35,99 @@ pub enum Content<B> {
     Elsewhere(Hash),
 }
 
-/// Content of somebody who keeps it.
-pub type OwnContent = Content<Vec<u8>>;
+/// The bytes of a leaf in the pieces in which they lie: those of a record are put together where they are stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces<'b> {
+    /// Length of the full key (u16 little-endian), where it is not in front of the first piece already.
+    length: Option<[u8; 2]>,
+    pieces: [&'b [u8]; 2],
+}
+
+impl<'b> Pieces<'b> {
+    fn whole(bytes: &'b [u8]) -> Pieces<'b> {
+        Pieces { length: None, pieces: [bytes, &[]] }
+    }
+
+    fn len(&self) -> usize {
+        self.length.map_or(0, |length| length.len()) + self.pieces[0].len() + self.pieces[1].len()
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.length.iter().flatten());
+        self.pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    }
+
+    fn write(&self, mut to: &mut [u8]) {
+        for piece in [self.length.as_ref().map_or(&[][..], |length| length), self.pieces[0], self.pieces[1]] {
+            let (here, behind) = to.split_at_mut(piece.len());
+            here.copy_from_slice(piece);
+            to = behind;
+        }
+    }
+}
 
 /// Whether a record is too long to lie in a bucket with its key.
 pub fn is_long(full_key: &[u8], record: &[u8]) -> bool {
     2 + full_key.len() + record.len() > INLINE_BYTES_MAX
 }
 
-impl OwnContent {
+impl<'b> Content<Pieces<'b>> {
     /// What the leaf of a record holds: length of the full key (u16 little-endian), the full key, the record.
-    pub fn of(full_key: &[u8], record: &[u8]) -> OwnContent {
+    pub fn of(full_key: &'b [u8], record: &'b [u8]) -> Content<Pieces<'b>> {
         if is_long(full_key, record) {
             return Content::Elsewhere(value_hash(full_key, record));
         }
-        Content::Inline([&(full_key.len() as u16).to_le_bytes(), full_key, record].concat())
+        let length = Some((full_key.len() as u16).to_le_bytes());
+        Content::Inline(Pieces { length, pieces: [full_key, record] })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Content::Inline(pieces) => pieces.len(),
+            Content::Elsewhere(hash) => hash.0.len(),
+        }
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Content::Inline(pieces) => pieces.append(bytes),
+            Content::Elsewhere(hash) => bytes.extend_from_slice(&hash.0),
+        }
+    }
+
+    fn write(&self, to: &mut [u8]) {
+        match self {
+            Content::Inline(pieces) => pieces.write(to),
+            Content::Elsewhere(hash) => to.copy_from_slice(&hash.0),
+        }
+    }
+}
+
+impl<'b> From<Content<&'b [u8]>> for Content<Pieces<'b>> {
+    fn from(content: Content<&'b [u8]>) -> Content<Pieces<'b>> {
+        match content {
+            Content::Inline(bytes) => Content::Inline(Pieces::whole(bytes)),
+            Content::Elsewhere(hash) => Content::Elsewhere(hash),
+        }
     }
 }
 
 impl<'b> Content<&'b [u8]> {
-    /// The record of content that lies here; none where it lies elsewhere.
-    pub fn record(&self) -> Option<&'b [u8]> {
+    /// The full key and the record of content that lies here; none where it lies elsewhere.
+    pub fn row(&self) -> Option<(&'b [u8], &'b [u8])> {
         let Content::Inline(bytes) = self else { return None };
         let (length, rest) = bytes.split_first_chunk::<2>()?;
-        rest.get(usize::from(u16::from_le_bytes(*length))..)
-    }
-}
-
-impl<B: AsRef<[u8]>> Content<B> {
-    /// The same, borrowed.
-    pub fn as_ref(&self) -> Content<&[u8]> {
-        match self {
-            Content::Inline(bytes) => Content::Inline(bytes.as_ref()),
-            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
-        }
+        rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
     }
 
-    /// The same, owned.
-    pub fn to_own(&self) -> OwnContent {
-        match self {
-            Content::Inline(bytes) => Content::Inline(bytes.as_ref().to_vec()),
-            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
-        }
-    }
-}
-
-impl Content<&[u8]> {
-    fn stored(&self) -> &[u8] {
-        match self {
-            Content::Inline(bytes) => bytes,
-            Content::Elsewhere(hash) => &hash.0,
-        }
+    /// The record of content that lies here; none where it lies elsewhere.
+    pub fn record(&self) -> Option<&'b [u8]> {
+        self.row().map(|(_, record)| record)
     }
 }
 
 /// A leaf of a bucket.
-pub(super) type Leaf<'b> = (Path, Content<&'b [u8]>);
+pub(super) type Leaf<'b> = (Path, Content<Pieces<'b>>);
 
 /// A key to prove: its place among those that were asked for, where it leads, and what is there.
 pub(super) struct Asked<'r> {
@@ -169,14 +207,18 @@ impl Bucket {
     }
 
     pub fn leaves(&self) -> impl DoubleEndedIterator<Item = Leaf<'_>> + Clone {
-        (0..self.len()).map(|place| (self.path(place), self.content(place)))
+        (0..self.len()).map(|place| self.leaf(place))
     }
 
-    /// Changes what leaves hold and adds leaves, ascending by path; there must be room for all of them.
-    pub fn put(&mut self, leaves: &[Leaf<'_>]) {
-        let places: Vec<_> = leaves.iter().map(|(path, _)| self.find(path)).collect();
-        if !self.put_in_place(leaves, &places) {
-            self.put_between(leaves, &places);
+    fn leaf(&self, place: usize) -> Leaf<'_> {
+        (self.path(place), self.content(place).into())
+    }
+
+    /// Changes what leaves hold and adds leaves, ascending by path, at the places that were found for them; there must
+    /// be room for all of them.
+    pub fn put(&mut self, leaves: &[Leaf<'_>], places: &[Result<usize, usize>]) {
+        if !self.put_in_place(leaves, places) {
+            self.put_between(leaves, places);
         }
     }
 
@@ -185,7 +227,7 @@ impl Bucket {
         let fits = |(leaf, place): (&Leaf<'_>, &Result<usize, usize>)| {
             let is_elsewhere = matches!(leaf.1, Content::Elsewhere(_));
             place.is_ok_and(|place| {
-                self.range(place).len() == leaf.1.stored().len() && self.is_elsewhere(place) == is_elsewhere
+                self.range(place).len() == leaf.1.len() && self.is_elsewhere(place) == is_elsewhere
             })
         };
         if !leaves.iter().zip(places).all(fits) {
@@ -194,7 +236,7 @@ impl Bucket {
         for ((_, content), place) in leaves.iter().zip(places) {
             let (Ok(place) | Err(place)) = *place;
             let range = self.range(place);
-            Arc::make_mut(&mut self.bytes)[range].copy_from_slice(content.stored());
+            content.write(&mut Arc::make_mut(&mut self.bytes)[range]);
             self.stale |= 1 << place;
         }
         true
@@ -202,39 +244,75 @@ impl Bucket {
 
     /// Makes the bytes anew; the hashes of what stays move along.
     fn put_between(&mut self, leaves: &[Leaf<'_>], places: &[Result<usize, usize>]) {
-        // Of each leaf that there will be, its place before and the new one that it is.
-        let mut made: Vec<(Option<usize>, Option<usize>)> = Vec::with_capacity(LEAVES_MAX);
-        let mut next = 0;
-        for (number, found) in places.iter().enumerate() {
+        // What stays lies in runs between the leaves that are put, each of which is copied at once.
+        let mut runs = Vec::with_capacity(leaves.len() + 1);
+        let (mut next, mut contents) = (0, self.contents(0..self.len()).len());
+        for (leaf, found) in leaves.iter().zip(places) {
             let (Ok(place) | Err(place)) = *found;
-            made.extend((next..place).map(|place| (Some(place), None)));
-            made.push((found.ok(), Some(number)));
+            runs.push((next..place, Some(leaf)));
             next = place + usize::from(found.is_ok());
+            contents = contents + leaf.1.len() - self.contents(place..next).len();
         }
-        made.extend((next..self.len()).map(|place| (Some(place), None)));
-        let leaf = |(before, new): &(Option<usize>, Option<usize>)| match (before, new) {
-            (_, Some(number)) => leaves[*number],
-            (Some(place), None) => (self.path(*place), self.content(*place)),
-            (None, None) => unreachable!("a leaf was there or is new"),
-        };
-        self.bytes = encode(made.iter().map(leaf)).into();
-        // No place is lower than it was, so that what lies behind is moved first.
-        let mut stale = 0;
-        for (place, (before, new)) in made.iter().enumerate().rev() {
-            if let Some(before) = *before {
-                self.hashes[place] = self.hashes[before];
-                stale |= (self.stale >> before & 1) << place;
-                // The node between two that were neighbours; any other one stands on a new leaf.
-                if made.get(place + 1).is_some_and(|behind| behind.0 == Some(before + 1)) {
-                    self.hashes[LEAVES_MAX + place] = self.hashes[LEAVES_MAX + before];
-                }
+        runs.push((next..self.len(), None));
+        let count = self.len() + places.iter().filter(|place| place.is_err()).count();
+        let mut bytes = Vec::with_capacity(HEAD + count * (PATH_BYTES + 2) + contents);
+        bytes.push(count as u8);
+        bytes.extend([0; 4]);
+        for (kept, leaf) in &runs {
+            bytes.extend_from_slice(&self.bytes[path_range(kept.clone())]);
+            bytes.extend(leaf.iter().flat_map(|(path, _)| path.0));
+        }
+        // Of each leaf that there will be, its place before.
+        let (mut before, mut made) = ([None; LEAVES_MAX], 0);
+        let (mut end, mut bits, mut stale) = (0, 0, 0);
+        for ((kept, leaf), found) in runs.iter().zip(places.iter().map(Some).chain([None])) {
+            let start = self.contents(kept.clone()).start;
+            for place in kept.clone() {
+                bytes.extend(((end + self.end(place) - start) as u16).to_le_bytes());
+                bits |= u32::from(self.is_elsewhere(place)) << made;
+                stale |= (self.stale >> place & 1) << made;
+                before[made] = Some(place);
+                made += 1;
             }
-            stale |= u32::from(new.is_some()) << place;
+            end += self.contents(kept.clone()).len();
+            if let Some((_, content)) = leaf {
+                end += content.len();
+                bytes.extend((end as u16).to_le_bytes());
+                bits |= u32::from(matches!(content, Content::Elsewhere(_))) << made;
+                stale |= 1 << made;
+                before[made] = found.and_then(|found| found.ok());
+                made += 1;
+            }
         }
-        self.stale = stale;
-        if made.iter().any(|(before, _)| before.is_none()) {
-            self.part();
+        for (kept, leaf) in &runs {
+            let base = HEAD + self.len() * (PATH_BYTES + 2);
+            let Range { start, end } = self.contents(kept.clone());
+            bytes.extend_from_slice(&self.bytes[base + start..base + end]);
+            leaf.iter().for_each(|(_, content)| content.append(&mut bytes));
         }
+        bytes[1..HEAD].copy_from_slice(&bits.to_le_bytes());
+        (self.bytes, self.stale) = (bytes.into(), stale);
+        // No place is lower than it was, so that what lies behind is moved first.
+        for place in (0..count).rev() {
+            if let Some(before) = before[place] {
+                self.hashes[place] = self.hashes[before];
+            }
+            // The node between two that were neighbours; any other one stands on a new leaf.
+            match (before[place], before.get(place + 1).copied().flatten()) {
+                (Some(own), Some(behind)) if behind == own + 1 => {
+                    self.bits[place] = self.bits[own];
+                    self.hashes[LEAVES_MAX + place] = self.hashes[LEAVES_MAX + own];
+                }
+                _ if place + 1 < count => self.bits[place] = self.parts_at(place),
+                _ => {}
+            }
+        }
+    }
+
+    /// Asks memory for what a change reads first: the paths, the contents' end, the hashes.
+    pub fn touch(&self) {
+        let middle = HEAD + self.len() / 2 * PATH_BYTES;
+        black_box((self.bytes.get(middle).copied(), self.bytes.last().copied(), self.hashes[0].0[0]));
     }
 
     /// Takes a leaf away; another one must be left.
@@ -292,7 +370,7 @@ impl Bucket {
     }
 
     fn path_bytes(&self, place: usize) -> &[u8] {
-        &self.bytes[HEAD + place * PATH_BYTES..HEAD + (place + 1) * PATH_BYTES]
+        &self.bytes[path_range(place..place + 1)]
     }
 
     fn is_elsewhere(&self, place: usize) -> bool {
@@ -301,8 +379,19 @@ impl Bucket {
 
     fn range(&self, place: usize) -> Range<usize> {
         let base = HEAD + self.len() * (PATH_BYTES + 2);
-        let start = if place == 0 { 0 } else { end(&self.bytes, place - 1) };
-        base + start..base + end(&self.bytes, place)
+        let Range { start, end } = self.contents(place..place + 1);
+        base + start..base + end
+    }
+
+    /// Where the contents of leaves that follow one another lie among all contents.
+    fn contents(&self, places: Range<usize>) -> Range<usize> {
+        let end = |place: usize| if place == 0 { 0 } else { self.end(place - 1) };
+        end(places.start)..end(places.end)
+    }
+
+    /// Where the content of a leaf ends among all contents.
+    fn end(&self, place: usize) -> usize {
+        end(&self.bytes, place)
     }
 
     fn part(&mut self) {
@@ -453,6 +542,10 @@ pub(super) fn push_node(messages: &mut Messages, bit: u16, left: &Hash, right: &
     messages.push(&[&[tag::TRIE_NODE.0], &bit.to_be_bytes(), &left.0, &right.0]);
 }
 
+fn path_range(places: Range<usize>) -> Range<usize> {
+    HEAD + places.start * PATH_BYTES..HEAD + places.end * PATH_BYTES
+}
+
 fn mask(places: Range<usize>) -> u32 {
     (((1u64 << places.end) - 1) & !((1u64 << places.start) - 1)) as u32
 }
@@ -495,7 +588,7 @@ fn encode<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Vec<u8> {
     let (mut count, mut bits, mut contents) = (0, 0u32, 0);
     for (_, content) in leaves.clone() {
         bits |= u32::from(matches!(content, Content::Elsewhere(_))) << count;
-        contents += content.stored().len();
+        contents += content.len();
         count += 1;
     }
     let mut bytes = Vec::with_capacity(HEAD + count * (PATH_BYTES + 2) + contents);
@@ -504,10 +597,10 @@ fn encode<'b>(leaves: impl Iterator<Item = Leaf<'b>> + Clone) -> Vec<u8> {
     leaves.clone().for_each(|(path, _)| bytes.extend_from_slice(&path.0));
     let mut end = 0;
     for (_, content) in leaves.clone() {
-        end += content.stored().len();
+        end += content.len();
         bytes.extend_from_slice(&(end as u16).to_le_bytes());
     }
-    leaves.for_each(|(_, content)| bytes.extend_from_slice(content.stored()));
+    leaves.for_each(|(_, content)| content.append(&mut bytes));
     bytes
 }
 
@@ -519,6 +612,21 @@ mod tests {
 
     fn path(number: u8) -> Path {
         Path::of(&[number % 3], &[number])
+    }
+
+    type OwnContent = Content<Vec<u8>>;
+
+    fn borrowed(content: &OwnContent) -> Content<Pieces<'_>> {
+        match content {
+            Content::Inline(bytes) => Content::Inline(Pieces::whole(bytes)),
+            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
+        }
+    }
+
+    fn bytes(content: Content<Pieces<'_>>) -> (bool, Vec<u8>) {
+        let mut bytes = vec![];
+        content.append(&mut bytes);
+        (matches!(content, Content::Elsewhere(_)), bytes)
     }
 
     fn value(content: &OwnContent) -> Hash {
@@ -544,12 +652,13 @@ mod tests {
                 let (number, path) = (number % 40, path(number % 40));
                 match (&mut bucket, change) {
                     (None, Some(content)) => {
-                        bucket = Some(Bucket::of([(path, content.as_ref())].into_iter()));
+                        bucket = Some(Bucket::of([(path, borrowed(content))].into_iter()));
                         model.insert(path, content.clone());
                     }
                     (None, None) => continue,
                     (Some(some), Some(content)) => if some.find(&path).is_ok() || some.len() < LEAVES_MAX {
-                        some.put(&[(path, content.as_ref())]);
+                        let place = some.find(&path);
+                        some.put(&[(path, borrowed(content))], &[place]);
                         model.insert(path, content.clone());
                     }
                     (Some(some), None) => if let Ok(place) = some.find(&path) && some.len() > 1 {
@@ -566,7 +675,7 @@ mod tests {
                     let mut read = Bucket::read(&bucket.bytes).unwrap();
                     prop_assert_eq!(Bucket::hash_all(std::slice::from_mut(&mut read))[0], hash);
                     for ((path, content), leaf) in bucket.leaves().zip(&model) {
-                        prop_assert_eq!((path, content.to_own()), (*leaf.0, leaf.1.clone()));
+                        prop_assert_eq!((path, bytes(content)), (*leaf.0, bytes(borrowed(leaf.1))));
                     }
                 }
             }

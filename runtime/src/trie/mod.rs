@@ -8,7 +8,7 @@
 mod bucket;
 mod partial;
 
-pub use bucket::{Content, INLINE_BYTES_MAX, OwnContent, is_long};
+pub use bucket::{Content, INLINE_BYTES_MAX, Pieces, is_long};
 pub use partial::Partial;
 
 use crate::fault::Fault;
@@ -16,33 +16,76 @@ use crate::lanes::Messages;
 use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table, push};
 use bucket::{Asked, Bucket, LEAVES_MAX, MERGE_AT, push_node};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 use tenor_abi::id::Hash;
 use tenor_wire::multiproof::{MultiProof, Part};
 use tenor_wire::trie::{End, Path, StateProof, Step, value_hash};
 
 /// What becomes of a path: what its leaf holds, or nothing.
-pub type Change = (Path, Option<OwnContent>);
+pub type Change<'c> = (Path, Option<Content<Pieces<'c>>>);
 
 /// What is said to be at a key: its owner, the full key, the record there if there is one.
 pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
 
-/// The leaves that an update changed, as they were, ascending by path.
+/// A path and what was there, as a range of bytes that lie elsewhere.
+pub type Before = (Path, Option<Content<Range<usize>>>);
+
+/// The leaves that an update changed, as they were, ascending by path; their bytes lie one behind the other.
 #[derive(Clone, Debug)]
-pub struct Undo(Vec<Change>);
+pub struct Undo {
+    leaves: Vec<Before>,
+    bytes: Vec<u8>,
+}
 
 impl Undo {
+    /// Nothing yet, with room for what was at the leaves that change, which is mostly as long as what comes there.
+    fn of(changes: &[Change<'_>]) -> Undo {
+        let bytes = changes.iter().filter_map(|(_, content)| content.as_ref()).map(Content::len).sum();
+        Undo { leaves: Vec::with_capacity(changes.len()), bytes: Vec::with_capacity(bytes) }
+    }
+
+    fn push(&mut self, path: Path, before: Option<Content<&[u8]>>) {
+        let before = before.map(|content| match content {
+            Content::Inline(bytes) => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                Content::Inline(start..self.bytes.len())
+            }
+            Content::Elsewhere(hash) => Content::Elsewhere(hash),
+        });
+        self.leaves.push((path, before));
+    }
+
+    /// What was at the leaf of a place, in the order of their paths.
+    pub fn at(&self, place: usize) -> Option<Content<&[u8]>> {
+        self.leaves[place].1.as_ref().map(|content| match content {
+            Content::Inline(range) => Content::Inline(&self.bytes[range.clone()]),
+            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
+        })
+    }
+
     /// Every leaf that was changed, and what was there before.
-    pub fn changes(&self) -> &[Change] {
-        &self.0
+    pub fn leaves(&self) -> impl Iterator<Item = (Path, Option<Content<&[u8]>>)> {
+        (0..self.leaves.len()).map(|place| (self.leaves[place].0, self.at(place)))
     }
 
     /// What was at a path before: the outer one is none where the update did not change it.
-    pub fn before(&self, path: &Path) -> Option<&Option<OwnContent>> {
-        let place = self.0.binary_search_by(|change| change.0.cmp(path)).ok()?;
-        self.0.get(place).map(|(_, before)| before)
+    pub fn before(&self, path: &Path) -> Option<Option<Content<&[u8]>>> {
+        let place = self.leaves.binary_search_by(|leaf| leaf.0.cmp(path)).ok()?;
+        Some(self.at(place))
+    }
+
+    /// Of each leaf where what was there lies among the bytes that come with them.
+    pub fn into_parts(self) -> (Vec<Before>, Vec<u8>) {
+        (self.leaves, self.bytes)
     }
 }
+
+/// Changes whose buckets are asked for together.
+const NEAR: usize = 32;
+/// Changed buckets that are hashed together.
+const HASHED_TOGETHER: usize = 256;
 
 /// Owners and keys that are hashed side by side: their bytes stay near the processor.
 const TOGETHER: usize = 512;
@@ -121,6 +164,20 @@ impl Inner {
     /// The side that a path takes.
     fn towards(&self, path: &Path) -> Ref {
         self.sides[usize::from(path.bit(self.bit))]
+    }
+}
+
+/// The bucket at the end of a path's way, and the bit that the node above it asks for.
+#[derive(Clone, Copy)]
+struct Reached {
+    number: PageNumber,
+    above: Option<u16>,
+}
+
+impl Reached {
+    /// Whether a path goes the same way as one that is known to.
+    fn is_for(&self, known: &Path, path: &Path) -> bool {
+        self.above.is_none_or(|above| known.parts_at(path).is_none_or(|at| at > above))
     }
 }
 
@@ -216,19 +273,45 @@ impl Trie {
     /// # Errors
     /// [`Fault::State`] when what was read is not what the root says.
     pub fn get(&mut self, path: &Path) -> Result<Option<Content<&[u8]>>, Fault> {
-        let Some(number) = self.find(path) else { return Ok(None) };
+        self.get_in(self.find(path), path)
+    }
+
+    /// As [`Trie::get`], of a path whose bucket is known.
+    ///
+    /// # Errors
+    /// As [`Trie::get`].
+    pub fn get_in(
+        &mut self,
+        number: Option<PageNumber>,
+        path: &Path,
+    ) -> Result<Option<Content<&[u8]>>, Fault> {
+        let Some(number) = number else { return Ok(None) };
         let bucket = self.buckets.get(number)?;
         Ok(bucket.find(path).ok().map(|place| bucket.content(place)))
     }
 
-    /// Reads whatever buckets these paths need, in one go.
+    /// Reads whatever buckets these paths need, in one go; the bucket of each.
     ///
     /// # Errors
     /// As [`Trie::get`].
-    pub fn load<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) -> Result<(), Fault> {
-        let numbers: Vec<_> = paths.filter_map(|path| self.find(path)).collect();
+    pub fn load<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p Path>,
+    ) -> Result<Vec<Option<PageNumber>>, Fault> {
+        // Paths that go one way often follow one another.
+        let mut last: Option<(&Path, Reached)> = None;
+        let find = |path: &'p Path| {
+            let reached = match last {
+                Some((known, reached)) if reached.is_for(known, path) => reached,
+                _ => self.reach(path)?,
+            };
+            last = Some((path, reached));
+            Some(reached.number)
+        };
+        let numbers: Vec<Option<PageNumber>> = paths.map(find).collect();
         self.buckets.begin_batch();
-        self.buckets.load(&numbers)
+        self.buckets.load(numbers.iter().flatten().copied())?;
+        Ok(numbers)
     }
 
     /// Sets or removes leaves and returns what undoes it.
@@ -238,23 +321,42 @@ impl Trie {
     ///
     /// # Panics
     /// When a path is given twice: what it then becomes would depend on their order.
-    pub fn update(&mut self, mut changes: Vec<Change>) -> Result<Undo, Fault> {
-        changes.sort_unstable_by_key(|change| change.0);
-        assert!(changes.is_sorted_by(|a, b| a.0 < b.0), "an update changes each path once");
-        self.update += 1;
-        self.load(changes.iter().map(|change| &change.0))?;
-        let mut touched = vec![];
-        let mut rest = &mut changes[..];
-        while !rest.is_empty() {
-            let (together, behind) = rest.split_at_mut(self.together(rest)?);
-            match together {
-                [(path, content)] => *content = self.apply(path, content.as_ref(), &mut touched)?,
-                many => self.put(many, &mut touched)?,
-            }
-            rest = behind;
+    pub fn update(&mut self, mut changes: Vec<Change<'_>>) -> Result<Undo, Fault> {
+        let ascend = |changes: &[Change<'_>]| changes.is_sorted_by(|a, b| a.0 < b.0);
+        if !ascend(&changes) {
+            changes.sort_unstable_by_key(|change| change.0);
+            assert!(ascend(&changes), "an update changes each path once");
         }
-        self.rehash(&changes, touched)?;
-        Ok(Undo(changes))
+        self.update += 1;
+        let numbers = self.load(changes.iter().map(|change| &change.0))?;
+        let (mut touched, mut undo) = (vec![], Undo::of(&changes));
+        let (mut done, mut near) = (0, 0);
+        while let [(path, content), ..] = &changes[done..] {
+            if done >= near {
+                // The buckets that come next are asked for before the first of them is waited for.
+                let next = near..numbers.len().min(done + NEAR);
+                numbers[next.clone()].iter().flatten().for_each(|number| self.touch(*number));
+                near = next.end;
+            }
+            let put = self.put(&changes[done..], &mut touched, &mut undo)?;
+            if put == 0 {
+                self.apply(path, *content, &mut touched, &mut undo)?;
+            }
+            done += put.max(1);
+            if touched.len() >= HASHED_TOGETHER {
+                // While they are near the processor.
+                self.rehash_buckets(&mut touched)?;
+            }
+        }
+        self.rehash_buckets(&mut touched)?;
+        self.rehash(&changes);
+        Ok(undo)
+    }
+
+    fn touch(&self, number: PageNumber) {
+        if let Some(bucket) = self.buckets.peek(number) {
+            bucket.touch();
+        }
     }
 
     /// Takes back the newest update that was not taken back.
@@ -262,7 +364,8 @@ impl Trie {
     /// # Errors
     /// As [`Trie::update`].
     pub fn undo(&mut self, undo: Undo) -> Result<(), Fault> {
-        self.update(undo.0).map(|_| ())
+        let changes = undo.leaves().map(|(path, before)| (path, before.map(Content::from))).collect();
+        self.update(changes).map(|_| ())
     }
 
     /// The proof of what is at a key, given the record there if there is one; none when the trie says
@@ -384,81 +487,85 @@ impl Trie {
     }
 
     /// The only bucket that can hold a path.
-    fn find(&self, path: &Path) -> Option<PageNumber> {
-        let mut at = self.top?;
+    pub fn find(&self, path: &Path) -> Option<PageNumber> {
+        self.reach(path).map(|reached| reached.number)
+    }
+
+    fn reach(&self, path: &Path) -> Option<Reached> {
+        let (mut at, mut above) = (self.top?, None);
         loop {
             match at.node() {
-                Node::Bucket(number) => return Some(number),
-                Node::Inner(node) => at = self.inner[node as usize].towards(path),
+                Node::Bucket(number) => return Some(Reached { number, above }),
+                Node::Inner(node) => {
+                    let inner = &self.inner[node as usize];
+                    (at, above) = (inner.towards(path), Some(inner.bit));
+                }
             }
         }
     }
 
-    /// How many of the changes at the front put leaves into one bucket that has room for them, at least one.
-    fn together(&mut self, changes: &[Change]) -> Result<usize, Fault> {
-        let Some(number) = changes.first().and_then(|(path, _)| self.find(path)) else { return Ok(1) };
-        let above = self.ancestors(&changes[0].0).last().map(|parent| self.inner[*parent as usize].bit);
-        let same = changes.iter().skip(1).take_while(|(path, _)| self.find(path) == Some(number)).count();
-        let bucket = self.buckets.get(number)?;
-        let (first, mut leaves) = (bucket.path(0), bucket.len());
-        let fits = |(path, content): &&Change| {
-            let Err(_) = bucket.find(path) else { return content.is_some() };
-            leaves += 1;
-            let stays = above.is_none_or(|bit| path.parts_at(&first).is_some_and(|at| at > bit));
-            content.is_some() && stays && leaves <= LEAVES_MAX
+    /// Puts as many of the changes at the front as set leaves of one bucket that has room for them, and says how many.
+    fn put(
+        &mut self,
+        changes: &[Change<'_>],
+        touched: &mut Vec<PageNumber>,
+        undo: &mut Undo,
+    ) -> Result<usize, Fault> {
+        let Some((first, reached)) = changes.first().and_then(|(path, _)| Some((path, self.reach(path)?)))
+        else {
+            return Ok(0);
         };
-        Ok(changes[..=same].iter().take_while(fits).count().max(1))
-    }
-
-    /// Puts leaves into the one bucket that has room for them, and leaves in their place what they held.
-    fn put(&mut self, changes: &mut [Change], touched: &mut Vec<PageNumber>) -> Result<(), Fault> {
-        let Some(number) = self.find(&changes[0].0) else { return Ok(()) };
-        let bucket = self.buckets.get(number)?;
-        let before = changes.iter().map(|(path, _)| {
-            let place = bucket.find(path).ok();
-            place.map(|place| bucket.content(place).to_own())
-        });
-        let before: Vec<_> = before.collect();
-        let mut leaves = Vec::with_capacity(changes.len());
-        for (path, content) in &*changes {
-            leaves.extend(content.as_ref().map(|content| (*path, content.as_ref())));
+        let bucket = self.buckets.get(reached.number)?;
+        let (own, mut count) = (bucket.path(0), bucket.len());
+        let (mut leaves, mut places) = (vec![], vec![]);
+        for (path, content) in changes.iter().take_while(|(path, _)| reached.is_for(first, path)) {
+            let (Some(content), place) = (content, bucket.find(path)) else { break };
+            if place.is_err() {
+                // A new leaf may leave the way to this bucket further up.
+                if count == LEAVES_MAX || !reached.is_for(&own, path) {
+                    break;
+                }
+                count += 1;
+            }
+            undo.push(*path, place.ok().map(|place| bucket.content(place)));
+            leaves.push((*path, *content));
+            places.push(place);
         }
-        self.buckets.change(number)?.put(&leaves);
-        self.buckets.changed(number);
-        touched.push(number);
-        self.leaves += before.iter().filter(|before| before.is_none()).count() as u64;
-        changes.iter_mut().zip(before).for_each(|(change, before)| change.1 = before);
-        Ok(())
+        if !leaves.is_empty() {
+            self.leaves += (count - bucket.len()) as u64;
+            self.buckets.change(reached.number)?.put(&leaves, &places);
+            self.buckets.changed(reached.number);
+            touched.push(reached.number);
+        }
+        Ok(leaves.len())
     }
 
-    /// Changes one leaf and returns what it held.
+    /// Changes one leaf that was not put.
     fn apply(
         &mut self,
         path: &Path,
-        content: Option<&OwnContent>,
+        content: Option<Content<Pieces<'_>>>,
         touched: &mut Vec<PageNumber>,
-    ) -> Result<Option<OwnContent>, Fault> {
+        undo: &mut Undo,
+    ) -> Result<(), Fault> {
         let Some(number) = self.find(path) else {
+            undo.push(*path, None);
             if let Some(content) = content {
-                let first = self.buckets.add(Bucket::of([(*path, content.as_ref())].into_iter()));
+                let first = self.buckets.add(Bucket::of([(*path, content)].into_iter()));
                 touched.push(first);
                 self.top = Some(Ref::bucket(first));
                 self.leaves += 1;
             }
-            return Ok(None);
+            return Ok(());
         };
         let bucket = self.buckets.get(number)?;
         let place = bucket.find(path);
-        let before = place.ok().map(|place| bucket.content(place).to_own());
+        undo.push(*path, place.ok().map(|place| bucket.content(place)));
         match (place, content) {
-            (Ok(_), Some(content)) => {
-                self.buckets.change(number)?.put(&[(*path, content.as_ref())]);
-                self.buckets.changed(number);
-                touched.push(number);
-            }
+            (Ok(_), Some(_)) => unreachable!("what is there has room in its bucket"),
             (Err(place), Some(content)) => {
                 self.leaves += 1;
-                self.insert(number, place, path, content.as_ref(), touched)?;
+                self.insert(number, place, path, content, touched)?;
             }
             (Ok(place), None) => {
                 self.leaves -= 1;
@@ -466,7 +573,7 @@ impl Trie {
             }
             (Err(_), None) => {}
         }
-        Ok(before)
+        Ok(())
     }
 
     fn insert(
@@ -474,7 +581,7 @@ impl Trie {
         number: PageNumber,
         place: usize,
         path: &Path,
-        content: Content<&[u8]>,
+        content: Content<Pieces<'_>>,
         touched: &mut Vec<PageNumber>,
     ) -> Result<(), Fault> {
         let bucket = self.buckets.get(number)?;
@@ -490,7 +597,7 @@ impl Trie {
         }
         touched.push(number);
         if count < LEAVES_MAX {
-            self.buckets.change(number)?.put(&[(*path, content)]);
+            self.buckets.change(number)?.put(&[(*path, content)], &[Err(place)]);
             self.buckets.changed(number);
             return Ok(());
         }
@@ -605,14 +712,25 @@ impl Trie {
         }
     }
 
-    /// Hashes the buckets that were touched, then what lies above the changed paths, from below.
-    fn rehash(&mut self, changes: &[Change], mut touched: Vec<PageNumber>) -> Result<(), Fault> {
+    /// Hashes the buckets that were touched.
+    fn rehash_buckets(&mut self, touched: &mut Vec<PageNumber>) -> Result<(), Fault> {
         touched.sort_unstable();
         touched.dedup();
         touched.retain(|number| self.buckets.is_cached(*number));
-        self.buckets.rehash(&touched)?;
+        self.buckets.rehash(touched)?;
+        touched.clear();
+        Ok(())
+    }
+
+    /// Hashes what lies above the changed paths, from below.
+    fn rehash(&mut self, changes: &[Change<'_>]) {
         let mut levels: Vec<Vec<u32>> = vec![];
+        // Where a path goes the way of the one before it, nothing is new.
+        let mut last: Option<(&Path, u16)> = None;
         for (path, _) in changes {
+            if last.is_some_and(|(known, bit)| known.parts_at(path).is_none_or(|at| at > bit)) {
+                continue;
+            }
             let (mut at, mut depth) = (self.top, 0);
             while let Some(Node::Inner(node)) = at.map(Ref::node) {
                 let inner = &mut self.inner[node as usize];
@@ -624,11 +742,11 @@ impl Trie {
                     levels[depth].push(node);
                 }
                 at = Some(inner.towards(path));
+                last = Some((path, inner.bit));
                 depth += 1;
             }
         }
         self.hash_levels(&levels);
-        Ok(())
     }
 
     fn hash_levels(&mut self, levels: &[Vec<u32>]) {

@@ -423,20 +423,11 @@ impl Partial {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{
-        batches, change, changes, check_multiproof_of, check_proof_of, root_of, take_in,
-    };
+    use super::super::tests::{batches, changes, check_multiproof_of, check_proof_of, root_of, take_in};
     use super::*;
-    use crate::trie::{Change, Content};
+    use crate::trie::tests::borrowed;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
-
-    fn value(change: &Change) -> Option<Hash> {
-        change.1.as_ref().map(|content| match content {
-            Content::Inline(bytes) => tenor_wire::crypto::plain_hash(&[bytes]),
-            Content::Elsewhere(hash) => *hash,
-        })
-    }
 
     /// Changes a part as a fork does: asks for what is missing, takes it in, writes.
     fn write(
@@ -458,14 +449,14 @@ mod tests {
         fn a_part_of_a_trie_becomes_what_the_trie_would(begun in batches(), batches in batches()) {
             let (mut trie, mut model) = (Trie::new(None, 0), BTreeMap::new());
             for batch in &begun {
-                let _ = trie.update(changes(batch)).unwrap();
+                let _ = trie.update(borrowed(&changes(batch))).unwrap();
                 take_in(&mut model, batch);
             }
             let mut partial = Partial::pruned(trie.root());
             for batch in batches.iter().rev() {
                 let before = partial.root();
                 let changes: Vec<_> =
-                    batch.iter().map(|(key, new)| change(*key, *new)).map(|change| (change.0, value(&change))).collect();
+                    changes(batch).iter().map(|change| (change.as_ref().0, change.value())).collect();
                 let undo = write(&mut partial, &mut trie, &changes);
                 let _ = write(&mut partial, &mut trie, &undo);
                 prop_assert_eq!(partial.root(), before, "written and taken back");

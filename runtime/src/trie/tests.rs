@@ -32,8 +32,40 @@ fn record(value: u8) -> Vec<u8> {
     vec![value; length + 1]
 }
 
-pub(super) fn change(key: u16, value: Option<u8>) -> Change {
-    (path(key), value.map(|value| OwnContent::of(&key.to_be_bytes(), &record(value))))
+/// A change, with the row that it is about.
+pub(super) struct OwnChange {
+    key: [u8; 2],
+    record: Option<Vec<u8>>,
+}
+
+impl OwnChange {
+    pub fn as_ref(&self) -> Change<'_> {
+        let content = self.record.as_ref().map(|record| Content::of(&self.key, record));
+        (path(u16::from_be_bytes(self.key)), content)
+    }
+
+    pub fn value(&self) -> Option<Hash> {
+        self.record.as_ref().map(|record| value_hash(&self.key, record))
+    }
+
+    /// What the trie says of the leaf.
+    fn content(&self) -> Option<Content<Vec<u8>>> {
+        self.record.as_ref().map(|record| match is_long(&self.key, record) {
+            true => Content::Elsewhere(value_hash(&self.key, record)),
+            false => Content::Inline([&[2, 0], &self.key[..], record].concat()),
+        })
+    }
+}
+
+pub(super) fn change(key: u16, value: Option<u8>) -> OwnChange {
+    OwnChange { key: key.to_be_bytes(), record: value.map(record) }
+}
+
+fn own(content: Option<Content<&[u8]>>) -> Option<Content<Vec<u8>>> {
+    content.map(|content| match content {
+        Content::Inline(bytes) => Content::Inline(bytes.to_vec()),
+        Content::Elsewhere(hash) => Content::Elsewhere(hash),
+    })
 }
 
 pub(super) fn root_of(model: &BTreeMap<u16, u8>) -> Hash {
@@ -105,8 +137,12 @@ pub(super) fn batches() -> impl Strategy<Value = Vec<Batch>> {
         .prop_map(|(grow, shrink)| grow.into_iter().chain(shrink).collect())
 }
 
-pub(super) fn changes(batch: &Batch) -> Vec<Change> {
+pub(super) fn changes(batch: &Batch) -> Vec<OwnChange> {
     batch.iter().map(|(key, value)| change(*key, *value)).collect()
+}
+
+pub(super) fn borrowed(changes: &[OwnChange]) -> Vec<Change<'_>> {
+    changes.iter().map(OwnChange::as_ref).collect()
 }
 
 proptest! {
@@ -116,23 +152,23 @@ proptest! {
         let (mut trie, mut model) = (Trie::new(None, 0), BTreeMap::new());
         for batch in &batches {
             let before = (trie.root(), trie.len());
-            let undo = trie.update(changes(batch)).unwrap();
+            let undo = trie.update(borrowed(&changes(batch))).unwrap();
             for key in batch.keys() {
-                let was = undo.before(&path(*key)).unwrap().clone();
-                prop_assert_eq!(was, change(*key, model.get(key).copied()).1);
+                let was = own(undo.before(&path(*key)).unwrap());
+                prop_assert_eq!(was, change(*key, model.get(key).copied()).content());
             }
             let after = trie.root();
             trie.undo(undo).unwrap();
             prop_assert_eq!((trie.root(), trie.len()), before);
-            let _ = trie.update(changes(batch)).unwrap();
+            let _ = trie.update(borrowed(&changes(batch))).unwrap();
             prop_assert_eq!(trie.root(), after);
             take_in(&mut model, batch);
             prop_assert_eq!(trie.root(), root_of(&model));
             prop_assert_eq!(trie.len(), model.len() as u64);
             for key in (0u16..420).step_by(13) {
                 check_proof(&mut trie, &model, key);
-                let found = trie.get(&path(key)).unwrap().map(|content| content.to_own());
-                prop_assert_eq!(found, change(key, model.get(&key).copied()).1);
+                let found = own(trie.get(&path(key)).unwrap());
+                prop_assert_eq!(found, change(key, model.get(&key).copied()).content());
             }
             check_multiproof(&mut trie, &model, &(3u16..420).step_by(37).collect::<Vec<_>>());
         }
@@ -151,7 +187,7 @@ proptest! {
         let mut sequence = 0;
         for (batch, (then, failing)) in batches.iter().zip(then) {
             fail_at(failing);
-            let _ = trie.update(changes(batch)).unwrap();
+            let _ = trie.update(borrowed(&changes(batch))).unwrap();
             take_in(&mut model, batch);
             prop_assert_eq!(trie.root(), root_of(&model));
             for key in (0u16..420).step_by(29) {
@@ -183,7 +219,7 @@ proptest! {
 #[test]
 fn a_record_that_the_trie_does_not_know_is_not_proved() {
     let mut trie = Trie::new(None, 0);
-    let _ = trie.update(vec![change(7, Some(7))]).unwrap();
+    let _ = trie.update(vec![change(7, Some(7)).as_ref()]).unwrap();
     let mut prove =
         |key: u16, record: Option<&[u8]>| trie.prove(&owner(key), &key.to_be_bytes(), record).unwrap();
     assert_eq!(prove(7, Some(&[8])), None, "another record");
@@ -194,13 +230,14 @@ fn a_record_that_the_trie_does_not_know_is_not_proved() {
 #[test]
 #[should_panic(expected = "changes each path once")]
 fn a_path_is_changed_once_in_an_update() {
-    let _ = Trie::new(None, 0).update(vec![change(7, Some(1)), change(7, None)]);
+    let _ = Trie::new(None, 0).update(vec![change(7, Some(1)).as_ref(), change(7, None).as_ref()]);
 }
 
 #[test]
 fn every_changed_byte_of_a_proof_is_noticed() {
     let mut trie = Trie::new(None, 0);
-    let _ = trie.update((0..200).map(|key| change(key, Some(key as u8))).collect()).unwrap();
+    let _ =
+        trie.update(borrowed(&(0..200).map(|key| change(key, Some(key as u8))).collect::<Vec<_>>())).unwrap();
     let (owner, key) = (owner(7), 7u16.to_be_bytes());
     let proof = trie.prove(&owner, &key, Some(&record(7))).unwrap().unwrap();
     let bytes = tenor_abi::codec::encode(&proof);
@@ -220,7 +257,7 @@ fn a_page_that_was_changed_on_disk_is_a_fault_and_the_mark_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(Disk::open(folder.path()).unwrap());
     let mut trie = Trie::new(Some(Arc::clone(&disk)), 0);
-    let _ = trie.update((0..200).map(|key| change(key, Some(1))).collect()).unwrap();
+    let _ = trie.update(borrowed(&(0..200).map(|key| change(key, Some(1))).collect::<Vec<_>>())).unwrap();
     let mut pages = vec![];
     let top = trie.checkpoint(1, &mut pages);
     let number = pages.len() / 2;

@@ -39,9 +39,10 @@ impl Path {
 
     /// The first bit at which two paths part; none when they are equal.
     pub fn parts_at(&self, other: &Path) -> Option<u16> {
-        let byte = self.0.iter().zip(&other.0).position(|(a, b)| a != b)?;
-        let bit = (self.0[byte] ^ other.0[byte]).leading_zeros();
-        Some(byte as u16 * 8 + bit as u16)
+        let (own, others) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
+        let differ = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_be_bytes(*a) ^ u64::from_be_bytes(*b);
+        let mut words = (0u16..).zip(own.iter().zip(others).map(differ));
+        words.find(|(_, word)| *word != 0).map(|(place, word)| place * 64 + word.leading_zeros() as u16)
     }
 }
 
