@@ -296,7 +296,7 @@ mod tests {
             let before = old.range(..key.clone()).map(|(key, value)| key.len() + value.len()).sum();
             match rows.get(key) {
                 // Some lie there, others are entered.
-                Some(value) if height % 2 == 0 => {
+                Some(value) if height.is_multiple_of(2) => {
                     replaced.push_there(before..before + key.len(), value.len())
                 }
                 value => replaced.push(key, value.map(Vec::as_slice)),
