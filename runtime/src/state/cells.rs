@@ -214,7 +214,8 @@ impl Cells {
             self.remembered_bytes += value_bytes + cell.key.len();
             self.list[place].below = cell.below;
             let Some(account) = cell.account.map(|at| accounts.at(at)) else { continue };
-            if matches!((&cell.now, &self.list[place].now), (Now::Unwritten, Now::Unwritten)) {
+            let own = &self.list[place];
+            if own.account.is_none() && !own.is_written() && !cell.is_written() {
                 let at = self.accounts.read(*account.id(), place, account.record);
                 self.list[place].account = Some(at);
             }
