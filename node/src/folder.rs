@@ -23,6 +23,8 @@ use tenor_runtime::vm::{Engine, Guest};
 /// Name of the genesis document in a data folder.
 pub const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
+/// Held while the names are changed: commands over a node's chain have no folder's lock.
+const NAMES_LOCK: &str = "names.lock";
 /// What was compiled for this chain; it is made again where it is missing.
 const COMPILED: &str = "compiled";
 
@@ -162,12 +164,20 @@ impl Folder {
         serde_json::from_slice(&names).with_context(|| format!("{} is damaged", path.join(NAMES).display()))
     }
 
-    /// Writes the names anew.
+    /// Changes the names on the disk, beside whatever else has changed them meanwhile: `change` sees them as they are
+    /// there. Nothing is written where it says no.
     ///
     /// # Errors
-    /// When the disk says no.
-    pub fn save_names(&self) -> Result<()> {
-        replace(&self.path.join(NAMES), serde_json::to_string_pretty(&self.names)?.as_bytes())
+    /// What `change` says, or when the disk says no.
+    pub fn name(&mut self, change: impl FnOnce(&mut Names) -> Result<()>) -> Result<()> {
+        let path = self.path.join(NAMES_LOCK);
+        let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
+        let _lock = lock.with_context(|| format!("locking {}", path.display()))?;
+        let mut names = Folder::names(&self.path)?;
+        change(&mut names)?;
+        replace(&self.path.join(NAMES), serde_json::to_string_pretty(&names)?.as_bytes())?;
+        self.names = names;
+        Ok(())
     }
 }
 

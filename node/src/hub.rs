@@ -11,9 +11,11 @@ use tenor_runtime::fault::Fault;
 use tenor_wire::block::Block;
 use tokio::sync::watch;
 
-/// Blocks that are kept decoded for those who follow, and their items together.
+/// Blocks that are kept decoded for those who follow, and their items together, about 2 KB each.
 const RECENT_MAX: usize = 64;
-const RECENT_ITEMS_MAX: usize = 20_000;
+const RECENT_ITEMS_MAX: usize = 2_000;
+/// Blocks that are kept however large they are: those that requests of now are answered of.
+const RECENT_MIN: usize = 2;
 
 /// The chain as of a block; it does not change, and whoever reads it waits for no writer.
 pub struct Tip {
@@ -104,8 +106,8 @@ impl Hub {
         let mut recent = self.recent();
         recent.items += block.items.len();
         recent.blocks.push_back(block);
-        // The newest stays, however large it is.
-        while recent.blocks.len() > RECENT_MAX || (recent.items > RECENT_ITEMS_MAX && recent.blocks.len() > 1)
+        while recent.blocks.len() > RECENT_MAX
+            || (recent.items > RECENT_ITEMS_MAX && recent.blocks.len() > RECENT_MIN)
         {
             let Some(oldest) = recent.blocks.pop_front() else { break };
             recent.items -= oldest.items.len();

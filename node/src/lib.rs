@@ -26,6 +26,7 @@ pub mod access;
 pub mod tls;
 mod demo;
 pub mod api;
+mod told;
 pub mod serve;
 pub mod admin;
 pub mod run;

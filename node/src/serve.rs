@@ -1,8 +1,10 @@
 //! Serving HTTP on a socket: as many connections as may be, none that is too slow.
 
+use crate::api;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use crate::tls::Tls;
+use crate::told::Told;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -10,15 +12,15 @@ use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-/// Most bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Most headers of a request.
-const HEADERS_MAX: usize = 64;
+/// Most bytes of a request's head that are read; what a request may have is less, and said where requests are answered.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most headers of a request that are read.
+const HEADERS_MAX: usize = 128;
 /// Pause after the system gave no socket.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -119,12 +121,23 @@ where
         .max_headers(HEADERS_MAX)
         // A client that has said all it has to say is still answered.
         .half_close(true);
-    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(serving);
-    tokio::select! {
-        // How a connection ends is the client's matter.
-        _ = serving.as_mut() => return,
-        _ = stopping.changed() => serving.as_mut().graceful_shutdown(),
+    let stream = TokioIo::new(Told::new(stream));
+    let mut serving = http.serve_connection(stream, TowerToHyperService::new(router));
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        _ = stopping.changed() => {
+            Pin::new(&mut serving).graceful_shutdown();
+            (&mut serving).await
+        }
+    };
+    // How a connection ends is the client's matter, but for a head that was begun and did not come.
+    if ended.is_err_and(|error| error.is_timeout()) {
+        let parts = serving.into_parts();
+        if let (false, Some(refusal)) = (parts.read_buf.is_empty(), api::refusal(408)) {
+            let mut stream = parts.io.into_inner();
+            // It is short: whoever takes it not at once is not waited for.
+            let telling = async { stream.write_all(&refusal).await.and(stream.shutdown().await) };
+            let _ = tokio::time::timeout(PAUSE, telling).await;
+        }
     }
-    let _ = serving.await;
 }

@@ -110,17 +110,31 @@ export async function enrol(told) {
   told("Offering your loan");
   const first = new Date(made.as_of.time);
   first.setUTCMonth(first.getUTCMonth() + 1);
-  await staff("officer", { type: "open", contract: "loan", terms: {
+  const terms = {
     borrower: account, principal: "1200.00 EUR", rate: "4.9%", instalments: 12,
     first_due: first.toISOString().slice(0, 10), collection_max: "500.00 EUR",
-  } });
+  };
+  const opened = await staff("officer", { type: "open", contract: "loan", terms });
   told("Signing the loan with your key");
   const loan = await agreementOf("loan");
+  await agreed(opened, loan.agreement, terms);
   await signed({ type: "invoke", agreement: loan.agreement, call: "accept" });
   told("Paying the loan out");
   await staff("officer", { type: "invoke", agreement: loan.agreement, call: "disburse" });
   told("Joining the points programme");
   await signed({ type: "invoke", agreement: "programme", call: "join" });
+}
+
+/** Holds the terms of an agreement that the bank opened against those that the customer was shown. They stand in the
+    transaction that opened it, which the proof of its receipt holds; the agreement's id is a hash of that transaction. */
+export async function agreed({ height, index }, agreement, terms) {
+  const bundle = await ask(`/v1/receipts/${height}/${index}/proof`, { accept: "bytes" });
+  const { item } = core.verify(core.unhex(me.checkpoint), bundle);
+  const said = await explained(core.encodeBody(item.Tx.body), item.Tx.body);
+  const differs = Object.entries(terms).find(([name, value]) => said.values[name] !== String(value));
+  if (said.agreement !== agreement || differs) {
+    throw new Error(`The bank opened something else than it offered (another ${differs?.[0] ?? "agreement"}). Nothing was signed.`);
+  }
 }
 
 /** The customer's agreements under a contract. */
@@ -146,12 +160,24 @@ export async function prepare(operation, spend) {
   const prepared = await read("/v1/transactions:prepare", asked);
   const bytes = core.unhex(prepared.body);
   const { id, body } = core.decodeBody(bytes);
-  check(body, operation, spend);
-  return { id, bytes, body, prepared };
+  const said = await explained(bytes, body);
+  check(body, said, operation, spend);
+  return { id, bytes, body, said, prepared };
+}
+
+const modules = new Map();
+
+/** What the bytes say to a contract; null where they say nothing to one. */
+async function explained(bytes, body) {
+  const [content] = Object.values(body.operation);
+  const code = content.code ?? content.seen?.code;
+  if (!code) return null;
+  if (!modules.has(code)) modules.set(code, await ask(`/v1/contracts/${code}/published`, { token: me.token, accept: "bytes" }));
+  return core.explain(modules.get(code), bytes);
 }
 
 /** Bytes that say something else than what was asked for are not signed. */
-function check(body, asked, spend) {
+function check(body, said, asked, spend) {
   const lie = (what) => {
     throw new Error(`The bank prepared something else than you asked for (${what}). Nothing was signed.`);
   };
@@ -167,10 +193,15 @@ function check(body, asked, spend) {
     const same = kind === "Transfer" && content.from === asked.from && content.to === asked.to;
     if (!same || content.amount !== String(minor(asked.amount))) lie("another payment");
   } else if (asked.type === "open") {
-    if (kind !== "Open") lie("another operation");
+    if (kind !== "Open" || content.arguments !== "00") lie("another operation");
+    if (!said.contract.startsWith(`${asked.contract}@`)) lie("another product");
+    // Terms that were not asked for are the product's own; the customer is shown all of them.
+    for (const [name, value] of Object.entries(asked.terms)) if (said.values[name] !== value) lie(`another ${name}`);
   } else {
     if (kind !== "Invoke" && kind !== "Sign") lie("another operation");
     if (asked.agreement !== "programme" && content.seen.agreement !== asked.agreement) lie("another agreement");
+    if (said.call !== asked.call) lie("another instruction");
+    for (const [name, value] of Object.entries(said.values)) if (value !== (asked.arguments?.[name] ?? null)) lie(`another ${name}`);
   }
 }
 

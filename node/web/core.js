@@ -33,8 +33,12 @@ export const unhex = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (pai
 
 /** The public key of a secret one; an error where 32 bytes are no secret key. */
 export const publicKey = (secret) => call("public_key", secret);
+/** The bytes of a body. */
+export const encodeBody = (body) => call("encode_body", new TextEncoder().encode(JSON.stringify(body)));
 /** What a body says, and its id. */
 export const decodeBody = (body) => json(call("decode_body", body));
+/** What a body says to a contract, read by the module that the body names by its hash: a lie about it is an error. */
+export const explain = (published, body) => json(call("explain", published, body));
 /** 64 bytes over the digest of a body. */
 export const sign = (secret, body) => call("sign", secret, body);
 /** What a proof shows of a receipt; an error names the first link that does not hold. */

@@ -42,11 +42,15 @@ export function refuse(problem) {
 const sentence = (text) => words(bank.named(text).replace(/^[\w ]+: no money moves$/, "No money moves now"));
 
 /** What the bytes that are to be signed say, as this browser reads them. */
-function reading(body) {
+function reading({ body, said }) {
   const [[kind, content]] = Object.entries(body.operation);
   const most = body.spend_max.map((one) => money(bank.euro(BigInt(one.amount)))).join(", ");
   return facts([
     ["You sign", { Transfer: "a payment", Open: "a new agreement", Invoke: "an instruction", Sign: "an agreement" }[kind] ?? kind],
+    said ? ["Product", said.contract.split("@")[0].replaceAll("-", " ")] : null,
+    said?.call ? ["Instruction", said.call.replaceAll("_", " ")] : null,
+    ...Object.entries(said?.values ?? {}).filter(([, value]) => value !== null).map(([name, value]) =>
+      [words(name).replace(/\.$/, "").replaceAll("_", " "), value.endsWith(" EUR") ? money(value) : /^\d{4}-\d\d-\d\d$/.test(value) ? when(value) : bank.named(value)]),
     kind === "Transfer" ? ["To", bank.owner(content.to) ?? bank.named(content.to)] : null,
     kind === "Transfer" ? ["Amount", money(bank.euro(BigInt(content.amount)))] : null,
     ["At most leaves your account", most || "nothing now"],
@@ -75,7 +79,7 @@ export async function confirm(title, operation, { spend, more = [], after } = {}
         refuse(problem);
       }
     });
-    show(title, [reading(made.body), ...more, el("h3", {}, "What will happen"), el("ul", { class: "effects" }, told.map((line) => el("li", {}, line)))],
+    show(title, [reading(made), ...more, el("h3", {}, "What will happen"), el("ul", { class: "effects" }, told.map((line) => el("li", {}, line)))],
       [closing("Cancel"), go]);
   } catch (problem) {
     refuse(problem);

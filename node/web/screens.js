@@ -83,7 +83,7 @@ async function home() {
 }
 
 /** The account's lines, the oldest first. */
-const lines = () => bank.mine(`/v1/accounts/${bank.customer().account}/statement`);
+const lines = () => bank.mine(`/v1/accounts/${bank.customer().account}/statement?newest=200`);
 
 function statementCard(statement) {
   const points = [];
@@ -141,8 +141,7 @@ async function orders() {
     if (!first.value) throw new Error("First payment: a day is needed.");
     const terms = { payer: bank.customer().account, payee: bank.payee(to.value), amount: value, rhythm: rhythm.value, first: first.value };
     if (rhythm.value === "Monthly") terms.day = String(Number(first.value.slice(8)));
-    await confirm("Confirm the standing order", { type: "open", contract: "standing-order", terms }, { more: [
-      facts([["Pays", money(value)], ["To", bank.PAYEES[to.value]], ["Rhythm", rhythm.value], ["First on", when(first.value)]])] });
+    await confirm("Confirm the standing order", { type: "open", contract: "standing-order", terms });
   };
   const act = (one, call, label) => el("button", { type: "button", onclick: () =>
     confirm(label, { type: "invoke", agreement: one.agreement, call }) }, label);

@@ -91,6 +91,15 @@ pub(super) fn measure(seconds: u64, keys: u64, room: Room, pace: Option<u32>) ->
     })
 }
 
+/// Bytes on disk of what a write set holds, once the store has taken it in.
+pub(super) fn stored_bytes(writes: &WriteSet) -> Result<u64> {
+    let scratch = Scratch::new()?;
+    let mut run = Run::begin(scratch.path(), 0, Room::default())?;
+    run.commit(writes)?;
+    run.stored.flush()?;
+    folder_bytes(&scratch.path().join(STATE_FOLDER))
+}
+
 struct Run {
     stored: Committed,
     journal: FileJournal,
@@ -118,15 +127,19 @@ struct Proofs {
 }
 
 impl Run {
-    fn load(folder: &Path, keys: u64, room: Room) -> Result<Run> {
+    fn begin(folder: &Path, keys: u64, room: Room) -> Result<Run> {
         let disk = Disk::open(&folder.join(STATE_FOLDER))?;
         let journal = FileJournal::new(Log::create(&folder.join(LOG_FOLDER), CHAIN)?);
         let stored = Committed::begin(Arc::new(disk), room);
         let made_up = (Duration::ZERO, Duration::ZERO);
-        let mut run = Run { stored, journal, keys, height: 0, chance: 1, made_up, interval: None };
+        Ok(Run { stored, journal, keys, height: 0, chance: 1, made_up, interval: None })
+    }
+
+    fn load(folder: &Path, keys: u64, room: Room) -> Result<Run> {
+        let mut run = Run::begin(folder, keys, room)?;
         for from in (0..keys).step_by(LOAD as usize) {
             let rows = rows((from..keys.min(from + LOAD)).map(|key| (key, 0)).collect());
-            run.commit(rows)?;
+            run.commit(&WriteSet::new(rows))?;
         }
         run.stored.flush()?;
         Ok(run)
@@ -171,11 +184,10 @@ impl Run {
         updates.dedup_by_key(|update| update.0);
         let rows = rows(updates);
         self.made_up = (self.made_up.0 + begun.elapsed(), self.made_up.1 + (thread_cpu() - cpu));
-        self.commit(rows)
+        self.commit(&WriteSet::new(rows))
     }
 
-    fn commit(&mut self, rows: Vec<Change>) -> Result<()> {
-        let writes = WriteSet::new(rows);
+    fn commit(&mut self, writes: &WriteSet) -> Result<()> {
         let state = self.stored.stash(writes.rows())?;
         let block = Block {
             header: header(self.height, state),
@@ -183,7 +195,7 @@ impl Run {
             receipts: vec![],
             writes: writes.hash(),
         };
-        self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes)?;
+        self.journal.append(&block, &tenor_abi::codec::encode(&block), writes)?;
         let log = self.journal.position_behind(self.height)?;
         let resume = Resume { log, ancestry: Mmr::default() };
         self.stored.commit(writes.rows(), self.height, resume)?;

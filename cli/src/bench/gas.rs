@@ -3,6 +3,7 @@
 //! A block full of the worst calls must not take much longer than one full of typical ones, so the prices are set
 //! by these figures. Instances are kept, as a busy contract's are, except where a fresh one is what is measured.
 
+use super::gas_block;
 use super::gas_module::{Probe, host_calls, operators};
 use super::{Figure, Measured, Ratio, thread_cpu};
 use anyhow::{Context, Result, ensure};
@@ -47,9 +48,11 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     figures.push(Figure { name: "typical_ns_per_gas".into(), value: typical, unit: "ns" });
     figures.push(Figure { name: "worst_ns_per_gas".into(), value: worst, unit: "ns" });
     let (of, to) = ("worst_ns_per_gas", "typical_ns_per_gas");
+    let (of_blocks, blocks) = gas_block::measure()?;
+    figures.extend(of_blocks);
     Ok(Measured {
         figures,
-        ratios: vec![Ratio { name: "worst_over_typical", value: worst / typical, of, to }],
+        ratios: vec![Ratio { name: "worst_over_typical", value: worst / typical, of, to }, blocks],
     })
 }
 

@@ -1,9 +1,14 @@
 //! Modules that do one thing many times, for `tenor bench gas`.
 
+use super::points::POINTS;
+use crate::words;
+use anyhow::Result;
 use tenor_abi::host;
+use tenor_abi::spec::SECTION;
 use wasm_encoder::{
-    BlockType, CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
-    Instruction as I, MemArg, MemArgTarget, MemorySection, MemoryType, Module, TypeSection, ValType,
+    BlockType, CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    ImportSection, Instruction as I, MemArg, MemArgTarget, MemorySection, MemoryType, Module, TypeSection,
+    ValType,
 };
 
 /// How often the thing stands in the loop.
@@ -25,8 +30,8 @@ pub(super) struct Probe {
     before: Vec<I<'static>>,
     /// What is done again and again, leaving nothing on the stack.
     code: Vec<I<'static>>,
-    /// Host function that is called, with its parameters and whether it returns something.
-    pub(super) host: Option<&'static str>,
+    /// Host functions that are called, by their place.
+    hosts: &'static [&'static str],
 }
 
 fn memory(align: u32) -> MemArg {
@@ -34,7 +39,7 @@ fn memory(align: u32) -> MemArg {
 }
 
 fn probe(name: &'static str, code: Vec<I<'static>>) -> Probe {
-    Probe { name, rounds: 4_000, pages: 1, before: vec![], code, host: None }
+    Probe { name, rounds: 4_000, pages: 1, before: vec![], code, hosts: &[] }
 }
 
 /// `local = local op constant`.
@@ -182,29 +187,80 @@ pub(super) fn operators() -> Vec<Probe> {
 
 /// Host functions that an empty world answers, with small and with large amounts of bytes.
 pub(super) fn host_calls() -> Vec<Probe> {
-    let call = |name, host, rounds, arguments: &[i32]| {
-        let returns = host::by_name(host).is_some_and(|function| function.returns);
+    let call = |name, hosts: &'static [&'static str], rounds, arguments: &[i32]| {
+        let returns =
+            hosts.first().and_then(|host| host::by_name(host)).is_some_and(|function| function.returns);
         let mut code: Vec<I<'static>> = arguments.iter().map(|value| I::I32Const(*value)).collect();
         code.push(I::Call(0));
         if returns {
             code.push(I::Drop);
         }
-        Probe { name, rounds, pages: 1, before: vec![], code, host: Some(host) }
+        Probe { name, rounds, pages: 1, before: vec![], code, hosts }
     };
     vec![
-        call("arg_len", "arg_len", 200, &[]),
-        call("arg_read, 300 B", "arg_read", 100, &[0, 1_024]),
-        call("ret, 1 B", "ret", 100, &[0, 1]),
-        call("ret, 32 KiB", "ret", 5, &[0, 32_768]),
-        call("emit, 1 B", "emit", 20, &[1, 0, 1]),
-        call("emit, 4 KiB", "emit", 2, &[1, 0, 4_096]),
-        call("storage_get, none", "storage_get", 50, &[0, 34, 1_024, 64]),
-        call("storage_set, 16 B", "storage_set", 20, &[0, 34, 1_024, 16]),
-        call("storage_set, 16 KiB", "storage_set", 1, &[0, 34, 1_024, 16_384]),
-        call("storage_remove", "storage_remove", 20, &[0, 34]),
-        call("storage_next", "storage_next", 20, &[0, 34, 64, 34, 1_024, 64]),
-        call("next_due", "next_due", 50, &[0, 1_024, 64]),
+        call("arg_len", &["arg_len"], 200, &[]),
+        call("arg_read, 300 B", &["arg_read"], 100, &[0, 1_024]),
+        call("ret, 1 B", &["ret"], 100, &[0, 1]),
+        call("ret, 32 KiB", &["ret"], 5, &[0, 32_768]),
+        call("emit, 1 B", &["emit"], 20, &[1, 0, 1]),
+        call("emit, 4 KiB", &["emit"], 2, &[1, 0, 4_096]),
+        call("storage_get, none", &["storage_get"], 50, &[0, 34, 1_024, 64]),
+        call("storage_set, 16 B", &["storage_set"], 20, &[0, 34, 1_024, 16]),
+        call("storage_set, 16 KiB", &["storage_set"], 1, &[0, 34, 1_024, 16_384]),
+        call("storage_remove", &["storage_remove"], 20, &[0, 34]),
+        call("storage_next", &["storage_next"], 20, &[0, 34, 64, 34, 1_024, 64]),
+        call("next_due", &["next_due"], 50, &[0, 1_024, 64]),
     ]
+}
+
+/// What whole blocks are filled with: each thing as often as a call can do it for its gas.
+pub(super) fn of_blocks() -> Vec<Probe> {
+    /// Where a call's own bytes are put, and the numbers in a key that make it one that nobody used before.
+    const CALL: i32 = 4_096;
+    const OF_CALL: i32 = 8;
+    const OF_ROUND: i32 = 16;
+    let read_call = || {
+        vec![
+            // The last eight bytes of the call into the key: they differ from call to call.
+            I::I32Const(OF_CALL),
+            I::I32Const(CALL),
+            I::I32Const(8_192),
+            I::Call(0),
+            I::I32Const(CALL - 8),
+            I::I32Add,
+            I::I64Load(memory(0)),
+            I::I64Store(memory(0)),
+        ]
+    };
+    let next_key = [
+        I::I32Const(OF_ROUND),
+        I::LocalGet(NARROW),
+        I::I32Const(1),
+        I::I32Add,
+        I::LocalTee(NARROW),
+        I::I32Store(memory(0)),
+    ];
+    let of_key = |name, hosts, rounds, arguments: &[i32], returns: bool| {
+        let mut code = next_key.to_vec();
+        code.extend(arguments.iter().map(|value| I::I32Const(*value)));
+        code.push(I::Call(1));
+        if returns {
+            code.push(I::Drop);
+        }
+        Probe { name, rounds, pages: 1, before: read_call(), code, hosts }
+    };
+    let of_operators = operators().into_iter().filter(|probe| {
+        ["every page of 16 MiB", "memory.fill, 1 MiB", "i32.load, 16 MiB", "i64.div_u", "i32.add"]
+            .contains(&probe.name)
+    });
+    let of_keys = [
+        of_key("rows that are new", &["arg_read", "storage_set"], 8, &[0, 34, 1_024, 16], false),
+        of_key("long rows that are new", &["arg_read", "storage_set"], 1, &[0, 34, 1_024, 16_384], false),
+        of_key("rows that are not there", &["arg_read", "storage_get"], 32, &[0, 34, 1_024, 64], true),
+        of_key("rows removed that are not there", &["arg_read", "storage_remove"], 8, &[0, 34], true),
+        of_key("rows looked for", &["arg_read", "storage_next"], 8, &[0, 34, 64, 34, 1_024, 64], true),
+    ];
+    of_operators.chain(of_keys).collect()
 }
 
 impl Probe {
@@ -215,16 +271,33 @@ impl Probe {
 
     /// The module, whose `f` does the thing.
     pub(super) fn module(&self) -> Vec<u8> {
+        self.built(&["f"], &[]).finish()
+    }
+
+    /// A contract with the spec of points, whose transfer does the thing; a version for each contract.
+    pub(super) fn contract(&self, patch: u16) -> Result<Vec<u8>> {
+        let mut spec = words::spec_of(POINTS)?;
+        spec.version.patch += patch;
+        let others: Vec<&str> =
+            spec.calls.iter().map(|call| call.name.as_str()).filter(|name| *name != "transfer").collect();
+        let mut module = self.built(&["transfer"], &others);
+        let section = CustomSection { name: SECTION.into(), data: spec.to_section().into() };
+        module.section(&section);
+        Ok(module.finish())
+    }
+
+    /// A module of exports that do the thing and of others that do nothing.
+    fn built(&self, does: &[&str], nothing: &[&str]) -> Module {
         let (mut types, mut imports, mut functions) =
             (TypeSection::new(), ImportSection::new(), FunctionSection::new());
         types.ty().function([], [ValType::I32]);
         types.ty().function([], []);
-        if let Some(function) = self.host.and_then(host::by_name) {
+        for function in self.hosts.iter().filter_map(|host| host::by_name(host)) {
             let results = function.returns.then_some(ValType::I32);
+            imports.import(host::MODULE, function.name, EntityType::Function(types.len()));
             types.ty().function(function.params.iter().map(|_| ValType::I32), results);
-            imports.import(host::MODULE, function.name, EntityType::Function(2));
         }
-        functions.function(0).function(1);
+        functions.function(0).function(1).function(0);
         let mut memories = MemorySection::new();
         memories.memory(MemoryType {
             minimum: self.pages,
@@ -235,19 +308,23 @@ impl Probe {
         });
         let mut exports = ExportSection::new();
         let own = imports.len();
-        exports.export("memory", ExportKind::Memory, 0).export("f", ExportKind::Func, own);
+        exports.export("memory", ExportKind::Memory, 0);
+        for (names, function) in [(does, own), (nothing, own + 2)] {
+            for name in names {
+                exports.export(name, ExportKind::Func, function);
+            }
+        }
         let mut code = CodeSection::new();
         code.function(&self.function());
-        let mut nothing = Function::new([]);
-        nothing.instruction(&I::End);
-        code.function(&nothing);
+        code.function(Function::new([]).instruction(&I::End));
+        code.function(Function::new([]).instruction(&I::I32Const(0)).instruction(&I::End));
         let mut module = Module::new();
         module.section(&types);
         if own > 0 {
             module.section(&imports);
         }
         module.section(&functions).section(&memories).section(&exports).section(&code);
-        module.finish()
+        module
     }
 
     fn function(&self) -> Function {

@@ -9,7 +9,7 @@
 //! entries and stands in figures of its own. So does what an account at rest takes.
 
 use super::signer::Signer;
-use super::{Figure, Measured, Ratio, thread_cpu};
+use super::{Figure, Measured, Ratio, commit, thread_cpu};
 use crate::demo::cast::Cast;
 use crate::folder::engine;
 use crate::keys::VALIDATOR;
@@ -88,6 +88,7 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("memory_bytes_per_account", at_rest.known_bytes, "B"),
             figure("memory_bytes_per_account_cached", at_rest.cached_bytes, "B"),
             figure("written_bytes_per_account", at_rest.written_bytes, "B"),
+            figure("disk_bytes_per_account", at_rest.disk_bytes, "B"),
         ],
         ratios: vec![Ratio {
             name: "of_hashmap",
@@ -391,18 +392,21 @@ struct AtRest {
     cached_bytes: f64,
     /// In the write set, which the log keeps and the store takes in.
     written_bytes: f64,
+    /// In the store, once it has taken them in.
+    disk_bytes: f64,
 }
 
 impl AtRest {
     fn weighed() -> Result<AtRest> {
         let Opened { state, writes, .. } = opened(AT_REST, 0)?;
         let StateMemory { trie, index, .. } = state.memory();
-        let each = |bytes: usize| bytes as f64 / AT_REST as f64;
+        let each = |bytes: u64| bytes as f64 / AT_REST as f64;
         let known = trie.known_bytes + index.known_bytes;
         Ok(AtRest {
-            known_bytes: each(known),
-            cached_bytes: each(known + trie.cached_bytes + index.cached_bytes),
-            written_bytes: each(writes.bytes().len()),
+            known_bytes: each(known as u64),
+            cached_bytes: each((known + trie.cached_bytes + index.cached_bytes) as u64),
+            written_bytes: each(writes.bytes().len() as u64),
+            disk_bytes: each(commit::stored_bytes(&writes)?),
         })
     }
 }

@@ -3,11 +3,13 @@
 mod commit;
 mod due;
 mod gas;
+mod gas_block;
 mod gas_module;
 mod http;
 mod invoke;
 mod ledger;
 mod payments;
+mod points;
 mod signer;
 mod verify;
 

@@ -197,8 +197,10 @@ impl Open {
         let account = account_id(&owner.0, &asset, &self.purpose);
         let name = format!("{}/{}", self.owner, self.purpose);
         // The id follows from owner, asset and purpose, so the name is there before the chain hears of it.
-        desk.folder_mut().names.accounts.insert(name.clone(), account.to_string());
-        desk.folder_mut().save_names()?;
+        desk.folder_mut().name(|names| {
+            names.accounts.insert(name.clone(), account.to_string());
+            Ok(())
+        })?;
         let done = format!("account  {account}\nname     {name}");
         act_of_staff(&mut desk, &self.by, Operation::Account(op), &done, output)
     }

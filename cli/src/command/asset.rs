@@ -75,8 +75,10 @@ impl New {
             bail!("there is an asset {code} already; choose another code");
         }
         // The id follows from issuer and code, so the name is there before the chain hears of the asset.
-        folder.names.assets.insert(code.to_string(), asset.to_string());
-        folder.save_names()?;
+        folder.name(|names| {
+            names.assets.insert(code.to_string(), asset.to_string());
+            Ok(())
+        })?;
         submit(&mut desk, &self.by, Operation::Asset(op), vec![], None)?;
         output.result(
             &json!({ "code": code.to_string(), "asset": asset.to_string(), "decimals": self.decimals }),

@@ -108,9 +108,14 @@ impl New {
         let mut op = party_op(Some(home), PartyKind::Person, &key)?;
         op.party = known.unwrap_or(op.party);
         let account = account_id(&op.party.0, eur, PURPOSE).to_string();
-        folder.names.parties.insert(self.name.clone(), op.party.to_string());
-        folder.names.accounts.insert(self.name.clone(), account);
-        folder.save_names()?;
+        folder.name(|names| {
+            let now = names.parties.insert(self.name.clone(), op.party.to_string());
+            if now != known.map(|known| known.to_string()) {
+                bail!("another command has just made a key `{}`; choose another name", self.name);
+            }
+            names.accounts.insert(self.name.clone(), account);
+            Ok(())
+        })?;
         Ok(op)
     }
 }

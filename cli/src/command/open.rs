@@ -82,12 +82,20 @@ impl Open {
         {
             bail!("`{name}` names {taken} already; choose another name");
         }
-        folder.names.agreements.insert(name.clone(), id.to_string());
-        folder.save_names()?;
+        folder.name(|names| {
+            let now = names.agreements.insert(name.clone(), id.to_string());
+            match now == taken.map(|taken| taken.to_string()) {
+                true => Ok(()),
+                false => bail!("another command has just given the name `{name}`; choose another one"),
+            }
+        })?;
         let submitted = submit_signed(desk, tx, Some(spec));
         if submitted.as_ref().is_err_and(|error| error.downcast_ref::<Refused>().is_some()) {
-            desk.folder_mut().names.agreements.remove(name);
-            desk.folder().save_names()?;
+            let ours = |_: &String, named: &mut String| *named == id.to_string();
+            desk.folder_mut().name(|names| {
+                names.agreements.extract_if(name.clone()..=name.clone(), ours).for_each(drop);
+                Ok(())
+            })?;
         }
         submitted.map(|_| id)
     }

@@ -67,7 +67,7 @@ impl Show {
                 receipt(chain, names, height, index)
             }
             (What::Proposal, None) => proposal(chain, proposal_id(&self.id)?),
-            (What::Party, None) => party(chain, find_party(names, &self.id)?),
+            (What::Party, None) => party(chain, find_party(names, &self.id)?, usize::MAX),
         }?;
         output.result(&shown.document, &shown.text)
     }

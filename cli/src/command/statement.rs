@@ -45,7 +45,8 @@ impl Statement {
             let shown = statement::booked(chain, names, id, newest)?;
             return output.result(&shown.document, &shown.text);
         }
-        let (shown, csv) = statement::by_value_date(chain, id, statement::Asked { from, to, at, newest })?;
+        let (shown, csv) =
+            statement::by_value_date(chain, id, statement::Asked { from, to, at, newest, end: None })?;
         output.result(&shown.document, if self.csv { &csv } else { &shown.text })
     }
 }

@@ -59,6 +59,7 @@ impl Verify {
             parent = header;
         }
         let items = if self.quick { None } else { Some(execute_again(chain)?) };
+        let checked = chain.check_agreements()?;
         let books = trial_balance(chain)?;
         if let Some((code, _)) = books.as_object().into_iter().flatten().find(|(_, row)| {
             row["difference"].as_str().is_none_or(|d| d.bytes().any(|b| b.is_ascii_digit() && b != b'0'))
@@ -68,6 +69,7 @@ impl Verify {
         let document = json!({
             "height": tip.height,
             "items": items,
+            "products_checked": checked,
             "state_root": tip.state.to_string(),
             "cut_bytes": folder.opened.torn.bytes,
             "redone_blocks": folder.opened.redone,
@@ -76,7 +78,7 @@ impl Verify {
         });
         let again = items.map_or_else(|| "none, as asked".to_string(), |items| items.to_string());
         let text = format!(
-            "consistent to block {}\nitems executed again  {again}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
+            "consistent to block {}\nitems executed again  {again}\nproducts' own checks  {checked} hold\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
             tip.height,
             tip.state,
             folder.opened.torn.bytes,

@@ -35,5 +35,9 @@ pub fn prepare(path: &Path, room: Room) -> Result<()> {
     let mut desk = script::found(Desk::from_genesis(Folder::open(path, room)?)?, &cast, SHOP)?;
     desk.folder_mut().chain.flush()?;
     // The names last: with them the bank is whole.
-    desk.folder().save_names()
+    let agreements = desk.folder().names.agreements.clone();
+    desk.folder_mut().name(|names| {
+        names.agreements = agreements;
+        Ok(())
+    })
 }

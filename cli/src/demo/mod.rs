@@ -47,8 +47,10 @@ pub fn run(path: &Path, room: Room, seed: u64, output: &mut Output<'_>) -> Resul
     let folder = Folder::open(path, room)?;
     let mut progress = Progress::new();
     let (mut desk, lived) = script::live(Desk::from_genesis(folder)?, &cast, &mut progress)?;
-    desk.folder_mut().names.agreements = lived.names.clone();
-    desk.folder().save_names()?;
+    desk.folder_mut().name(|names| {
+        names.agreements.clone_from(&lived.names);
+        Ok(())
+    })?;
     let replayed = replay_all(&desk, &mut progress)?;
     let proof = prove(&desk, path, &lived)?;
     progress.end();

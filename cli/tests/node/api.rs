@@ -262,6 +262,12 @@ fn the_faucet_gives_in_a_sandbox_alone() {
     node.post("/v1/sandbox/faucet", &asked);
     assert_eq!(node.balance("ada"), "1005.00");
     assert_eq!(node.post_as("ada", "/v1/sandbox/faucet", &asked).0, 403);
+    for amount in ["0.00 EUR", "9000000000000000000.00 EUR"] {
+        let asked = json!({ "account": "ada", "amount": amount });
+        let (status, problem) = node.post_as("bank", "/v1/sandbox/faucet", &asked);
+        assert_eq!((status, problem["code"].as_str()), (422, Some("refused")), "{problem}");
+    }
+    assert_eq!(node.balance("ada"), "1005.00");
     assert_eq!(node.stop(), Some(0));
     assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "1005.00");
     let node = Node::run(&data, &[]);

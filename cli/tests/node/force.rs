@@ -41,11 +41,7 @@ fn the_next_transaction_is_answered_as_it_was_asked_for() {
         let (status, _) = node.submit(&paid);
         assert!(status == 503 || answer == "lost" && status == 201, "{answer}: {status}");
         node.post_as("bank", "/v1/sandbox/force", &json!({ "answer": "pending" }));
-        let agent = crate::home::agent();
-        let cleared = agent.delete(format!("{}/v1/sandbox/force", node.api));
-        let cleared =
-            cleared.header("Authorization", format!("Bearer {}", node.token("bank"))).call().unwrap();
-        assert_eq!(cleared.status().as_u16(), 200);
+        assert_eq!(node.delete_as("bank", "/v1/sandbox/force").0, 200);
         assert_eq!(node.submit(&paid).0, 201);
         assert_ne!(node.balance("bob"), before);
     }

@@ -151,14 +151,27 @@ impl Node {
     }
 
     pub fn get_as(&self, who: &str, path: &str) -> (u16, Value) {
-        let request = self.agent.get(format!("{}{path}", self.api));
+        self.without_body(who, "get", path, self.agent.get(format!("{}{path}", self.api)))
+    }
+
+    pub fn delete_as(&self, who: &str, path: &str) -> (u16, Value) {
+        self.without_body(who, "delete", path, self.agent.delete(format!("{}{path}", self.api)))
+    }
+
+    fn without_body(
+        &self,
+        who: &str,
+        method: &str,
+        path: &str,
+        request: ureq::RequestBuilder<ureq::typestate::WithoutBody>,
+    ) -> (u16, Value) {
         let mut response =
             request.header("Authorization", format!("Bearer {}", self.token(who))).call().unwrap();
         let bytes = response.body_mut().read_to_vec().unwrap();
         let text = || String::from_utf8_lossy(&bytes).into_owned();
         let answer = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text()));
         let status = response.status().as_u16();
-        hold("get", path, status, &answer);
+        hold(method, path, status, &answer);
         (status, answer)
     }
 

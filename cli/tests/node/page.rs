@@ -28,6 +28,42 @@ fn close(browser: &Browser, label: &str) {
     browser.find("//dialog[not(@open)]");
 }
 
+/// A payment without a pointer: each thing has the focus in the order in which it stands, and nothing loses it.
+fn pay_by_keyboard(browser: &Browser) {
+    let (tab, enter, escape) = ("\u{E004}", "\u{E007}", "\u{E00C}");
+    let focus = |expected: &str| {
+        let at = browser.run("const at = document.activeElement; return at.id || at.textContent.trim()");
+        assert_eq!(at, expected);
+    };
+    section(browser, "Home", "Your money");
+    browser.run("document.querySelector('nav a[href=\"#pay\"]').focus()");
+    browser.press(enter);
+    browser.find("//main[not(@aria-busy)]/h1[.='Pay']");
+    focus("main");
+    for (keys, expected) in
+        [(tab, "field-pay-to"), (tab, "field-amount-in-euro"), ("3.00", "field-amount-in-euro")]
+    {
+        browser.press(keys);
+        focus(expected);
+    }
+    browser.press(tab);
+    focus("Review payment");
+    browser.press(enter);
+    browser.find("//dialog[@open]//h2[.='Confirm the payment']");
+    focus("dialog-title");
+    for expected in ["Cancel", "Sign with my key"] {
+        browser.press(tab);
+        focus(expected);
+    }
+    browser.press(enter);
+    browser.find("//dialog//h2[.='Done']");
+    focus("dialog-title");
+    assert_eq!(browser.text("//*[@id='announce' and .!='']"), "Done. The receipt is shown.");
+    browser.press(escape);
+    browser.find("//dialog[not(@open)]");
+    focus("main");
+}
+
 #[test]
 fn a_customer_lives_with_the_demo_bank() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,6 +108,8 @@ fn a_customer_lives_with_the_demo_bank() {
     assert!(verified.starts_with("Verified in this browser"), "{verified}");
     browser.picture("5-verified");
     close(&browser, "Close");
+
+    pay_by_keyboard(&browser);
 
     // Points: earned by buying, refused where there are too few, redeemed.
     section(&browser, "Points", "Points");
@@ -165,6 +203,27 @@ fn a_customer_lives_with_the_demo_bank() {
          try { core.verify(checkpoint, bundle); } catch { return 'refused'; }",
     );
     assert_eq!(changed, "refused");
+
+    // Terms are read out of the bytes: a bank that prepares others than were asked for gets no signature.
+    let lied = browser.run(
+        "const bank = await import('/demo/bank.js'), me = bank.customer(), real = window.fetch;
+         window.fetch = (path, init) => real(path, String(path).endsWith(':prepare')
+           ? { ...init, body: init.body.replace('7.00 EUR', '70.00 EUR') } : init);
+         const terms = { payer: me.account, payee: bank.payee('landlord'), amount: '7.00 EUR', rhythm: 'Weekly', first: '2026-05-01' };
+         try { await bank.prepare({ type: 'open', contract: 'standing-order', terms }); } catch (error) { return error.message; }
+         finally { window.fetch = real; }",
+    );
+    assert!(lied.as_str().is_some_and(|lied| lied.contains("(another amount)")), "{lied}");
+    let lied = browser.run(
+        "const bank = await import('/demo/bank.js'), me = bank.customer();
+         const terms = { borrower: me.account, principal: '10.00 EUR', rate: '19.9%', instalments: 2,
+           first_due: '2027-01-01', collection_max: '500.00 EUR' };
+         const opened = await bank.staff('officer', { type: 'open', contract: 'loan', terms });
+         const loan = await bank.agreementOf('loan');
+         await bank.agreed(opened, loan.agreement, terms);
+         try { await bank.agreed(opened, loan.agreement, { ...terms, rate: '1.9%' }); } catch (error) { return error.message; }",
+    );
+    assert!(lied.as_str().is_some_and(|lied| lied.contains("(another rate)")), "{lied}");
 
     // The customer is known again, and nothing went wrong unseen.
     browser.go(&format!("{}/demo/", node.api));

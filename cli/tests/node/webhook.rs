@@ -274,13 +274,9 @@ fn a_hook_ends_with_its_receiver_its_token_or_itself() {
     assert_eq!((status, &said["code"]), (409, &json!("too_many_webhooks")), "{said}");
     assert!(place.taken().place() < told[0].place(), "what was before is told where it is asked for");
     // Taken away: nothing more comes.
-    let agent = crate::home::agent();
-    let delete = |id: &str| {
-        let request = agent.delete(format!("{}/v1/webhooks/{id}", running.api));
-        let request = request.header("Authorization", format!("Bearer {}", running.token("hooker")));
-        request.call().unwrap().status().as_u16()
-    };
-    assert_eq!((delete(&other), delete(&other)), (200, 404));
+    let delete = |id: &str| running.delete_as("hooker", &format!("/v1/webhooks/{id}"));
+    assert_eq!(delete(&other), (200, json!({ "ended": other })));
+    assert_eq!(delete(&other).0, 404);
     assert_eq!(running.get_as("hooker", &format!("/v1/webhooks/{other}")).0, 404);
     // A token that was ended has nothing sent to its hook any more, also after a start.
     until(&running, &id, |hook| hook["failing_since"].is_null());

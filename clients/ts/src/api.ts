@@ -480,11 +480,12 @@ export type LimitTold = {
   per_payment: string;
 };
 
-/** A whole list, its columns as the command has them. */
+/** A page of a list, its columns as the command has them. */
 export type ListShown = {
   as_of: AsOf;
   height: number;
   list: Array<{ [name: string]: string }>;
+  next?: string | null;
 };
 
 /** What it has moved. */
@@ -534,6 +535,8 @@ export type Party = {
   home: string;
   keys: Array<PartyKey>;
   kind: string;
+  /** Whether there are more accounts or agreements than these. */
+  more: boolean;
   party: string;
   roles: Array<string>;
 };
@@ -804,6 +807,7 @@ export type StatementBooked = {
   currency: string;
   lines: Array<StatementBookedLine>;
   lines_in_all: number;
+  next?: string | null;
 };
 
 /** A line of it. */
@@ -825,6 +829,8 @@ export type StatementByDate = {
   from: string;
   height: number;
   lines: Array<StatementByDateLine>;
+  lines_in_all: number;
+  next?: string | null;
   opening: string;
   to: string;
 };

@@ -1,5 +1,5 @@
 import { hex, same, unhex } from "./bytes.js";
-import type { Core, DecodedBody, JsonObject, Json, Shown } from "./core.js";
+import type { Core, DecodedBody, Explained, JsonObject, Json, Shown } from "./core.js";
 import { follow, type Following, type Told } from "./events.js";
 import { Http, type Connection } from "./http.js";
 import type { Key } from "./key.js";
@@ -52,7 +52,7 @@ export interface Prepared {
   body: Uint8Array;
   /** The idempotency key, hexadecimal: of all attempts at this act. */
   key: string;
-  /** Places of the body that only the contract's spec explains: terms, arguments. */
+  /** Places of the body that only the contract explains: terms, arguments. `explain` reads them. */
   unchecked: string[];
   /** What the node says that would happen; its word alone. */
   node: JsonObject;
@@ -138,6 +138,17 @@ export class Client {
     if (!same(this.core.digest(body), unhex(String(node["digest"])))) differs.push("digest");
     if (differs.length > 0) throw new Mismatch(differs);
     return { decoded, body, key, unchecked: found.unchecked, node };
+  }
+
+  /**
+   * What the bytes say to a contract, to be shown and compared before they are signed: read by the very module that they
+   * name by its hash. A `CoreError` where the node gives another one, or the bytes say nothing to a contract.
+   */
+  async explain(prepared: Prepared): Promise<Explained> {
+    const [content] = Object.values(prepared.decoded.body["operation"] as JsonObject) as JsonObject[];
+    const code = String(content?.["code"] ?? (content?.["seen"] as JsonObject | undefined)?.["code"]);
+    const published = await this.#http.bytes(`/v1/contracts/${encodeURIComponent(code)}/published`);
+    return this.core.explain(published, prepared.body);
   }
 
   /** Everything of a body but its operation and what may be spent. */

@@ -17,6 +17,18 @@ export interface DecodedBody {
   body: JsonObject;
 }
 
+/** What a body says to a contract. */
+export interface Explained {
+  /** `name@version`, as the module says. */
+  contract: string;
+  /** The agreement; where one is opened, the one that it becomes. */
+  agreement: string;
+  /** The call; null where an agreement is opened. */
+  call: string | null;
+  /** Terms or arguments as people read them; null where nothing is said. */
+  values: { [name: string]: string | null };
+}
+
 /** What a verified bundle shows. */
 export interface Shown {
   kind: "receipt" | "state";
@@ -36,7 +48,7 @@ export interface Shown {
 
 type Export =
   | "public_key" | "encode_body" | "decode_body" | "digest" | "sign" | "verify_signature" | "assemble"
-  | "decode_transaction" | "decode_checkpoint" | "verify_bundle" | "decode_receipt";
+  | "decode_transaction" | "decode_checkpoint" | "verify_bundle" | "decode_receipt" | "explain";
 
 type Exports = { memory: WebAssembly.Memory; reserve(length: number): number; release(place: number, length: number): void }
   & Record<Export, (request: number, length: number) => number>;
@@ -81,6 +93,14 @@ export class Core {
   /** A body as it is to be shown before it is signed. */
   decodeBody(body: Uint8Array): DecodedBody {
     return this.#json("decode_body", body) as unknown as DecodedBody;
+  }
+
+  /**
+   * What a body says to a contract, by name: read by the module that the body names by its hash, which any node may give
+   * (`/v1/contracts/{code}/published`). A `CoreError` where that is another module.
+   */
+  explain(published: Uint8Array, body: Uint8Array): Explained {
+    return this.#json("explain", published, body) as unknown as Explained;
   }
 
   /** The 32 bytes that are signed of a body. */

@@ -2,7 +2,7 @@ export type * as Api from "./api.js";
 export { Amount } from "./amount.js";
 export { hex, unhex } from "./bytes.js";
 export { Client, type Options, type Prepared, type Preparing, type Signer } from "./client.js";
-export { Core, CoreError, type DecodedBody, type Json, type JsonObject, type Shown } from "./core.js";
+export { Core, CoreError, type DecodedBody, type Explained, type Json, type JsonObject, type Shown } from "./core.js";
 export type { Following, Told } from "./events.js";
 export type { Connection } from "./http.js";
 export { Key } from "./key.js";

@@ -61,6 +61,7 @@ if (tenor !== undefined) {
   before(async () => {
     says("node", "init");
     [ada, bob] = [person("ada"), person("bob")];
+    says("deploy", "recurring");
     const { checkpoint } = says("checkpoint") as { checkpoint: string };
     const [port, admin] = [await freePort(), await freePort()];
     flags = ["--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${admin}`, "--access", "open", "--block-ms", "100"];
@@ -127,6 +128,25 @@ if (tenor !== undefined) {
     const before = await balance(ada);
     await assert.rejects(client.submit(await prepare("1.00 EUR"), [bob.key]), (error) => error instanceof Problem && error.code === "signature");
     assert.equal(await balance(ada), before);
+  });
+
+  test("terms are read out of the bytes by the module that they name", async () => {
+    const terms = { payer: ada.account, payee: bob.account, amount: "10.00 EUR", rhythm: "Weekly", first: "2026-03-02" };
+    const open: Operation = { type: "open", contract: "standing-order", terms };
+    const prepared = await client.prepare(open, { signers: [{ party: ada.party }] });
+    const said = await client.explain(prepared);
+    assert.equal(said.contract.split("@")[0], "standing-order");
+    assert.equal(said.call, null);
+    const opened = await client.submit(prepared, [ada.key]);
+    assert.equal(said.agreement, ((await client.get(`/v1/parties/${ada.party}`))["agreements"] as { agreement: string }[])[0]?.agreement);
+    assert.equal(opened.problem, undefined);
+    for (const [name, value] of Object.entries(terms)) assert.equal(said.values[name], value);
+    const code = (prepared.decoded.body["operation"] as { Open: { code: string } }).Open.code;
+    const published = new Uint8Array(await (await fetch(`${url}/v1/contracts/${code}/published`)).arrayBuffer());
+    published[published.length - 1]! ^= 1;
+    assert.throws(() => core.explain(published, prepared.body), /not the one that the body names/);
+    const payment = await prepare("1.00 EUR");
+    assert.throws(() => core.explain(published, payment.body), /asks nothing of a contract/);
   });
 
   test("a node that is killed in the middle loses nothing and does nothing twice", async () => {

@@ -1,14 +1,19 @@
 //! The functions of the client core: bytes and JSON in, bytes and JSON out.
 
 use crate::json::{JsonError, from_json, hex, quoted, to_json};
+use crate::module;
 use tenor_abi::codec::{self, CodecError};
 use tenor_abi::id::Hash;
 use tenor_abi::refusal::{Failure, Refusal};
+use tenor_abi::spec::TypeNumber;
+use tenor_abi::value::{self, Value, ValueError};
 use tenor_wire::crypto::{PublicKey, SECP256K1, SecretKey, Signature, SignatureError};
+use tenor_wire::op::{OpenOp, Operation, Published};
 use tenor_wire::proof::{
     BUNDLE_BYTES_MAX, Bundle, Checkpoint, ProofError, STATE_BUNDLE_VERSION, StateBundle,
 };
 use tenor_wire::receipt::{BatchOutcome, Fate, FullReceipt};
+use tenor_wire::shown::show;
 use tenor_wire::tx::{Body, FormError, TRANSACTION_BYTES_MAX, Transaction};
 
 /// Bytes of a secret key.
@@ -55,6 +60,18 @@ pub enum CoreError {
     /// A bundle that shows nothing.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// Nothing that a contract explains.
+    #[error("the body asks nothing of a contract")]
+    NoContract,
+    /// The bytes are not what the body names by its hash.
+    #[error("the module is not the one that the body names")]
+    OtherModule,
+    /// A module that does not say what it is.
+    #[error("the module has no spec that explains the body")]
+    NoSpec,
+    /// Terms or arguments that are none.
+    #[error(transparent)]
+    Value(#[from] ValueError),
     /// A request that is not one.
     #[error("{given} arguments given, {needed} needed")]
     Arguments {
@@ -66,6 +83,54 @@ pub enum CoreError {
 }
 
 type Answer = Result<Vec<u8>, CoreError>;
+
+/// What a body says to a contract, as JSON: the contract's name, the agreement (of an opening: the one that it makes), the
+/// call, its terms or arguments by name. They are read by the spec of the module that the body itself names by its hash,
+/// whoever gave it.
+///
+/// `published` is the canonical bytes of [`Published`].
+///
+/// # Errors
+/// [`CoreError::NoContract`], [`CoreError::OtherModule`], [`CoreError::NoSpec`], [`CoreError::Value`].
+pub fn explain(published: &[u8], body: &[u8]) -> Answer {
+    let published: Published = decode("module", published)?;
+    let body: Body = decode("body", body)?;
+    let (named, agreement, call, bytes) = match &body.operation {
+        Operation::Open(op) => (op.code, OpenOp::agreement(&Hash(body.id().0)), None, &op.terms),
+        Operation::Invoke(op) | Operation::Sign(op) => {
+            (op.seen.code, op.seen.agreement, Some(op.call), &op.arguments)
+        }
+        _ => return Err(CoreError::NoContract),
+    };
+    if Published::code(&published.bank, &published.wasm) != named {
+        return Err(CoreError::OtherModule);
+    }
+    let spec = module::spec(&published.wasm).ok_or(CoreError::NoSpec)?;
+    let def = match call {
+        Some(number) => Some(spec.calls.get(usize::from(number)).ok_or(CoreError::NoSpec)?),
+        None => None,
+    };
+    let fields: Vec<(&str, TypeNumber)> = match def {
+        Some(def) => value::fields_of(&def.arguments).collect(),
+        None => value::terms_of(&spec).collect(),
+    };
+    let values = value::decode_fields(&spec, fields.iter().copied(), bytes)?;
+    let said = fields.iter().zip(&values).map(|((name, ty), value)| {
+        let said = match value {
+            Value::Option(None) => "null".into(),
+            value => quoted(&show(&spec, *ty, value)),
+        };
+        format!("{}:{said}", quoted(name))
+    });
+    let said = said.collect::<Vec<_>>().join(",");
+    let contract = quoted(&format!("{}@{}", spec.name, spec.version));
+    let call = def.map_or("null".into(), |def| quoted(&def.name));
+    let agreement = to_json(&agreement)?;
+    let answer = format!(
+        "{{\"contract\":{contract},\"agreement\":{agreement},\"call\":{call},\"values\":{{{said}}}}}"
+    );
+    Ok(answer.into_bytes())
+}
 
 /// The public key (34 bytes: algorithm, parity, x) of a secret one.
 ///

@@ -75,6 +75,7 @@ exports! {
     decode_checkpoint(checkpoint)
     verify_bundle(checkpoint, bundle)
     decode_receipt(receipt)
+    explain(published, body)
 }
 
 /// The arguments of a request; none where a length leads beyond its end.

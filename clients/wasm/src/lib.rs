@@ -7,5 +7,6 @@
 
 // The floors, bottom to top; a module looks only down.
 pub mod json;
+pub mod module;
 pub mod core;
 pub mod exports;

@@ -226,6 +226,13 @@ impl Loyalty {
     fn liability(&self, cx: &View) -> Result<Money, Refusal> {
         cx.terms().worth(outstanding(cx))
     }
+
+    /// All lots together are what is outstanding.
+    #[view]
+    fn check(&self, cx: &View) -> Result<(), Refusal> {
+        let (held, booked) = (self.held(), outstanding(cx));
+        if held == booked { Ok(()) } else { Err(Refusal::NotAsBooked { held, booked }) }
+    }
 }
 
 /// The party that acts; every action is a party's.

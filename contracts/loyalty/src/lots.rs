@@ -90,6 +90,11 @@ impl Loyalty {
         self.lots_of(member).filter(|lot| lot.expires >= today).map(|lot| lot.points).sum()
     }
 
+    /// Points of all lots.
+    pub(crate) fn held(&self) -> u64 {
+        self.lots.iter().fold(0, |sum, (_, points)| sum.saturating_add(points))
+    }
+
     /// Makes a lot; one of no points only keeps its number and last day.
     pub(crate) fn add_lot(
         &mut self,

@@ -146,6 +146,13 @@ pub enum Refusal {
         /// How many.
         points: u64,
     },
+    /// What members hold is not what the books say.
+    NotAsBooked {
+        /// Points in all lots together.
+        held: u64,
+        /// Points outstanding.
+        booked: u64,
+    },
 }
 
 /// What a programme reports.

@@ -1,23 +1,20 @@
 //! Accounts: balances now and then, postings, statements.
 
-use super::Api;
-use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, Cursor, PageAsked, Reader, Wants, stamped};
+use super::reading::{At, Cursor, PageAsked, PageOfParty, Reader, Reads, Wants, rows_of, stamped};
 use super::shapes;
 use super::strict::{Asked, Part};
 use crate::view::statement::{self, Asked as StatementAsked};
 use crate::view::{Missing, Shown, show};
 use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value as Document, json};
-use std::sync::Arc;
 use tenor_abi::date::Date;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
+use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::{AccountOfRow, AccountRecord, HistoryRecord, key};
 use utoipa::IntoParams;
 
@@ -29,27 +26,27 @@ pub fn seen(reader: &Reader, asked: &str) -> Result<(AccountId, AccountRecord), 
     Ok((id, record.filter(|_| sees).ok_or_else(|| Missing::of(&id))?))
 }
 
-/// Accounts: a customer's own, or all.
+/// Accounts: a customer's own, or all, or those of a party.
 #[utoipa::path(
-    get, path = "/v1/accounts", tag = "accounts", params(PageAsked),
+    get, path = "/v1/accounts", tag = "accounts", params(PageOfParty),
     responses((status = 200, description = "A page of accounts", body = shapes::Accounts)))]
-pub async fn list(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| match reader.caller.customer() {
-        Some(party) => asked.page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
-            let id = AccountId(owned(row)?);
-            let record: Option<AccountRecord> = chain.record(&id.0)?;
-            Ok(record.map(|record| show::account_document(chain, id, &record)).transpose()?)
-        }),
-        None => asked.page::<AccountRecord>(reader, &[], "accounts", |chain, row, record| {
-            let id = row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
-            Ok(Some(show::account_document(chain, AccountId(*id), &record)?))
-        }),
-    });
-    found.await.map(Json)
+pub async fn list(reads: Reads, Asked(asked): Asked<PageOfParty>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| match asked.party(reader)? {
+            Some(party) => {
+                asked.page().page::<AccountOfRow>(reader, &party.0, "accounts", |chain, row, _| {
+                    let id = AccountId(owned(row)?);
+                    let record: Option<AccountRecord> = chain.record(&id.0)?;
+                    Ok(record.map(|record| show::account_document(chain, id, &record)).transpose()?)
+                })
+            }
+            None => asked.page().page::<AccountRecord>(reader, &[], "accounts", |chain, row, record| {
+                let id =
+                    row.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
+                Ok(Some(show::account_document(chain, AccountId(*id), &record)?))
+            }),
+        })
+        .await
 }
 
 /// The second id of a row that pairs an owner with what it owns.
@@ -63,25 +60,26 @@ pub fn owned(row: &[u8]) -> Result<[u8; 32], Problem> {
     get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path, description = "Its id"), At),
     responses((status = 200, description = "The account", body = shapes::AccountTold)))]
 pub async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(at): Asked<At>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (id, record) = seen(reader, &asked)?;
-        let shown = match (at.at, wants.text()) {
-            // Balances of any age follow from the account's history alone.
-            (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
-            (None, true) => show::account(reader.chain(), &reader.names, id)?,
-            (None, false) => {
-                Shown { document: show::account_document(reader.chain(), id, &record)?, text: String::new() }
-            }
-        };
-        Ok(wants.answer(shown, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let (id, record) = seen(reader, &asked)?;
+            let shown = match (at.at, wants.text()) {
+                // Balances of any age follow from the account's history alone.
+                (Some(at), _) => show::account_at(reader.chain(), id, reader.height(&at)?)?,
+                (None, true) => show::account(reader.chain(), &reader.names, id)?,
+                (None, false) => Shown {
+                    document: show::account_document(reader.chain(), id, &record)?,
+                    text: String::new(),
+                },
+            };
+            Ok(wants.answer(shown, reader.chain()))
+        })
+        .await
 }
 
 /// Postings of an account, the newest first, each with the balance after it.
@@ -90,12 +88,11 @@ pub async fn get(
     params(("id" = String, Path, description = "The account's id"), PageAsked),
     responses((status = 200, description = "A page of postings", body = shapes::AccountEntries)))]
 pub async fn entries(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(page): Asked<PageAsked>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
+    reads.json(move |reader| {
         let (id, _) = seen(reader, &asked)?;
         let (standing, behind) = page.place(reader)?;
         let (chain, limit) = (standing.chain(), page.rows()?);
@@ -120,9 +117,11 @@ pub async fn entries(
         }
         let next = (left > 0).then(|| Cursor { height: chain.tip().height, behind: left.to_be_bytes().to_vec() }.text());
         Ok(stamped(json!({ "account": id.to_string(), "entries": rows, "next": next }), chain))
-    });
-    found.await.map(Json)
+    }).await
 }
+
+/// Most postings that a request looks through for a statement by value date.
+const LOOKED_THROUGH_MAX: u64 = 10_000;
 
 /// What a statement is about.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -130,48 +129,89 @@ pub async fn entries(
 #[serde(deny_unknown_fields)]
 pub struct StatementQuery {
     /// First day, by value date.
+    #[param(format = Date)]
     from: Option<String>,
     /// Last day, by value date.
+    #[param(format = Date)]
     to: Option<String>,
     /// Only what was booked by then: a height, a day or an instant.
     at: Option<String>,
-    /// Only so many of the newest lines.
+    /// So many of the newest lines, 1 to 200; 50 where nobody says.
+    #[param(minimum = 1, maximum = 200)]
     newest: Option<usize>,
+    /// Where the page goes on: what one before gave as `next`, of the same statement.
+    cursor: Option<String>,
 }
 
 fn day(given: Option<&str>) -> Result<Option<Date>, Problem> {
     given.map(|text| text.parse().map_err(|error| Problem::new(problem::BAD_QUERY, error))).transpose()
 }
 
-/// A statement by value date, with the balance before and after.
+/// A page of a statement, the newest lines first, each page's oldest line first: as booked, or by value date with the
+/// balance before and after, where days or a block are named.
 #[utoipa::path(
     get, path = "/v1/accounts/{id}/statement", tag = "accounts",
     params(("id" = String, Path, description = "The account's id"), StatementQuery),
     responses((status = 200, description = "The statement", body = shapes::StatementTold)))]
 pub async fn statement(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(query): Asked<StatementQuery>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (id, _) = seen(reader, &asked)?;
-        let at = query.at.as_deref().map(|at| reader.height(at)).transpose()?;
-        let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
-        let last = to.unwrap_or_else(|| reader.chain().tip().time.date());
-        if let Some(from) = from.filter(|from| *from > last) {
-            return Err(Problem::new(
-                problem::BAD_QUERY,
-                format!("a statement from {from} to {last} has no day"),
-            ));
-        }
-        if from.is_none() && to.is_none() && at.is_none() {
-            let shown = statement::booked(reader.chain(), &reader.names, id, query.newest)?;
-            return Ok(wants.answer(shown, reader.chain()));
-        }
-        let asked = StatementAsked { from, to, at, newest: query.newest };
-        Ok(wants.answer(statement::by_value_date(reader.chain(), id, asked)?.0, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let (id, _) = seen(reader, &asked)?;
+            let newest = rows_of("newest", query.newest)?;
+            let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
+            let end =
+                cursor.as_ref().map(|cursor| cursor.behind.as_slice().try_into().map(u64::from_be_bytes));
+            let end = end.transpose().map_err(|_| Cursor::wrong())?;
+            let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
+            let height = cursor.map_or_else(|| reader.chain().tip().height, |cursor| cursor.height);
+            let standing = reader.at_height(height)?;
+            let chain = standing.chain();
+            let at = query.at.as_deref().map(|at| reader.height(at)).transpose()?;
+            let (mut shown, next) = if from.is_none() && to.is_none() && at.is_none() {
+                statement::booked_page(chain, &reader.names, id, (end, newest as u64))?
+            } else {
+                by_value_date(
+                    chain,
+                    id,
+                    StatementAsked { from, to, at, newest: Some(newest), end: end.map(|end| end as usize) },
+                )?
+            };
+            let next = next.map(|next| Cursor { height, behind: next.to_be_bytes().to_vec() }.text());
+            shown.document["next"] = json!(next);
+            Ok(wants.answer(shown, chain))
+        })
+        .await
+}
+
+fn by_value_date(
+    chain: &Chain,
+    id: AccountId,
+    asked: StatementAsked,
+) -> Result<(Shown, Option<u64>), Problem> {
+    let (first, last) =
+        (asked.from.unwrap_or(Date::MIN), asked.to.unwrap_or_else(|| chain.tip().time.date()));
+    if first > last {
+        return Err(Problem::new(
+            problem::BAD_QUERY,
+            format!("a statement from {first} to {last} has no day"),
+        ));
+    }
+    let looked = statement::looked_through(chain, id, first, asked.at.unwrap_or(chain.tip().height))?;
+    if looked > LOOKED_THROUGH_MAX {
+        let why =
+            "too many postings lie between; name a later `from` or an earlier `at`, or ask for `entries`";
+        return Err(
+            Problem::new(problem::BAD_QUERY, why).given(looked, format!("at most {LOOKED_THROUGH_MAX}"))
+        );
+    }
+    let shown = statement::by_value_date(chain, id, asked)?.0;
+    let in_all = shown.document["lines_in_all"].as_u64().unwrap_or_default();
+    let end = asked.end.map_or(in_all, |end| in_all.min(end as u64));
+    let next = end.saturating_sub(asked.newest.unwrap_or(usize::MAX) as u64);
+    Ok((shown, (next > 0).then_some(next)))
 }

@@ -1,22 +1,18 @@
 //! Agreements: terms, state, books, schedule, what can be done now, views.
 
-use super::Api;
 use super::accounts::owned;
-use super::caller::Caller;
 use super::operation::Asking;
 use super::problem::{self, Problem};
-use super::reading::{At, PageAsked, Reader, Wants, stamped};
+use super::reading::{At, PageOfParty, Reader, Reads, Wants, stamped};
 use super::shapes;
 use super::strict::{Asked, Nothing, Part, Strict};
 use crate::near;
 use crate::view::authority::Authorities;
 use crate::view::{Missing, reading, show, words};
 use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Document, json};
-use std::sync::Arc;
 use tenor_abi::id::AgreementId;
 use tenor_abi::spec::{CallDef, CallKind, Spec};
 use tenor_abi::text::type_name;
@@ -52,28 +48,28 @@ fn row(chain: &Chain, id: AgreementId, record: &AgreementRecord) -> Result<Docum
     }))
 }
 
-/// Agreements: a customer's own, or all.
+/// Agreements: a customer's own, or all, or those of a party.
 #[utoipa::path(
-    get, path = "/v1/agreements", tag = "agreements", params(PageAsked),
+    get, path = "/v1/agreements", tag = "agreements", params(PageOfParty),
     responses((status = 200, description = "A page of agreements", body = shapes::Agreements)))]
-pub async fn list(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| match reader.caller.customer() {
-        Some(party) => asked.page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
-            let id = AgreementId(owned(of)?);
-            let sees = reader.caller.sees_agreement(chain, &id)?;
-            let record: Option<AgreementRecord> = chain.record(&id.0)?;
-            record.filter(|_| sees).map(|record| row(chain, id, &record)).transpose()
-        }),
-        None => asked.page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
-            let id = of.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
-            row(chain, AgreementId(*id), &record).map(Some)
-        }),
-    });
-    found.await.map(Json)
+pub async fn list(reads: Reads, Asked(asked): Asked<PageOfParty>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| match asked.party(reader)? {
+            Some(party) => {
+                asked.page().page::<AgreementOfRow>(reader, &party.0, "agreements", |chain, of, _| {
+                    let id = AgreementId(owned(of)?);
+                    let sees = reader.caller.sees_agreement(chain, &id)?;
+                    let record: Option<AgreementRecord> = chain.record(&id.0)?;
+                    record.filter(|_| sees).map(|record| row(chain, id, &record)).transpose()
+                })
+            }
+            None => asked.page().page::<AgreementRecord>(reader, &[], "agreements", |chain, of, record| {
+                let id =
+                    of.first_chunk().ok_or_else(|| Problem::new(problem::BROKEN, "a row is too short"))?;
+                row(chain, AgreementId(*id), &record).map(Some)
+            }),
+        })
+        .await
 }
 
 /// An agreement's terms, state and books, now or as of an earlier block or day.
@@ -81,18 +77,18 @@ pub async fn list(
     get, path = "/v1/agreements/{id}", tag = "agreements", params(("id" = String, Path, description = "Its id"), At),
     responses((status = 200, description = "The agreement", body = shapes::Agreement)))]
 pub async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(at): Asked<At>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id = seen(reader, &asked)?;
-        let standing = reader.at(at.at.as_deref())?;
-        Ok(wants.answer(show::agreement(standing.chain(), id)?, standing.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let id = seen(reader, &asked)?;
+            let standing = reader.at(at.at.as_deref())?;
+            Ok(wants.answer(show::agreement(standing.chain(), id)?, standing.chain()))
+        })
+        .await
 }
 
 /// How much of a schedule.
@@ -101,8 +97,10 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct ScheduleQuery {
     /// Occurrences back, at most 400.
+    #[param(maximum = 400)]
     past: Option<u32>,
     /// Occurrences ahead, at most 400.
+    #[param(maximum = 400)]
     ahead: Option<u32>,
 }
 
@@ -113,28 +111,29 @@ pub struct ScheduleQuery {
     params(("id" = String, Path, description = "The agreement's id"), ScheduleQuery),
     responses((status = 200, description = "Its schedules", body = shapes::Schedules)))]
 pub async fn schedule(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(query): Asked<ScheduleQuery>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id = seen(reader, &asked)?;
-        let (past, ahead) = (query.past.unwrap_or(OCCURRENCES), query.ahead.unwrap_or(OCCURRENCES));
-        if past.max(ahead) > OCCURRENCES_MAX {
-            let why = format!("at most {OCCURRENCES_MAX} occurrences are shown on either side");
-            return Err(Problem::new(problem::BAD_QUERY, why));
-        }
-        let chain = reader.chain();
-        let (_, spec) = reading::agreement(chain, &id)?;
-        let mut schedules = vec![];
-        for (row, record) in chain.records::<ScheduleRecord>(&id.0)? {
-            let kind = row.get(32..34).and_then(|kind| kind.try_into().ok()).map_or(0, u16::from_be_bytes);
-            schedules.push(one_schedule(chain, &spec, kind, &record, (past, ahead))?);
-        }
-        Ok(stamped(json!({ "agreement": id.to_string(), "schedules": schedules }), chain))
-    });
-    found.await.map(Json)
+    reads
+        .json(move |reader| {
+            let id = seen(reader, &asked)?;
+            let (past, ahead) = (query.past.unwrap_or(OCCURRENCES), query.ahead.unwrap_or(OCCURRENCES));
+            if past.max(ahead) > OCCURRENCES_MAX {
+                let why = format!("at most {OCCURRENCES_MAX} occurrences are shown on either side");
+                return Err(Problem::new(problem::BAD_QUERY, why));
+            }
+            let chain = reader.chain();
+            let (_, spec) = reading::agreement(chain, &id)?;
+            let mut schedules = vec![];
+            for (row, record) in chain.records::<ScheduleRecord>(&id.0)? {
+                let kind =
+                    row.get(32..34).and_then(|kind| kind.try_into().ok()).map_or(0, u16::from_be_bytes);
+                schedules.push(one_schedule(chain, &spec, kind, &record, (past, ahead))?);
+            }
+            Ok(stamped(json!({ "agreement": id.to_string(), "schedules": schedules }), chain))
+        })
+        .await
 }
 
 fn one_schedule(
@@ -183,33 +182,33 @@ fn one_schedule(
     params(("id" = String, Path, description = "The agreement's id")),
     responses((status = 200, description = "Its actions", body = shapes::Actions)))]
 pub async fn actions(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (chain, id) = (reader.chain(), seen(reader, &asked)?);
-        let (record, spec) = reading::agreement(chain, &id)?;
-        let may = Authorities::of(chain, &spec, &record);
-        let mut actions = vec![];
-        for def in spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign)) {
-            let possible = match def.from.as_slice() {
-                [] => !spec.is_terminal(record.state),
-                states => states.contains(&record.state),
-            };
-            let mine = match reader.caller.customer() {
-                Some(party) => Some(may.any(def, &party)?),
-                None => None,
-            };
-            if possible && mine != Some(false) {
-                actions.push(action(&spec, def, &may, mine));
+    reads
+        .json(move |reader| {
+            let (chain, id) = (reader.chain(), seen(reader, &asked)?);
+            let (record, spec) = reading::agreement(chain, &id)?;
+            let may = Authorities::of(chain, &spec, &record);
+            let mut actions = vec![];
+            for def in spec.calls.iter().filter(|def| matches!(def.kind, CallKind::Action | CallKind::Sign)) {
+                let possible = match def.from.as_slice() {
+                    [] => !spec.is_terminal(record.state),
+                    states => states.contains(&record.state),
+                };
+                let mine = match reader.caller.customer() {
+                    Some(party) => Some(may.any(def, &party)?),
+                    None => None,
+                };
+                if possible && mine != Some(false) {
+                    actions.push(action(&spec, def, &may, mine));
+                }
             }
-        }
-        let state = spec.state_name(record.state);
-        Ok(stamped(json!({ "agreement": id.to_string(), "state": state, "actions": actions }), chain))
-    });
-    found.await.map(Json)
+            let state = spec.state_name(record.state);
+            Ok(stamped(json!({ "agreement": id.to_string(), "state": state, "actions": actions }), chain))
+        })
+        .await
 }
 
 fn action(spec: &Spec, def: &CallDef, may: &Authorities<'_>, mine: Option<bool>) -> Document {
@@ -227,7 +226,7 @@ fn action(spec: &Spec, def: &CallDef, may: &Authorities<'_>, mine: Option<bool>)
 }
 
 /// Arguments of a view.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ViewAsked {
     /// Arguments by name.
@@ -242,27 +241,27 @@ pub struct ViewAsked {
     params(("id" = String, Path, description = "The agreement's id"), ("view" = String, Path, description = "Its name")),
     responses((status = 200, description = "The answer", body = shapes::ViewAnswer)))]
 pub async fn view(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part((asked, name)): Part<(String, String)>,
     Strict(given): Strict<ViewAsked>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (chain, id) = (reader.chain(), seen(reader, &asked)?);
-        let (_, spec) = reading::agreement(chain, &id)?;
-        let mut views = spec.calls.iter().filter(|def| def.kind == CallKind::View);
-        let Some(def) = views.clone().find(|def| def.name == name) else {
-            let near = near::hint(&name, views.by_ref().map(|def| def.name.as_str()));
-            return Err(Missing(format!("`{name}` is no view of {}{near}", spec.name)).into());
-        };
-        let arguments = Asking(reader).arguments(&spec, &def.arguments, &given.arguments)?;
-        let answer = chain.view(id, &name, &arguments).map_err(|error| match error {
-            ViewError::Fault(fault) => fault.into(),
-            other => Problem::new(problem::VIEW_REFUSED, other),
-        })?;
-        let answer = value::decode(&spec, def.returns, &answer)
-            .map_err(|error| Problem::new(problem::VIEW_REFUSED, error))?;
-        Ok(stamped(json!({ "view": name, "answer": words::json(&spec, def.returns, &answer) }), chain))
-    });
-    found.await.map(Json)
+    reads
+        .json(move |reader| {
+            let (chain, id) = (reader.chain(), seen(reader, &asked)?);
+            let (_, spec) = reading::agreement(chain, &id)?;
+            let mut views = spec.calls.iter().filter(|def| def.kind == CallKind::View);
+            let Some(def) = views.clone().find(|def| def.name == name) else {
+                let near = near::hint(&name, views.by_ref().map(|def| def.name.as_str()));
+                return Err(Missing(format!("`{name}` is no view of {}{near}", spec.name)).into());
+            };
+            let arguments = Asking(reader).arguments(&spec, &def.arguments, &given.arguments)?;
+            let answer = chain.view(id, &name, &arguments).map_err(|error| match error {
+                ViewError::Fault(fault) => fault.into(),
+                other => Problem::new(problem::VIEW_REFUSED, other),
+            })?;
+            let answer = value::decode(&spec, def.returns, &answer)
+                .map_err(|error| Problem::new(problem::VIEW_REFUSED, error))?;
+            Ok(stamped(json!({ "view": name, "answer": words::json(&spec, def.returns, &answer) }), chain))
+        })
+        .await
 }

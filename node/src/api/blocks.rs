@@ -1,12 +1,11 @@
 //! The network, blocks, receipts by place, and proofs.
 
 use super::Api;
-use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{At, Cursor, PageAsked, Reader, Wants, as_of, stamped};
+use super::reading::{At, Cursor, PageAsked, Reader, Reads, Wants, as_of, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
-use super::transactions::{binary, placed, prove, seen_place};
+use super::strict::{Asked, Nothing, Number, Part, number};
+use super::transactions::{placed, prove, seen_place};
 use crate::view::{Missing, check_made, receipt, show};
 use axum::Json;
 use axum::extract::State;
@@ -52,24 +51,21 @@ pub async fn network(
 #[utoipa::path(
     get, path = "/v1/blocks", tag = "network", params(PageAsked),
     responses((status = 200, description = "A page of headers", body = shapes::Blocks)))]
-pub async fn list(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(page): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let first = match &page.cursor {
-            None => reader.chain().tip().height,
-            Some(text) => text.parse().map_err(|_| Cursor::wrong())?,
-        };
-        check_made(reader.chain(), first)?;
-        let last = first.saturating_sub(page.rows()? as u64 - 1);
-        let blocks =
-            (last..=first).rev().map(|height| header(reader, height)).collect::<Result<Vec<_>, _>>()?;
-        let next = last.checked_sub(1).map(|height| height.to_string());
-        Ok(stamped(json!({ "blocks": blocks, "next": next }), reader.chain()))
-    });
-    found.await.map(Json)
+pub async fn list(reads: Reads, Asked(page): Asked<PageAsked>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            let first = match &page.cursor {
+                None => reader.chain().tip().height,
+                Some(text) => number(text).ok_or_else(Cursor::wrong)?,
+            };
+            check_made(reader.chain(), first)?;
+            let last = first.saturating_sub(page.rows()? as u64 - 1);
+            let blocks =
+                (last..=first).rev().map(|height| header(reader, height)).collect::<Result<Vec<_>, _>>()?;
+            let next = last.checked_sub(1).map(|height| height.to_string());
+            Ok(stamped(json!({ "blocks": blocks, "next": next }), reader.chain()))
+        })
+        .await
 }
 
 fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
@@ -87,22 +83,22 @@ fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
     get, path = "/v1/blocks/{height}", tag = "network", params(("height" = u64, Path, description = "Its height")),
     responses((status = 200, description = "The block", body = shapes::BlockTold)))]
 pub async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
-    Part(height): Part<u64>,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        if !reader.caller.is_bank() {
-            let document = header(reader, height)?;
-            let text = document.to_string();
-            return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
-        }
-        let shown = show::block(reader.chain(), height)?;
-        Ok(wants.answer(shown, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            if !reader.caller.is_bank() {
+                let document = header(reader, height)?;
+                let text = document.to_string();
+                return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
+            }
+            let shown = show::block(reader.chain(), height)?;
+            Ok(wants.answer(shown, reader.chain()))
+        })
+        .await
 }
 
 /// The receipt at a place of a block.
@@ -111,23 +107,24 @@ pub async fn get(
     params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
     responses((status = 200, description = "The receipt", body = shapes::Receipt)))]
 pub async fn receipt(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
-    Part((height, index)): Part<(u64, u32)>,
+    Part((Number(height), Number(index))): Part<(Number<u64>, Number<u32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
-        if wants.text() {
-            return Ok(
-                wants.answer(receipt::receipt(reader.chain(), &reader.names, height, index)?, reader.chain())
-            );
-        }
-        let shown = crate::view::Shown { document: placed(reader, height, index)?, text: String::new() };
-        Ok(wants.answer(shown, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
+            if wants.text() {
+                return Ok(wants.answer(
+                    receipt::receipt(reader.chain(), &reader.names, height, index)?,
+                    reader.chain(),
+                ));
+            }
+            let shown = crate::view::Shown { document: placed(reader, height, index)?, text: String::new() };
+            Ok(wants.answer(shown, reader.chain()))
+        })
+        .await
 }
 
 /// The offline proof of a receipt, in the bytes that `tenor check` takes.
@@ -136,16 +133,16 @@ pub async fn receipt(
     params(("height" = u64, Path, description = "Height of the block"), ("index" = u32, Path, description = "Place in it")),
     responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn receipt_proof(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Part((height, index)): Part<(u64, u32)>,
+    reads: Reads,
+    Part((Number(height), Number(index))): Part<(Number<u64>, Number<u32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
-        prove(reader, height, index)
-    });
-    found.await.map(binary)
+    reads
+        .bytes(move |reader| {
+            seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
+            prove(reader, height, index)
+        })
+        .await
 }
 
 /// The offline proof of what state held: of an account, an agreement, or any full key (`key`, hexadecimal; the bank's
@@ -156,20 +153,20 @@ pub async fn receipt_proof(
         ("id" = String, Path, description = "Its id, or the full key"), At),
     responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part((kind, asked)): Part<(String, String)>,
     Asked(at): Asked<At>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let full_key = full_key(reader, &kind, &asked)?;
-        let standing = reader.at(at.at.as_deref())?;
-        let chain = standing.chain();
-        let bundle = chain.prove_offline(&full_key, None)?;
-        let none = || Missing(format!("block {} has no certificate yet", chain.tip().height));
-        Ok(bundle.ok_or_else(none)?.to_bytes())
-    });
-    found.await.map(binary)
+    reads
+        .bytes(move |reader| {
+            let full_key = full_key(reader, &kind, &asked)?;
+            let standing = reader.at(at.at.as_deref())?;
+            let chain = standing.chain();
+            let bundle = chain.prove_offline(&full_key, None)?;
+            let none = || Missing(format!("block {} has no certificate yet", chain.tip().height));
+            Ok(bundle.ok_or_else(none)?.to_bytes())
+        })
+        .await
 }
 
 fn full_key(reader: &Reader, kind: &str, asked: &str) -> Result<Vec<u8>, Problem> {

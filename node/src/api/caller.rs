@@ -48,7 +48,11 @@ impl FromRequestParts<Arc<Api>> for Caller {
             };
         };
         let wrong = || Problem::new(problem::UNAUTHENTICATED, "the token is not known here or has ended");
-        let secret = shown.strip_prefix("Bearer ").ok_or_else(wrong)?;
+        // RFC 9110, 11.1: the scheme's case does not matter.
+        let (scheme, secret) = shown.split_once(' ').ok_or_else(wrong)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(wrong());
+        }
         api.tokens.grant(secret, now.0)?.map(Caller).ok_or_else(wrong)
     }
 }

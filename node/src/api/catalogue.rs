@@ -3,12 +3,12 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{PageAsked, Reader, Wants, id, stamped};
+use super::reading::{PAGE_MAX, PageAsked, Reader, Reads, Wants, id, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
+use super::strict::{Asked, Nothing, Number, Part};
 use crate::view::find::find_contract;
-use crate::view::list::{self, What};
-use crate::view::{Missing, party, proposal, reading, show};
+use crate::view::list::{Listed, What, table};
+use crate::view::{Missing, Shown, party, proposal, reading, show};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -16,7 +16,11 @@ use serde_json::{Value as Document, json};
 use std::sync::Arc;
 use tenor_abi::date::Date;
 use tenor_abi::id::{AssetId, CalendarId, CodeHash, PartyId, ProposalId};
-use tenor_runtime::state::record::{AssetRecord, CalendarRecord, ContractRecord};
+use tenor_runtime::state::record::{
+    AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, CodeRecord, ContractRecord, HoldRecord,
+    PartyRecord, ProposalRecord, ScheduleRecord,
+};
+use tenor_wire::op::Published;
 
 fn short() -> Problem {
     Problem::new(problem::BROKEN, "a row is too short")
@@ -26,21 +30,18 @@ fn short() -> Problem {
 #[utoipa::path(
     get, path = "/v1/contracts", tag = "catalogue", params(PageAsked),
     responses((status = 200, description = "A page of contracts", body = shapes::Contracts)))]
-pub async fn contracts(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        asked.page::<ContractRecord>(reader, &[], "contracts", |_, row, record| {
-            let code = CodeHash(*row.first_chunk().ok_or_else(short)?);
-            Ok(Some(json!({
-                "code": code.to_string(), "name": record.name, "version": record.version.to_string(),
-                "bank": record.bank.to_string(), "height": record.height,
-            })))
+pub async fn contracts(reads: Reads, Asked(asked): Asked<PageAsked>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            asked.page::<ContractRecord>(reader, &[], "contracts", |_, row, record| {
+                let code = CodeHash(*row.first_chunk().ok_or_else(short)?);
+                Ok(Some(json!({
+                    "code": code.to_string(), "name": record.name, "version": record.version.to_string(),
+                    "bank": record.bank.to_string(), "height": record.height,
+                })))
+            })
         })
-    });
-    found.await.map(Json)
+        .await
 }
 
 fn code_of(reader: &Reader, asked: &str) -> Result<CodeHash, Problem> {
@@ -55,17 +56,17 @@ fn code_of(reader: &Reader, asked: &str) -> Result<CodeHash, Problem> {
     get, path = "/v1/contracts/{code}", tag = "catalogue", params(("code" = String, Path, description = "Its code or name")),
     responses((status = 200, description = "The contract", body = shapes::Contract)))]
 pub async fn contract(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let shown = show::contract(reader.chain(), code_of(reader, &asked)?)?;
-        Ok(wants.answer(shown, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let shown = show::contract(reader.chain(), code_of(reader, &asked)?)?;
+            Ok(wants.answer(shown, reader.chain()))
+        })
+        .await
 }
 
 /// A contract's spec in its canonical bytes, by which terms, arguments and events are encoded.
@@ -74,17 +75,39 @@ pub async fn contract(
     params(("code" = String, Path, description = "Its code or name")),
     responses((status = 200, description = "The spec", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn spec(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let code = code_of(reader, &asked)?;
-        let spec = reading::spec(reader.chain(), &code)?;
-        Ok(super::transactions::binary(tenor_abi::codec::encode(&spec)))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let code = code_of(reader, &asked)?;
+            let spec = reading::spec(reader.chain(), &code)?;
+            Ok(super::transactions::binary(tenor_abi::codec::encode(&spec)))
+        })
+        .await
+}
+
+/// A contract's module with the bank that published it, in their canonical bytes: all that its code is the hash of, and
+/// what a client reads terms and arguments by without trusting the node.
+#[utoipa::path(
+    get, path = "/v1/contracts/{code}/published", tag = "catalogue",
+    params(("code" = String, Path, description = "Its code or name")),
+    responses((status = 200, description = "Bank and module", body = Vec<u8>, content_type = "application/octet-stream")))]
+pub async fn published(
+    reads: Reads,
+    Part(asked): Part<String>,
+    Asked(_): Asked<Nothing>,
+) -> Result<Response, Problem> {
+    reads
+        .of(move |reader| {
+            let (chain, code) = (reader.chain(), code_of(reader, &asked)?);
+            let missing = || Missing(format!("there is no contract {code}"));
+            let record: ContractRecord = chain.record(&code.0)?.ok_or_else(missing)?;
+            let CodeRecord { wasm } = chain.record(&code.0)?.ok_or_else(missing)?;
+            Ok(super::transactions::binary(tenor_abi::codec::encode(&Published { bank: record.bank, wasm })))
+        })
+        .await
 }
 
 fn asset_document(id: AssetId, record: &AssetRecord) -> Document {
@@ -99,17 +122,14 @@ fn asset_document(id: AssetId, record: &AssetRecord) -> Document {
 #[utoipa::path(
     get, path = "/v1/assets", tag = "catalogue", params(PageAsked),
     responses((status = 200, description = "A page of assets", body = shapes::Assets)))]
-pub async fn assets(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        asked.page::<AssetRecord>(reader, &[], "assets", |_, row, record| {
-            Ok(Some(asset_document(AssetId(*row.first_chunk().ok_or_else(short)?), &record)))
+pub async fn assets(reads: Reads, Asked(asked): Asked<PageAsked>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            asked.page::<AssetRecord>(reader, &[], "assets", |_, row, record| {
+                Ok(Some(asset_document(AssetId(*row.first_chunk().ok_or_else(short)?), &record)))
+            })
         })
-    });
-    found.await.map(Json)
+        .await
 }
 
 /// An asset.
@@ -117,36 +137,33 @@ pub async fn assets(
     get, path = "/v1/assets/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The asset", body = shapes::Asset)))]
 pub async fn asset(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id: AssetId = reader.id("asset", &asked)?;
-        let record: AssetRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
-        Ok(stamped(asset_document(id, &record), reader.chain()))
-    });
-    found.await.map(Json)
+    reads
+        .json(move |reader| {
+            let id: AssetId = reader.id("asset", &asked)?;
+            let record: AssetRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+            Ok(stamped(asset_document(id, &record), reader.chain()))
+        })
+        .await
 }
 
 /// Calendars.
 #[utoipa::path(
     get, path = "/v1/calendars", tag = "catalogue", params(PageAsked),
     responses((status = 200, description = "A page of calendars", body = shapes::Calendars)))]
-pub async fn calendars(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<PageAsked>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        asked.page::<CalendarRecord>(reader, &[], "calendars", |_, row, record| {
-            let id = CalendarId(*row.first_chunk().ok_or_else(short)?);
-            let (publisher, code) = (record.publisher.to_string(), record.code.to_string());
-            Ok(Some(json!({ "calendar": id.to_string(), "code": code, "publisher": publisher })))
+pub async fn calendars(reads: Reads, Asked(asked): Asked<PageAsked>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            asked.page::<CalendarRecord>(reader, &[], "calendars", |_, row, record| {
+                let id = CalendarId(*row.first_chunk().ok_or_else(short)?);
+                let (publisher, code) = (record.publisher.to_string(), record.code.to_string());
+                Ok(Some(json!({ "calendar": id.to_string(), "code": code, "publisher": publisher })))
+            })
         })
-    });
-    found.await.map(Json)
+        .await
 }
 
 /// A calendar: whether each day of a year is a business day, as the list of days that are none, weekends apart.
@@ -155,52 +172,53 @@ pub async fn calendars(
     params(("id" = String, Path, description = "Its id"), ("year" = i32, Path, description = "The year")),
     responses((status = 200, description = "The holidays", body = shapes::CalendarYear)))]
 pub async fn calendar(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Part((asked, year)): Part<(String, i32)>,
+    reads: Reads,
+    Part((asked, Number(year))): Part<(String, Number<i32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id: CalendarId = reader.id("calendar", &asked)?;
-        let record: CalendarRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
-        let first = Date::new(year, 1, 1).map_err(|error| Problem::new(problem::BAD_ID, error))?;
-        let mut closed = vec![];
-        for day in (0..366).map(|days| first.add_days(days)).take_while(|day| day.year() == year) {
-            let weekday = day.weekday().name();
-            match record.calendar.is_business_day(day) {
-                Ok(true) => {}
-                Ok(false) => closed.push(json!({ "date": day.to_string(), "weekday": weekday })),
-                Err(error) => return Err(Missing(error.to_string()).into()),
+    reads
+        .json(move |reader| {
+            let id: CalendarId = reader.id("calendar", &asked)?;
+            let record: CalendarRecord = reader.chain().record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+            let first = Date::new(year, 1, 1).map_err(|error| Problem::new(problem::BAD_ID, error))?;
+            let mut closed = vec![];
+            for day in (0..366).map(|days| first.add_days(days)).take_while(|day| day.year() == year) {
+                let weekday = day.weekday().name();
+                match record.calendar.is_business_day(day) {
+                    Ok(true) => {}
+                    Ok(false) => closed.push(json!({ "date": day.to_string(), "weekday": weekday })),
+                    Err(error) => return Err(Missing(error.to_string()).into()),
+                }
             }
-        }
-        let code = record.code.to_string();
-        Ok(stamped(
-            json!({ "calendar": id.to_string(), "code": code, "year": year, "closed": closed }),
-            reader.chain(),
-        ))
-    });
-    found.await.map(Json)
+            let code = record.code.to_string();
+            Ok(stamped(
+                json!({ "calendar": id.to_string(), "code": code, "year": year, "closed": closed }),
+                reader.chain(),
+            ))
+        })
+        .await
 }
 
-/// A party: keys, roles, accounts, agreements.
+/// A party: keys, roles, the first of its accounts and agreements; all of them are in `/v1/accounts?party=` and
+/// `/v1/agreements?party=`.
 #[utoipa::path(
     get, path = "/v1/parties/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The party", body = shapes::Party)))]
 pub async fn get_party(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id: PartyId = reader.id("party", &asked)?;
-        if !reader.caller.sees_party(&id) {
-            return Err(Missing::of(&id).into());
-        }
-        Ok(wants.answer(party::party(reader.chain(), id)?, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let id: PartyId = reader.id("party", &asked)?;
+            if !reader.caller.sees_party(&id) {
+                return Err(Missing::of(&id).into());
+            }
+            Ok(wants.answer(party::party(reader.chain(), id, PAGE_MAX)?, reader.chain()))
+        })
+        .await
 }
 
 /// An open proposal. The bank's alone.
@@ -208,42 +226,61 @@ pub async fn get_party(
     get, path = "/v1/proposals/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The proposal", body = shapes::Proposal)))]
 pub async fn get_proposal(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     wants: Wants,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let id: ProposalId = id(&asked)?;
-        if !reader.caller.is_bank() {
-            return Err(
-                Missing(format!("there is no open {id}; it was approved, withdrawn or never made")).into()
-            );
-        }
-        Ok(wants.answer(proposal::proposal(reader.chain(), id)?, reader.chain()))
-    });
-    found.await
+    reads
+        .of(move |reader| {
+            let id: ProposalId = id(&asked)?;
+            if !reader.caller.is_bank() {
+                return Err(Missing(format!(
+                    "there is no open {id}; it was approved, withdrawn or never made"
+                ))
+                .into());
+            }
+            Ok(wants.answer(proposal::proposal(reader.chain(), id)?, reader.chain()))
+        })
+        .await
 }
 
-/// A whole list as the command shows it: agreements, accounts, contracts, parties, proposals, schedules, holds. The
+/// A page of a list as the command shows it: agreements, accounts, contracts, parties, proposals, schedules, holds. The
 /// bank's alone.
 #[utoipa::path(
-    get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what")),
-    responses((status = 200, description = "The list", body = shapes::ListShown)))]
+    get, path = "/v1/lists/{what}", tag = "catalogue", params(("what" = String, Path, description = "Of what"), PageAsked),
+    responses((status = 200, description = "A page of the list", body = shapes::ListShown)))]
 pub async fn lists(
     State(api): State<Arc<Api>>,
     caller: Caller,
     wants: Wants,
     Part(asked): Part<String>,
-    Asked(_): Asked<Nothing>,
+    Asked(page): Asked<PageAsked>,
 ) -> Result<Response, Problem> {
     caller.needs(crate::access::Scope::Bank)?;
     let found = api.read(caller, move |reader| {
         let what = What::ALL.iter().find(|(name, _)| *name == asked).map(|(_, what)| *what);
         let near = || crate::near::hint(&asked, What::ALL.iter().map(|(name, _)| *name));
         let what = what.ok_or_else(|| Missing(format!("there is no list of `{asked}`{}", near())))?;
-        Ok(wants.answer(list::list(reader.chain(), &reader.names, what)?, reader.chain()))
+        let shown = match what {
+            What::Agreements => listed::<AgreementRecord>(reader, &page),
+            What::Accounts => listed::<AccountRecord>(reader, &page),
+            What::Contracts => listed::<ContractRecord>(reader, &page),
+            What::Parties => listed::<PartyRecord>(reader, &page),
+            What::Proposals => listed::<ProposalRecord>(reader, &page),
+            What::Schedules => listed::<ScheduleRecord>(reader, &page),
+            What::Holds => listed::<HoldRecord>(reader, &page),
+        }?;
+        Ok(wants.made(shown))
     });
     found.await
+}
+
+fn listed<R: Listed>(reader: &Reader, page: &PageAsked) -> Result<Shown, Problem> {
+    let mut document = page.page::<R>(reader, &[], "list", |chain, key, record| {
+        Ok(Some(record.row(chain, &reader.names, key)?))
+    })?;
+    document["height"] = document["as_of"]["height"].clone();
+    let text = table::<R>(document["list"].as_array().map_or(&[], Vec::as_slice)).to_string();
+    Ok(Shown { document, text })
 }

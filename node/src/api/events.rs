@@ -4,7 +4,7 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::Reader;
-use super::strict::Asked;
+use super::strict::{Asked, number};
 use super::transactions::placed;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -125,7 +125,7 @@ fn start(reader: &Reader, told: Option<String>, asked: &Following) -> Result<(u6
     if let Some(last) = told.or(asked.last_event_id.clone()) {
         let read = || {
             let (height, index) = last.split_once('.')?;
-            Some((height.parse::<u64>().ok()?, index.parse::<u32>().ok()?.checked_add(1)?))
+            Some((number::<u64>(height)?, number::<u32>(index)?.checked_add(1)?))
         };
         let place = read().filter(|(height, _)| *height <= tip);
         return place.ok_or_else(|| {

@@ -9,7 +9,7 @@ use super::shapes;
 use super::strict::{Asked, Nothing, Strict};
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ const TOLD_MAX: usize = 1_000;
 const RETRY_S: u64 = 1;
 
 /// What is forced.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForceAsked {
     /// `refused`: with a reason, and nothing is handed in. `pending`: 202, whatever `Prefer` says. `slow`: answered so

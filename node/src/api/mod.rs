@@ -1,6 +1,7 @@
 //! The HTTP API: JSON in, transactions and readings out. What it says is described in `/openapi.json`.
 
 mod problem;
+mod head;
 mod shapes;
 mod strict;
 mod caller;
@@ -21,6 +22,7 @@ mod webhooks;
 
 pub use deliver::start_all as tell_webhooks;
 pub use force::Forces;
+pub use head::refusal;
 pub use problem::{CODES, Code};
 
 use crate::access::Tokens;
@@ -32,7 +34,7 @@ use crate::metrics::Metrics;
 use crate::view::Missing;
 use crate::view::names::Names;
 use crate::webhook::{Hooks, Sender};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -42,6 +44,7 @@ use problem::Problem;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
+use strict::{Asked, Nothing, Part};
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -120,6 +123,7 @@ fn described() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(catalogue::contracts))
         .routes(routes!(catalogue::contract))
         .routes(routes!(catalogue::spec))
+        .routes(routes!(catalogue::published))
         .routes(routes!(catalogue::assets))
         .routes(routes!(catalogue::asset))
         .routes(routes!(catalogue::calendars))
@@ -182,7 +186,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let page = if api.config.demo { crate::demo::router() } else { Router::new() };
     routes
         .merge(page)
-        .route("/openapi.json", get(move || async move { Json(document) }))
+        .route("/openapi.json", get(move |_: Asked<Nothing>| async move { Json(document) }))
         .fallback(|| async {
             Problem::from(Missing("there is no such path; `/openapi.json` lists them".into()))
         })
@@ -206,7 +210,7 @@ fn kind(code: &Code) -> Value {
 /// Every kind of problem. No token is needed.
 #[utoipa::path(
     get, path = "/problems", tag = "network", responses((status = 200, description = "The kinds", body = shapes::ProblemKinds)))]
-async fn problems() -> Json<Value> {
+async fn problems(_: Asked<Nothing>) -> Json<Value> {
     Json(json!({ "problems": CODES.iter().map(kind).collect::<Vec<_>>() }))
 }
 
@@ -214,7 +218,7 @@ async fn problems() -> Json<Value> {
 #[utoipa::path(
     get, path = "/problems/{code}", tag = "network", params(("code" = String, Path, description = "Its code")),
     responses((status = 200, description = "The kind", body = shapes::ProblemKind)))]
-async fn one_problem(Path(asked): Path<String>) -> Result<Json<Value>, Problem> {
+async fn one_problem(Part(asked): Part<String>, _: Asked<Nothing>) -> Result<Json<Value>, Problem> {
     let found = CODES.iter().find(|code| code.name == asked);
     let near = || crate::near::hint(&asked, CODES.iter().map(|code| code.name));
     let found =
@@ -230,14 +234,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// What a body in pieces is answered: whoever stands between client and node may have seen another end of it, so the
-/// connection ends as well.
-fn in_pieces() -> Response {
-    let mut response = Problem::new(problem::LENGTH, "send the body with its length").into_response();
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
 /// Counts a request and secures its answer.
 async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -248,9 +244,15 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "DELETE" => "DELETE",
         _ => "other",
     };
-    let mut response = match request.headers().contains_key(header::TRANSFER_ENCODING) {
-        true => in_pieces(),
-        false => next.run(request).await,
+    let (head, body) = request.into_parts();
+    let mut response = match head::check(&head) {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(problem) => {
+            // Whoever stands between client and node may have seen another end of it.
+            let mut response = problem.into_response();
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

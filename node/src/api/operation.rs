@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::reading::{Reader, id};
 use crate::near;
 use crate::view::{Missing, reading, words};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Document};
 use tenor_abi::codec;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, HoldId, PartyId, ProposalId};
@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 const OPERATION_BYTES_MAX: usize = 1024 * 1024;
 
 /// What to do.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Asked {
     /// Moves money from one account to another.
@@ -170,7 +170,7 @@ pub enum Asked {
 }
 
 /// A transfer, or a line of a hold.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferAsked {
     /// Account that pays.
@@ -182,7 +182,7 @@ pub struct TransferAsked {
 }
 
 /// The most that an account may lose.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpendAsked {
     /// The account.

@@ -3,7 +3,7 @@
 use super::operation::Asking;
 use super::problem::Problem;
 use crate::view::Missing;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tenor_abi::codec;
 use tenor_abi::id::{AssetId, Hash, PartyId};
 use tenor_abi::money::Currency;
@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 const KEY_TEXT: &str = "34 bytes in hexadecimal: algorithm, parity and x of a point of the curve";
 
 /// A key.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyAsked {
     /// 34 bytes in hexadecimal: algorithm, parity and x.
@@ -33,7 +33,7 @@ pub struct KeyAsked {
 }
 
 /// The most that a key may move of an asset.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitAsked {
     /// The asset.
@@ -45,7 +45,7 @@ pub struct LimitAsked {
 }
 
 /// A party.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartyAsked {
     /// Its id; opaque and random. One is made where none is given.

@@ -36,6 +36,8 @@ macro_rules! codes {
 }
 
 codes! {
+    MALFORMED "malformed" 400 false "The request is not HTTP as this node takes it"
+        "The request line or a header is not as RFC 9112 has it, `Host` is missing, or a header that says one thing stands twice. The connection ends.";
     NOT_JSON "not_json" 400 false "The body is not JSON as this API takes it"
         "The body is not JSON, a name stands twice in an object, a number is not whole, or it nests too deep. Amounts are texts like \"12.50 EUR\", never numbers.";
     BAD_FIELD "bad_field" 400 false "A field cannot be used"
@@ -66,6 +68,10 @@ codes! {
         "The node's limit is in the detail.";
     MEDIA_TYPE "media_type" 415 false "The body is of another kind"
         "JSON is sent as application/json, a signed transaction's bytes as application/octet-stream.";
+    URI_TOO_LONG "uri_too_long" 414 false "Path and query are too long"
+        "The node's limit is in `possible`. The connection ends.";
+    HEAD_TOO_LARGE "head_too_large" 431 false "The headers are too many or too long"
+        "The node's limit is in `possible`. The connection ends.";
     OTHER_CHAIN "other_chain" 422 false "Signed for another chain"
         "The transaction names another chain than this node's. Ask `/v1/network` which this is, and prepare anew.";
     UNKNOWN_KEY "unknown_key" 422 false "A signer has no such key"
@@ -104,6 +110,18 @@ codes! {
         "It takes nothing more. What has no outcome yet may be sent again as it is.";
 }
 
+/// Most characters that a problem repeats of what was given.
+const REPEATED_MAX: usize = 500;
+
+/// The beginning of a text: a problem is never about as long as what it is about.
+fn short(text: impl Display) -> String {
+    let text = text.to_string();
+    match text.char_indices().nth(REPEATED_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// A problem, on its way to whoever asked.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
@@ -116,7 +134,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of a kind; the detail says what was wrong with this request.
     pub fn new(code: Code, detail: impl Display) -> Problem {
-        Problem { code, detail: detail.to_string(), more: serde_json::Map::new(), retry_after_s: None }
+        Problem { code, detail: short(detail), more: serde_json::Map::new(), retry_after_s: None }
     }
 
     /// With a member more.
@@ -127,7 +145,7 @@ impl Problem {
 
     /// With what was given and what is possible.
     pub fn given(self, given: impl Display, possible: impl Display) -> Problem {
-        self.with("given", given.to_string()).with("possible", possible.to_string())
+        self.with("given", short(given)).with("possible", possible.to_string())
     }
 
     /// With the seconds after which trying again may help.

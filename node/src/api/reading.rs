@@ -3,6 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
+use super::strict::number;
 use crate::hub::{Hub, Tip};
 use crate::view::names::Names;
 use crate::view::{Missing, Shown, check_made};
@@ -16,7 +17,7 @@ use serde_json::{Value as Document, json};
 use std::str::FromStr;
 use std::sync::Arc;
 use tenor_abi::date::{DAY_MS, Date, Timestamp};
-use tenor_abi::id::Id;
+use tenor_abi::id::{Id, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::Record;
 use tenor_runtime::state::record::from_bytes;
@@ -181,12 +182,17 @@ impl Wants {
         self.text
     }
 
-    /// What is shown of something, in the form that is wanted.
-    pub fn answer(self, shown: Shown, chain: &Chain) -> Response {
+    /// What is shown of something and says already of which block, in the form that is wanted.
+    pub fn made(self, shown: Shown) -> Response {
         match self.text {
             true => shown.text.into_response(),
-            false => Json(stamped(shown.document, chain)).into_response(),
+            false => Json(shown.document).into_response(),
         }
+    }
+
+    /// What is shown of something, in the form that is wanted.
+    pub fn answer(self, shown: Shown, chain: &Chain) -> Response {
+        self.made(Shown { document: stamped(shown.document, chain), ..shown })
     }
 }
 
@@ -206,8 +212,58 @@ pub struct At {
 pub struct PageAsked {
     /// Where the page before said that the next one begins; it stays on the same block.
     pub cursor: Option<String>,
-    /// Rows of the page, at most 200.
+    /// Rows of the page, 1 to 200; 50 where nobody says.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<usize>,
+}
+
+/// A page of a list of what parties have.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PageOfParty {
+    /// Where the page before said that the next one begins; it stays on the same block.
+    cursor: Option<String>,
+    /// Rows of the page, 1 to 200; 50 where nobody says.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<usize>,
+    /// Only this party's; a customer's are always the customer's own.
+    party: Option<String>,
+}
+
+impl PageOfParty {
+    /// Which page.
+    pub fn page(&self) -> PageAsked {
+        PageAsked { cursor: self.cursor.clone(), limit: self.limit }
+    }
+
+    /// Whose; none for everybody's.
+    ///
+    /// # Errors
+    /// [`problem::BAD_ID`], [`problem::MISSING`].
+    pub fn party(&self, reader: &Reader) -> Result<Option<PartyId>, Problem> {
+        let Some(asked) = &self.party else { return Ok(reader.caller.customer()) };
+        let party: PartyId = reader.id("party", asked)?;
+        match reader.caller.sees_party(&party) {
+            true => Ok(Some(party)),
+            false => Err(Missing::of(&party).into()),
+        }
+    }
+}
+
+/// How many rows a page has, as a parameter says.
+///
+/// # Errors
+/// [`problem::BAD_QUERY`].
+pub fn rows_of(parameter: &str, given: Option<usize>) -> Result<usize, Problem> {
+    let rows = given.unwrap_or(PAGE);
+    match (1..=PAGE_MAX).contains(&rows) {
+        true => Ok(rows),
+        false => {
+            let why = format!("`{parameter}` cannot be used");
+            Err(Problem::new(problem::BAD_QUERY, why).given(rows, format!("1..={PAGE_MAX}")))
+        }
+    }
 }
 
 /// Where a page begins: a block and what lies before the first row.
@@ -226,10 +282,15 @@ impl Cursor {
         format!("{}.{behind}", self.height)
     }
 
-    fn read(text: &str) -> Result<Cursor, Problem> {
+    /// The cursor of a text that a page gave.
+    ///
+    /// # Errors
+    /// [`Cursor::wrong`].
+    pub fn read(text: &str) -> Result<Cursor, Problem> {
         let (height, behind) = text.split_once('.').ok_or_else(Cursor::wrong)?;
-        let height = height.parse().map_err(|_| Cursor::wrong())?;
-        Ok(Cursor { height, behind: unhex(behind).ok_or_else(Cursor::wrong)? })
+        let height = number(height).ok_or_else(Cursor::wrong)?;
+        let cursor = Cursor { height, behind: unhex(behind).ok_or_else(Cursor::wrong)? };
+        if cursor.text() == text { Ok(cursor) } else { Err(Cursor::wrong()) }
     }
 
     /// The problem that a cursor is which no page gave.
@@ -244,13 +305,7 @@ impl PageAsked {
     /// # Errors
     /// [`problem::BAD_QUERY`].
     pub fn rows(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(PAGE) {
-            0 => Err(Problem::new(problem::BAD_QUERY, format!("`limit` is 1..={PAGE_MAX}, 0 given"))),
-            rows if rows > PAGE_MAX => {
-                Err(Problem::new(problem::BAD_QUERY, format!("`limit` is 1..={PAGE_MAX}, {rows} given")))
-            }
-            rows => Ok(rows),
-        }
+        rows_of("limit", self.limit)
     }
 
     /// The block that the list is of, and what the page begins behind.
@@ -316,6 +371,56 @@ fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
         }
     }
     prefix
+}
+
+/// A request that reads and does nothing else, with who asks.
+pub struct Reads {
+    api: Arc<Api>,
+    caller: Caller,
+}
+
+impl FromRequestParts<Arc<Api>> for Reads {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Reads, Problem> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        Ok(Reads { api: Arc::clone(api), caller })
+    }
+}
+
+impl Reads {
+    /// An answer that is read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn of<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.api.read(self.caller, read).await
+    }
+
+    /// A document that is read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn json(
+        self,
+        read: impl FnOnce(&Reader) -> Result<Document, Problem> + Send + 'static,
+    ) -> Result<Json<Document>, Problem> {
+        self.of(read).await.map(Json)
+    }
+
+    /// Bytes that are read.
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn bytes(
+        self,
+        read: impl FnOnce(&Reader) -> Result<Vec<u8>, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        self.of(read).await.map(super::transactions::binary)
+    }
 }
 
 impl Api {

@@ -17,7 +17,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub fn only_here(api: &Api, caller: &Caller) -> Result<(), Problem> {
 }
 
 /// Where the clock goes.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockAsked {
     /// A day (its beginning) or an instant, not before the clock and at most ten years ahead.
@@ -76,7 +76,7 @@ pub async fn clock(
     let now = api.clock.now();
     if to <= now || to.0 - now.0 > AHEAD_MS_MAX {
         let why = format!("it is {now}, and a clock is moved ahead, at most ten years");
-        return Err(Problem::field("to", why).given(to, format!("after {now}")));
+        return Err(Problem::field("to", why).given(asked.to, format!("after {now}")));
     }
     let moved = api.inbox.advance(to).await;
     let height =
@@ -86,7 +86,7 @@ pub async fn clock(
 }
 
 /// Who gets money.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaucetAsked {
     /// The account.
@@ -103,18 +103,22 @@ pub async fn faucet(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Strict(asked): Strict<FaucetAsked>,
-) -> Result<Json<Document>, Problem> {
+) -> Result<Response, Problem> {
     only_here(&api, &caller)?;
     let from = name(&api.names.accounts, FUNDING)?;
     let asked = AskedOperation::Transfer { from, to: asked.account, amount: asked.amount };
     let (id, (height, index)) = signed(&api, &caller, BANK, What::Asked(asked)).await?;
+    let told = outcome(&api, caller, height, index, false).await?;
+    if told.status() != StatusCode::CREATED {
+        return Ok(told);
+    }
     let tip = api.hub.tip();
     let document = json!({ "transaction": id.to_string(), "height": height, "index": index });
-    Ok(Json(stamped(document, &tip.chain)))
+    Ok(Json(stamped(document, &tip.chain)).into_response())
 }
 
 /// Who does what.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActAsked {
     /// Name of a party whose key lies in the sandbox's folder, like `officer`.
@@ -139,7 +143,7 @@ pub async fn act(
 }
 
 /// Who becomes a customer.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolAsked {
     /// Public key of the customer's device: 34 bytes in hexadecimal, algorithm, parity and x. Who has the secret key
@@ -162,6 +166,8 @@ pub async fn enrol(
 ) -> Result<Response, Problem> {
     only_here(&api, &caller)?;
     let public = public_key(&asked.public_key)?;
+    // What is wrong with the amount is told before anything is made.
+    tenor_abi::text::money(&asked.amount).map_err(|why| Problem::field("amount", why))?;
     let home: PartyId = id(&name(&api.names.parties, BANK)?)?;
     let asset: AssetId = id(&name(&api.names.assets, CURRENCY)?)?;
     let party = PartyId(random()?);

@@ -93,7 +93,8 @@ shapes! {
     AccountEntries { account: String, entries: Vec<AccountEntry>, next: Option<String>, as_of: AsOf, }
     /// A statement of what was booked.
     StatementBooked {
-        account: String, currency: String, balance: String, lines_in_all: u64, lines: Vec<StatementBookedLine>, as_of: AsOf,
+        account: String, currency: String, balance: String, lines_in_all: u64, lines: Vec<StatementBookedLine>,
+        next: Option<String>, as_of: AsOf,
     }
     /// A line of it.
     StatementBookedLine {
@@ -102,7 +103,7 @@ shapes! {
     /// A statement by value date.
     StatementByDate {
         account: String, currency: String, from: String, to: String, height: u64, opening: String, closing: String,
-        lines: Vec<StatementByDateLine>, as_of: AsOf,
+        lines_in_all: u64, lines: Vec<StatementByDateLine>, next: Option<String>, as_of: AsOf,
     }
     /// A line of it.
     StatementByDateLine {
@@ -176,7 +177,10 @@ shapes! {
     /// A party.
     Party {
         party: String, kind: String, home: String, roles: Vec<String>, keys: Vec<PartyKey>, accounts: Vec<PartyAccount>,
-        agreements: Vec<PartyAgreement>, as_of: AsOf,
+        agreements: Vec<PartyAgreement>,
+        /// Whether there are more accounts or agreements than these.
+        more: bool,
+        as_of: AsOf,
     }
     /// A key of a party.
     PartyKey { key: u16, r#where: String, ends: Option<String>, limits: Option<Vec<LimitTold>>, }
@@ -193,8 +197,8 @@ shapes! {
         proposal: String, operation: String, agreement: Option<String>, arguments: BTreeMap<String, Value>,
         proposer: String, expires_at: String, as_of: AsOf,
     }
-    /// A whole list, its columns as the command has them.
-    ListShown { height: u64, list: Vec<BTreeMap<String, String>>, as_of: AsOf, }
+    /// A page of a list, its columns as the command has them.
+    ListShown { height: u64, list: Vec<BTreeMap<String, String>>, next: Option<String>, as_of: AsOf, }
 
     /// The header of a block.
     BlockHeader { height: u64, time: String, hash: String, parent: String, state_root: String, items: u64, as_of: Option<AsOf>, }

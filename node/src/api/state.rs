@@ -4,9 +4,9 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::reading::{Reader, stamped};
+use super::reading::{Reader, Reads, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part};
+use super::strict::{Asked, Nothing, Number, Part};
 use super::transactions::binary;
 use crate::access::Scope;
 use crate::view::{Missing, check_made};
@@ -161,7 +161,7 @@ fn sees(reader: &Reader, chain: &Chain, full_key: &[u8]) -> Result<bool, Fault> 
 pub async fn block(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Part(height): Part<u64>,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     caller.needs(Scope::Bank)?;
@@ -180,17 +180,17 @@ pub async fn block(
     params(("height" = u64, Path, description = "Its height")),
     responses((status = 200, description = "The checkpoint", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn checkpoint(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Part(height): Part<u64>,
+    reads: Reads,
+    Part(Number(height)): Part<Number<u64>>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let header = stored(reader, height)?.header;
-        let validators = reader.chain().genesis().validators.clone();
-        Ok(codec::encode(&Checkpoint { header, validators }))
-    });
-    found.await.map(binary)
+    reads
+        .bytes(move |reader| {
+            let header = stored(reader, height)?.header;
+            let validators = reader.chain().genesis().validators.clone();
+            Ok(codec::encode(&Checkpoint { header, validators }))
+        })
+        .await
 }
 
 fn stored(reader: &Reader, height: u64) -> Result<Block, Problem> {
@@ -203,20 +203,17 @@ fn stored(reader: &Reader, height: u64) -> Result<Block, Problem> {
 #[utoipa::path(
     get, path = "/v1/genesis", tag = "network",
     responses((status = 200, description = "The document", body = Vec<u8>, content_type = "application/octet-stream")))]
-pub async fn genesis(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(_): Asked<Nothing>,
-) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let genesis = reader.chain().genesis();
-        Ok(match reader.caller.is_bank() {
-            true => genesis.to_bytes(),
-            // It may name everybody whom the bank knew at the beginning.
-            false => Genesis { operations: vec![], ..genesis.clone() }.to_bytes(),
+pub async fn genesis(reads: Reads, Asked(_): Asked<Nothing>) -> Result<Response, Problem> {
+    reads
+        .bytes(move |reader| {
+            let genesis = reader.chain().genesis();
+            Ok(match reader.caller.is_bank() {
+                true => genesis.to_bytes(),
+                // It may name everybody whom the bank knew at the beginning.
+                false => Genesis { operations: vec![], ..genesis.clone() }.to_bytes(),
+            })
         })
-    });
-    found.await.map(binary)
+        .await
 }
 
 #[cfg(test)]

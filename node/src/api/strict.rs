@@ -1,4 +1,5 @@
-//! Reading requests strictly: no name twice, no unknown field, no number that is not whole, nothing slow or large.
+//! Reading requests strictly: no name twice, no unknown field, no number that is not whole, no list where fields are
+//! named, nothing slow or large.
 
 use super::Api;
 use super::problem::{self, Problem};
@@ -7,10 +8,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// Levels that a body may nest.
@@ -105,8 +107,31 @@ pub fn value(bytes: &[u8]) -> Result<Value, Problem> {
 ///
 /// # Errors
 /// [`problem::NOT_JSON`], [`problem::BAD_FIELD`].
-pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_value(value(bytes)?).map_err(|error| Problem::new(problem::BAD_FIELD, error))
+pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Problem> {
+    let said = value(bytes)?;
+    let bad = |error| Problem::new(problem::BAD_FIELD, error);
+    let read: T = T::deserialize(&said).map_err(bad)?;
+    // What was read, written again, is what was said: serde would also take fields without their names, as a list.
+    let again = serde_json::to_value(&read).map_err(bad)?;
+    match unlike(&said, &again, "") {
+        Some(place) => Err(Problem::field(&place, "an object is needed, a list was given")),
+        None => Ok(read),
+    }
+}
+
+/// The first place where one value has a list and the other one an object.
+fn unlike(said: &Value, again: &Value, at: &str) -> Option<String> {
+    match (said, again) {
+        (Value::Array(_), Value::Object(_)) => Some(if at.is_empty() { "/".into() } else { at.into() }),
+        (Value::Array(said), Value::Array(again)) => {
+            let mut places = (0..).zip(said.iter().zip(again));
+            places.find_map(|(place, (said, again))| unlike(said, again, &format!("{at}/{place}")))
+        }
+        (Value::Object(said), Value::Object(again)) => {
+            said.iter().find_map(|(name, said)| unlike(said, again.get(name)?, &format!("{at}/{name}")))
+        }
+        _ => None,
+    }
 }
 
 /// A body as it came, with its media type.
@@ -130,8 +155,14 @@ impl FromRequest<Arc<Api>> for Raw {
             return Err(Problem::new(problem::MEDIA_TYPE, why).given(coding, "identity"));
         }
         let of = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let media = of(header::CONTENT_TYPE).unwrap_or_default();
-        let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let mut media = of(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
+        let (media, mut more) = (media.next().unwrap_or_default().to_ascii_lowercase(), media);
+        let charset =
+            more.find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(String::from));
+        if let Some(charset) = charset.filter(|charset| charset.trim_matches('"') != "utf-8") {
+            let why = "JSON is sent in UTF-8 (RFC 8259, 8.1)";
+            return Err(Problem::new(problem::MEDIA_TYPE, why).given(charset, "utf-8"));
+        }
         let most = api.config.body_bytes;
         let too_large = || Problem::new(problem::TOO_LARGE, format!("at most {most} bytes are taken"));
         let told: Option<usize> = of(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
@@ -153,7 +184,7 @@ impl FromRequest<Arc<Api>> for Raw {
 /// A JSON body.
 pub struct Strict<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Strict<T> {
+impl<T: DeserializeOwned + Serialize> FromRequest<Arc<Api>> for Strict<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Strict<T>, Problem> {
@@ -193,6 +224,22 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Part<T> {
     }
 }
 
+/// A number of a path in its one form: digits, without a sign and without zeros before them.
+pub struct Number<N>(pub N);
+
+/// The number of a text in its one form.
+pub fn number<N: FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
+}
+
+impl<'de, N: FromStr + ToString> Deserialize<'de> for Number<N> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Number<N>, D::Error> {
+        let text = String::deserialize(from)?;
+        let wrong = || D::Error::custom(format!("`{text}` is no number as 0, 1, 2 are, or too large"));
+        number(&text).map(Number).ok_or_else(wrong)
+    }
+}
+
 /// No parameter.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,12 +249,42 @@ pub struct Nothing {}
 mod tests {
     use super::*;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, Serialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only whether it can be read counts")]
     struct Small {
         a: u8,
         b: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize, Serialize)]
+    #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+    enum Tagged {
+        One { of: Vec<Small> },
+    }
+
+    #[test]
+    fn fields_have_their_names_at_every_depth() {
+        let said =
+            |text: &str| read::<Tagged>(text.as_bytes()).map(|_| ()).map_err(|problem| problem.document());
+        assert_eq!(said(r#"{"type":"one","of":[{"a":1}]}"#), Ok(()));
+        for (text, place) in
+            [(r#"["one",[{"a":1}]]"#, "/"), (r#"{"type":"one","of":[{"a":1},[1,null]]}"#, "/of/1")]
+        {
+            let problem = said(text).unwrap_err();
+            assert_eq!(
+                (problem["code"].as_str(), problem["field"].as_str()),
+                (Some("bad_field"), Some(place)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_form() {
+        assert_eq!(number::<u64>("18446744073709551615"), Some(u64::MAX));
+        for wrong in ["", "+1", "01", "-0", "1.0", "1e3", " 1", "18446744073709551616"] {
+            assert_eq!(number::<u64>(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

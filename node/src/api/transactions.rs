@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
-use super::reading::{Reader, id, stamped};
+use super::reading::{Reader, Reads, id, stamped};
 use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
@@ -16,7 +16,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ const RETRY_S: u64 = 1;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Who signs.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignerAsked {
     /// The party.
@@ -55,7 +55,7 @@ pub struct SignerAsked {
 }
 
 /// What is to be prepared.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrepareAsked {
     /// Who signs, 1 to 8; the first one acts.
@@ -225,7 +225,7 @@ fn rejected(reader: &Reader, rejection: &Rejection) -> Problem {
 }
 
 /// A signed transaction: its bytes, or the body that was prepared with a signature of each signer.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitAsked {
     /// The body that was prepared, hexadecimal.
@@ -374,11 +374,16 @@ fn same_key(headers: &HeaderMap, tx: &Transaction) -> Result<(), Problem> {
     }
 }
 
+/// What a preference says of waiting; the case of its name does not matter (RFC 7240, 2).
+fn wait_in(preference: &str) -> Option<&str> {
+    let (name, value) = preference.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("wait").then_some(value)
+}
+
 /// Seconds of `Prefer: wait=N`; none where it is not asked.
 fn wait_of(headers: &HeaderMap, most: Duration) -> Result<Duration, Problem> {
     let prefer = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let wait =
-        prefer.flat_map(|value| value.split([',', ';'])).find_map(|part| part.trim().strip_prefix("wait="));
+    let wait = prefer.flat_map(|value| value.split([',', ';'])).find_map(wait_in);
     let Some(seconds) = wait else { return Ok(Duration::ZERO) };
     let seconds: u64 = seconds.trim().parse().map_err(|_| {
         Problem::new(problem::BAD_QUERY, "`Prefer: wait=N` is a number of seconds")
@@ -504,22 +509,19 @@ pub struct ByKey {
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(ByKey),
     responses((status = 200, description = "Its receipt", body = shapes::Receipt)))]
-pub async fn by_key(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(asked): Asked<ByKey>,
-) -> Result<Json<Document>, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (party, key) =
-            (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
-        let missing = || Problem::from(Missing(format!("{party} has used no such key")));
-        if !reader.caller.sees_party(&party) {
-            return Err(missing());
-        }
-        let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
-        placed(reader, height, index)
-    });
-    found.await.map(Json)
+pub async fn by_key(reads: Reads, Asked(asked): Asked<ByKey>) -> Result<Json<Document>, Problem> {
+    reads
+        .json(move |reader| {
+            let (party, key) =
+                (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
+            let missing = || Problem::from(Missing(format!("{party} has used no such key")));
+            if !reader.caller.sees_party(&party) {
+                return Err(missing());
+            }
+            let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
+            placed(reader, height, index)
+        })
+        .await
 }
 
 /// The offline proof of a transaction's receipt, in the bytes that `tenor check` takes.
@@ -528,16 +530,16 @@ pub async fn by_key(
     params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn proof(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    reads: Reads,
     Part(asked): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    let found = api.read(caller, move |reader| {
-        let (height, index) = place_of(reader, &asked)?;
-        prove(reader, height, index)
-    });
-    found.await.map(binary)
+    reads
+        .bytes(move |reader| {
+            let (height, index) = place_of(reader, &asked)?;
+            prove(reader, height, index)
+        })
+        .await
 }
 
 /// The bundle of a receipt.

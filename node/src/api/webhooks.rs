@@ -5,15 +5,15 @@ use super::caller::Caller;
 use super::deliver;
 use super::problem::{self, Problem};
 use super::shapes;
-use super::strict::{Asked, Nothing, Strict};
+use super::strict::{Asked, Nothing, Part, Strict};
 use crate::access::Scope;
 use crate::view::Missing;
 use crate::webhook::{Hook, Record, Secret, Target};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
 use std::sync::Arc;
 use tenor_abi::date::Timestamp;
@@ -21,7 +21,7 @@ use tenor_wire::hexadecimal::hex;
 use utoipa::ToSchema;
 
 /// Where to send what.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookAsked {
     /// Where messages are posted; its host is one that the operator allows.
@@ -35,7 +35,7 @@ pub struct WebhookAsked {
 }
 
 /// From where to send again.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayAsked {
     /// Height of the first block whose items are told again, each under the id that it had.
@@ -147,7 +147,7 @@ pub async fn list(
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;
@@ -161,7 +161,7 @@ pub async fn get(
 pub async fn end(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;
@@ -180,7 +180,7 @@ pub async fn end(
 pub async fn replay(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part<String>,
     Strict(asked): Strict<ReplayAsked>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;
@@ -203,7 +203,7 @@ pub async fn replay(
 pub async fn resume(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part<String>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;

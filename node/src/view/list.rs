@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use tenor_abi::id::{AccountId, AgreementId, CodeHash, HoldId, PartyId, ProposalId};
 use tenor_abi::money::Decimal;
 use tenor_runtime::chain::Chain;
+use tenor_runtime::state::Record;
 use tenor_runtime::state::record::{
     AccountRecord, AgreementRecord, ContractRecord, HoldRecord, PartyRecord, ProposalRecord, ScheduleRecord,
     Waiting,
@@ -37,139 +38,149 @@ fn id<const LENGTH: usize>(key: &[u8]) -> Result<[u8; LENGTH]> {
     key.first_chunk().copied().context("a key is too short")
 }
 
-/// Columns and rows of a list.
-type Rows = (Vec<&'static str>, Vec<Vec<String>>);
+/// What a list has a row of for each record of a kind.
+pub trait Listed: Record {
+    /// Names of the cells.
+    const COLUMNS: &'static [&'static str];
+
+    /// The cells of a record under its key.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    fn cells(&self, chain: &Chain, names: &Names, key: &[u8]) -> Result<Vec<String>>;
+
+    /// The row of a record as a document.
+    ///
+    /// # Errors
+    /// As [`Listed::cells`].
+    fn row(&self, chain: &Chain, names: &Names, key: &[u8]) -> Result<Value> {
+        let cells = self.cells(chain, names, key)?;
+        let fields = Self::COLUMNS.iter().zip(cells).map(|(name, cell)| (name.to_string(), json!(cell)));
+        Ok(Value::Object(fields.collect()))
+    }
+}
 
 /// A list of things of a kind as of the newest block.
 ///
 /// # Errors
 /// When the chain cannot be read.
 pub fn list(chain: &Chain, names: &Names, what: What) -> Result<Shown> {
-    let (columns, rows) = match what {
-        What::Agreements => agreements(chain, &names.agreements)?,
-        What::Accounts => accounts(chain)?,
-        What::Contracts => contracts(chain)?,
-        What::Parties => parties(chain, &names.parties)?,
-        What::Proposals => proposals(chain)?,
-        What::Schedules => schedules(chain)?,
-        What::Holds => holds(chain)?,
-    };
-    let mut table = Table::new(&columns);
-    let mut documents = vec![];
-    for row in rows {
-        let fields: serde_json::Map<String, Value> =
-            columns.iter().zip(&row).map(|(name, cell)| (name.to_string(), json!(cell))).collect();
-        documents.push(Value::Object(fields));
-        table.row(row);
+    match what {
+        What::Agreements => all::<AgreementRecord>(chain, names),
+        What::Accounts => all::<AccountRecord>(chain, names),
+        What::Contracts => all::<ContractRecord>(chain, names),
+        What::Parties => all::<PartyRecord>(chain, names),
+        What::Proposals => all::<ProposalRecord>(chain, names),
+        What::Schedules => all::<ScheduleRecord>(chain, names),
+        What::Holds => all::<HoldRecord>(chain, names),
     }
-    let document = json!({ "height": chain.tip().height, "list": documents });
-    Ok(Shown { document, text: table.to_string() })
+}
+
+fn all<R: Listed>(chain: &Chain, names: &Names) -> Result<Shown> {
+    let rows = chain.records::<R>(&[])?;
+    let rows = rows.iter().map(|(key, record)| record.row(chain, names, key)).collect::<Result<Vec<_>>>()?;
+    let text = table::<R>(&rows).to_string();
+    Ok(Shown { document: json!({ "height": chain.tip().height, "list": rows }), text })
+}
+
+/// Rows as a table.
+pub fn table<R: Listed>(rows: &[Value]) -> Table {
+    let mut table = Table::new(R::COLUMNS);
+    for row in rows {
+        table.row(R::COLUMNS.iter().map(|name| row[name].as_str().unwrap_or_default().to_string()).collect());
+    }
+    table
 }
 
 fn name_of(names: &BTreeMap<String, String>, id: &str) -> String {
     names.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone()).unwrap_or_default()
 }
 
-fn agreements(chain: &Chain, names: &BTreeMap<String, String>) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<AgreementRecord>(&[])? {
-        let (agreement, spec) = (AgreementId(id(&key)?).to_string(), reading::spec(chain, &record.code)?);
-        let name = name_of(names, &agreement);
-        rows.push(vec![
-            agreement,
-            name,
-            format!("{}@{}", spec.name, spec.version),
-            spec.state_name(record.state).into(),
-            record.opened_at.date().to_string(),
-        ]);
+impl Listed for AgreementRecord {
+    const COLUMNS: &'static [&'static str] = &["agreement", "name", "contract", "state", "opened"];
+
+    fn cells(&self, chain: &Chain, names: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let (agreement, spec) = (AgreementId(id(key)?).to_string(), reading::spec(chain, &self.code)?);
+        let name = name_of(&names.agreements, &agreement);
+        let (contract, state) = (format!("{}@{}", spec.name, spec.version), spec.state_name(self.state));
+        Ok(vec![agreement, name, contract, state.into(), self.opened_at.date().to_string()])
     }
-    Ok((vec!["agreement", "name", "contract", "state", "opened"], rows))
 }
 
-fn accounts(chain: &Chain) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<AccountRecord>(&[])? {
-        let balance = Decimal(record.balance(), record.currency.scale).to_string();
-        rows.push(vec![
-            AccountId(id(&key)?).to_string(),
-            record.purpose.to_string(),
-            balance,
-            record.currency.code.to_string(),
-        ]);
+impl Listed for AccountRecord {
+    const COLUMNS: &'static [&'static str] = &["account", "purpose", "balance", "currency"];
+
+    fn cells(&self, _: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let balance = Decimal(self.balance(), self.currency.scale).to_string();
+        let account = AccountId(id(key)?).to_string();
+        Ok(vec![account, self.purpose.to_string(), balance, self.currency.code.to_string()])
     }
-    Ok((vec!["account", "purpose", "balance", "currency"], rows))
 }
 
-fn holds(chain: &Chain) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<HoldRecord>(&[])? {
-        let (account, hold) = (AccountId(id(&key)?), HoldId(id(&key[32..])?));
+impl Listed for HoldRecord {
+    const COLUMNS: &'static [&'static str] = &["hold", "from", "to", "placed", "left", "currency", "until"];
+
+    fn cells(&self, chain: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let (account, hold) = (AccountId(id(key)?), HoldId(id(&key[32..])?));
         let payer: AccountRecord = chain.record(&account.0)?.context("the account of a hold is missing")?;
         let amount = |minor: u128| Decimal(minor as i128, payer.currency.scale).to_string();
-        rows.push(vec![
+        Ok(vec![
             hold.to_string(),
             account.to_string(),
-            record.to.to_string(),
-            amount(record.placed),
-            amount(record.left),
+            self.to.to_string(),
+            amount(self.placed),
+            amount(self.left),
             payer.currency.code.to_string(),
-            record.expires_at.to_string(),
-        ]);
+            self.expires_at.to_string(),
+        ])
     }
-    Ok((vec!["hold", "from", "to", "placed", "left", "currency", "until"], rows))
 }
 
-fn contracts(chain: &Chain) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<ContractRecord>(&[])? {
-        rows.push(vec![
-            format!("{}@{}", record.name, record.version),
-            CodeHash(id(&key)?).to_string(),
-            record.height.to_string(),
-        ]);
+impl Listed for ContractRecord {
+    const COLUMNS: &'static [&'static str] = &["contract", "code", "height"];
+
+    fn cells(&self, _: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let code = CodeHash(id(key)?).to_string();
+        Ok(vec![format!("{}@{}", self.name, self.version), code, self.height.to_string()])
     }
-    Ok((vec!["contract", "code", "height"], rows))
 }
 
-fn parties(chain: &Chain, names: &BTreeMap<String, String>) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<PartyRecord>(&[])? {
-        let party = PartyId(id(&key)?).to_string();
-        let name = name_of(names, &party);
-        rows.push(vec![party, name, format!("{:?}", record.kind).to_lowercase()]);
+impl Listed for PartyRecord {
+    const COLUMNS: &'static [&'static str] = &["party", "name", "kind"];
+
+    fn cells(&self, _: &Chain, names: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let party = PartyId(id(key)?).to_string();
+        let name = name_of(&names.parties, &party);
+        Ok(vec![party, name, format!("{:?}", self.kind).to_lowercase()])
     }
-    Ok((vec!["party", "name", "kind"], rows))
 }
 
-fn proposals(chain: &Chain) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<ProposalRecord>(&[])? {
-        rows.push(vec![
-            ProposalId(id(&key)?).to_string(),
-            record.operation.name().to_lowercase(),
-            record.proposer.to_string(),
-            record.expires_at.to_string(),
-        ]);
+impl Listed for ProposalRecord {
+    const COLUMNS: &'static [&'static str] = &["proposal", "operation", "proposer", "expires"];
+
+    fn cells(&self, _: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let operation = self.operation.name().to_lowercase();
+        let proposal = ProposalId(id(key)?).to_string();
+        Ok(vec![proposal, operation, self.proposer.to_string(), self.expires_at.to_string()])
     }
-    Ok((vec!["proposal", "operation", "proposer", "expires"], rows))
 }
 
-fn schedules(chain: &Chain) -> Result<Rows> {
-    let mut rows = vec![];
-    for (key, record) in chain.records::<ScheduleRecord>(&[])? {
-        let agreement = AgreementId(id(&key)?);
+impl Listed for ScheduleRecord {
+    const COLUMNS: &'static [&'static str] = &["agreement", "schedule", "next", "waiting"];
+
+    fn cells(&self, chain: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
+        let agreement = AgreementId(id(key)?);
         let kind = u16::from_be_bytes(id(&key[32..])?);
         let spec = reading::agreement(chain, &agreement)?.1;
-        let waiting = match record.waiting {
+        let waiting = match self.waiting {
             Waiting::Due { attempt_date, attempt, .. } => format!("due {attempt_date}, attempt {attempt}"),
             Waiting::Held { since } => format!("held since {}", since.date()),
             Waiting::Suspended { code } => format!("suspended with {code:#x}"),
             Waiting::Ended => "ended".into(),
         };
         let name = spec.schedules.get(usize::from(kind)).cloned().unwrap_or_default();
-        rows.push(vec![agreement.to_string(), name, record.number().to_string(), waiting]);
+        Ok(vec![agreement.to_string(), name, self.number().to_string(), waiting])
     }
-    Ok((vec!["agreement", "schedule", "next", "waiting"], rows))
 }
 
 impl What {

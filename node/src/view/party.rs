@@ -8,6 +8,7 @@ use tenor_abi::id::{AccountId, AgreementId, PartyId};
 use tenor_abi::money::Decimal;
 use tenor_abi::role::Role;
 use tenor_runtime::chain::Chain;
+use tenor_runtime::state::Record;
 use tenor_runtime::state::record::{
     AccountOfRow, AccountRecord, AgreementOfRow, AssetRecord, KeyRecord, KeySpentRecord, PartyRecord,
     RoleRecord, key,
@@ -54,11 +55,26 @@ fn limits(chain: &Chain, row: &[u8], record: &KeyRecord) -> Result<(Json, String
     Ok((json!(documents), text))
 }
 
-/// A party: its keys, roles, accounts and agreements.
+/// At most so many rows of a kind that begin with a party's id, and whether there are more.
+fn some<R: Record>(chain: &Chain, party: &PartyId, most: usize) -> Result<(Vec<Vec<u8>>, bool)> {
+    let (mut from, end) =
+        (R::KIND.full_key(&party.0), R::KIND.full_key(&[&party.0[..], &[0xff; 33]].concat()));
+    let (state, mut rows) = (chain.state(), vec![]);
+    while let Some((full, _)) = state.next_row(&from, &end)? {
+        if rows.len() == most {
+            return Ok((rows, true));
+        }
+        rows.push(full[1..].to_vec());
+        from = [full.as_slice(), &[0]].concat();
+    }
+    Ok((rows, false))
+}
+
+/// A party: its keys, roles, accounts and agreements, of either at most so many.
 ///
 /// # Errors
 /// [`Missing`] when there is none.
-pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
+pub fn party(chain: &Chain, id: PartyId, most: usize) -> Result<Shown> {
     let record: PartyRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let roles = roles(chain, &record.home, &id)?;
     let mut keys = Table::new(&["key", "where", "ends", "limits"]);
@@ -73,7 +89,8 @@ pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
     }
     let mut accounts = Table::new(&["account", "purpose", "balance", "currency"]);
     let mut account_documents = vec![];
-    for (row, _) in chain.records::<AccountOfRow>(&id.0)? {
+    let (rows, more_accounts) = some::<AccountOfRow>(chain, &id, most)?;
+    for row in rows {
         let account = AccountId(owned(&row)?);
         let record: AccountRecord =
             chain.record(&account.0)?.with_context(|| format!("{account} is missing"))?;
@@ -86,7 +103,8 @@ pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
     }
     let mut agreements = Table::new(&["agreement", "contract", "state"]);
     let mut agreement_documents = vec![];
-    for (row, _) in chain.records::<AgreementOfRow>(&id.0)? {
+    let (rows, more_agreements) = some::<AgreementOfRow>(chain, &id, most)?;
+    for row in rows {
         let agreement = AgreementId(owned(&row)?);
         let (record, spec) = reading::agreement(chain, &agreement)?;
         let (contract, state) = (format!("{}@{}", spec.name, spec.version), spec.state_name(record.state));
@@ -99,6 +117,7 @@ pub fn party(chain: &Chain, id: PartyId) -> Result<Shown> {
     let document = json!({
         "party": id.to_string(), "kind": kind, "home": record.home.to_string(), "roles": roles,
         "keys": key_documents, "accounts": account_documents, "agreements": agreement_documents,
+        "more": more_accounts || more_agreements,
     });
     let held = if roles.is_empty() { "no role".to_string() } else { roles.join(", ") };
     let mut text = format!("{id}\n{kind} of {}, {held}\n\n{keys}", record.home);

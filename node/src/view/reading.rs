@@ -6,6 +6,7 @@ use super::{Missing, words};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use tenor_abi::codec;
 use tenor_abi::entry::{EntryId, Side};
 use tenor_abi::id::{AccountId, AgreementId};
@@ -13,7 +14,9 @@ use tenor_abi::money::Decimal;
 use tenor_abi::spec::{BookDef, BookSide, SPEC_BYTES_MAX, Spec, TypeDef, TypeNumber};
 use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::{Chain, Replica};
-use tenor_runtime::state::record::{AccountRecord, AgreementRecord, ContractRecord, Holder};
+use tenor_runtime::state::record::{
+    AccountRecord, AgreementRecord, ContractRecord, HistoryRecord, Holder, key,
+};
 use tenor_wire::receipt::EntrySource;
 
 /// One line of a statement.
@@ -41,23 +44,36 @@ pub struct Line {
 /// When there is no such account.
 pub fn statement(chain: &Chain, account: &AccountId) -> Result<Vec<Line>> {
     let record: AccountRecord = chain.record(&account.0)?.ok_or_else(|| Missing::of(account))?;
+    Ok(chain.history(account)?.into_iter().map(|row| line(&record, row)).collect())
+}
+
+/// Some lines of the statement of an account, oldest first, by their places in it; no others are read.
+///
+/// # Errors
+/// When one of them is missing.
+pub fn lines(chain: &Chain, id: &AccountId, record: &AccountRecord, places: Range<u64>) -> Result<Vec<Line>> {
+    let line = |place| {
+        let row: Option<HistoryRecord> = chain.record(&key::history(id, place))?;
+        Ok(line(record, row.context("a posting is missing")?))
+    };
+    places.map(line).collect()
+}
+
+fn line(record: &AccountRecord, row: HistoryRecord) -> Line {
     let scale = record.currency.scale;
-    let lines = chain.history(account)?.into_iter().map(|row| {
-        let signed = match row.side {
-            Side::Credit => row.amount as i128,
-            Side::Debit => -(row.amount as i128),
-        };
-        Line {
-            value_date: row.value_date.to_string(),
-            booked: row.booked_at.date().to_string(),
-            amount: Decimal(signed, scale).to_string(),
-            balance: Decimal(row.credits_posted as i128 - row.debits_posted as i128, scale).to_string(),
-            currency: record.currency.code.to_string(),
-            entry: row.entry,
-            height: row.height,
-        }
-    });
-    Ok(lines.collect())
+    let signed = match row.side {
+        Side::Credit => row.amount as i128,
+        Side::Debit => -(row.amount as i128),
+    };
+    Line {
+        value_date: row.value_date.to_string(),
+        booked: row.booked_at.date().to_string(),
+        amount: Decimal(signed, scale).to_string(),
+        balance: Decimal(row.credits_posted as i128 - row.debits_posted as i128, scale).to_string(),
+        currency: record.currency.code.to_string(),
+        entry: row.entry,
+        height: row.height,
+    }
 }
 
 /// What a line of an account's statement is for: the agreement and its purpose, or who paid whom.

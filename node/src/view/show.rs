@@ -55,6 +55,9 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
     Ok(Shown { document, text })
 }
 
+/// Postings that are shown with an account.
+const NEWEST: u64 = 20;
+
 /// An account: balance, limits, newest postings.
 ///
 /// # Errors
@@ -62,7 +65,8 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
 pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
     let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
-    let lines = reading::statement(chain, &id)?;
+    let count = record.history_count;
+    let lines = reading::lines(chain, &id, &record, count.saturating_sub(NEWEST)..count)?;
     let hooks = hooks(chain, &id, &record)?;
     let mut facts = account_facts(&record);
     for (place, agreement) in &hooks {
@@ -76,7 +80,7 @@ pub fn account(chain: &Chain, names: &Names, id: AccountId) -> Result<Shown> {
         record.currency.code,
         decimal(record.available() as i128),
         facts,
-        reading::statement_table(chain, names, &id, &lines, 20)?
+        reading::statement_table(chain, names, &id, &lines, lines.len())?
     );
     Ok(Shown { document, text })
 }

@@ -1,9 +1,10 @@
 //! Postings of an account with the balance after each, as booked or by value date.
 
 use super::names::Names;
+use super::reading::{self, Line};
 use super::table::Table;
-use super::{Missing, Shown, check_made, reading};
-use anyhow::{Result, ensure};
+use super::{Missing, Shown, check_made};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tenor_abi::date::Date;
 use tenor_abi::entry::Side;
@@ -11,7 +12,7 @@ use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::ledger;
-use tenor_runtime::state::record::AccountRecord;
+use tenor_runtime::state::record::{AccountRecord, HistoryRecord, key};
 
 /// As booked, the oldest line first; where `newest` is given, only so many of the newest lines.
 ///
@@ -21,6 +22,34 @@ pub fn booked(chain: &Chain, names: &Names, id: AccountId, newest: Option<usize>
     let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let lines = reading::statement(chain, &id)?;
     let shown = &lines[lines.len().saturating_sub(newest.unwrap_or(usize::MAX))..];
+    booked_lines(chain, names, id, &record, shown)
+}
+
+/// Some of the lines as booked: those in front of a place among all of them, at most so many; also the place that the
+/// page before them ends at, where there is one. No others are read.
+///
+/// # Errors
+/// [`Missing`] when there is no such account.
+pub fn booked_page(
+    chain: &Chain,
+    names: &Names,
+    id: AccountId,
+    (end, most): (Option<u64>, u64),
+) -> Result<(Shown, Option<u64>)> {
+    let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
+    let end = end.unwrap_or(u64::MAX).min(record.history_count);
+    let first = end.saturating_sub(most);
+    let lines = reading::lines(chain, &id, &record, first..end)?;
+    Ok((booked_lines(chain, names, id, &record, &lines)?, (first > 0).then_some(first)))
+}
+
+fn booked_lines(
+    chain: &Chain,
+    names: &Names,
+    id: AccountId,
+    record: &AccountRecord,
+    shown: &[Line],
+) -> Result<Shown> {
     let balance = Decimal(record.balance(), record.currency.scale).to_string();
     let rows: Vec<_> = shown
         .iter()
@@ -34,12 +63,12 @@ pub fn booked(chain: &Chain, names: &Names, id: AccountId, newest: Option<usize>
         .collect::<Result<_>>()?;
     let document = json!({
         "account": id.to_string(), "currency": record.currency.code.to_string(), "balance": balance,
-        "lines_in_all": lines.len(), "lines": rows,
+        "lines_in_all": record.history_count, "lines": rows,
     });
     let text = format!(
         "{id}\n{balance} {} after {} postings\n\n{}",
         record.currency.code,
-        lines.len(),
+        record.history_count,
         reading::statement_table(chain, names, &id, shown, shown.len())?
     );
     Ok(Shown { document, text })
@@ -56,6 +85,27 @@ pub struct Asked {
     pub at: Option<u64>,
     /// Only so many of the newest lines.
     pub newest: Option<usize>,
+    /// Only lines in front of this place among all of them.
+    pub end: Option<usize>,
+}
+
+/// Postings that are looked through for a statement from a day on, of what was booked up to a height.
+///
+/// # Errors
+/// [`Missing`] when there is no such account.
+pub fn looked_through(chain: &Chain, id: AccountId, from: Date, height: u64) -> Result<u64> {
+    let ahead_days = chain.genesis().parameters.limits.value_date_ahead_days;
+    let (first, mut high) = ledger::rows_since(&chain.state(), &id, from, ahead_days)?;
+    let mut low = first;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let row: Option<HistoryRecord> = chain.record(&key::history(&id, middle))?;
+        match row.context("a posting is missing")?.height <= height {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    Ok(low - first)
 }
 
 /// Between two days, with what was there before and after; also as lines with commas between.
@@ -65,10 +115,10 @@ pub struct Asked {
 pub fn by_value_date(chain: &Chain, id: AccountId, asked: Asked) -> Result<(Shown, String)> {
     let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
     let from = asked.from.unwrap_or(Date::of(1970, 1, 1));
-    let to = asked.to.unwrap_or_else(|| chain.tip().time.date());
-    ensure!(from <= to, "a statement from {from} to {to} has no day");
     let height = asked.at.unwrap_or(chain.tip().height);
     check_made(chain, height)?;
+    let to = asked.to.unwrap_or_else(|| chain.tip().time.date());
+    ensure!(from <= to, "a statement from {from} to {to} has no day");
     let ahead_days = chain.genesis().parameters.limits.value_date_ahead_days;
     let statement = ledger::statement(&chain.state(), &id, from, to, height, ahead_days)?;
     let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
@@ -77,8 +127,9 @@ pub fn by_value_date(chain: &Chain, id: AccountId, asked: Asked) -> Result<(Show
     let columns = ["value date", "booked", "amount", "balance", "currency", "entry"];
     let mut table = Table::new(&columns);
     let (mut rows, mut csv) = (vec![], vec![columns.join(",").replace(' ', "_")]);
-    let shown = &statement.lines[statement.lines.len().saturating_sub(asked.newest.unwrap_or(usize::MAX))..];
-    for line in shown {
+    let end = asked.end.unwrap_or(usize::MAX).min(statement.lines.len());
+    let first = end.saturating_sub(asked.newest.unwrap_or(usize::MAX));
+    for line in &statement.lines[first..end] {
         let amount = decimal(match line.side {
             Side::Debit => -(line.amount as i128),
             Side::Credit => line.amount as i128,
@@ -100,7 +151,7 @@ pub fn by_value_date(chain: &Chain, id: AccountId, asked: Asked) -> Result<(Show
     }
     let document = json!({
         "account": id.to_string(), "currency": currency, "from": from.to_string(), "to": to.to_string(),
-        "height": height, "opening": opening, "closing": closing, "lines": rows,
+        "height": height, "opening": opening, "closing": closing, "lines_in_all": statement.lines.len(), "lines": rows,
     });
     let text = format!(
         "{id}\nfrom {from} to {to}, as of block {height}\n\nopening  {opening} {currency}\n\n{table}\nclosing  {closing} {currency}"

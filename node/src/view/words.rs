@@ -11,7 +11,7 @@ use tenor_abi::text::{self, type_name};
 use tenor_abi::value::{self, Value};
 use tenor_runtime::execute;
 use tenor_runtime::params::Limits;
-use tenor_wire::hexadecimal::hex;
+pub use tenor_wire::shown::show;
 
 /// What a word stands for, asked as `kind:word`: the text of an id for the name of a party, account, asset,
 /// agreement or calendar; for `decimals:EUR` the number of decimals that the asset of this code has. Nothing
@@ -170,58 +170,6 @@ pub fn hash_text(start: &[u8]) -> String {
     let mut bytes = [0; 32];
     bytes[..start.len().min(32)].copy_from_slice(&start[..start.len().min(32)]);
     Hash(bytes).to_string()
-}
-
-/// A value as people read it.
-pub fn show(spec: &Spec, ty: TypeNumber, value: &Value) -> String {
-    let list = |of: TypeNumber, values: &[Value]| {
-        values.iter().map(|v| show(spec, of, v)).collect::<Vec<_>>().join(", ")
-    };
-    match (value, spec.own_type(ty)) {
-        (Value::Option(None), _) => "none".into(),
-        (Value::Option(Some(inner)), Some(TypeDef::Option(of))) => show(spec, *of, inner),
-        (Value::List(values), Some(TypeDef::List(of))) => format!("[{}]", list(*of, values)),
-        (Value::Record(values), Some(TypeDef::Record { fields, .. })) => {
-            let shown = fields
-                .iter()
-                .zip(values)
-                .map(|(field, value)| format!("{}={}", field.name, show(spec, field.ty, value)));
-            format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
-        }
-        (Value::Enum(number), Some(TypeDef::Enum { variants, .. })) => {
-            variants.get(*number as usize).cloned().unwrap_or_default()
-        }
-        _ => plain(value),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Unit => String::new(),
-        Value::Bool(v) => v.to_string(),
-        Value::Byte(v) => v.to_string(),
-        Value::Unsigned(v) => v.to_string(),
-        Value::Signed(v) => v.to_string(),
-        Value::Text(v) => v.clone(),
-        Value::Bytes(v) => hex(v),
-        Value::Money(v) => v.to_string(),
-        Value::Currency(v) => v.code.to_string(),
-        Value::Rate(v) => v.to_string(),
-        Value::Date(v) => v.to_string(),
-        Value::Timestamp(v) => v.to_string(),
-        Value::DayOfMonth(v) => v.to_string(),
-        Value::Weekday(v) => v.to_string(),
-        Value::DayCount(v) => v.name().into(),
-        Value::Convention(v) => v.to_string(),
-        Value::Party(v) => v.to_string(),
-        Value::Account(v) => v.to_string(),
-        Value::Asset(v) => v.to_string(),
-        Value::Agreement(v) => v.to_string(),
-        Value::Calendar(v) => v.to_string(),
-        Value::Hash(v) => v.to_string(),
-        Value::Recurrence(v) => format!("{v:?}"),
-        Value::Option(_) | Value::List(_) | Value::Record(_) | Value::Enum(_) => format!("{value:?}"),
-    }
 }
 
 /// A value as JSON: amounts and large numbers as texts, never as JSON numbers.

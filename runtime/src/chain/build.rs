@@ -307,6 +307,7 @@ impl<'c, 's> Making<'c, 's> {
             settle_history(&mut state)?;
             if cfg!(debug_assertions) {
                 ledger::check_block(&state)?;
+                execute::check_touched(&mut state, block)?;
             }
             state.into_writes()
         };

@@ -97,6 +97,14 @@ impl Chain {
         execute::view(&mut self.state(), &context, agreement, name, arguments, gas)
     }
 
+    /// Asks every agreement whether its storage and its books fit each other; how many can say so.
+    ///
+    /// # Errors
+    /// [`Fault::Books`] naming the agreement that says they do not.
+    pub fn check_agreements(&self) -> Result<u64, Fault> {
+        execute::check_agreements(&mut self.state(), &self.context(Timestamp(self.tip.time.0 + 1)))
+    }
+
     /// What would become of a transaction in a block of its own at a time; nothing of it is kept.
     ///
     /// # Errors

@@ -24,7 +24,6 @@ use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, StorageKind};
-use tenor_abi::tag;
 use tenor_abi::value::{self, Value};
 use tenor_wire::op::{AccountChange, AccountKind, BooksChange, HookOf, InvokeOp, OpenOp, Operation, Seen};
 
@@ -114,7 +113,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
     four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
     let actor = run.actor.ok_or(Refusal::NotAuthorised)?;
-    let id = AgreementId(super::made_by(tag::AGREEMENT, &run.item, 0));
+    let id = OpenOp::agreement(&run.item);
     let record = AgreementRecord {
         code: op.code,
         bank: contract.bank,

@@ -24,8 +24,10 @@ mod nested;
 mod due;
 mod hook;
 mod view;
+mod check;
 
 pub use candidate::{Candidate, check_ahead};
+pub use check::{check_agreements, check_touched};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use ending::{Ending, receipts};
@@ -41,7 +43,6 @@ use crate::state::record::{IdempotencyRecord, KeyDayRecord, key};
 use crate::vm::Guest;
 use run::{Run, Trouble};
 use std::collections::BTreeMap;
-use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{ChainId, Hash, PartyId};
 use tenor_abi::refusal::{Failure, Refusal};
@@ -237,11 +238,6 @@ pub fn use_keys(state: &mut Overlay<'_>, height: u64, used: &[UsedKey]) -> Resul
         state.set(&key::day(day), record);
     }
     Ok(())
-}
-
-/// The id of something that an item makes.
-fn made_by(tag: tag::Tag, item: &Hash, place: u32) -> [u8; 32] {
-    hash(tag, &[&item.0, &codec::encode(&place)]).0
 }
 
 /// Writes one operation of a genesis document, which needs nobody's authority.

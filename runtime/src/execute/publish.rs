@@ -6,19 +6,12 @@ use crate::state::Overlay;
 use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
 use crate::vm::{self, Admitted, Examined, Expected, Finding};
 use tenor_abi::codec;
-use tenor_abi::id::{CodeHash, Hash, PartyId};
+use tenor_abi::id::Hash;
 use tenor_abi::limit::AMOUNT_MAX;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_abi::spec::Spec;
-use tenor_abi::tag;
-use tenor_wire::crypto::hash;
-use tenor_wire::op::PublishOp;
-
-/// The identity of a module as published by a bank.
-pub fn code_hash(bank: &PartyId, wasm: &[u8]) -> CodeHash {
-    CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
-}
+use tenor_wire::op::{PublishOp, Published};
 
 /// A module that was judged: what is wrong with it, its functions, its spec where it can be read.
 #[derive(Clone, PartialEq, Debug)]
@@ -86,7 +79,7 @@ pub(super) fn publish(
     op: &PublishOp,
 ) -> Result<Vec<u8>, Trouble> {
     run.staff(state, &op.bank, Role::ProductManager)?;
-    let code = code_hash(&op.bank, &op.wasm);
+    let code = Published::code(&op.bank, &op.wasm);
     let spec = admit(&op.wasm, &run.block.parameters.limits)?;
     let name = key::name(&op.bank, &spec.name, &spec.version);
     if state.get::<ContractRecord>(&code.0)?.is_some() || state.get::<NameRow>(&name)?.is_some() {

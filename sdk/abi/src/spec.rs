@@ -21,6 +21,10 @@ pub const SPEC_BYTES_MAX: usize = 64 * 1024;
 /// Version of everything that contracts and their host share.
 pub const ABI_VERSION: u16 = 1;
 
+/// Name of the view by which a contract says whether its storage and its books fit each other: it has no arguments
+/// and no answer, and refuses where they do not. A replica that examines itself asks it of every agreement.
+pub const CHECK: &str = "check";
+
 /// A type by its number: below [`TYPES_OWN`] one that everybody knows ([`Basic`]), from there on an index
 /// into [`Spec::types`].
 pub type TypeNumber = u16;

@@ -1,8 +1,8 @@
 //! Whether a spec holds together: what the host relies on before it lets a contract in.
 
 use crate::spec::{
-    ABI_VERSION, Authority, Basic, CallDef, CallKind, FieldDef, Operand, Setter, Spec, SpecError, StateKind,
-    TYPES_OWN, TypeDef, TypeNumber,
+    ABI_VERSION, Authority, Basic, CHECK, CallDef, CallKind, FieldDef, Operand, Setter, Spec, SpecError,
+    StateKind, TYPES_OWN, TypeDef, TypeNumber,
 };
 use crate::text;
 use alloc::format;
@@ -227,6 +227,14 @@ impl Spec {
             let only_reads =
                 call.kind != CallKind::BeforeEntry || (call.to.is_none() && call.may_enter.is_empty());
             ensure(only_reads, place, "a hook before an entry only reads: it enters no state")?;
+        }
+        if call.kind == CallKind::View && call.name == CHECK {
+            let plain = call.arguments.is_empty() && call.returns == Basic::Unit as u16;
+            ensure(
+                plain,
+                place,
+                "the view that checks a product has no arguments and no answer: it refuses",
+            )?;
         }
         if let CallKind::Due { retry: Some(retry), .. } = &call.kind {
             ensure(state(&retry.then), place, "names a state that does not exist")?;

@@ -15,6 +15,7 @@ pub mod crypto;
 pub mod merkle;
 pub mod trie;
 pub mod multiproof;
+pub mod shown;
 
 pub mod op;
 pub mod tx;

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::de::{EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use tenor_abi::calendar::Calendar;
+use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, FreezeReason, Side};
 use tenor_abi::id::{
@@ -302,6 +303,23 @@ pub struct PublishOp {
     pub exposure: Vec<ExposureLimit>,
 }
 
+/// A module as a bank has published it: all that a code hash is of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// By which bank.
+    pub bank: PartyId,
+    /// The module.
+    #[serde(with = "tenor_abi::codec::bytes")]
+    pub wasm: Vec<u8>,
+}
+
+impl Published {
+    /// The identity of a module as published by a bank.
+    pub fn code(bank: &PartyId, wasm: &[u8]) -> CodeHash {
+        CodeHash(hash(tag::CODE, &[&bank.0, wasm]).0)
+    }
+}
+
 /// Opens an agreement under a contract.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OpenOp {
@@ -313,6 +331,13 @@ pub struct OpenOp {
     /// Arguments of its opening call.
     #[serde(with = "tenor_abi::codec::bytes")]
     pub arguments: Vec<u8>,
+}
+
+impl OpenOp {
+    /// The agreement that an item makes which opens one.
+    pub fn agreement(item: &Hash) -> AgreementId {
+        AgreementId(hash(tag::AGREEMENT, &[&item.0, &codec::encode(&0u32)]).0)
+    }
 }
 
 /// What the signer saw of an agreement.

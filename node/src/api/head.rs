@@ -1,0 +1,133 @@
+//! What a request's head must be before anything else of it is looked at, and what is answered where none could be read.
+
+use super::HEADERS;
+use super::problem::{self, Code, Problem};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, StatusCode, Version};
+
+/// Most bytes of a request's path and query.
+const URI_BYTES_MAX: usize = 16 * 1024;
+/// Most bytes of a request's headers.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 64;
+/// Headers that say one thing: two of them would be read one way here and another way before the node.
+const ONCE: [HeaderName; 5] = [
+    HOST,
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("idempotency-key"),
+];
+
+/// Whether a head can be used.
+///
+/// # Errors
+/// [`problem::URI_TOO_LONG`], [`problem::HEAD_TOO_LARGE`], [`problem::MALFORMED`], [`problem::LENGTH`].
+pub fn check(head: &Parts) -> Result<(), Problem> {
+    let uri = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    if uri > URI_BYTES_MAX {
+        let why = "path and query are too long";
+        return Err(Problem::new(problem::URI_TOO_LONG, why).given(bytes(uri), at_most(URI_BYTES_MAX)));
+    }
+    let headers = &head.headers;
+    let length = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length > HEAD_BYTES_MAX {
+        let why = "the headers are too long";
+        return Err(Problem::new(problem::HEAD_TOO_LARGE, why).given(bytes(length), at_most(HEAD_BYTES_MAX)));
+    }
+    if headers.len() > HEADERS_MAX {
+        let (given, possible) = (headers.len(), format!("at most {HEADERS_MAX}"));
+        return Err(
+            Problem::new(problem::HEAD_TOO_LARGE, "there are too many headers").given(given, possible)
+        );
+    }
+    let malformed = |why: &str| Problem::new(problem::MALFORMED, why);
+    if let Some(name) = ONCE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        return Err(malformed(&format!("the header `{name}` stands twice")));
+    }
+    // RFC 9112, 3.2: exactly one, and a host.
+    let host = headers.get(HOST).map(|host| host.to_str().unwrap_or("\0"));
+    match host {
+        None if head.version == Version::HTTP_11 => return Err(malformed("the header `Host` is needed")),
+        Some(host) if !host.is_empty() && host.parse::<Authority>().is_err() => {
+            return Err(
+                malformed("the header `Host` names no host").given(host.escape_debug(), "host or host:port")
+            );
+        }
+        _ => {}
+    }
+    if let Some(scheme) = head.uri.scheme_str().filter(|scheme| !["http", "https"].contains(scheme)) {
+        return Err(malformed("the request is for another protocol").given(scheme, "http or https"));
+    }
+    match headers.contains_key(TRANSFER_ENCODING) {
+        true => Err(Problem::new(problem::LENGTH, "send the body with its length")),
+        false => Ok(()),
+    }
+}
+
+fn bytes(count: usize) -> String {
+    format!("{count} bytes")
+}
+
+fn at_most(count: usize) -> String {
+    format!("at most {count} bytes")
+}
+
+/// The problem of a request that could not be read, of which only a status is known.
+fn unread(status: u16) -> Option<(Code, &'static str)> {
+    Some(match status {
+        400 => (problem::MALFORMED, "the request is not HTTP/1.1 as RFC 9112 has it"),
+        408 => (problem::SLOW, "the request's head did not come within the node's time"),
+        414 => (problem::URI_TOO_LONG, "path and query are too long"),
+        431 => (problem::HEAD_TOO_LARGE, "there are too many headers, or they are too long"),
+        _ => return None,
+    })
+}
+
+/// A whole answer, as bytes, to what could not be read as a request; the connection ends behind it. None where there is
+/// no more to say than the status.
+pub fn refusal(status: u16) -> Option<Vec<u8>> {
+    let (code, detail) = unread(status)?;
+    let problem = Problem::new(code, detail).with("possible", possible(code));
+    let body = problem.document().to_string();
+    let reason = StatusCode::from_u16(status).ok()?.canonical_reason().unwrap_or_default();
+    let secured: String = HEADERS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "HTTP/1.1 {status} {reason}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         connection: close\r\n{secured}\r\n",
+        body.len()
+    );
+    Some([head, body].concat().into_bytes())
+}
+
+fn possible(code: Code) -> String {
+    match code {
+        problem::URI_TOO_LONG => at_most(URI_BYTES_MAX),
+        problem::HEAD_TOO_LARGE => {
+            format!("at most {HEADERS_MAX} headers of {HEAD_BYTES_MAX} bytes together")
+        }
+        problem::SLOW => "the whole head at once".into(),
+        _ => "a method, a path, `HTTP/1.1`, and headers without control characters".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_a_problem() {
+        for status in [400, 408, 414, 431] {
+            let answer = String::from_utf8(refusal(status).unwrap()).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+            assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
+            let document: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(document["status"], status);
+        }
+        assert_eq!(refusal(200), None);
+    }
+}
