@@ -215,7 +215,7 @@ impl Cells {
             self.list[place].below = cell.below;
             let Some(account) = cell.account.map(|at| accounts.at(at)) else { continue };
             let own = &self.list[place];
-            if own.account.is_none() && !own.is_written() && !cell.is_written() {
+            if own.account.is_none() && !own.is_written() && matches!(cell.now, Now::Unwritten) {
                 let at = self.accounts.read(*account.id(), place, account.record);
                 self.list[place].account = Some(at);
             }
