@@ -227,7 +227,8 @@ impl Cells {
                 }
                 Some(_) => continue,
             };
-            let Some(account) = account.filter(|_| matches!(self.list[place].now, Now::Unwritten)) else {
+            let own = &self.list[place];
+            let Some(account) = account.filter(|_| own.account.is_none() && !own.is_written()) else {
                 continue;
             };
             let at = self.accounts.read(*account.id(), place, account.record);
