@@ -54,15 +54,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis 59980b0df5183ef7
-body 2289943b5d833924
-transaction c0d4e3d8d5d55a05
-receipt 3eaf554fe3b68c88
-entry ea8f6b03181c37fc
-header 2131e4eccd3a4b55
-certificate 20a97d94806b3c73
-bundle 285296c65fdad6f7
-writes 02fc83e469e97d7d";
+genesis 043164f739be3837
+body 23a3e6964c874311
+transaction 5ca23db484cf1ef9
+receipt 7aeebc15a389086a
+entry f615382f1499c7da
+header 4fba65ccfdfc09b4
+certificate c71d6dab63784e37
+bundle c5be604843c5a0d6
+writes 2db9081e377dc176";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.

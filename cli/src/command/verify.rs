@@ -19,14 +19,14 @@ use tenor_wire::receipt::{FullReceipt, Receipt, list_root};
 pub struct Verify {
     #[command(flatten)]
     data: Data,
-    /// Checks log, headers, certificates, state root and books, and executes nothing again.
+    /// Checks log, headers, certificates, state root, books and products' own checks, and executes nothing again.
     #[arg(long)]
     quick: bool,
 }
 
 impl Verify {
-    /// Checks log, state, certificates, books, and unless asked to be quick that executing every item again
-    /// gives the same root.
+    /// Checks log, state, certificates, books, what products say of their own books, and unless asked to be quick that
+    /// executing every item again gives the same root.
     ///
     /// # Errors
     /// The first thing that does not hold.

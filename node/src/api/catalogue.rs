@@ -80,10 +80,9 @@ pub async fn spec(
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     reads
-        .of(move |reader| {
+        .bytes(move |reader| {
             let code = code_of(reader, &asked)?;
-            let spec = reading::spec(reader.chain(), &code)?;
-            Ok(super::transactions::binary(tenor_abi::codec::encode(&spec)))
+            Ok(tenor_abi::codec::encode(&reading::spec(reader.chain(), &code)?))
         })
         .await
 }
@@ -100,12 +99,12 @@ pub async fn published(
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
     reads
-        .of(move |reader| {
+        .bytes(move |reader| {
             let (chain, code) = (reader.chain(), code_of(reader, &asked)?);
             let missing = || Missing(format!("there is no contract {code}"));
             let record: ContractRecord = chain.record(&code.0)?.ok_or_else(missing)?;
             let CodeRecord { wasm } = chain.record(&code.0)?.ok_or_else(missing)?;
-            Ok(super::transactions::binary(tenor_abi::codec::encode(&Published { bank: record.bank, wasm })))
+            Ok(tenor_abi::codec::encode(&Published { bank: record.bank, wasm }))
         })
         .await
 }

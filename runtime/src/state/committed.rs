@@ -1,7 +1,7 @@
 //! The state as of the newest block: the trie of leaves, the index, and rows that a leaf's hash covers.
 
 use super::namespace::{Kind, Standing, kind_of, owner_of};
-use super::overlay::Base;
+use super::overlay::{Base, one_by_one};
 use super::past::Past;
 use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
@@ -457,19 +457,11 @@ impl Parts {
 
     /// As [`Base::next_rows`].
     fn next_rows(&mut self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
-        // Behind the histories every row lies in the index, with its value.
-        if from.first().is_some_and(|kind| *kind > Kind::History as u8) {
-            return self.index.next_rows(from, end, count_max);
+        match from.first() {
+            // Behind the histories every row lies in the index, with its value.
+            Some(kind) if *kind > Kind::History as u8 => self.index.next_rows(from, end, count_max),
+            _ => one_by_one(from, count_max, |from| self.next(from, end)),
         }
-        let (mut rows, mut from) = (vec![], from.to_vec());
-        while rows.len() < count_max
-            && let Some(row) = self.next(&from, end)?
-        {
-            from.clone_from(&row.0);
-            from.push(0);
-            rows.push(row);
-        }
-        Ok(rows)
     }
 
     /// As [`Committed::scan`].

@@ -47,19 +47,28 @@ pub trait Base: Sync {
     /// # Errors
     /// As [`Base::get`].
     fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
-        let (mut rows, mut from) = (vec![], from.to_vec());
-        while rows.len() < count_max
-            && let Some(row) = self.next(&from, end)?
-        {
-            from.clone_from(&row.0);
-            from.push(0);
-            rows.push(row);
-        }
-        Ok(rows)
+        one_by_one(from, count_max, |from| self.next(from, end))
     }
 
     /// A row that was read is not what a leaf says: what the disk has is not believed at the next opening.
     fn distrust(&self) {}
+}
+
+/// The first rows at or after `from` that are told one by one, at most so many.
+pub(super) fn one_by_one(
+    from: &[u8],
+    count_max: usize,
+    mut next: impl FnMut(&[u8]) -> Result<Option<Row>, Fault>,
+) -> Result<Vec<Row>, Fault> {
+    let (mut rows, mut from) = (vec![], from.to_vec());
+    while rows.len() < count_max
+        && let Some(row) = next(&from)?
+    {
+        from.clone_from(&row.0);
+        from.push(0);
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// Rows of the base that are read together where some of them were written over.

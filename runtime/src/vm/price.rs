@@ -8,7 +8,7 @@ use wasmparser::Operator;
 pub const VERSION: u16 = 3;
 /// Gas of a page of memory that the system gives and takes back for each call: one that was grown, or one of many that a
 /// module begins with. Touching it is what takes long.
-pub const PAGE: u64 = 34_000;
+pub const PAGE: u64 = 52_000;
 /// Bytes that a bulk operation moves for one gas, as a shift.
 pub const BULK_SHIFT: i64 = 2;
 /// Gas of calling a module at all: a clean instance.

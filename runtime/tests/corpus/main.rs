@@ -12,7 +12,7 @@ use std::fmt::Write;
 use tenor_runtime::vm::{Engine, Expected, Reset, Settings, Trial, examine};
 
 /// Gas of each run.
-const GAS: u64 = 11_000_000;
+const GAS: u64 = 16_000_000;
 
 /// How a module ends.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -161,7 +161,7 @@
       global.get 0
       local.get 0
       i64.extend_i32_u
-      i64.const 34000
+      i64.const 52000
       i64.mul
       i64.const 0
       i64.shr_u

@@ -80,10 +80,10 @@ fn loops_and_calls() {
 
 #[test]
 fn work_by_size() {
-    // 20 and a quarter of the bytes; 200 and 34,000 for a page.
+    // 20 and a quarter of the bytes; 200 and 52,000 for a page.
     check(&f("(memory.fill (i32.const 0) (i32.const 0) (i32.const 8000)) (i32.const 0)"), 2_025);
     check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 45);
-    check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 68_204);
+    check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 104_204);
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn the_memory_that_a_call_begins_with() {
     let begins = |pages: u32| {
         let body =
             format!("(memory (export \"memory\") {pages}) (func (export \"f\") (result i32) (i32.const 0))");
-        let report = call(&body, Context::Action, b"", 10_000_000, &mut Desk::default()).unwrap();
+        let report = call(&body, Context::Action, b"", 20_000_000, &mut Desk::default()).unwrap();
         report.gas_used - 2
     };
-    // 2,000 for an instance and for each of two pages, 34,000 for each of the others.
-    assert_eq!([0, 1, 2, 3, 256].map(begins), [2_000, 4_000, 6_000, 40_000, 8_642_000]);
+    // 2,000 for an instance and for each of two pages, 52,000 for each of the others.
+    assert_eq!([0, 1, 2, 3, 256].map(begins), [2_000, 4_000, 6_000, 58_000, 13_214_000]);
 }
 
 #[test]
