@@ -189,8 +189,16 @@ fn outside_a_sandbox_bank_and_customer_enrol_a_device_together() {
     bank.submit(tx).done();
     assert_eq!(limited(bank.transfer(&phone, bob.account, "5.01")), (500, 501));
     bank.transfer(&phone, bob.account, "5.00").done();
-    // The customer ends a device alone.
+    // The customer ends a device alone. What it did stays done and is told so; nothing else is done with it.
+    let op = TransferOp { from: ada.account, to: bob.account, amount: 1, narrative: None, reference: None };
+    let spend = vec![Spend { account: ada.account, amount: 1 }];
+    let paid = bank.signed_together(&phone, &[], Operation::Transfer(op), spend);
+    bank.submit(paid.clone()).done();
     bank.run(&ada, change(ada.party, 1, KeyChange::Revoke), vec![]).done();
+    assert!(matches!(bank.submit(paid.clone()).rejection(), Rejection::Done { .. }));
+    let mut forged = paid;
+    forged.signatures[0].r[0] ^= 1;
+    assert!(matches!(bank.submit(forged).rejection(), Rejection::Signature { .. }));
     assert!(matches!(bank.transfer(&phone, bob.account, "0.01").rejection(), Rejection::KeyEnded { .. }));
 }
 

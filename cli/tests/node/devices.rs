@@ -93,6 +93,10 @@ fn a_device_is_enrolled_by_both_limited_ended_and_recovered() {
     assert_eq!(together(&node, &[(party.clone(), &ada.key)], &end).1.0, 201);
     let (status, told) = pay(&node, &ada, &phone, 1, 1, 6);
     assert_eq!((status, &told["code"]), (422, &json!("key_ended")));
+    // What it did before is told as it was, whoever asks again.
+    assert_eq!(pay(&node, &ada, &phone, 1, 500, 2).0, 201);
+    assert_eq!(pay(&node, &ada, &phone, 1, 501, 1).1["rule"], "KeyLimit");
+    assert_eq!(node.get(&format!("/v1/accounts/{}", ada.account))["balance"], "82.00");
     // Everything is lost: two of the bank bring the customer back.
     let recover = json!({ "type": "recover_key", "party": party, "number": 2, "key": {
         "public_key": text(found.public()), "place": "device", "expires_at": "2099-01-01T00:00:00Z" } });

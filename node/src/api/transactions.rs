@@ -9,6 +9,7 @@ use super::reading::{Reader, Reads, id, stamped};
 use super::shapes;
 use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
 use crate::access::Scope;
+use crate::hub::{Hub, Tip};
 use crate::places::Known;
 use crate::pool::{Full, Offered, Outcome};
 use crate::view::{Missing, receipt, refusal, render};
@@ -306,7 +307,16 @@ pub async fn submit(
     let admitting = tokio::task::spawn_blocking(move || {
         let tip = hub.tip();
         let now = now.max(Timestamp(tip.chain.tip().time.0 + 1));
-        tip.chain.admit(now, tx)
+        let admitted = tip.chain.admit(now, tx)?;
+        Ok::<_, Problem>(match admitted {
+            // Its signatures hold. Done so long ago that the chain has dropped its key, it is still told of.
+            Err(Rejection::KeyDay { .. } | Rejection::KeyEnded { .. })
+                if let Some((height, index)) = found(&hub, &tip, &id)? =>
+            {
+                Err(Rejection::Done { height, index })
+            }
+            admitted => admitted,
+        })
     });
     let admitted = admitting
         .await
@@ -475,20 +485,24 @@ pub fn seen_place(reader: &Reader, height: u64, index: u32, name: &str) -> Resul
     }
 }
 
-fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
-    let id: TxId = id(asked)?;
-    let missing = || Problem::from(Missing(format!("there is no {id}")));
-    let (height, index) = match reader.hub.place_of(&id)? {
+/// Where the receipt of a transaction stands.
+fn found(hub: &Hub, tip: &Tip, id: &TxId) -> Result<Option<(u64, u32)>, Problem> {
+    let (height, index) = match hub.place_of(id)? {
         Known::At(place) => place,
-        Known::Nowhere => return Err(missing()),
+        Known::Nowhere => return Ok(None),
         Known::NotYet => return Err(Problem::new(problem::NOT_YET, "the log is still read").after(RETRY_S)),
     };
     // The index is made of the log, and may have met another one than this.
-    let block = reader.hub.block(&reader.tip, height)?.ok_or_else(missing)?;
-    match block.items.get(index as usize) {
-        Some(Item::Tx(tx)) if tx.id() == id => seen_place(reader, height, index, asked)?,
-        _ => return Err(missing()),
-    }
+    let block = hub.block(tip, height)?;
+    let item = block.as_ref().and_then(|block| block.items.get(index as usize));
+    Ok(matches!(item, Some(Item::Tx(tx)) if tx.id() == *id).then_some((height, index)))
+}
+
+fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
+    let id: TxId = id(asked)?;
+    let place = found(&reader.hub, &reader.tip, &id)?;
+    let (height, index) = place.ok_or_else(|| Missing(format!("there is no {id}")))?;
+    seen_place(reader, height, index, asked)?;
     Ok((height, index))
 }
 

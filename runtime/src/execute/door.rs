@@ -1,7 +1,7 @@
 //! The door: what must hold before a transaction may stand in a block.
 //!
 //! A rejected transaction leaves nothing: no receipt, no used key. The order is signature, key look-up,
-//! window, so that a late retry of something done is told so and not that it came too late.
+//! ends of keys and window, so that a late retry of something done is told so and not that it came too late.
 
 use super::{BlockContext, Candidate, UsedKey, control};
 use crate::fault::Fault;
@@ -115,6 +115,12 @@ pub struct CheckedTransaction {
 }
 
 impl CheckedTransaction {
+    fn of(candidate: Candidate, limited: bool) -> CheckedTransaction {
+        let (bytes, operation) =
+            (candidate.transaction().to_bytes(), candidate.transaction().body.operation_hash());
+        CheckedTransaction { candidate, bytes, operation, limited }
+    }
+
     /// The transaction.
     pub fn transaction(&self) -> &Transaction {
         self.candidate.transaction()
@@ -172,14 +178,15 @@ pub(super) fn check_for(
     if let Err(rejection) = check_form(chain, block, candidate.transaction()) {
         return Ok(Err(rejection));
     }
-    let limited = match check_signatures(state, block, &candidate)? {
-        Ok(limited) => limited,
+    let signing = match signing_keys(state, block, candidate.transaction())? {
+        Ok(signing) => signing,
         Err(rejection) => return Ok(Err(rejection)),
     };
+    if let Err(rejection) = check_signatures(&candidate, &signing.keys) {
+        return Ok(Err(rejection));
+    }
     let fresh = check_fresh(state, block, candidate.transaction())?;
-    let bytes = candidate.transaction().to_bytes();
-    let operation = candidate.transaction().body.operation_hash();
-    Ok(fresh.map(|()| CheckedTransaction { candidate, bytes, operation, limited }))
+    Ok(signing.and(fresh).map(|limited| CheckedTransaction::of(candidate, limited)))
 }
 
 /// As [`check`] of a body that nobody has signed yet: what would be said if all did. What it gives is for a state that
@@ -198,13 +205,12 @@ pub fn rehearse(
     if let Err(rejection) = form {
         return Ok(Err(rejection));
     }
-    let limited = match signing_keys(state, block, &tx)? {
-        Ok((_, limited)) => limited,
+    let signing = match signing_keys(state, block, &tx)? {
+        Ok(signing) => signing,
         Err(rejection) => return Ok(Err(rejection)),
     };
     let fresh = check_fresh(state, block, &tx)?;
-    let (bytes, operation) = (tx.to_bytes(), tx.body.operation_hash());
-    Ok(fresh.map(|()| CheckedTransaction { candidate: tx.into(), bytes, operation, limited }))
+    Ok(signing.and(fresh).map(|limited| CheckedTransaction::of(tx.into(), limited)))
 }
 
 /// What an operator makes a block around is not handed in.
@@ -230,44 +236,56 @@ fn check_form(chain: ChainId, block: &BlockContext<'_>, tx: &Transaction) -> Res
     Ok(())
 }
 
-/// Whether one of the keys is limited, once all signatures hold.
-fn check_signatures(
-    state: &Overlay<'_>,
-    block: &BlockContext<'_>,
-    candidate: &Candidate,
-) -> Result<Result<bool, Rejection>, Fault> {
-    let (keys, limited) = match signing_keys(state, block, candidate.transaction())? {
-        Ok(keys) => keys,
-        Err(rejection) => return Ok(Err(rejection)),
-    };
-    if candidate.holds_under(&keys) {
-        return Ok(Ok(limited));
+fn check_signatures(candidate: &Candidate, keys: &[PublicKey]) -> Result<(), Rejection> {
+    if candidate.holds_under(keys) {
+        return Ok(());
     }
-    let checked = candidate.transaction().check_signatures(&keys);
-    Ok(checked.map(|()| limited).map_err(|(place, error)| Rejection::Signature { place, error }))
+    let checked = candidate.transaction().check_signatures(keys);
+    checked.map_err(|(place, error)| Rejection::Signature { place, error })
 }
 
-/// The keys that the signers sign with, each in force, and whether one of them is limited.
+/// What the signers sign with.
+struct Signing {
+    keys: Vec<PublicKey>,
+    /// Whether one of the keys is limited.
+    limited: bool,
+    /// That one of them is in force no longer.
+    ended: Option<Rejection>,
+}
+
+impl Signing {
+    /// Whether one of the keys is limited, where the transaction is let in. What is done is told whatever became of its
+    /// keys; nothing else is let in under one that has ended.
+    fn and(self, fresh: Result<(), Rejection>) -> Result<bool, Rejection> {
+        match (fresh, self.ended) {
+            (Err(done @ Rejection::Done { .. }), _) => Err(done),
+            (_, Some(ended)) => Err(ended),
+            (fresh, None) => fresh.map(|()| self.limited),
+        }
+    }
+}
+
+/// The keys that the signers sign with.
 fn signing_keys(
     state: &Overlay<'_>,
     block: &BlockContext<'_>,
     tx: &Transaction,
-) -> Result<Result<(Vec<PublicKey>, bool), Rejection>, Fault> {
-    let mut keys = Vec::with_capacity(tx.body.authorisers.len());
-    let mut limited = false;
+) -> Result<Result<Signing, Rejection>, Fault> {
+    let keys = Vec::with_capacity(tx.body.authorisers.len());
+    let mut signing = Signing { keys, limited: false, ended: None };
     for authoriser in &tx.body.authorisers {
         let (party, number) = (authoriser.party, authoriser.key);
         let Some(record) = state.get::<KeyRecord>(&key::key(&party, number))? else {
             return Ok(Err(Rejection::UnknownKey { party, number }));
         };
         let expired = record.expires_at.filter(|end| *end < block.time);
-        if let Some(ended_at) = record.revoked_at.or(expired) {
-            return Ok(Err(Rejection::KeyEnded { party, number, ended_at }));
-        }
-        limited |= record.limits.is_some();
-        keys.push(record.public);
+        let ended = record.revoked_at.or(expired);
+        let ended = ended.map(|ended_at| Rejection::KeyEnded { party, number, ended_at });
+        signing.ended = signing.ended.or(ended);
+        signing.limited |= record.limits.is_some();
+        signing.keys.push(record.public);
     }
-    Ok(Ok((keys, limited)))
+    Ok(Ok(signing))
 }
 
 /// Whether key and window are fresh: the part that must be asked again when state has moved on.
