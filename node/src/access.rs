@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{Hash, PartyId};
 use tenor_wire::crypto::plain_hash;
@@ -68,8 +68,8 @@ pub struct Grant {
     pub scopes: Vec<Scope>,
     /// Whose objects are seen; none sees everything that the scopes allow.
     pub party: Option<PartyId>,
-    /// Name of the token; none in an open sandbox.
-    pub token: Option<String>,
+    /// The token; none in an open sandbox.
+    pub token: Option<Arc<Token>>,
 }
 
 impl Grant {
@@ -216,7 +216,7 @@ impl Version {
 
 struct Read {
     version: Option<Version>,
-    tokens: Vec<Token>,
+    tokens: Vec<Arc<Token>>,
 }
 
 /// The tokens as a running node knows them; read again when the file has changed.
@@ -256,18 +256,28 @@ impl Tokens {
         self.found(|token| token.name == name, now_ms)
     }
 
+    /// Whether a grant is what it was: its token is there, the very same one, and has not ended.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn holds(&self, grant: &Grant, now_ms: u64) -> Result<bool> {
+        let Some(token) = &grant.token else { return Ok(true) };
+        Ok(self.found(|known| known == token.as_ref(), now_ms)?.is_some())
+    }
+
     fn found(&self, is_it: impl Fn(&Token) -> bool, now_ms: u64) -> Result<Option<Grant>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let version = Version::of(&self.path);
         if version != read.version {
-            *read = Read { tokens: load(&self.path)?, version };
+            let tokens = load(&self.path)?.into_iter().map(Arc::new).collect();
+            *read = Read { tokens, version };
         }
         let found = read.tokens.iter().find(|token| is_it(token));
         let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
             return Ok(None);
         };
         let party = token.party.as_deref().map(str::parse).transpose()?;
-        Ok(Some(Grant { scopes: token.scopes.clone(), party, token: Some(token.name.clone()) }))
+        Ok(Some(Grant { scopes: token.scopes.clone(), party, token: Some(Arc::clone(token)) }))
     }
 }
 
@@ -286,10 +296,10 @@ mod tests {
                 .unwrap();
         let kept = fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!kept.contains(&secret) && !kept.contains(secret.trim_start_matches(PREFIX)), "{kept}");
-        let (scopes, token) = (vec![Scope::Customer, Scope::Submit], Some("app".into()));
-        let grant = Grant { scopes, party: Some(party), token };
-        assert_eq!(tokens.grant(&secret, 8).unwrap(), Some(grant.clone()));
-        assert_eq!(tokens.named("app", 8).unwrap(), Some(grant));
+        let grant = tokens.grant(&secret, 8).unwrap().unwrap();
+        assert_eq!((&grant.scopes[..], grant.party), (&[Scope::Customer, Scope::Submit][..], Some(party)));
+        assert_eq!(tokens.named("app", 8).unwrap(), Some(grant.clone()));
+        assert!(tokens.holds(&grant, 8).unwrap() && !tokens.holds(&grant, 9).unwrap());
         assert_eq!(tokens.named("app", 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret, 9).unwrap(), None);
         assert_eq!(tokens.grant(&secret[1..], 8).unwrap(), None);
@@ -308,5 +318,8 @@ mod tests {
         assert!(end(folder.path(), "ap").unwrap_err().to_string().contains("did you mean `app`?"));
         end(folder.path(), "app").unwrap();
         assert_eq!(list(folder.path()).unwrap(), []);
+        // Another one of its name is another one.
+        make(folder.path(), "app", grant.scopes.clone(), Some(party), Some(Timestamp(9))).unwrap();
+        assert!(tokens.named("app", 8).unwrap().is_some() && !tokens.holds(&grant, 8).unwrap());
     }
 }

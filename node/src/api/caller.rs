@@ -65,7 +65,15 @@ impl Caller {
 
     /// Name of the token that was shown; none in an open sandbox.
     pub fn token(&self) -> Option<&str> {
-        self.0.token.as_deref()
+        self.0.token.as_ref().map(|token| token.name.as_str())
+    }
+
+    /// Whether what was shown still counts.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read.
+    pub fn still_counts(&self, api: &Api) -> anyhow::Result<bool> {
+        api.tokens.holds(&self.0, crate::clock::Clock::system().now().0)
     }
 
     /// The caller that a grant stands for.

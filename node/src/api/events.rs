@@ -149,7 +149,8 @@ struct Follower {
 }
 
 impl Follower {
-    /// Tells block after block, at the pace at which the follower takes them, until it goes or the node stops.
+    /// Tells block after block, at the pace at which the follower takes them, until it goes, what it showed counts no
+    /// longer, or the node stops.
     async fn run(self, mut height: u64, mut index: u32) -> Result<(), Fault> {
         let (mut tips, mut stopping) = (self.api.hub.follow(), self.api.stopping.subscribe());
         loop {
@@ -159,7 +160,7 @@ impl Follower {
                     return Ok(());
                 }
                 for message in self.messages(&tip, height, index).await? {
-                    if self.to.send(Ok(message)).await.is_err() {
+                    if !self.may_follow() || self.to.send(Ok(message)).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -169,9 +170,18 @@ impl Follower {
             tokio::select! {
                 changed = tips.changed() => if changed.is_err() { return Ok(()) },
                 () = self.to.closed() => return Ok(()),
+                () = tokio::time::sleep(SILENCE) => if !self.may_follow() { return Ok(()) },
                 _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             }
         }
+    }
+
+    /// Whether who follows might begin to now; tokens that cannot be read are no reason to go on.
+    fn may_follow(&self) -> bool {
+        self.caller.still_counts(&self.api).unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "the tokens cannot be read");
+            false
+        })
     }
 
     /// What there is to tell of a block from a place on.
