@@ -74,6 +74,8 @@ pub const KEYS: &[Key] = &[
     key("pool_per_sender", "5000", "Most transactions of one party that wait."),
     key("connections", "4096", "Most connections at the same time."),
     key("followers", "2048", "Most followers of events at the same time."),
+    key("followers_per_customer", "64", "The same of one customer, whichever tokens are shown."),
+    key("followers_per_token", "1024", "The same with one token that is no customer's."),
     key(
         "webhook_hosts",
         "",
@@ -283,6 +285,8 @@ pub struct Config {
     pub pool_per_sender: usize,
     pub connections: usize,
     pub followers: usize,
+    pub followers_per_customer: usize,
+    pub followers_per_token: usize,
     pub webhook_hosts: Origins,
     pub webhook_ca: Option<PathBuf>,
     pub webhooks: usize,
@@ -339,6 +343,8 @@ impl Config {
             pool_per_sender: count("pool_per_sender", 10_000_000)?,
             connections: count("connections", 1_000_000)?,
             followers: count("followers", 1_000_000)?,
+            followers_per_customer: count("followers_per_customer", 1_000_000)?,
+            followers_per_token: count("followers_per_token", 1_000_000)?,
             webhook_hosts: settings
                 .value("webhook_hosts", "hosts like hooks.bank.example, with commas between")?,
             webhook_ca: path("webhook_ca"),

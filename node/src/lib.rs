@@ -24,6 +24,7 @@ pub mod socket;
 pub mod producer;
 pub mod access;
 pub mod tls;
+mod hangup;
 mod demo;
 pub mod api;
 mod told;

@@ -27,7 +27,7 @@ use tenor_wire::block::Block;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 /// Bytes of stack of a thread that may run a contract.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -170,7 +170,7 @@ impl Node {
             names: Arc::new(folder.names.clone()),
             tokens: Tokens::of(&config.data),
             metrics: Arc::clone(&metrics),
-            followers: Arc::new(Semaphore::new(config.followers)),
+            followers: api::Followers::default(),
             stopping: watch::channel(false).0,
             config: config.clone(),
         });

@@ -1,6 +1,7 @@
 //! Serving HTTP on a socket: as many connections as may be, none that is too slow.
 
 use crate::api;
+use crate::hangup::{Attentive, Hangup};
 use crate::metrics::Metrics;
 use crate::stop::Stop;
 use crate::tls::Tls;
@@ -121,7 +122,9 @@ where
         .max_headers(HEADERS_MAX)
         // A client that has said all it has to say is still answered.
         .half_close(true);
-    let stream = TokioIo::new(Told::new(stream));
+    let hangup = Hangup::default();
+    let stream = TokioIo::new(Told::new(Attentive::new(stream, hangup.clone())));
+    let router = router.layer(Extension(hangup));
     let mut serving = http.serve_connection(stream, TowerToHyperService::new(router));
     let ended = tokio::select! {
         ended = &mut serving => ended,

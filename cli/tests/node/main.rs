@@ -17,6 +17,7 @@ mod abuse_ids;
 mod pages;
 mod crowd;
 mod followers;
+mod streams;
 mod remote;
 mod browser;
 mod page;

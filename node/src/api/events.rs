@@ -4,18 +4,22 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::Reader;
+use crate::config::Config;
+use crate::hangup::Hangup;
 use super::strict::{Asked, number};
 use super::transactions::placed;
 use axum::extract::State;
+use axum::Extension;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tenor_abi::id::{AccountId, AgreementId};
+use tenor_abi::id::{AccountId, AgreementId, PartyId};
 use tenor_runtime::fault::Fault;
 use tenor_wire::block::{Block, Item};
 use tenor_wire::receipt::FullReceipt;
@@ -41,6 +45,64 @@ pub struct Following {
     from: Option<u64>,
     /// As the header `Last-Event-ID`, for those who cannot send it: height.index of the last message.
     last_event_id: Option<String>,
+}
+
+/// Places for followers: so many in all, so many of a customer, whichever token is shown, so many of another token.
+#[derive(Default)]
+pub struct Followers(Mutex<BTreeMap<Who, usize>>);
+
+/// Whose a place is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Customer(PartyId),
+    /// None in an open sandbox.
+    Token(Option<String>),
+}
+
+/// A follower's place, until it is dropped.
+struct Place {
+    api: Arc<Api>,
+    who: Who,
+}
+
+impl Followers {
+    /// # Errors
+    /// [`problem::TOO_MANY`].
+    fn place(api: &Arc<Api>, caller: &Caller) -> Result<Place, Problem> {
+        let Config { followers, followers_per_customer, followers_per_token, .. } = api.config;
+        let (who, most) = match caller.customer() {
+            Some(party) => (Who::Customer(party), followers_per_customer),
+            None => (Who::Token(caller.token().map(String::from)), followers_per_token),
+        };
+        let mut taken = api.followers.taken();
+        let (all, own) = (taken.values().sum::<usize>(), taken.get(&who).copied().unwrap_or(0));
+        let too_many =
+            |why: &str, most| Problem::new(problem::TOO_MANY, why).given(most, most).after(5);
+        if own >= most {
+            return Err(too_many("as many follow with this token, or for this customer, as may", most));
+        }
+        if all >= followers {
+            return Err(too_many("as many follow as may", followers));
+        }
+        taken.insert(who.clone(), own + 1);
+        api.metrics.followers.inc();
+        Ok(Place { api: Arc::clone(api), who })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, BTreeMap<Who, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.api.followers.taken();
+        match taken.get_mut(&self.who) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(taken.remove(&self.who)),
+        }
+        self.api.metrics.followers.dec();
+    }
 }
 
 /// What passes.
@@ -92,11 +154,11 @@ impl Filter {
 pub async fn follow(
     State(api): State<Arc<Api>>,
     caller: Caller,
+    Extension(hangup): Extension<Hangup>,
     headers: HeaderMap,
     Asked(asked): Asked<Following>,
 ) -> Result<Response, Problem> {
-    let place = api.followers.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(problem::TOO_MANY, "as many follow as may").after(5))?;
+    let place = Followers::place(&api, &caller)?;
     // Bytes that are no text are no place either, and are told so.
     let told =
         headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -106,13 +168,13 @@ pub async fn follow(
     });
     let (filter, (height, index)) = reading.await?;
     let (to, messages) = mpsc::channel(AHEAD);
-    api.metrics.followers.inc();
+    // Nothing is said behind this request: who says no more has gone.
+    hangup.ends_it();
     tokio::spawn(async move {
-        let follower = Follower { api: Arc::clone(&api), caller, filter, to };
+        let follower = Follower { api, caller, filter, to };
         if let Err(fault) = follower.run(height, index).await {
             tracing::error!(%fault, "a follower met a fault");
         }
-        api.metrics.followers.dec();
         drop(place);
     });
     let alive = KeepAlive::new().interval(SILENCE);

@@ -21,6 +21,7 @@ mod force;
 mod webhooks;
 
 pub use deliver::start_all as tell_webhooks;
+pub use events::Followers;
 pub use force::Forces;
 pub use head::refusal;
 pub use problem::{CODES, Code};
@@ -45,7 +46,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 use strict::{Asked, Nothing, Part};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
@@ -69,7 +70,7 @@ pub struct Api {
     /// What the node was told.
     pub config: Config,
     /// Places for followers.
-    pub followers: Arc<Semaphore>,
+    pub followers: Followers,
     /// Who is told by requests of the node's own.
     pub hooks: Arc<Hooks>,
     /// Sends those requests.

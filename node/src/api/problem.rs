@@ -99,7 +99,7 @@ codes! {
     FULL "full" 429 true "Too much waits"
         "The pool of transactions is full, or this party's share of it. Nothing was replaced. Send the same transaction again after the time in `Retry-After`.";
     TOO_MANY "too_many" 429 true "Too many follow"
-        "The node's number of followers is reached.";
+        "The node's number of followers is reached, or that of this token or customer: `possible` says which. A stream that was ended is free at once.";
     TOO_MANY_HOOKS "too_many_webhooks" 409 false "Too many webhooks"
         "As many webhooks are there as the operator allows (`webhooks`). Take one away first.";
     BROKEN "broken" 500 true "The node is at fault"
