@@ -5,6 +5,9 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::sign::CertifiedKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +16,7 @@ use std::time::Duration;
 use tenor_abi::codec;
 use tenor_abi::date::Timestamp;
 use tenor_node::folder::engine;
+use tenor_node::tls::certificates;
 use tenor_runtime::chain::{Chain, Genesis, Source};
 use tenor_runtime::fault::Fault;
 use tenor_runtime::state::Kind;
@@ -24,6 +28,7 @@ use tenor_wire::receipt::FullReceipt;
 use tenor_wire::trie::StateProof;
 use tenor_wire::tx::Transaction;
 use ureq::Agent;
+use ureq::tls::{Certificate as Trusted, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 /// Seconds that an outcome is waited for at a time.
 const WAIT_S: u64 = 20;
@@ -46,13 +51,22 @@ pub struct Remote {
     /// File with the token.
     #[arg(long, env = "TENOR_TOKEN_FILE", hide_short_help = true)]
     token_file: Option<PathBuf>,
+    /// File of certificates (PEM) that the node's is trusted under; the system's where none is named.
+    #[arg(long, env = "TENOR_CA", hide_short_help = true)]
+    ca: Option<PathBuf>,
+    /// File of the certificate, with its chain (PEM), that the node knows who asks by; with --cert-key.
+    #[arg(long, env = "TENOR_CERT", hide_short_help = true)]
+    cert: Option<PathBuf>,
+    /// File of the key of that certificate (PEM).
+    #[arg(long, env = "TENOR_CERT_KEY", hide_short_help = true)]
+    cert_key: Option<PathBuf>,
 }
 
 impl Remote {
     /// The node, where one is named.
     ///
     /// # Errors
-    /// When the file with the token cannot be read.
+    /// When the file with the token, or one with certificates, cannot be read.
     pub fn open(&self) -> Result<Option<Arc<Node>>> {
         let Some(url) = &self.node else { return Ok(None) };
         let token = match &self.token_file {
@@ -61,7 +75,43 @@ impl Remote {
             }
             None => std::env::var(TOKEN).ok(),
         };
-        Ok(Some(Arc::new(Node::at(url, token.map(|token| token.trim().to_string())))))
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST));
+        let config = match url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            true => config.tls_config(self.tls()?),
+            false => config,
+        };
+        Ok(Some(Arc::new(Node {
+            url: url.trim_end_matches('/').into(),
+            token: token.map(|token| token.trim().to_string()),
+            agent: config.build().into(),
+        })))
+    }
+
+    fn tls(&self) -> Result<TlsConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trusted = self.ca.clone().map_or_else(systems_authorities, Ok)?;
+        let roots = certificates(&trusted)?;
+        let roots = roots.iter().map(|root| Trusted::from_der(root).to_owned());
+        let client = match (&self.cert, &self.cert_key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => {
+                let reading = || format!("reading a key from {}", key.display());
+                let bytes = std::fs::read(key).with_context(reading)?;
+                let chain = certificates(cert)?;
+                let der = PrivateKeyDer::from_pem_slice(&bytes).with_context(reading)?;
+                CertifiedKey::from_der(chain.clone(), der, &provider).with_context(|| {
+                    format!("{} and {} do not belong together", cert.display(), key.display())
+                })?;
+                let chain: Vec<_> =
+                    chain.iter().map(|shown| Trusted::from_der(shown).to_owned()).collect();
+                let key = PrivateKey::from_pem(&bytes).with_context(reading)?;
+                Some(ClientCert::new_with_certs(&chain, key))
+            }
+            _ => bail!("--cert and --cert-key go together"),
+        };
+        let config = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::Specific(Arc::new(roots.collect())));
+        Ok(config.client_cert(client).unversioned_rustls_crypto_provider(provider).build())
     }
 
     /// Says so where a node is named and the command works on a folder alone.
@@ -76,6 +126,19 @@ impl Remote {
             ),
         }
     }
+}
+
+/// Where systems keep the certificates of the authorities that they trust.
+const AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+fn systems_authorities() -> Result<PathBuf> {
+    let found = AUTHORITIES.iter().map(PathBuf::from).find(|path| path.exists());
+    found.context("this system names no authorities that it trusts; name a file of them with --ca")
 }
 
 /// A node over the network.
@@ -96,13 +159,6 @@ struct Said {
 }
 
 impl Node {
-    /// The node at a URL.
-    pub fn at(url: &str, token: Option<String>) -> Node {
-        let config =
-            Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST)).build();
-        Node { url: url.trim_end_matches('/').into(), token, agent: config.into() }
-    }
-
     /// Its chain as of the block of a height, or of the newest one.
     ///
     /// # Errors

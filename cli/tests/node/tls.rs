@@ -93,6 +93,51 @@ fn a_clients_certificate_stands_for_a_token() {
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[test]
+fn the_command_speaks_tls_and_shows_a_certificate() {
+    let (_folder, data) = sandbox();
+    let client = file("client.pem");
+    done(&data, &["node", "token", "new", "app", "--scope=bank", "--certificate", client.to_str().unwrap()]);
+    let flag = |key: &str, name: &str| format!("--{key}={}", file(name).display());
+    let flags = [
+        flag("tls-certificate", "server.pem"),
+        flag("tls-key", "server.key"),
+        flag("tls-clients", "ca.pem"),
+        "--sandbox".into(),
+    ];
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let node = Node::run(&data, &flags);
+    let port = node.api.rsplit(':').next().unwrap();
+    let token = format!("--token-file={}", data.join("bank.token").display());
+    let ask = |host: &str, more: &[String]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tenor"));
+        command.args(["list", "accounts", "--json", "--node", &format!("https://{host}:{port}")]).args(more);
+        let said = command.arg("--data").arg(&data).output().unwrap();
+        (said.status.code(), [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+    };
+    let ca = flag("ca", "ca.pem");
+    let (code, said) = ask("localhost", &[ca.clone(), token.clone()]);
+    assert_eq!(code, Some(0), "{said}");
+    let shown = [ca.clone(), flag("cert", "client.pem"), flag("cert-key", "client.key")];
+    let by_certificate = ask("localhost", &shown);
+    assert_eq!(by_certificate, (Some(0), said));
+    for (host, more, why) in [
+        ("localhost", vec![token.clone()], ""),
+        ("localhost", vec![flag("ca", "other.pem"), token.clone()], "UnknownIssuer"),
+        ("localhost", vec![ca.clone()], "no token"),
+        ("localhost", vec![ca.clone(), flag("cert", "client.pem")], "go together"),
+        (
+            "localhost",
+            vec![ca.clone(), flag("cert", "client.pem"), flag("cert-key", "server.key")],
+            "do not belong together",
+        ),
+        ("localhost", vec![flag("ca", "client.key"), token], "has no certificate"),
+    ] {
+        let (code, said) = ask(host, &more);
+        assert!(code == Some(1) && said.contains(why), "{host} {more:?}: {said}");
+    }
+}
+
 /// A receiver that shows a certificate: how each message began, and the HTTP head that came.
 fn receiver() -> (u16, Receiver<String>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
