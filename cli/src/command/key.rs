@@ -18,7 +18,7 @@ const PURPOSE: &str = "main";
 /// `tenor key`.
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    /// Makes a key, enrols its party, opens its euro account and funds it.
+    /// Makes a key, enrols its party, opens its euro account and funds it: in a sandbox.
     New(New),
 }
 
@@ -48,6 +48,13 @@ impl Key {
 impl New {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
         let mut desk = desk(&self.data)?;
+        if !desk.folder().chain.genesis().parameters.sandbox {
+            bail!(
+                "`key new` makes and funds a customer of a sandbox alone, and this chain is a bank's own; there the customer's \
+                 device makes the key, and two of operations enrol it: one proposes the operation `party` with its public \
+                 key (docs/API.md, Devices), another one approves it with `tenor approve`"
+            );
+        }
         let id = |kind: &str| {
             desk.folder().names.lookup(kind).with_context(|| format!("this folder has no {kind}"))
         };

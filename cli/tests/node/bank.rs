@@ -97,6 +97,19 @@ impl Bank {
     }
 }
 
+#[test]
+fn a_sandbox_s_way_to_make_a_customer_says_what_a_bank_s_is_and_leaves_nothing() {
+    let bank = Bank::found(Path::new(DESCRIPTION));
+    let node = Node::run(&bank.data, &[]);
+    let over = ["--node", &node.api, "--token-file", &bank.token(), "--passphrases", bank.flags()[3]].map(String::from);
+    let keys = Keys::of(&bank.data).names().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tenor"));
+    let said = command.args(["key", "new", "dora", "--data"]).arg(&bank.data).args(over).output().unwrap();
+    let text = String::from_utf8(said.stderr).unwrap();
+    assert!(said.status.code() == Some(1) && text.contains("tenor approve"), "{text}");
+    assert_eq!(Keys::of(&bank.data).names().unwrap(), keys);
+}
+
 fn bytes(operation: &Operation) -> Value {
     json!({ "type": "bytes", "hex": hex(&codec::encode(operation)) })
 }
