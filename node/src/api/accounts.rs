@@ -94,12 +94,13 @@ pub async fn entries(
 ) -> Result<Json<Document>, Problem> {
     reads.json(move |reader| {
         let (id, _) = seen(reader, &asked)?;
-        let (standing, behind) = page.place(reader)?;
+        let list = [b"entries", &id.0[..]].concat();
+        let (standing, behind) = page.place(reader, &list)?;
         let (chain, limit) = (standing.chain(), page.rows()?);
         let record: AccountRecord = chain.record(&id.0)?.ok_or_else(|| Missing::of(&id))?;
         let mut left = match behind.as_slice() {
             [] => record.history_count,
-            bytes => bytes.try_into().map(u64::from_be_bytes).map_err(|_| Cursor::wrong())?.min(record.history_count),
+            bytes => place(bytes, page.cursor.as_deref())?.min(record.history_count),
         };
         let decimal = |minor: i128| Decimal(minor, record.currency.scale).to_string();
         let mut rows = vec![];
@@ -115,9 +116,15 @@ pub async fn entries(
                 "currency": record.currency.code.to_string(),
             }));
         }
-        let next = (left > 0).then(|| Cursor { height: chain.tip().height, behind: left.to_be_bytes().to_vec() }.text());
+        let next = (left > 0).then(|| Cursor { height: chain.tip().height, behind: left.to_be_bytes().to_vec() }.text(&list));
         Ok(stamped(json!({ "account": id.to_string(), "entries": rows, "next": next }), chain))
     }).await
+}
+
+/// The posting that a cursor names.
+fn place(behind: &[u8], cursor: Option<&str>) -> Result<u64, Problem> {
+    let place = behind.try_into().map(u64::from_be_bytes);
+    place.map_err(|_| Cursor::wrong(cursor.unwrap_or_default()))
 }
 
 /// Most postings that a request looks through for a statement by value date.
@@ -163,10 +170,10 @@ pub async fn statement(
         .of(move |reader| {
             let (id, _) = seen(reader, &asked)?;
             let newest = rows_of("newest", query.newest)?;
-            let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
-            let end =
-                cursor.as_ref().map(|cursor| cursor.behind.as_slice().try_into().map(u64::from_be_bytes));
-            let end = end.transpose().map_err(|_| Cursor::wrong())?;
+            let lines = format!("{:?}", (&query.from, &query.to, &query.at));
+            let list = [b"statement", &id.0[..], lines.as_bytes()].concat();
+            let cursor = query.cursor.as_deref().map(|text| Cursor::read(text, &list)).transpose()?;
+            let end = cursor.as_ref().map(|cursor| place(&cursor.behind, query.cursor.as_deref())).transpose()?;
             let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
             let height = cursor.map_or_else(|| reader.chain().tip().height, |cursor| cursor.height);
             let standing = reader.at_height(height)?;
@@ -181,7 +188,7 @@ pub async fn statement(
                     StatementAsked { from, to, at, newest: Some(newest), end: end.map(|end| end as usize) },
                 )?
             };
-            let next = next.map(|next| Cursor { height, behind: next.to_be_bytes().to_vec() }.text());
+            let next = next.map(|next| Cursor { height, behind: next.to_be_bytes().to_vec() }.text(&list));
             shown.document["next"] = json!(next);
             Ok(wants.answer(shown, chain))
         })

@@ -56,7 +56,7 @@ pub async fn list(reads: Reads, Asked(page): Asked<PageAsked>) -> Result<Json<Do
         .json(move |reader| {
             let first = match &page.cursor {
                 None => reader.chain().tip().height,
-                Some(text) => number(text).ok_or_else(Cursor::wrong)?,
+                Some(text) => number(text).ok_or_else(|| Cursor::wrong(text))?,
             };
             check_made(reader.chain(), first)?;
             let last = first.saturating_sub(page.rows()? as u64 - 1);
@@ -90,7 +90,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     reads
         .of(move |reader| {
-            let first = page.cursor.as_deref().map_or(Some(0usize), number).ok_or_else(Cursor::wrong)?;
+            let cursor = page.cursor.as_deref().unwrap_or("0");
+            let first: usize = number(cursor).ok_or_else(|| Cursor::wrong(cursor))?;
             let end = first.saturating_add(page.rows()?);
             if !reader.caller.is_bank() {
                 let document = header(reader, height)?;

@@ -21,6 +21,7 @@ use tenor_abi::id::{Id, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::Record;
 use tenor_runtime::state::record::from_bytes;
+use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::{hex, unhex};
 use utoipa::IntoParams;
 
@@ -28,6 +29,8 @@ use utoipa::IntoParams;
 const PAGE: usize = 50;
 /// Most rows of a page.
 pub const PAGE_MAX: usize = 200;
+/// Bytes of a hash that say of which list a cursor is: so that nobody takes one for another's, not against forgery.
+const MARK_BYTES: usize = 4;
 /// Rows that a page looks through before it says how far it has come.
 const LOOKED_MAX: usize = 5_000;
 
@@ -276,26 +279,29 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The text that stands for it.
-    pub fn text(&self) -> String {
-        let behind: String = hex(&self.behind);
-        format!("{}.{behind}", self.height)
+    /// The text that stands for it in a list: what the list is of, and everything else that chooses its rows.
+    pub fn text(&self, list: &[u8]) -> String {
+        let (behind, mark): (String, String) = (hex(&self.behind), hex(&plain_hash(&[list]).0[..MARK_BYTES]));
+        format!("{}.{mark}.{behind}", self.height)
     }
 
-    /// The cursor of a text that a page gave.
+    /// The cursor of a text that a page of the same list gave.
     ///
     /// # Errors
     /// [`Cursor::wrong`].
-    pub fn read(text: &str) -> Result<Cursor, Problem> {
-        let (height, behind) = text.split_once('.').ok_or_else(Cursor::wrong)?;
-        let height = number(height).ok_or_else(Cursor::wrong)?;
-        let cursor = Cursor { height, behind: unhex(behind).ok_or_else(Cursor::wrong)? };
-        if cursor.text() == text { Ok(cursor) } else { Err(Cursor::wrong()) }
+    pub fn read(text: &str, list: &[u8]) -> Result<Cursor, Problem> {
+        let read = || {
+            let (height, rest) = text.split_once('.')?;
+            let (_, behind) = rest.split_once('.')?;
+            Some(Cursor { height: number(height)?, behind: unhex(behind)? })
+        };
+        read().filter(|cursor| cursor.text(list) == text).ok_or_else(|| Cursor::wrong(text))
     }
 
-    /// The problem that a cursor is which no page gave.
-    pub fn wrong() -> Problem {
-        Problem::new(problem::BAD_QUERY, "`cursor` is what a page before gave as `next`")
+    /// The problem that a cursor is which no page of the list gave.
+    pub fn wrong(given: &str) -> Problem {
+        let possible = "what a page before, of the same list, gave as `next`";
+        Problem::new(problem::BAD_QUERY, format!("`cursor` is {possible}")).given(given, possible)
     }
 }
 
@@ -308,15 +314,15 @@ impl PageAsked {
         rows_of("limit", self.limit)
     }
 
-    /// The block that the list is of, and what the page begins behind.
+    /// The block that a list is of, and what the page begins behind.
     ///
     /// # Errors
     /// As [`Reader::at`].
-    pub fn place(&self, reader: &Reader) -> Result<(Standing, Vec<u8>), Problem> {
+    pub fn place(&self, reader: &Reader, list: &[u8]) -> Result<(Standing, Vec<u8>), Problem> {
         match &self.cursor {
             None => Ok((Standing::Now(Arc::clone(&reader.tip)), vec![])),
             Some(text) => {
-                let Cursor { height, behind } = Cursor::read(text)?;
+                let Cursor { height, behind } = Cursor::read(text, list)?;
                 Ok((reader.at_height(height)?, behind))
             }
         }
@@ -333,18 +339,21 @@ impl PageAsked {
         name: &str,
         mut show: impl FnMut(&Chain, &[u8], R) -> Result<Option<Document>, Problem>,
     ) -> Result<Document, Problem> {
-        let (standing, behind) = self.place(reader)?;
+        // Where the list begins among the rows says what it is of.
+        let list = R::KIND.full_key(prefix);
+        let (standing, behind) = self.place(reader, &list)?;
         // A cursor is the caller's to change: it begins inside the list that is asked for, or it is none.
         if !behind.is_empty() && !behind.starts_with(prefix) {
-            return Err(Cursor::wrong());
+            return Err(Cursor::wrong(self.cursor.as_deref().unwrap_or_default()));
         }
         let (chain, limit) = (standing.chain(), self.rows()?);
         let state = chain.state();
-        let mut from = R::KIND.full_key(if behind.is_empty() { prefix } else { &behind });
+        let mut from = list.clone();
         if !behind.is_empty() {
+            from = R::KIND.full_key(&behind);
             from.push(0);
         }
-        let end = end_of(R::KIND.full_key(prefix));
+        let end = end_of(list.clone());
         let (mut rows, mut next, mut looked) = (vec![], None, 0);
         while let Some((full, bytes)) = state.next_row(&from, &end)? {
             looked += 1;
@@ -352,7 +361,7 @@ impl PageAsked {
                 rows.push(row);
             }
             if rows.len() == limit || looked == LOOKED_MAX {
-                next = Some(Cursor { height: chain.tip().height, behind: full[1..].to_vec() }.text());
+                next = Some(Cursor { height: chain.tip().height, behind: full[1..].to_vec() }.text(&list));
                 break;
             }
             from = full;
@@ -449,10 +458,17 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back() {
         let cursor = Cursor { height: 7, behind: vec![0, 255, 16] };
-        assert_eq!(cursor.text(), "7.00ff10");
-        assert_eq!(Cursor::read(&cursor.text()), Ok(cursor));
-        for wrong in ["", "7", "7.0", "x.00", "7.zz", "-1.00", "7.00.00"] {
-            assert!(Cursor::read(wrong).is_err(), "{wrong}");
+        let text = cursor.text(b"these");
+        assert!(text.starts_with("7.") && text.ends_with(".00ff10"), "{text}");
+        assert_eq!(Cursor::read(&text, b"these"), Ok(cursor));
+        assert!(Cursor::read(&text, b"those").is_err());
+        let mark = text.split('.').nth(1).unwrap();
+        for (wrong, whole) in [("7", false), ("x", true), ("-1", true), ("07", true), ("", true)] {
+            let text = if whole { format!("{wrong}.{mark}.00ff10") } else { wrong.into() };
+            assert!(Cursor::read(&text, b"these").is_err(), "{text}");
+        }
+        for wrong in ["zz", "0", "00.00"] {
+            assert!(Cursor::read(&format!("7.{mark}.{wrong}"), b"these").is_err(), "{wrong}");
         }
     }
 }
