@@ -133,14 +133,23 @@ where
             (&mut serving).await
         }
     };
-    // How a connection ends is the client's matter, but for a head that was begun and did not come.
-    if ended.is_err_and(|error| error.is_timeout()) {
-        let parts = serving.into_parts();
-        if let (false, Some(refusal)) = (parts.read_buf.is_empty(), api::refusal(408)) {
-            let mut stream = parts.io.into_inner();
-            // It is short: whoever takes it not at once is not waited for.
-            let telling = async { stream.write_all(&refusal).await.and(stream.shutdown().await) };
-            let _ = tokio::time::timeout(PAUSE, telling).await;
-        }
+    // How a connection ends is the client's matter, but for what is no request, or was begun and did not come.
+    let parts = serving.into_parts();
+    let (mut stream, refused) = parts.io.into_inner().into_inner();
+    let unread = parts.read_buf;
+    let refused = match ended {
+        Err(error) if error.is_timeout() && !unread.is_empty() => Some(408),
+        Err(error) if error.is_parse_version_h2() => Some(400),
+        _ => refused,
+    };
+    if let Some(refusal) = refused.and_then(|status| api::refusal(status, &unread)) {
+        // It is short: whoever takes it not at once is not waited for. What was sent beyond is taken, or the system would
+        // take the refusal back with it.
+        let telling = async {
+            stream.write_all(&refusal).await?;
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        };
+        let _ = tokio::time::timeout(PAUSE, telling).await;
     }
 }

@@ -35,7 +35,11 @@ fn what_is_no_request_is_told_as_a_problem() {
         (format!("{network}\r\nhost: a b\r\n\r\n"), 400, "malformed"),
         (get(&uri(20_000), ""), 414, "uri_too_long"),
         (get(&uri(40_000), ""), 414, "uri_too_long"),
-        (get(&uri(300_000), ""), 431, "head_too_large"),
+        (get(&uri(70_000), ""), 414, "uri_too_long"),
+        (get(&uri(300_000), ""), 414, "uri_too_long"),
+        (get(network, "content-length: 18446744073709551615\r\n"), 413, "too_large"),
+        (get(network, "content-length: 18446744073709551616\r\n"), 400, "malformed"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 400, "malformed"),
         (get(network, &"x: y\r\n".repeat(70)), 431, "head_too_large"),
         (get(network, &"x: y\r\n".repeat(5_000)), 431, "head_too_large"),
         (get(network, &format!("x: {}\r\n", "y".repeat(40_000))), 431, "head_too_large"),
@@ -97,11 +101,21 @@ fn a_header_that_says_one_thing_says_it_once() {
         (format!("{json}\r\nidempotency-key: a\r\nidempotency-key: b"), 400, "malformed"),
         (format!("{json}\r\nauthorization: Bearer tenor_00"), 401, "unauthenticated"),
         (format!("{json}; charset=utf-16"), 415, "media_type"),
+        (format!("{json}; charset=utf-8; charset=utf-16"), 415, "media_type"),
         (format!("{json}, application/octet-stream"), 415, "media_type"),
         (format!("{json}\r\nprefer: WAIT=soon"), 400, "bad_query"),
         (format!("{json}\r\nprefer: wait=18446744073709551616"), 400, "bad_query"),
     ];
     nothing_moved(&node, || {
+        // A body that ends before its length is none, and not too large.
+        let token = node.token("bank");
+        for length in ["100", "300"] {
+            let head = format!(
+                "POST /v1/transactions HTTP/1.1\r\nhost: x\r\n{json}\r\nauthorization: Bearer {token}\r\n\
+                 content-length: {length}\r\nconnection: close\r\n\r\n{{}}"
+            );
+            problem(&node, &raw(&node, head.as_bytes()), (400, "malformed"));
+        }
         for (headers, expected, code) in cases {
             let head = format!("POST /v1/transactions HTTP/1.1\r\n{headers}");
             problem(&node, &request(&node, &head, &tx), (expected, code));

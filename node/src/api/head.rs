@@ -76,12 +76,31 @@ fn at_most(count: usize) -> String {
     format!("at most {count} bytes")
 }
 
-/// The problem of a request that could not be read, of which only a status is known.
-fn unread(status: u16) -> Option<(Code, &'static str)> {
+/// Whether there is more to say of a status of hyper's own.
+pub fn is_told(status: u16) -> bool {
+    unread(status, &[]).is_some()
+}
+
+/// Whether bytes end in the middle of a request's first line that is longer than may be.
+fn is_long_line(head: &[u8]) -> bool {
+    head.iter().take(URI_BYTES_MAX).all(|byte| *byte != b'\n') && head.len() > URI_BYTES_MAX
+}
+
+/// Whether bytes begin a request: what hyper refuses behind a whole head it has taken from them.
+fn is_head(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.trim_ascii_end().ends_with(b"HTTP/1.1") || line.trim_ascii_end().ends_with(b"HTTP/1.0")
+}
+
+/// The problem of a request that could not be read, of which a status is known and what of it was not taken.
+fn unread(status: u16, head: &[u8]) -> Option<(Code, &'static str)> {
     Some(match status {
+        400 if head.starts_with(b"PRI * HTTP/2") => (problem::MALFORMED, "HTTP/2 is not spoken here"),
         400 => (problem::MALFORMED, "the request is not HTTP/1.1 as RFC 9112 has it"),
         408 => (problem::SLOW, "the request's head did not come within the node's time"),
         414 => (problem::URI_TOO_LONG, "path and query are too long"),
+        431 if is_long_line(head) => (problem::URI_TOO_LONG, "path and query are too long"),
+        431 if !is_head(head) => (problem::TOO_LARGE, "no body of that `Content-Length` is taken"),
         431 => (problem::HEAD_TOO_LARGE, "there are too many headers, or they are too long"),
         _ => return None,
     })
@@ -89,8 +108,9 @@ fn unread(status: u16) -> Option<(Code, &'static str)> {
 
 /// A whole answer, as bytes, to what could not be read as a request; the connection ends behind it. None where there is
 /// no more to say than the status.
-pub fn refusal(status: u16) -> Option<Vec<u8>> {
-    let (code, detail) = unread(status)?;
+pub fn refusal(status: u16, head: &[u8]) -> Option<Vec<u8>> {
+    let (code, detail) = unread(status, head)?;
+    let status = code.status;
     let problem = Problem::new(code, detail).with("possible", possible(code));
     let body = problem.document().to_string();
     let reason = StatusCode::from_u16(status).ok()?.canonical_reason().unwrap_or_default();
@@ -110,6 +130,7 @@ fn possible(code: Code) -> String {
             format!("at most {HEADERS_MAX} headers of {HEAD_BYTES_MAX} bytes together")
         }
         problem::SLOW => "the whole head at once".into(),
+        problem::TOO_LARGE => "what the node's limit allows".into(),
         _ => "a method, a path, `HTTP/1.1`, and headers without control characters".into(),
     }
 }
@@ -120,14 +141,23 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_as_a_problem() {
-        for status in [400, 408, 414, 431] {
-            let answer = String::from_utf8(refusal(status).unwrap()).unwrap();
+        let (line, path) = (b"GET / HTTP/1.1\r\nx: y", [b'/'; 70_000]);
+        for (hypers, head, status) in [
+            (400, &b"nonsense"[..], 400),
+            (400, b"PRI * HTTP/2.0\r\n", 400),
+            (408, line, 408),
+            (414, b"", 414),
+            (431, line, 431),
+            (431, &path, 414),
+            (431, b"", 413),
+        ] {
+            let answer = String::from_utf8(refusal(hypers, head).unwrap()).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
             assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
             let document: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(document["status"], status);
         }
-        assert_eq!(refusal(200), None);
+        assert_eq!(refusal(200, b""), None);
     }
 }

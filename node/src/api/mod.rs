@@ -23,7 +23,7 @@ mod webhooks;
 pub use deliver::start_all as tell_webhooks;
 pub use events::Followers;
 pub use force::Forces;
-pub use head::refusal;
+pub use head::{is_told, refusal};
 pub use problem::{CODES, Code};
 
 use crate::access::Tokens;

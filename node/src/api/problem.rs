@@ -37,7 +37,7 @@ macro_rules! codes {
 
 codes! {
     MALFORMED "malformed" 400 false "The request is not HTTP as this node takes it"
-        "The request line or a header is not as RFC 9112 has it, `Host` is missing, or a header that says one thing stands twice. The connection ends.";
+        "The request line or a header is not as RFC 9112 has it, `Host` is missing, a header that says one thing stands twice, or the body is shorter than its `Content-Length`. The connection ends.";
     NOT_JSON "not_json" 400 false "The body is not JSON as this API takes it"
         "The body is not JSON, a name stands twice in an object, a number is not whole, or it nests too deep. Amounts are texts like \"12.50 EUR\", never numbers.";
     BAD_FIELD "bad_field" 400 false "A field cannot be used"

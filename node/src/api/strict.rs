@@ -164,15 +164,16 @@ impl FromRequest<Arc<Api>> for Raw {
             return Err(Problem::new(problem::MEDIA_TYPE, why).given(charset, "utf-8"));
         }
         let most = api.config.body_bytes;
-        let too_large = || Problem::new(problem::TOO_LARGE, format!("at most {most} bytes are taken"));
-        let told: Option<usize> = of(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        if told.is_some_and(|length| length > most) {
-            return Err(too_large());
+        let told: Option<u64> = of(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        if let Some(length) = told.filter(|length| *length > most as u64) {
+            let why = format!("at most {most} bytes are taken");
+            return Err(Problem::new(problem::TOO_LARGE, why).given(length, format!("at most {most}")));
         }
         let body = axum::body::to_bytes(body, most);
         match tokio::time::timeout(api.config.request, body).await {
             Ok(Ok(bytes)) => Ok(Raw { media, bytes }),
-            Ok(Err(_)) => Err(too_large()),
+            // Its length was told and is not too much: the rest of it will not come.
+            Ok(Err(_)) => Err(Problem::new(problem::MALFORMED, "the body ended before its `Content-Length`")),
             Err(_) => {
                 let seconds = api.config.request.as_secs();
                 Err(Problem::new(problem::SLOW, format!("the body did not come within {seconds} s")))
