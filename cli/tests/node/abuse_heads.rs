@@ -33,6 +33,8 @@ fn what_is_no_request_is_told_as_a_problem() {
         (format!("{network}\r\n\r\n"), 400, "malformed"),
         (get(network, "host: y\r\n"), 400, "malformed"),
         (format!("{network}\r\nhost: a b\r\n\r\n"), 400, "malformed"),
+        (format!("{network}\r\nhost: u:p@x\r\n\r\n"), 400, "malformed"),
+        (format!("{network}\r\nhost: x:99999\r\n\r\n"), 400, "malformed"),
         (get(&uri(20_000), ""), 414, "uri_too_long"),
         (get(&uri(40_000), ""), 414, "uri_too_long"),
         (get(&uri(70_000), ""), 414, "uri_too_long"),
@@ -62,6 +64,20 @@ fn what_is_no_request_is_told_as_a_problem() {
         let statuses: Vec<u16> = heads.filter(|status| *status > 0).collect();
         assert_eq!(statuses, [200, 400], "{answer}");
     });
+}
+
+#[test]
+fn where_no_token_is_needed_no_other_name_leads_to_the_node() {
+    let (_folder, data) = sandbox();
+    let node = Node::run(&data, &["--sandbox", "--access=open"]);
+    let ask = |host: &str| raw(&node, format!("GET /v1/accounts HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes());
+    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "[::1]:1"] {
+        assert_eq!(status(&ask(host)), 200, "{host}");
+    }
+    for host in ["rebound.example", "localhost.example", "127.0.0.1.example", "10.0.0.1", ""] {
+        let answer = ask(host);
+        assert!(status(&answer) == 421 && answer.contains("\"code\":\"other_host\""), "{host}: {answer}");
+    }
 }
 
 #[test]

@@ -271,7 +271,12 @@ fn the_faucet_gives_in_a_sandbox_alone() {
     let (_folder, data) = sandbox();
     let node = Node::sandbox(&data);
     let asked = json!({ "account": "ada", "amount": "5.00 EUR" });
-    node.post("/v1/sandbox/faucet", &asked);
+    // With the one scope that it needs.
+    let out = data.join("mover.token");
+    done(&data, &["node", "token", "new", "mover", "--scope=sandbox", "--out", out.to_str().unwrap()]);
+    let (status, told) = node.post_as("mover", "/v1/sandbox/faucet", &asked);
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(node.get_as("mover", "/v1/accounts/ada").0, 403);
     assert_eq!(node.balance("ada"), "1005.00");
     assert_eq!(node.post_as("ada", "/v1/sandbox/faucet", &asked).0, 403);
     for amount in ["0.00 EUR", "9000000000000000000.00 EUR"] {

@@ -102,6 +102,13 @@ fn a_sandbox_s_way_to_make_a_customer_says_what_a_bank_s_is_and_leaves_nothing()
     let bank = Bank::found(Path::new(DESCRIPTION));
     let node = Node::run(&bank.data, &[]);
     let over = ["--node", &node.api, "--token-file", &bank.token(), "--passphrases", bank.flags()[3]].map(String::from);
+    // Of a sandbox's paths there is none, whatever is asked how.
+    for path in ["clock", "faucet", "act", "enrol", "force"] {
+        let path = format!("/v1/sandbox/{path}");
+        assert_eq!(node.get_as("bank", &path).0, 404);
+        assert_eq!(node.delete_as("bank", &path).0, 404);
+        assert_eq!(node.post_as("bank", &path, &json!({})).0, 404);
+    }
     let keys = Keys::of(&bank.data).names().unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tenor"));
     let said = command.args(["key", "new", "dora", "--data"]).arg(&bank.data).args(over).output().unwrap();

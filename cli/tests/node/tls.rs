@@ -69,7 +69,8 @@ fn a_clients_certificate_stands_for_a_token() {
     ];
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let node = Node::run(&data, &flags);
-    assert_eq!(ask(&node, None, None, "/v1/network").unwrap().0, 200);
+    let (status, said) = ask(&node, None, None, "/v1/network").unwrap();
+    assert!(status == 200 && said.contains("strict-transport-security: max-age="), "{said}");
     assert_eq!(ask(&node, None, None, "/v1/accounts").unwrap().0, 401);
     assert_eq!(ask(&node, Some("client"), None, "/v1/accounts").unwrap().0, 200);
     // A token that is shown counts, not the certificate beside it.

@@ -76,9 +76,9 @@ impl Caller {
         api.tokens.holds(&self.0, crate::clock::Clock::system().now().0)
     }
 
-    /// The caller that a grant stands for.
-    pub fn of(grant: Grant) -> Caller {
-        Caller(grant)
+    /// The bank itself, in what the node does by its own.
+    pub fn bank() -> Caller {
+        Caller(Grant::all())
     }
 
     /// Whether everything may be seen.

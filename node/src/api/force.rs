@@ -4,9 +4,9 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::sandbox::only_here;
 use super::shapes;
 use super::strict::{Asked, Nothing, Strict};
+use crate::access::Scope;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,7 @@ pub async fn force(
     caller: Caller,
     Strict(asked): Strict<ForceAsked>,
 ) -> Result<Json<Document>, Problem> {
-    only_here(&api, &caller)?;
+    caller.needs(Scope::Sandbox)?;
     let reason = asked.reason.as_deref().unwrap_or("InsufficientFunds");
     let place = Refusal::NAMES.iter().position(|name| *name == reason);
     let seconds = asked.seconds.unwrap_or(5);
@@ -186,7 +186,7 @@ pub async fn force(
         return Err(Problem::field("times", why));
     }
     let party = asked.party.clone();
-    let party = api.read(caller, move |reader| {
+    let party = api.read(Caller::bank(), move |reader| {
         party.as_deref().map(|party| reader.id::<PartyId>("party", party)).transpose()
     });
     if !api.forces.add(Force { party: party.await?, answer, times }) {
@@ -205,6 +205,6 @@ pub async fn clear(
     caller: Caller,
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
-    only_here(&api, &caller)?;
+    caller.needs(Scope::Sandbox)?;
     Ok(Json(json!({ "cleared": api.forces.clear() })))
 }

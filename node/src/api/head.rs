@@ -2,10 +2,12 @@
 
 use super::HEADERS;
 use super::problem::{self, Code, Problem};
+use crate::config::{Access, Config};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, StatusCode, Version};
+use std::net::IpAddr;
 
 /// Most bytes of a request's path and query.
 const URI_BYTES_MAX: usize = 16 * 1024;
@@ -25,8 +27,9 @@ const ONCE: [HeaderName; 5] = [
 /// Whether a head can be used.
 ///
 /// # Errors
-/// [`problem::URI_TOO_LONG`], [`problem::HEAD_TOO_LARGE`], [`problem::MALFORMED`], [`problem::LENGTH`].
-pub fn check(head: &Parts) -> Result<(), Problem> {
+/// [`problem::URI_TOO_LONG`], [`problem::HEAD_TOO_LARGE`], [`problem::MALFORMED`], [`problem::OTHER_HOST`],
+/// [`problem::LENGTH`].
+pub fn check(head: &Parts, config: &Config) -> Result<(), Problem> {
     let uri = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
     if uri > URI_BYTES_MAX {
         let why = "path and query are too long";
@@ -52,10 +55,14 @@ pub fn check(head: &Parts) -> Result<(), Problem> {
     let host = headers.get(HOST).map(|host| host.to_str().unwrap_or("\0"));
     match host {
         None if head.version == Version::HTTP_11 => return Err(malformed("the header `Host` is needed")),
-        Some(host) if !host.is_empty() && host.parse::<Authority>().is_err() => {
+        Some(host) if !host.is_empty() && named(host).is_none() => {
             return Err(
                 malformed("the header `Host` names no host").given(host.escape_debug(), "host or host:port")
             );
+        }
+        Some(host) if config.access == Access::Open && !is_here(host, config) => {
+            let why = "without tokens a node is there for its own machine alone, whatever a name leads to";
+            return Err(Problem::new(problem::OTHER_HOST, why).given(host.escape_debug(), "localhost or 127.0.0.1"));
         }
         _ => {}
     }
@@ -66,6 +73,21 @@ pub fn check(head: &Parts) -> Result<(), Problem> {
         true => Err(Problem::new(problem::LENGTH, "send the body with its length")),
         false => Ok(()),
     }
+}
+
+/// The host that a header names, without its port; none where it is no host (RFC 9112, 3.2: nobody logs in there).
+fn named(host: &str) -> Option<String> {
+    let authority: Authority = host.parse().ok()?;
+    let port = host.strip_prefix(authority.host())?;
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    is_port.then(|| authority.host().trim_matches(['[', ']']).to_ascii_lowercase())
+}
+
+/// Whether a header names the machine itself: a page from elsewhere whose name was made to lead here says that name.
+fn is_here(host: &str, config: &Config) -> bool {
+    let Some(host) = named(host) else { return false };
+    let address: Option<IpAddr> = host.parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback() || address == config.listen.ip())
 }
 
 fn bytes(count: usize) -> String {
@@ -138,6 +160,22 @@ fn possible(code: Code) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_host_with_a_port_or_without() {
+        for (text, host) in [
+            ("node", "node"),
+            ("NODE.bank.example:8080", "node.bank.example"),
+            ("127.0.0.1:1", "127.0.0.1"),
+            ("[::1]:65535", "::1"),
+            ("x:", "x"),
+        ] {
+            assert_eq!(named(text).as_deref(), Some(host), "{text}");
+        }
+        for wrong in ["u:p@node", "node:99999", "node:-1", "node:+1", "a b", "node/x", "::1", ":80"] {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn what_cannot_be_read_is_told_as_a_problem() {

@@ -188,9 +188,7 @@ pub fn router(api: Arc<Api>) -> Router {
     routes
         .merge(page)
         .route("/openapi.json", get(move |_: Asked<Nothing>| async move { Json(document) }))
-        .fallback(|| async {
-            Problem::from(Missing("there is no such path; `/openapi.json` lists them".into()))
-        })
+        .fallback(|| async { nowhere() })
         .method_not_allowed_fallback(|| async {
             Problem::new(problem::METHOD, "the header `Allow` says which are")
         })
@@ -235,6 +233,13 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// What begins every path that is in a sandbox alone.
+const SANDBOX: &str = "/v1/sandbox/";
+
+fn nowhere() -> Problem {
+    Missing("there is no such path; `/openapi.json` lists them, those of a sandbox are in a sandbox alone".into()).into()
+}
+
 /// Counts a request and secures its answer.
 async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -246,7 +251,8 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         _ => "other",
     };
     let (head, body) = request.into_parts();
-    let mut response = match head::check(&head) {
+    let mut response = match head::check(&head, &api.config) {
+        Ok(()) if !api.config.sandbox && head.uri.path().starts_with(SANDBOX) => nowhere().into_response(),
         Ok(()) => next.run(Request::from_parts(head, body)).await,
         Err(problem) => {
             // Whoever stands between client and node may have seen another end of it.
@@ -256,7 +262,8 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         }
     };
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
+    let tls = api.config.tls.is_some().then_some((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    for (name, value) in HEADERS.into_iter().chain(tls) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     api.metrics.answered(method, response.status().as_u16(), began.elapsed());

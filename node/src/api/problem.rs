@@ -72,6 +72,8 @@ codes! {
         "The node's limit is in `possible`. The connection ends.";
     HEAD_TOO_LARGE "head_too_large" 431 false "The headers are too many or too long"
         "The node's limit is in `possible`. The connection ends.";
+    OTHER_HOST "other_host" 421 false "The node is not there under this name"
+        "A node that asks for no token answers its own machine alone: `Host` is `localhost` or a loopback address. A name that a page elsewhere made lead here is refused. The connection ends.";
     OTHER_CHAIN "other_chain" 422 false "Signed for another chain"
         "The transaction names another chain than this node's. Ask `/v1/network` which this is, and prepare anew.";
     UNKNOWN_KEY "unknown_key" 422 false "A signer has no such key"
