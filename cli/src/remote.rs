@@ -75,8 +75,7 @@ impl Remote {
             }
             None => std::env::var(TOKEN).ok(),
         };
-        let config =
-            Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST));
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST));
         let config = match url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
             true => config.tls_config(self.tls()?),
             false => config,
@@ -110,7 +109,9 @@ impl Remote {
             }
             _ => bail!("--cert and --cert-key go together"),
         };
-        let config = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::Specific(Arc::new(roots.collect())));
+        let config = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(RootCerts::Specific(Arc::new(roots.collect())));
         Ok(config.client_cert(client).unversioned_rustls_crypto_provider(provider).build())
     }
 

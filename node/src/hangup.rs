@@ -45,7 +45,9 @@ impl<S: AsyncRead + Unpin> Attentive<S> {
             let mut said = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.stream).poll_read(cx, &mut said)? {
                 Poll::Pending => break,
-                Poll::Ready(()) if said.filled().is_empty() => return Err(ErrorKind::ConnectionAborted.into()),
+                Poll::Ready(()) if said.filled().is_empty() => {
+                    return Err(ErrorKind::ConnectionAborted.into());
+                }
                 Poll::Ready(()) => self.ahead.extend_from_slice(said.filled()),
             }
         }

@@ -7,7 +7,10 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use crate::told::Told;
 use axum::{Extension, Router};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
@@ -124,8 +127,12 @@ where
         .half_close(true);
     let hangup = Hangup::default();
     let stream = TokioIo::new(Told::new(Attentive::new(stream, hangup.clone())));
-    let router = router.layer(Extension(hangup));
-    let mut serving = http.serve_connection(stream, TowerToHyperService::new(router));
+    let router = TowerToHyperService::new(router);
+    let answering = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(hangup.clone());
+        router.call(request)
+    });
+    let mut serving = http.serve_connection(stream, answering);
     let ended = tokio::select! {
         ended = &mut serving => ended,
         _ = stopping.changed() => {

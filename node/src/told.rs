@@ -33,7 +33,8 @@ impl<S> Told<S> {
     /// Takes a bare refusal.
     fn takes(&mut self, answer: &[u8]) -> bool {
         // The longest of hyper's own is far below this.
-        let refused = if answer.len() < 256 { bare(answer).filter(|status| api::is_told(*status)) } else { None };
+        let refused =
+            if answer.len() < 256 { bare(answer).filter(|status| api::is_told(*status)) } else { None };
         self.refused = self.refused.or(refused);
         refused.is_some()
     }

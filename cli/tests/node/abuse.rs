@@ -146,6 +146,16 @@ fn paths_methods_and_queries_that_are_none_are_refused() {
         ("GET /v1/accounts?limit=201 HTTP/1.1", 400),
         ("GET /v1/accounts?limit=-1 HTTP/1.1", 400),
         ("GET /v1/accounts?limit=1&limit=2 HTTP/1.1", 400),
+        ("GET /v1/accounts?limit=05 HTTP/1.1", 400),
+        ("GET /v1/accounts?limit=%2B5 HTTP/1.1", 400),
+        ("GET /v1/accounts/ada/statement?newest=05 HTTP/1.1", 400),
+        ("GET /v1/agreements/rent/schedule?past=05 HTTP/1.1", 400),
+        ("GET /v1/state?from=05&end=06&at=01 HTTP/1.1", 400),
+        ("GET /v1/events?from=%2B1 HTTP/1.1", 400),
+        ("GET /v1/accounts/ada?at=01 HTTP/1.1", 400),
+        ("GET /v1/accounts/ada?at=2099-01-01 HTTP/1.1", 404),
+        ("GET /v1/accounts/ada?at=2099-01-01T00:00:00Z HTTP/1.1", 404),
+        ("GET /v1/transactions?party=ada&key=zz HTTP/1.1", 400),
         ("GET /v1/accounts?lmit=1 HTTP/1.1", 400),
         ("GET /v1/accounts?cursor=1 HTTP/1.1", 400),
         ("GET /v1/accounts?cursor=99999999.00 HTTP/1.1", 400),
@@ -177,6 +187,12 @@ fn paths_methods_and_queries_that_are_none_are_refused() {
             let answer = request(&node, head, b"");
             assert_eq!(status(&answer), expected, "{head}: {answer}");
         }
+        // Today is taken, though it is not over.
+        let time = node.get("/v1/network")["as_of"]["time"].as_str().unwrap()[..10].to_string();
+        let today = node.get(&format!("/v1/accounts/{ada}?at={time}"));
+        assert_eq!(today["balance"], node.get(&format!("/v1/accounts/{ada}"))["balance"]);
+        let said = node.get_as("bank", "/v1/transactions?party=ada&key=zz").1;
+        assert_eq!((&said["code"], &said["given"]), (&json!("bad_query"), &json!("zz")), "{said}");
         for at in ["-1", "99999999", "2026-13-01", "yesterday", "1970-01-01", "1.5", "%00"] {
             let answer = request(&node, &format!("GET /v1/accounts/{ada}?at={at} HTTP/1.1"), b"");
             assert!([400, 404].contains(&status(&answer)), "{at}: {answer}");

@@ -70,7 +70,12 @@ fn what_is_no_request_is_told_as_a_problem() {
 fn where_no_token_is_needed_no_other_name_leads_to_the_node() {
     let (_folder, data) = sandbox();
     let node = Node::run(&data, &["--sandbox", "--access=open"]);
-    let ask = |host: &str| raw(&node, format!("GET /v1/accounts HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes());
+    let ask = |host: &str| {
+        raw(
+            &node,
+            format!("GET /v1/accounts HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes(),
+        )
+    };
     for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "[::1]:1"] {
         assert_eq!(status(&ask(host)), 200, "{host}");
     }

@@ -101,7 +101,8 @@ impl Bank {
 fn a_sandbox_s_way_to_make_a_customer_says_what_a_bank_s_is_and_leaves_nothing() {
     let bank = Bank::found(Path::new(DESCRIPTION));
     let node = Node::run(&bank.data, &[]);
-    let over = ["--node", &node.api, "--token-file", &bank.token(), "--passphrases", bank.flags()[3]].map(String::from);
+    let over = ["--node", &node.api, "--token-file", &bank.token(), "--passphrases", bank.flags()[3]]
+        .map(String::from);
     // Of a sandbox's paths there is none, whatever is asked how.
     for path in ["clock", "faucet", "act", "enrol", "force"] {
         let path = format!("/v1/sandbox/{path}");

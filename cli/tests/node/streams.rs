@@ -43,7 +43,10 @@ fn a_stream_ends_with_its_token() {
     assert_eq!(told(&mut of_ada), told(&mut of_bank));
     done(&data, &["node", "token", "end", "ada"]);
     // Another one of the same name is another one.
-    done(&data, &["node", "token", "new", "ada", "--scope", "customer", "--scope", "submit", "--party", "ada"]);
+    done(
+        &data,
+        &["node", "token", "new", "ada", "--scope", "customer", "--scope", "submit", "--party", "ada"],
+    );
     assert_eq!(node.submit(&ada.pays(&bob.account, 1, 2)).0, 201);
     assert!(told(&mut of_bank).is_some());
     assert_eq!(told(&mut of_ada), None);
@@ -52,8 +55,10 @@ fn a_stream_ends_with_its_token() {
 #[test]
 fn a_customer_takes_a_customer_s_places_and_gives_them_back_at_once() {
     let (_folder, data) = sandbox();
-    let node =
-        Node::run(&data, &["--sandbox", "--followers=4", "--followers-per-customer=2", "--followers-per-token=1"]);
+    let node = Node::run(
+        &data,
+        &["--sandbox", "--followers=4", "--followers-per-customer=2", "--followers-per-token=1"],
+    );
     let of_ada = [follow(&node, "ada").unwrap(), follow(&node, "ada").unwrap()];
     assert_eq!(follow(&node, "ada").err(), Some(429));
     let of_bob = follow(&node, "bob").unwrap();

@@ -3,14 +3,14 @@
 use super::problem::{self, Problem};
 use super::reading::{At, Cursor, PageAsked, PageOfParty, Reader, Reads, Wants, rows_of, stamped};
 use super::shapes;
-use super::strict::{Asked, Part};
+use super::strict::{Asked, Part, numbered};
 use crate::view::statement::{self, Asked as StatementAsked};
 use crate::view::{Missing, Shown, show};
 use axum::Json;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value as Document, json};
-use tenor_abi::date::Date;
+use tenor_abi::date::{Date, DateError};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_abi::money::Decimal;
@@ -144,6 +144,7 @@ pub struct StatementQuery {
     /// Only what was booked by then: a height, a day or an instant.
     at: Option<String>,
     /// So many of the newest lines, 1 to 200; 50 where nobody says.
+    #[serde(default, deserialize_with = "numbered")]
     #[param(minimum = 1, maximum = 200)]
     newest: Option<usize>,
     /// Where the page goes on: what one before gave as `next`, of the same statement.
@@ -151,7 +152,8 @@ pub struct StatementQuery {
 }
 
 fn day(given: Option<&str>) -> Result<Option<Date>, Problem> {
-    given.map(|text| text.parse().map_err(|error| Problem::new(problem::BAD_QUERY, error))).transpose()
+    let wrong = |text, error| Problem::new(problem::BAD_QUERY, error).given(text, "a day like 2026-01-31");
+    given.map(|text| text.parse().map_err(|error: DateError| wrong(text, error))).transpose()
 }
 
 /// A page of a statement, the newest lines first, each page's oldest line first: as booked, or by value date with the
@@ -173,7 +175,8 @@ pub async fn statement(
             let lines = format!("{:?}", (&query.from, &query.to, &query.at));
             let list = [b"statement", &id.0[..], lines.as_bytes()].concat();
             let cursor = query.cursor.as_deref().map(|text| Cursor::read(text, &list)).transpose()?;
-            let end = cursor.as_ref().map(|cursor| place(&cursor.behind, query.cursor.as_deref())).transpose()?;
+            let end =
+                cursor.as_ref().map(|cursor| place(&cursor.behind, query.cursor.as_deref())).transpose()?;
             let (from, to) = (day(query.from.as_deref())?, day(query.to.as_deref())?);
             let height = cursor.map_or_else(|| reader.chain().tip().height, |cursor| cursor.height);
             let standing = reader.at_height(height)?;

@@ -5,7 +5,7 @@ use super::operation::Asking;
 use super::problem::{self, Problem};
 use super::reading::{At, PageOfParty, Reader, Reads, Wants, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Part, Strict};
+use super::strict::{Asked, Nothing, Part, Strict, numbered};
 use crate::near;
 use crate::view::authority::Authorities;
 use crate::view::{Missing, reading, show, words};
@@ -97,9 +97,11 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct ScheduleQuery {
     /// Occurrences back, at most 400.
+    #[serde(default, deserialize_with = "numbered")]
     #[param(maximum = 400)]
     past: Option<u32>,
     /// Occurrences ahead, at most 400.
+    #[serde(default, deserialize_with = "numbered")]
     #[param(maximum = 400)]
     ahead: Option<u32>,
 }

@@ -193,7 +193,10 @@ fn full_key(reader: &Reader, kind: &str, asked: &str) -> Result<Vec<u8>, Problem
         }
         "key" if reader.caller.is_bank() => {
             let key = unhex(asked).filter(|key| !key.is_empty() && key.len() <= 1024);
-            key.ok_or_else(|| Problem::new(problem::BAD_ID, "a full key is bytes in hexadecimal"))
+            key.ok_or_else(|| {
+                let why = "a full key is bytes in hexadecimal";
+                Problem::new(problem::BAD_ID, why).given(asked, "1 to 1024 bytes in hexadecimal")
+            })
         }
         other => {
             let near = crate::near::hint(other, ["account", "agreement", "key"].into_iter());

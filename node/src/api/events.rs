@@ -4,12 +4,12 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::Reader;
+use super::strict::{Asked, number, numbered};
+use super::transactions::placed;
 use crate::config::Config;
 use crate::hangup::Hangup;
-use super::strict::{Asked, number};
-use super::transactions::placed;
-use axum::extract::State;
 use axum::Extension;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -42,6 +42,7 @@ pub struct Following {
     /// Only what concerns this agreement.
     agreement: Option<String>,
     /// From the first item of this height on; from the next block on where neither this nor `Last-Event-ID` says.
+    #[serde(default, deserialize_with = "numbered")]
     from: Option<u64>,
     /// As the header `Last-Event-ID`, for those who cannot send it: height.index of the last message.
     last_event_id: Option<String>,
@@ -66,8 +67,7 @@ struct Place {
 }
 
 impl Followers {
-    /// # Errors
-    /// [`problem::TOO_MANY`].
+    /// A place for who asks.
     fn place(api: &Arc<Api>, caller: &Caller) -> Result<Place, Problem> {
         let Config { followers, followers_per_customer, followers_per_token, .. } = api.config;
         let (who, most) = match caller.customer() {
@@ -76,8 +76,7 @@ impl Followers {
         };
         let mut taken = api.followers.taken();
         let (all, own) = (taken.values().sum::<usize>(), taken.get(&who).copied().unwrap_or(0));
-        let too_many =
-            |why: &str, most| Problem::new(problem::TOO_MANY, why).given(most, most).after(5);
+        let too_many = |why: &str, most| Problem::new(problem::TOO_MANY, why).given(most, most).after(5);
         if own >= most {
             return Err(too_many("as many follow with this token, or for this customer, as may", most));
         }
@@ -191,12 +190,14 @@ fn start(reader: &Reader, told: Option<String>, asked: &Following) -> Result<(u6
         };
         let place = read().filter(|(height, _)| *height <= tip);
         return place.ok_or_else(|| {
-            Problem::new(problem::BAD_QUERY, "`Last-Event-ID` is what a message had as its id")
+            let why = "`Last-Event-ID` is what a message had as its id";
+            Problem::new(problem::BAD_QUERY, why).given(&last, "height.index of a message")
         });
     }
     match asked.from {
         Some(height) if height > tip + 1 => {
-            Err(Problem::new(problem::BAD_QUERY, format!("`from` is at most {}, {height} given", tip + 1)))
+            let possible = format!("at most {}", tip + 1);
+            Err(Problem::new(problem::BAD_QUERY, "`from` is not there yet").given(height, possible))
         }
         Some(height) => Ok((height, 0)),
         None => Ok((tip + 1, 0)),

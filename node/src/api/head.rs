@@ -62,7 +62,9 @@ pub fn check(head: &Parts, config: &Config) -> Result<(), Problem> {
         }
         Some(host) if config.access == Access::Open && !is_here(host, config) => {
             let why = "without tokens a node is there for its own machine alone, whatever a name leads to";
-            return Err(Problem::new(problem::OTHER_HOST, why).given(host.escape_debug(), "localhost or 127.0.0.1"));
+            return Err(
+                Problem::new(problem::OTHER_HOST, why).given(host.escape_debug(), "localhost or 127.0.0.1")
+            );
         }
         _ => {}
     }
@@ -79,7 +81,8 @@ pub fn check(head: &Parts, config: &Config) -> Result<(), Problem> {
 fn named(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
     let port = host.strip_prefix(authority.host())?;
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    let is_port = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
     is_port.then(|| authority.host().trim_matches(['[', ']']).to_ascii_lowercase())
 }
 
@@ -87,7 +90,8 @@ fn named(host: &str) -> Option<String> {
 fn is_here(host: &str, config: &Config) -> bool {
     let Some(host) = named(host) else { return false };
     let address: Option<IpAddr> = host.parse().ok();
-    host == "localhost" || address.is_some_and(|address| address.is_loopback() || address == config.listen.ip())
+    host == "localhost"
+        || address.is_some_and(|address| address.is_loopback() || address == config.listen.ip())
 }
 
 fn bytes(count: usize) -> String {

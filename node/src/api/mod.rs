@@ -237,7 +237,10 @@ const HEADERS: [(HeaderName, &str); 4] = [
 const SANDBOX: &str = "/v1/sandbox/";
 
 fn nowhere() -> Problem {
-    Missing("there is no such path; `/openapi.json` lists them, those of a sandbox are in a sandbox alone".into()).into()
+    Missing(
+        "there is no such path; `/openapi.json` lists them, those of a sandbox are in a sandbox alone".into(),
+    )
+    .into()
 }
 
 /// Counts a request and secures its answer.

@@ -3,7 +3,7 @@
 use super::Api;
 use super::caller::Caller;
 use super::problem::{self, Problem};
-use super::strict::number;
+use super::strict::{number, numbered};
 use crate::hub::{Hub, Tip};
 use crate::view::names::Names;
 use crate::view::{Missing, Shown, check_made};
@@ -91,7 +91,7 @@ impl Reader {
     /// # Errors
     /// [`problem::BAD_QUERY`], [`problem::MISSING`].
     pub fn height(&self, at: &str) -> Result<u64, Problem> {
-        if let Ok(height) = at.parse() {
+        if let Some(height) = number(at) {
             check_made(self.chain(), height)?;
             return Ok(height);
         }
@@ -101,6 +101,9 @@ impl Reader {
             return Err(Problem::new(problem::BAD_QUERY, format!("`at` is {possible}")).given(at, possible));
         };
         let tip = self.chain().tip();
+        if until.date() > tip.time.date() {
+            return Err(Missing(format!("the chain has come to {}; {at} is not there yet", tip.time)).into());
+        }
         if tip.time <= until {
             return Ok(tip.height);
         }
@@ -129,8 +132,10 @@ impl Reader {
 ///
 /// # Errors
 /// [`problem::BAD_ID`].
-pub fn id<T: FromStr<Err = tenor_abi::id::IdError>>(asked: &str) -> Result<T, Problem> {
-    asked.parse().map_err(|error| Problem::new(problem::BAD_ID, error))
+pub fn id<T: Id + FromStr<Err = tenor_abi::id::IdError>>(asked: &str) -> Result<T, Problem> {
+    asked.parse().map_err(|error| {
+        Problem::new(problem::BAD_ID, error).given(asked, format!("{}1… with its checksum", T::PREFIX))
+    })
 }
 
 /// The chain where it is read.
@@ -173,9 +178,27 @@ impl FromRequestParts<Arc<Api>> for Wants {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Wants, Problem> {
-        let accept =
-            parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Wants { text: accept.starts_with("text/plain") })
+        let accept = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let accept: Vec<&str> = accept.collect();
+        Ok(Wants { text: is_text(&accept.join(",")) })
+    }
+}
+
+/// Whether what is accepted names the text, and before JSON where it names both (RFC 9110, 12.5.1).
+fn is_text(accept: &str) -> bool {
+    let weight = |media: &str| {
+        let of = |entry: &str| {
+            let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+            let weight = parameters.split(';').find_map(|part| part.trim().strip_prefix("q=")).unwrap_or("1");
+            name.trim().eq_ignore_ascii_case(media).then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
+        };
+        accept.split(',').enumerate().find_map(|(place, entry)| Some((of(entry)?, place)))
+    };
+    match (weight("text/plain"), weight("application/json")) {
+        (Some((text, place)), json) => {
+            text > 0.0 && json.is_none_or(|(json, after)| text > json || text == json && place < after)
+        }
+        (None, _) => false,
     }
 }
 
@@ -216,6 +239,7 @@ pub struct PageAsked {
     /// Where the page before said that the next one begins; it stays on the same block.
     pub cursor: Option<String>,
     /// Rows of the page, 1 to 200; 50 where nobody says.
+    #[serde(default, deserialize_with = "numbered")]
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<usize>,
 }
@@ -228,6 +252,7 @@ pub struct PageOfParty {
     /// Where the page before said that the next one begins; it stays on the same block.
     cursor: Option<String>,
     /// Rows of the page, 1 to 200; 50 where nobody says.
+    #[serde(default, deserialize_with = "numbered")]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// Only this party's; a customer's are always the customer's own.
@@ -454,6 +479,28 @@ impl Api {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_text_is_given_to_whoever_asks_for_it() {
+        for accept in [
+            "text/plain",
+            "text/plain;q=0.5",
+            "Text/Plain; q=0.9, application/json;q=0.1",
+            "a/b, text/plain, */*",
+        ] {
+            assert!(is_text(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "text/plain;q=0",
+            "application/json, text/plain, */*",
+            "text/plain;q=0.1, application/json",
+            "text/html",
+        ] {
+            assert!(!is_text(accept), "{accept}");
+        }
+    }
 
     #[test]
     fn a_cursor_is_read_back() {

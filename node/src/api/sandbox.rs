@@ -228,11 +228,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], Problem> {
 
 /// Signs with a key of the sandbox's folder, hands in, and waits for the place in a block. What is named is found as the
 /// bank finds it: whoever moves a sandbox acts as anybody in it.
-async fn signed(
-    api: &Arc<Api>,
-    who: &str,
-    what: What,
-) -> Result<(TxId, (u64, u32)), Problem> {
+async fn signed(api: &Arc<Api>, who: &str, what: What) -> Result<(TxId, (u64, u32)), Problem> {
     let party: PartyId = id(&name(&api.names.parties, who)?)?;
     let (keys, who, now) = (Keys::of(&api.config.data), who.to_string(), api.clock.now());
     let made = api.read(Caller::bank(), move |reader| {

@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::reading::{Reader, Reads, stamped};
 use super::shapes;
-use super::strict::{Asked, Nothing, Number, Part};
+use super::strict::{Asked, Nothing, Number, Part, numbered};
 use super::transactions::binary;
 use crate::access::Scope;
 use crate::view::{Missing, check_made};
@@ -45,8 +45,10 @@ pub struct RowsAsked {
     /// The full key that the rows end before, hexadecimal.
     end: String,
     /// Most rows, at most 1,000.
+    #[serde(default, deserialize_with = "numbered")]
     limit: Option<usize>,
     /// After the block of which height; the newest where it is not given.
+    #[serde(default, deserialize_with = "numbered")]
     at: Option<u64>,
 }
 

@@ -109,7 +109,11 @@ pub fn value(bytes: &[u8]) -> Result<Value, Problem> {
 /// [`problem::NOT_JSON`], [`problem::BAD_FIELD`].
 pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Problem> {
     let said = value(bytes)?;
-    let bad = |error| Problem::new(problem::BAD_FIELD, error);
+    if !said.is_object() {
+        let possible = "an object is needed";
+        return Err(Problem::field("/", possible).given(&said, possible));
+    }
+    let bad = |error: serde_json::Error| Problem::new(problem::BAD_FIELD, plain(&error.to_string(), ""));
     let read: T = T::deserialize(&said).map_err(bad)?;
     // What was read, written again, is what was said: serde would also take fields without their names, as a list.
     let again = serde_json::to_value(&read).map_err(bad)?;
@@ -117,6 +121,28 @@ pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Problem>
         Some(place) => Err(Problem::field(&place, "an object is needed, a list was given")),
         None => Ok(read),
     }
+}
+
+/// What a reader says of what it expected, in the words of this API and without names of the code.
+fn plain(said: &str, without: &str) -> String {
+    let said = said.strip_prefix(without).unwrap_or(said).replace("variant identifier", "a name");
+    let (mut words, mut text) = (said.split(' '), vec![]);
+    while let Some(word) = words.next() {
+        match word {
+            "struct" | "enum" => {
+                // The name of a type of ours, behind it.
+                let name = words.next().unwrap_or_default();
+                let end = name.find(|c: char| !c.is_alphanumeric() && c != ':').unwrap_or(name.len());
+                text.push(format!("object{}", &name[end..]));
+            }
+            "internally" | "tagged" => {}
+            "string" | "string," => text.push(word.replace("string", "text")),
+            "sequence" | "sequence," => text.push(word.replace("sequence", "list")),
+            "map" | "map," => text.push(word.replace("map", "object")),
+            word => text.push(word.into()),
+        }
+    }
+    text.join(" ")
 }
 
 /// The first place where one value has a list and the other one an object.
@@ -156,10 +182,10 @@ impl FromRequest<Arc<Api>> for Raw {
         }
         let of = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let mut media = of(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
-        let (media, mut more) = (media.next().unwrap_or_default().to_ascii_lowercase(), media);
-        let charset =
-            more.find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(String::from));
-        if let Some(charset) = charset.filter(|charset| charset.trim_matches('"') != "utf-8") {
+        let (media, more) = (media.next().unwrap_or_default().to_ascii_lowercase(), media);
+        let mut charsets =
+            more.filter_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(String::from));
+        if let Some(charset) = charsets.find(|charset| charset.trim_matches('"') != "utf-8") {
             let why = "JSON is sent in UTF-8 (RFC 8259, 8.1)";
             return Err(Problem::new(problem::MEDIA_TYPE, why).given(charset, "utf-8"));
         }
@@ -192,7 +218,7 @@ impl<T: DeserializeOwned + Serialize> FromRequest<Arc<Api>> for Strict<T> {
         let raw = Raw::from_request(request, api).await?;
         if raw.media != "application/json" {
             let why = format!("application/json is needed, `{}` given", raw.media);
-            return Err(Problem::new(problem::MEDIA_TYPE, why));
+            return Err(Problem::new(problem::MEDIA_TYPE, why).given(raw.media, "application/json"));
         }
         read(&raw.bytes).map(Strict)
     }
@@ -206,9 +232,12 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Asked<T>, Problem> {
         let query = Query::<T>::try_from_uri(&parts.uri);
-        query
-            .map(|Query(asked)| Asked(asked))
-            .map_err(|error| Problem::new(problem::BAD_QUERY, error.body_text()))
+        query.map(|Query(asked)| Asked(asked)).map_err(|error| {
+            let why = plain(&error.body_text(), "Failed to deserialize query string: ");
+            let given = parts.uri.query().unwrap_or_default();
+            Problem::new(problem::BAD_QUERY, why)
+                .given(given, "the parameters that `/openapi.json` lists for this path")
+        })
     }
 }
 
@@ -220,12 +249,14 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Part<T> {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Part<T>, Problem> {
         let part = Path::<T>::from_request_parts(parts, api).await;
-        part.map(|Path(part)| Part(part))
-            .map_err(|error: PathRejection| Problem::new(problem::BAD_ID, error.body_text()))
+        part.map(|Path(part)| Part(part)).map_err(|error: PathRejection| {
+            let why = plain(&error.body_text(), "Invalid URL: ");
+            Problem::new(problem::BAD_ID, why).given(parts.uri.path(), "a path as `/openapi.json` lists it")
+        })
     }
 }
 
-/// A number of a path in its one form: digits, without a sign and without zeros before them.
+/// A number of a path or a query in its one form: digits, without a sign and without zeros before them.
 pub struct Number<N>(pub N);
 
 /// The number of a text in its one form.
@@ -239,6 +270,14 @@ impl<'de, N: FromStr + ToString> Deserialize<'de> for Number<N> {
         let wrong = || D::Error::custom(format!("`{text}` is no number as 0, 1, 2 are, or too large"));
         number(&text).map(Number).ok_or_else(wrong)
     }
+}
+
+/// A number of a query, in the form that one of a path has.
+///
+/// # Errors
+/// When it has another one.
+pub fn numbered<'de, N: FromStr + ToString, D: Deserializer<'de>>(from: D) -> Result<Option<N>, D::Error> {
+    Number::deserialize(from).map(|Number(number)| Some(number))
 }
 
 /// No parameter.
@@ -268,15 +307,35 @@ mod tests {
         let said =
             |text: &str| read::<Tagged>(text.as_bytes()).map(|_| ()).map_err(|problem| problem.document());
         assert_eq!(said(r#"{"type":"one","of":[{"a":1}]}"#), Ok(()));
-        for (text, place) in
-            [(r#"["one",[{"a":1}]]"#, "/"), (r#"{"type":"one","of":[{"a":1},[1,null]]}"#, "/of/1")]
-        {
+        for (text, place) in [
+            (r#"["one",[{"a":1}]]"#, "/"),
+            (r#"{"type":"one","of":[{"a":1},[1,null]]}"#, "/of/1"),
+            ("null", "/"),
+            ("[]", "/"),
+        ] {
             let problem = said(text).unwrap_err();
             assert_eq!(
                 (problem["code"].as_str(), problem["field"].as_str()),
                 (Some("bad_field"), Some(place)),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_names_of_the_code() {
+        let said = |text: &str| match read::<Tagged>(text.as_bytes()) {
+            Ok(_) => "nothing".into(),
+            Err(problem) => problem.document()["detail"].as_str().unwrap().to_string(),
+        };
+        for text in [
+            r#"{"type":"one","of":[null]}"#,
+            r#"{"type":"one","of":[{"a":1,"b":2}]}"#,
+            r#"{"type":"one","of":{}}"#,
+        ] {
+            let said = said(text);
+            let codes = ["struct", "Small", "Tagged", "enum", "string", "sequence", "map"];
+            assert!(said.contains("expected") && codes.iter().all(|word| !said.contains(word)), "{said}");
         }
     }
 

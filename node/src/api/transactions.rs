@@ -260,7 +260,8 @@ fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
     }
     if raw.media != "application/json" {
         let why = format!("application/json or application/octet-stream is needed, `{}` given", raw.media);
-        return Err(Problem::new(problem::MEDIA_TYPE, why));
+        let possible = "application/json or application/octet-stream";
+        return Err(Problem::new(problem::MEDIA_TYPE, why).given(&raw.media, possible));
     }
     let asked: SubmitAsked = strict::read(&raw.bytes)?;
     let bytes = unhex(&asked.body).ok_or_else(|| Problem::field("body", "hexadecimal digits are needed"))?;
@@ -545,8 +546,12 @@ pub struct ByKey {
 pub async fn by_key(reads: Reads, Asked(asked): Asked<ByKey>) -> Result<Json<Document>, Problem> {
     reads
         .json(move |reader| {
-            let (party, key) =
-                (reader.id::<PartyId>("party", &asked.party)?, key(Some(&asked.key), Timestamp(0))?);
+            let party: PartyId = reader.id("party", &asked.party)?;
+            let key = unhex(&asked.key).and_then(|bytes| bytes.try_into().ok()).map(IdempotencyKey);
+            let key = key.ok_or_else(|| {
+                Problem::new(problem::BAD_QUERY, "`key` cannot be used")
+                    .given(&asked.key, "32 hexadecimal digits")
+            })?;
             let missing = || Problem::from(Missing(format!("{party} has used no such key")));
             if !reader.caller.sees_party(&party) {
                 return Err(missing());
