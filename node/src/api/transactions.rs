@@ -144,11 +144,10 @@ fn body(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Body, P
     let asking = Asking(reader);
     let (operation, own) = asking.operation(&asked.operation, gas_limit)?;
     let spend_max = asked.spend_max.as_ref().map_or(Ok(own), |given| asking.spends(given))?;
-    let valid_ms = asked.valid_for_s.unwrap_or(VALID_S).saturating_mul(1_000);
+    let valid_s = asked.valid_for_s.unwrap_or(VALID_S);
+    let valid_ms = valid_s.saturating_mul(1_000);
     if valid_ms == 0 || valid_ms > DAY_MS {
-        return Err(
-            Problem::field("valid_for_s", "1..=86400 is possible").given(valid_ms / 1_000, "1..=86400")
-        );
+        return Err(Problem::field("valid_for_s", "1..=86400 is possible").given(valid_s, "1..=86400"));
     }
     Ok(Body {
         version: BODY_VERSION,
