@@ -2,6 +2,7 @@
 
 use super::HEADERS;
 use super::problem::{self, Code, Problem};
+use super::strict::number;
 use crate::config::{Access, Config};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
@@ -81,8 +82,8 @@ pub fn check(head: &Parts, config: &Config) -> Result<(), Problem> {
 fn named(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
     let port = host.strip_prefix(authority.host())?;
-    let is_port = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    let is_number = |port: &str| port.is_empty() || number::<u16>(port).is_some();
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
     is_port.then(|| authority.host().trim_matches(['[', ']']).to_ascii_lowercase())
 }
 
