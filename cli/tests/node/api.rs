@@ -267,6 +267,27 @@ fn lists_come_in_pages_that_stay_on_their_block() {
 }
 
 #[test]
+fn what_was_done_is_told_after_the_chain_has_dropped_its_key() {
+    let (_folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let (ada, bob) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"));
+    let paid = ada.pays(&bob.account, 100, 1);
+    let (status, first) = node.submit(&paid);
+    assert_eq!(status, 201, "{first}");
+    let to = tenor_abi::date::Timestamp(ada.now.0 + 40 * tenor_abi::date::DAY_MS);
+    node.post("/v1/sandbox/clock", &json!({ "to": to.to_string() }));
+    let balance = node.balance("bob");
+    let (status, again) = node.submit(&paid);
+    assert_eq!(
+        (status, &again["height"], &again["index"]),
+        (201, &first["height"], &first["index"]),
+        "{again}"
+    );
+    assert_eq!(node.submit(&ada.pays(&bob.account, 100, 2)).1["code"], "key_day");
+    assert_eq!(node.balance("bob"), balance);
+}
+
+#[test]
 fn the_faucet_gives_in_a_sandbox_alone() {
     let (_folder, data) = sandbox();
     let node = Node::sandbox(&data);
