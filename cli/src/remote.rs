@@ -102,8 +102,7 @@ impl Remote {
                 CertifiedKey::from_der(chain.clone(), der, &provider).with_context(|| {
                     format!("{} and {} do not belong together", cert.display(), key.display())
                 })?;
-                let chain: Vec<_> =
-                    chain.iter().map(|shown| Trusted::from_der(shown).to_owned()).collect();
+                let chain: Vec<_> = chain.iter().map(|shown| Trusted::from_der(shown).to_owned()).collect();
                 let key = PrivateKey::from_pem(&bytes).with_context(reading)?;
                 Some(ClientCert::new_with_certs(&chain, key))
             }

@@ -84,7 +84,8 @@ fn named(host: &str) -> Option<String> {
     let port = host.strip_prefix(authority.host())?;
     let is_number = |port: &str| port.is_empty() || number::<u16>(port).is_some();
     let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
-    is_port.then(|| authority.host().trim_matches(['[', ']']).to_ascii_lowercase())
+    (is_port && !authority.host().is_empty())
+        .then(|| authority.host().trim_matches(['[', ']']).to_ascii_lowercase())
 }
 
 /// Whether a header names the machine itself: a page from elsewhere whose name was made to lead here says that name.
