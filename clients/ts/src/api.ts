@@ -295,6 +295,7 @@ export type BlockShown = {
   height: number;
   items: number;
   list: Array<ReceiptRow>;
+  next?: string | null;
   parent: string;
   state_root: string;
   time: string;

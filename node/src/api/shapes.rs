@@ -207,7 +207,7 @@ shapes! {
     /// A block.
     BlockShown {
         height: u64, time: String, hash: String, parent: String, state_root: String, items: u64, list: Vec<ReceiptRow>,
-        as_of: AsOf,
+        next: Option<String>, as_of: AsOf,
     }
     /// A receipt's figures.
     ReceiptRow { item: String, fate: String, code: u16, gas: u64, entries: u64, events: u64, }
