@@ -323,11 +323,16 @@ impl Trie {
         for alike in ways.chunk_by(|a, b| a.map(|a| a.number) == b.map(|b| b.number)) {
             let own = next..next + alike.len();
             next = own.end;
-            match alike[0] {
+            let is_below = |reached: &Reached| {
+                let bucket = self.buckets.peek(reached.number);
+                bucket.is_some_and(|bucket| reached.is_for(&bucket.path(0), &changes[own.start].0))
+            };
+            match alike[0].filter(is_below) {
                 Some(Reached { number, above }) => {
                     buckets.push(number);
                     puts.push((above, own));
                 }
+                // What leaves the way to a bucket further up can stand apart from what lies below.
                 None => left.push(own),
             }
         }
