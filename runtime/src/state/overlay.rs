@@ -8,7 +8,7 @@
 //! postings are only ever added, to one list of the block.
 
 use super::accounts::{Accounts, Seen};
-use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, with_full_key};
+use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, touch, with_full_key};
 use super::namespace::Kind;
 use super::record::{self, AccountRecord, Counters, PostingHead, Record};
 use crate::fault::Fault;
@@ -530,7 +530,8 @@ impl<'b> Overlay<'b> {
                 postings.show_of(place, &account, |posting| rows.push_row(posting.row()));
             }
         };
-        for place in places {
+        for (number, &place) in places.iter().enumerate() {
+            touch(list, &places, number);
             let Cell { key, below, now, .. } = &list[place];
             let is_posted = postings.count_of(place) > 0;
             if is_posted {
