@@ -2,6 +2,7 @@
 
 pub mod namespace;
 pub mod record;
+mod stored;
 mod posted;
 mod accounts;
 mod cells;

@@ -10,7 +10,8 @@
 use super::accounts::{Accounts, Seen};
 use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, with_full_key};
 use super::namespace::Kind;
-use super::record::{self, AccountRecord, Counters, PostingHead, Record};
+use super::record::{AccountRecord, Counters, PostingHead, Record};
+use super::stored::{ACCOUNT_BYTES_MAX, write_account};
 use crate::fault::Fault;
 use crate::store::{ChangeRef, Changes, Row};
 use std::any::Any;
@@ -354,8 +355,10 @@ impl<'b> Overlay<'b> {
     /// As [`Overlay::get`].
     pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Option<Seen>, Fault> {
         let opened = self.cells.get_mut().open(seen, account, |key| self.base.get(key))?;
-        let Some((now, undo)) = opened else { return Ok(None) };
-        self.journal.extend(undo);
+        let Some((now, was_read)) = opened else { return Ok(None) };
+        if was_read {
+            self.journal.push(Undo::Opened(now.at));
+        }
         Ok(Some(now))
     }
 
@@ -520,6 +523,7 @@ impl<'b> Overlay<'b> {
         let places = in_order(list, |_, cell| cell.is_written());
         let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
         let (mut rows, mut record) = (memory.cleared(room), vec![]);
+        let mut account = [0; ACCOUNT_BYTES_MAX];
         // Postings come in the order of their accounts' rows, which are before them.
         let (mut accounts, mut unasked): (Vec<usize>, _) = (vec![], vec![]);
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
@@ -527,7 +531,8 @@ impl<'b> Overlay<'b> {
                 let Some(account) = list[place].key[1..].first_chunk().copied().map(AccountId) else {
                     continue;
                 };
-                postings.show_of(place, &account, |posting| rows.push_row(posting.row()));
+                postings
+                    .show_of(place, &account, |posting| rows.push_row(posting.room(), posting.row().len()));
             }
         };
         for place in places {
@@ -548,9 +553,8 @@ impl<'b> Overlay<'b> {
                     Some(record.as_slice())
                 }
                 Now::Account(at) => {
-                    record.clear();
-                    record::append(&mut record, &kept.at(*at).record);
-                    Some(record.as_slice())
+                    let end = write_account(&mut account, &kept.at(*at).record);
+                    Some(&account[..end])
                 }
                 Now::Deleted => None,
             };
