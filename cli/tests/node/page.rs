@@ -253,6 +253,7 @@ fn a_sandbox_makes_customers_of_keys_and_acts_for_those_it_holds() {
     let node = Node::sandbox(&data);
     let key = public_of(&[7; 32]);
     let enrol = |body| node.post_as("bank", "/v1/sandbox/enrol", &body);
+    let parties = node.get("/v1/lists/parties?limit=100")["list"].as_array().unwrap().len();
     let (status, made) = enrol(json!({ "public_key": key, "amount": "5.00 EUR" }));
     assert_eq!(status, 201, "{made}");
     let account = made["account"].as_str().unwrap();
@@ -264,10 +265,14 @@ fn a_sandbox_makes_customers_of_keys_and_acts_for_those_it_holds() {
         (json!({ "public_key": "00".repeat(34), "amount": "5.00 EUR" }), 400, "bad_field"),
         (json!({ "public_key": key, "amount": "5.00 EUR", "name": "x" }), 400, "bad_field"),
         (json!({ "public_key": key }), 400, "bad_field"),
+        (json!({ "public_key": key, "amount": "5.00 USD" }), 400, "bad_field"),
+        (json!({ "public_key": key, "amount": "-5.00 EUR" }), 400, "bad_field"),
+        (json!({ "public_key": key, "amount": "5.001 EUR" }), 400, "bad_field"),
     ] {
         let (given, said) = enrol(body);
         assert_eq!((given, said["code"].as_str().unwrap()), (status, code), "{said}");
     }
+    assert_eq!(node.get("/v1/lists/parties?limit=100")["list"].as_array().unwrap().len(), parties + 1);
     let pay = |who: &str, amount: &str| {
         let operation = json!({ "type": "transfer", "from": "ada", "to": "bob", "amount": amount });
         node.post_as("bank", "/v1/sandbox/act", &json!({ "who": who, "operation": operation }))

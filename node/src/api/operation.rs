@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Document};
 use tenor_abi::codec;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, HoldId, PartyId, ProposalId};
-use tenor_abi::money::Code;
+use tenor_abi::money::{Code, Currency};
 use tenor_abi::spec::{Basic, CallKind, FieldDef, Period, Spec, TypeDef, TypeNumber};
 use tenor_abi::text::{amount_and_code, default_of, type_name};
 use tenor_abi::value::{self, Value};
@@ -338,15 +338,7 @@ impl Asking<'_> {
             true => record.ok_or_else(|| Missing::of(account))?,
             false => return Err(Missing::of(account).into()),
         };
-        let wrong = |why: String| {
-            Problem::field(field, why).given(text, format!("like 12.50 {}", record.currency.code))
-        };
-        let (number, code) = amount_and_code(text).map_err(wrong)?;
-        if code != record.currency.code.to_string() {
-            return Err(wrong(format!("{account} holds {}, {code} given", record.currency.code)));
-        }
-        let money = record.currency.parse(number).map_err(|error| wrong(error.to_string()))?;
-        u128::try_from(money.minor).map_err(|_| wrong("an amount is not below zero".into()))
+        minor(field, text, record.currency, &format!("{account} holds"))
     }
 
     fn seen(&self, asked: &str) -> Result<(Seen, Spec), Problem> {
@@ -514,4 +506,28 @@ fn spends(lines: &[HoldLineOp]) -> Vec<Spend> {
 /// [`problem::BAD_FIELD`].
 pub fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem::field(field, error))
+}
+
+/// The currency of an asset.
+///
+/// # Errors
+/// There is no such asset.
+pub fn currency(reader: &Reader, asset: &AssetId) -> Result<Currency, Problem> {
+    let record: AssetRecord = reader.chain().record(&asset.0)?.ok_or_else(|| Missing::of(asset))?;
+    Ok(Currency { code: record.code, scale: record.scale })
+}
+
+/// Minor units of an amount in a currency; `whose` begins what is told of another one ("acct1… holds").
+///
+/// # Errors
+/// [`super::problem::BAD_FIELD`]: it is no amount, of another currency, finer than the currency's scale, or below zero.
+pub fn minor(field: &str, text: &str, currency: Currency, whose: &str) -> Result<u128, Problem> {
+    let code = currency.code;
+    let wrong = |why: String| Problem::field(field, why).given(text, format!("like 12.50 {code}"));
+    let (number, given) = amount_and_code(text).map_err(wrong)?;
+    if given != code.to_string() {
+        return Err(wrong(format!("{whose} {code}, {given} given")));
+    }
+    let money = currency.parse(number).map_err(|error| wrong(error.to_string()))?;
+    u128::try_from(money.minor).map_err(|_| wrong("an amount is not below zero".into()))
 }

@@ -1,14 +1,10 @@
 //! Parties and their keys as JSON: who is enrolled, with which key, and what that may move.
 
-use super::operation::Asking;
+use super::operation::{Asking, currency, minor};
 use super::problem::Problem;
-use crate::view::Missing;
 use serde::{Deserialize, Serialize};
 use tenor_abi::codec;
 use tenor_abi::id::{AssetId, Hash, PartyId};
-use tenor_abi::money::Currency;
-use tenor_abi::text::amount_and_code;
-use tenor_runtime::state::record::AssetRecord;
 use tenor_wire::crypto::PublicKey;
 use tenor_wire::hexadecimal::unhex;
 use tenor_wire::op::{KeyDef, KeyLimit, KeyRole, PartyKind, PartyOp};
@@ -121,19 +117,9 @@ impl Asking<'_> {
 
     fn limit(&self, asked: &LimitAsked) -> Result<KeyLimit, Problem> {
         let asset: AssetId = self.0.id("asset", &asked.asset)?;
-        let record: Option<AssetRecord> = self.0.chain().record(&asset.0)?;
-        let record = record.ok_or_else(|| Missing::of(&asset))?;
-        let currency = Currency { code: record.code, scale: record.scale };
-        let amount = |field: &str, text: &str| {
-            let wrong =
-                |why: String| Problem::field(field, why).given(text, format!("like 12.50 {}", currency.code));
-            let (number, code) = amount_and_code(text).map_err(wrong)?;
-            if code != currency.code.to_string() {
-                return Err(wrong(format!("{asset} is {}, {code} given", currency.code)));
-            }
-            let money = currency.parse(number).map_err(|error| wrong(error.to_string()))?;
-            u128::try_from(money.minor).map_err(|_| wrong("an amount is not below zero".into()))
-        };
+        let currency = currency(self.0, &asset)?;
+        let whose = format!("{asset} is");
+        let amount = |field, text| minor(field, text, currency, &whose);
         let (per_payment, per_day) =
             (amount("per_payment", &asked.per_payment)?, amount("per_day", &asked.per_day)?);
         Ok(KeyLimit { asset, per_payment, per_day })

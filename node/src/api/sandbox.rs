@@ -2,10 +2,10 @@
 
 use super::Api;
 use super::caller::Caller;
-use super::operation::{Asked as AskedOperation, Asking};
+use super::operation::{Asked as AskedOperation, Asking, currency, minor};
 use super::people::public_key;
 use super::problem::{self, Problem};
-use super::reading::{id, stamped};
+use super::reading::{Reader, id, stamped};
 use super::shapes;
 use super::strict::Strict;
 use super::transactions::outcome;
@@ -166,10 +166,13 @@ pub async fn enrol(
 ) -> Result<Response, Problem> {
     only_here(&api, &caller)?;
     let public = public_key(&asked.public_key)?;
-    // What is wrong with the amount is told before anything is made.
-    tenor_abi::text::money(&asked.amount).map_err(|why| Problem::field("amount", why))?;
     let home: PartyId = id(&name(&api.names.parties, BANK)?)?;
     let asset: AssetId = id(&name(&api.names.assets, CURRENCY)?)?;
+    // What is wrong with the amount is told before anything is made.
+    let amount = asked.amount.clone();
+    let check =
+        move |reader: &Reader| minor("amount", &amount, currency(reader, &asset)?, &format!("{asset} is"));
+    api.read(caller.clone(), check).await?;
     let party = PartyId(random()?);
     let account = account_id(&party.0, &asset, "main");
     let key = KeyDef { public, role: KeyRole::Device, expires_at: None, limits: None };
