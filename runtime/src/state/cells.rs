@@ -238,10 +238,15 @@ impl Cells {
     }
 
     /// Forgets what the base said, when that is much.
+    #[inline]
     pub fn bound(&mut self) {
-        if self.remembered_bytes <= REMEMBERED_BYTES_MAX {
-            return;
+        if self.remembered_bytes > REMEMBERED_BYTES_MAX {
+            self.forget();
         }
+    }
+
+    #[cold]
+    fn forget(&mut self) {
         if self.written.is_empty() {
             *self = Cells { generation: self.generation + 1, ..self.alike() };
         } else {
@@ -292,13 +297,14 @@ impl Cells {
         self.list[place].account(place, &mut self.accounts)
     }
 
-    /// Begins to book on an account that was seen, if it still is what it was.
+    /// Begins to book on an account that was seen, if it still is what it was: where it is seen now, and whether it was
+    /// only read before.
     pub fn open(
         &mut self,
         seen: Seen,
         id: &AccountId,
         ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
-    ) -> Result<Option<(Seen, Option<Undo>)>, Fault> {
+    ) -> Result<Option<(Seen, bool)>, Fault> {
         let at = match seen.generation == self.generation {
             true => seen.at,
             false => match self.account(id, ask)? {
@@ -310,13 +316,13 @@ impl Cells {
         if !self.accounts.is_newest(at) || !now.is_as(&seen) {
             return Ok(None);
         }
-        let undo = self.accounts.open(at).then(|| {
+        let was_read = self.accounts.open(at);
+        if was_read {
             let place = self.accounts.at(at).cell as usize;
             self.list[place].now = Now::Account(at);
             self.note_written(place);
-            Undo::Opened(at)
-        });
-        Ok(Some((now, undo)))
+        }
+        Ok(Some((now, was_read)))
     }
 
     /// Counts a posting on an account that is booked on, and adds it to its history.

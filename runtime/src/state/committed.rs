@@ -1,7 +1,7 @@
 //! The state as of the newest block: the trie of leaves, the index, and rows that a leaf's hash covers.
 
+use super::base::{Base, one_by_one};
 use super::namespace::{Kind, Standing, kind_of, owner_of};
-use super::overlay::{Base, one_by_one};
 use super::past::Past;
 use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
