@@ -8,6 +8,7 @@
 mod body;
 mod name;
 mod section;
+mod weight;
 
 use super::limit::LIMITS;
 use std::collections::BTreeSet;
@@ -131,6 +132,8 @@ struct Pass {
     bodies: u32,
     imports: u32,
     loops: u32,
+    /// Weight of the functions so far.
+    weight: u64,
     elements: u64,
     memory_pages: u64,
     table_size: u64,

@@ -149,6 +149,8 @@ impl Pass {
         self.note(at_most("exports", section.count().into(), LIMITS.exports.into(), at));
         for export in section.clone() {
             let export = export.map_err(invalid)?;
+            let bytes = export.name.len() as u64;
+            self.note(at_most("bytes of an export's name", bytes, LIMITS.export_name_bytes.into(), at));
             if export.name.starts_with(RESERVED) {
                 let text = format!(
                     "export `{}`: names that begin with `{RESERVED}` are the host's",
