@@ -14,7 +14,7 @@ mod trial;
 #[cfg(test)]
 mod engine_tests;
 
-pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine};
+pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine, fits};
 pub use compiler::{Bounds, CompileError, Compiler, Inside};
 pub use engine::{Engine, Settings};
 pub use instrument::{INSTRUMENTER_VERSION, Instrumented, Reset, instrument, instrument_as};

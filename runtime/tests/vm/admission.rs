@@ -181,3 +181,17 @@ fn calls_are_functions_without_parameters_that_return_an_i32() {
     let admitted = admitted.unwrap();
     assert_eq!((admitted.exports, admitted.spec), (vec!["call".to_owned()], b"spec".to_vec()));
 }
+
+#[test]
+fn what_a_module_says_is_shown_escaped_and_cut() {
+    let evil = "\\1b[31mRED\\07\\0aadmitted: x";
+    let twice =
+        |name: &str| format!(r#"{MEMORY} (func) (export "{name}" (func 0)) (export "{name}" (func 0))"#);
+    let long = "y".repeat(99_000);
+    for name in [evil, &long] {
+        let finding = admit(&module(&twice(name))).expect_err("twice");
+        assert!(!finding.text.chars().any(char::is_control) && finding.text.len() < 1_000, "{finding}");
+    }
+    check(&twice(evil), "wasm", "\\u{1b}[31mRED");
+    check(&twice(&long), "limit", "bytes of an export's name: 99000, at most 100 allowed");
+}

@@ -1,6 +1,6 @@
 //! The rules of everything but function bodies: types, imports, tables, memory, globals, exports, segments.
 
-use super::name::NAME_SHOWN_MAX;
+use super::name::{NAME_SHOWN_MAX, shown};
 use super::{Finding, MEMORY, Pass, RESERVED, at_most, invalid, value_type};
 use crate::vm::limit::LIMITS;
 use tenor_abi::host;
@@ -49,8 +49,7 @@ impl Pass {
             if name == spec::SECTION {
                 return Err(Finding::new("spec", at, "the spec stands twice"));
             }
-            let shown: String = name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect();
-            let text = format!("the custom section `{shown}` stands twice; keep one");
+            let text = format!("the custom section `{}` stands twice; keep one", shown(name, NAME_SHOWN_MAX));
             return Err(Finding::new("custom_section", at, text));
         }
         if name == spec::SECTION {
@@ -90,9 +89,7 @@ impl Pass {
 
     fn import(&self, import: &Import<'_>, at: u64) -> Result<(), Finding> {
         let refused = |text: String| Err(Finding::new("import", at, text));
-        let shown = |name: &str| -> String {
-            name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect()
-        };
+        let shown = |name| shown(name, NAME_SHOWN_MAX);
         let name = format!("`{}.{}`", shown(import.module), shown(import.name));
         let TypeRef::Func(ty) = import.ty else {
             return refused(format!("{name}: only functions of the host may be imported"));
@@ -154,7 +151,7 @@ impl Pass {
             if export.name.starts_with(RESERVED) {
                 let text = format!(
                     "export `{}`: names that begin with `{RESERVED}` are the host's",
-                    export.name.escape_debug()
+                    shown(export.name, NAME_SHOWN_MAX)
                 );
                 self.find(Finding::new("export", at, text));
             }
