@@ -151,8 +151,10 @@ fn refused(operator: &Operator<'_>, offset: u64) -> Finding {
         ("tail_call", "build without tail-call")
     } else if any(&["throw", "try", "catch", "rethrow", "delegate"]) {
         ("exceptions", "build with `panic = \"abort\"` and without exception-handling")
+    } else if any(&["table.get", "table.set", "table.size", "table.grow", "table.fill"]) {
+        ("reference", "a table stays as it begins: build without reference types")
     } else if any(&["ref.", "ref_", "struct", "array", "i31", "extern", "typed_select"]) {
-        ("reference", "references and garbage collection are not allowed")
+        ("reference", "references and garbage collection are not allowed; build without them")
     } else {
         ("operator", "this operator is not allowed; build for the first version of wasm with bulk memory")
     };

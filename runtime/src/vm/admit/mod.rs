@@ -247,8 +247,10 @@ fn value_type(ty: ValType, what: &str, offset: u64) -> Result<(), Finding> {
         ValType::V128 => {
             Err(Finding::new("simd", offset, format!("{what} of type {ty}: build without simd128")))
         }
-        ValType::Ref(_) => {
-            Err(Finding::new("reference", offset, format!("{what} of type {ty} is not allowed")))
-        }
+        ValType::Ref(_) => Err(Finding::new(
+            "reference",
+            offset,
+            format!("{what} of type {ty} is not allowed: use i32 or i64"),
+        )),
     }
 }

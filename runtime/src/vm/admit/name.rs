@@ -58,8 +58,14 @@ fn look_up(names: &mut BTreeMap<u32, Option<String>>, wasm: &[u8]) -> Option<()>
     Some(())
 }
 
-/// What an operator is called in the text format: `I32TruncF64S` is `i32.trunc_f64_s`.
+/// What an operator is called in the text format: `I32TruncF64S` is `i32.trunc_f64_s`, `I32AtomicRmw8AddU` is
+/// `i32.atomic.rmw8.add_u`.
 pub(super) fn of_operator(operator: &Operator<'_>) -> String {
+    let name = plain_name(operator).replace("atomic_", "atomic.");
+    if name.contains(".rmw") { name.replacen('_', ".", 1) } else { name }
+}
+
+fn plain_name(operator: &Operator<'_>) -> String {
     const SPACES: &[&str] = &[
         "I32", "I64", "F32", "F64", "V128", "I8x16", "I16x8", "I32x4", "I64x2", "F32x4", "F64x2", "Memory",
         "Table", "Local", "Global", "Ref", "Data", "Elem", "Struct", "Array", "I31", "Any", "Extern",
