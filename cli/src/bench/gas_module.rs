@@ -61,30 +61,33 @@ fn divide(name: &'static str, is_wide: bool, operator: I<'static>) -> Probe {
     probe(name, code)
 }
 
+/// Loads that each wait for the one before, in a ring of one address in each line of 64 bytes, in an order that no prefetcher foresees.
+fn ring(name: &'static str, pages: u64) -> Probe {
+    let lines = (pages * (64 * 1024) - 1) as i32 & !63;
+    let next = [
+        I::LocalGet(NARROW),
+        I::I32Const(1_664_525),
+        I::I32Mul,
+        I::I32Const(64 * 1_013_904_223_i32.rem_euclid(1 << 20)),
+        I::I32Add,
+        I::I32Const(lines),
+        I::I32And,
+    ];
+    let mut before = vec![I::Loop(BlockType::Empty), I::LocalGet(NARROW)];
+    before.extend(next);
+    before.extend([I::LocalTee(ROUNDS), I::I32Store(memory(2)), I::LocalGet(ROUNDS), I::LocalTee(NARROW)]);
+    before.extend([I::BrIf(0), I::End]);
+    let mut code = vec![I::LocalGet(NARROW)];
+    code.extend(std::iter::repeat_n(I::I32Load(memory(2)), 8));
+    code.push(I::LocalSet(NARROW));
+    Probe { pages, rounds: 1_500, before, ..probe(name, code) }
+}
+
+/// The ring that no cache holds.
+const RING: &str = "i32.load in a ring of 16 MiB";
+
 /// Every operator class.
 pub(super) fn operators() -> Vec<Probe> {
-    let chase = |name, mask: i32, pages| Probe {
-        pages,
-        rounds: 2_000,
-        ..probe(
-            name,
-            vec![
-                // A walk over the memory that no prefetcher foresees: address = (address * a + c) & mask, + load.
-                I::LocalGet(NARROW),
-                I::I32Const(1_664_525),
-                I::I32Mul,
-                I::I32Const(1_013_904_223),
-                I::I32Add,
-                I::I32Const(mask),
-                I::I32And,
-                I::LocalTee(NARROW),
-                I::LocalGet(NARROW),
-                I::I32Load(memory(2)),
-                I::I32Add,
-                I::LocalSet(NARROW),
-            ],
-        )
-    };
     vec![
         narrow("i32.add", I::I32Add),
         narrow("i32.mul", I::I32Mul),
@@ -118,9 +121,22 @@ pub(super) fn operators() -> Vec<Probe> {
             ],
         ),
         probe("i64.store", vec![I::I32Const(64), I::LocalGet(WIDE), I::I64Store(memory(3))]),
-        chase("i32.load, 64 KiB", 0xfffc, 1),
-        chase("i32.load, 1 MiB", 0xf_fffc, 16),
-        chase("i32.load, 16 MiB", 0xff_fffc, 256),
+        probe(
+            "i64.load across two lines, just written",
+            vec![
+                I::I32Const(4_093),
+                I::LocalGet(WIDE),
+                I::I64Store(memory(0)),
+                I::I32Const(4_092),
+                I::I64Load(memory(0)),
+                I::LocalSet(WIDE),
+            ],
+        ),
+        ring("i32.load in a ring of 64 KiB", 1),
+        ring("i32.load in a ring of 256 KiB", 4),
+        ring("i32.load in a ring of 1 MiB", 16),
+        ring("i32.load in a ring of 4 MiB", 64),
+        ring(RING, 256),
         probe("if", vec![I::LocalGet(NARROW), I::If(BlockType::Empty), I::End]),
         probe(
             "br_table",
@@ -250,8 +266,7 @@ pub(super) fn of_blocks() -> Vec<Probe> {
         Probe { name, rounds, pages: 1, before: read_call(), code, hosts }
     };
     let of_operators = operators().into_iter().filter(|probe| {
-        ["every page of 16 MiB", "memory.fill, 1 MiB", "i32.load, 16 MiB", "i64.div_u", "i32.add"]
-            .contains(&probe.name)
+        ["every page of 16 MiB", "memory.fill, 1 MiB", RING, "i64.div_u", "i32.add"].contains(&probe.name)
     });
     let of_keys = [
         of_key("rows that are new", &["arg_read", "storage_set"], 8, &[0, 34, 1_024, 16], false),

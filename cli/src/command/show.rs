@@ -61,7 +61,7 @@ impl Show {
             (What::Agreement, None) => show::agreement(chain, find_agreement(names, &self.id)?),
             (What::Account, None) => show::account(chain, names, find_account(names, &self.id)?),
             (What::Contract, None) => show::contract(chain, find_contract(chain, &self.id)?),
-            (What::Block, None) => show::block(chain, height(&self.id)?),
+            (What::Block, None) => show::block(chain, height(&self.id)?, 0..usize::MAX),
             (What::Receipt, None) => {
                 let (height, index) = place(&self.id)?;
                 receipt(chain, names, height, index)

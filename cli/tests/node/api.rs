@@ -238,6 +238,18 @@ fn lists_come_in_pages_that_stay_on_their_block() {
     assert_eq!(more["entries"][0]["amount"], "1000.00");
     let blocks = node.get("/v1/blocks?limit=2");
     assert_eq!(blocks["blocks"].as_array().unwrap().len(), 2);
+    let whole = node.get("/v1/blocks/1");
+    let (mut items, mut next) = (vec![], json!("0"));
+    while let Some(cursor) = next.as_str() {
+        let page = node.get(&format!("/v1/blocks/1?limit=1&cursor={cursor}"));
+        assert_eq!(page["list"].as_array().unwrap().len(), 1);
+        items.extend(page["list"].as_array().unwrap().clone());
+        next = page["next"].clone();
+    }
+    assert!(items.len() > 1);
+    assert_eq!((json!(items), &json!(null)), (whole["list"].clone(), &whole["next"]));
+    assert_eq!(node.get_as("bank", "/v1/blocks/1?cursor=01").0, 400);
+    assert_eq!(node.get_as("bank", "/v1/blocks/1?cursor=18446744073709551615").1["list"], json!([]));
     for path in [
         "/v1/contracts",
         "/v1/assets",

@@ -65,6 +65,30 @@ fn a_customer_sees_what_is_the_customers_own() {
         "signatures": [tenor_wire::hexadecimal::hex(&[signature.r, signature.s].concat())],
     });
     assert_eq!(node.post_as("bob", "/v1/transactions", &signed).0, 403);
+    // Naming ada as a signer does not make bob her: what her keys may do is not tried for him.
+    let (a, b) = (ada.party.to_string(), bob.party.to_string());
+    let close = format!("1f{}03", tenor_wire::hexadecimal::hex(&ada.account.0));
+    let hold = json!({
+        "type": "hold", "expires_at": "2026-02-01T00:00:00Z",
+        "lines": [{ "from": ada.account.to_string(), "to": bob.account.to_string(), "amount": "7.77 EUR" }],
+    });
+    let hold = json!({ "who": "ada", "operation": hold });
+    let (status, held) = node.post_as("bank", "/v1/sandbox/act", &hold);
+    assert_eq!((status, held["postings"][0]["act"].as_str()), (201, Some("hold")), "{held}");
+    let release = json!({ "type": "release", "hold": held["made"] });
+    for signers in [json!([{ "party": a }, { "party": b }]), json!([{ "party": b }, { "party": a }])] {
+        for operation in [json!({ "type": "bytes", "hex": close }), release.clone()] {
+            let asked = json!({ "signers": signers, "operation": operation });
+            let (status, told) = node.post_as("bob", "/v1/transactions:prepare", &asked);
+            assert_eq!((status, told["outcome"].as_str()), (200, Some("unknown")), "{told}");
+            assert!(told["problem"].is_null() && told["postings"].is_null() && told["gas"]["used"].is_null());
+        }
+    }
+    // Who receives may give it back.
+    let alone = json!({ "signers": [{ "party": b }], "operation": release });
+    let (_, told) = node.post_as("bob", "/v1/transactions:prepare", &alone);
+    let effect = told["effects"][0].as_str();
+    assert!(effect.is_some_and(|effect| effect.ends_with("no longer sets aside 7.77 EUR")), "{told}");
     assert_eq!(node.balance("ada"), "999.00");
 }
 

@@ -295,6 +295,7 @@ export type BlockShown = {
   height: number;
   items: number;
   list: Array<ReceiptRow>;
+  next?: string | null;
   parent: string;
   state_root: string;
   time: string;
@@ -596,6 +597,8 @@ export type PlaceTold = {
 /** A posting. */
 export type Posting = {
   account: string;
+  /** What the entry is: `post`, `correct`, `hold`, `capture`, `release` or `expire`. A hold sets money aside, a release and an expiry give it back: they book nothing. */
+  act: string;
   amount: string;
   currency: string;
   entry: number;
@@ -630,7 +633,7 @@ export type Prepared = {
   fee?: string | null;
   gas: GasTold;
   idempotency_key: string;
-  /** `done`, `refused`, `failed` or `rejected`. */
+  /** `done`, `refused`, `failed` or `rejected`; `unknown` to a customer where others sign as well. */
   outcome: string;
   postings?: Array<Posting> | null;
   problem?: ProblemDocument | null;

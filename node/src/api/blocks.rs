@@ -78,24 +78,28 @@ fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
     }))
 }
 
-/// A block: its header, and for the bank what became of its items.
+/// A block: its header, and for the bank a page of what became of its items.
 #[utoipa::path(
-    get, path = "/v1/blocks/{height}", tag = "network", params(("height" = u64, Path, description = "Its height")),
+    get, path = "/v1/blocks/{height}", tag = "network", params(("height" = u64, Path, description = "Its height"), PageAsked),
     responses((status = 200, description = "The block", body = shapes::BlockTold)))]
 pub async fn get(
     reads: Reads,
     wants: Wants,
     Part(Number(height)): Part<Number<u64>>,
-    Asked(_): Asked<Nothing>,
+    Asked(page): Asked<PageAsked>,
 ) -> Result<Response, Problem> {
     reads
         .of(move |reader| {
+            let first = page.cursor.as_deref().map_or(Some(0usize), number).ok_or_else(Cursor::wrong)?;
+            let end = first.saturating_add(page.rows()?);
             if !reader.caller.is_bank() {
                 let document = header(reader, height)?;
                 let text = document.to_string();
                 return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
             }
-            let shown = show::block(reader.chain(), height)?;
+            let mut shown = show::block(reader.chain(), height, first..end)?;
+            let next = shown.document["items"].as_u64().filter(|items| *items > end as u64);
+            shown.document["next"] = next.map(|_| end.to_string()).into();
             Ok(wants.answer(shown, reader.chain()))
         })
         .await

@@ -37,7 +37,7 @@ shapes! {
     Prepared {
         transaction: String, body: String, digest: String, chain: String, signers: Vec<Signer>, idempotency_key: String,
         valid_from: String, valid_until: String, gas: GasTold, spend_max: Vec<SpendTold>, fee: Option<String>,
-        /// `done`, `refused`, `failed` or `rejected`.
+        /// `done`, `refused`, `failed` or `rejected`; `unknown` to a customer where others sign as well.
         outcome: String,
         effects: Option<Vec<String>>, postings: Option<Vec<Posting>>, problem: Option<ProblemDocument>, as_of: AsOf,
     }
@@ -49,7 +49,11 @@ shapes! {
     SpendTold { account: String, minor_units: String, }
     /// A posting.
     Posting {
-        entry: u32, purpose: String, account: String, side: String, amount: String, currency: String, value_date: String,
+        entry: u32,
+        /// What the entry is: `post`, `correct`, `hold`, `capture`, `release` or `expire`. A hold sets money aside, a release
+        /// and an expiry give it back: they book nothing.
+        act: String,
+        purpose: String, account: String, side: String, amount: String, currency: String, value_date: String,
     }
     /// What an agreement reported.
     Reported { agreement: String, event: String, fields: BTreeMap<String, Value>, }
@@ -207,7 +211,7 @@ shapes! {
     /// A block.
     BlockShown {
         height: u64, time: String, hash: String, parent: String, state_root: String, items: u64, list: Vec<ReceiptRow>,
-        as_of: AsOf,
+        next: Option<String>, as_of: AsOf,
     }
     /// A receipt's figures.
     ReceiptRow { item: String, fate: String, code: u16, gas: u64, entries: u64, events: u64, }

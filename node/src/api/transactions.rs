@@ -40,6 +40,8 @@ const GAS_LIMIT: u64 = 200_000_000;
 const VALID_S: u64 = 3_600;
 /// Seconds after which a full pool may have room.
 const RETRY_S: u64 = 1;
+/// What a customer is told of a transaction that others sign as well.
+const NOT_TRIED: &str = "others sign it as well: what it does is told once it is done";
 /// Says that the outcome is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -90,11 +92,16 @@ fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Doc
     let chain = reader.chain();
     let now = now.max(Timestamp(chain.tip().time.0 + 1));
     let body = body(reader, now, asked)?;
-    let rehearsed = chain.rehearse(now, body.clone())?;
+    // Whoever is named signs nothing here: what the keys of others may do is not tried for a customer.
+    let is_own = body.authorisers.iter().all(|by| reader.caller.sees_party(&by.party));
+    let rehearsed = is_own.then(|| chain.rehearse(now, body.clone())).transpose()?;
     let (id, bytes) = (body.id(), body.signing_bytes());
     let effects = match &rehearsed {
-        Ok(full) => effects(reader, &body, full)?,
-        Err(rejection) => json!({ "outcome": "rejected", "problem": rejected(reader, rejection).document() }),
+        Some(Ok(full)) => effects(reader, &body, full)?,
+        Some(Err(rejection)) => {
+            json!({ "outcome": "rejected", "problem": rejected(reader, rejection).document() })
+        }
+        None => json!({ "outcome": "unknown", "effects": [NOT_TRIED] }),
     };
     let mut document = json!({
         "transaction": id.to_string(), "body": hex(&bytes), "digest": hex(&id.0), "chain": body.chain.to_string(),
@@ -104,7 +111,7 @@ fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Doc
         })).collect::<Vec<_>>(),
         "idempotency_key": hex(&body.key.0), "valid_from": body.valid_from.to_string(),
         "valid_until": body.valid_until.to_string(),
-        "gas": { "limit": body.gas_limit, "used": rehearsed.as_ref().ok().map(|full| full.receipt.gas) },
+        "gas": { "limit": body.gas_limit, "used": rehearsed.and_then(Result::ok).map(|full| full.receipt.gas) },
         "spend_max": body.spend_max.iter().map(|spend| json!({
             "account": spend.account.to_string(), "minor_units": spend.amount.to_string(),
         })).collect::<Vec<_>>(),
@@ -179,7 +186,7 @@ fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document,
     let mut words = vec![];
     for posting in &postings {
         let text = |name: &str| posting[name].as_str().unwrap_or_default().to_string();
-        let way = if text("side") == "debit" { "pays" } else { "receives" };
+        let way = way(&text("act"), text("side") == "debit");
         let purpose = Some(text("purpose")).filter(|purpose| !purpose.is_empty());
         let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
         let line = format!("{} {way} {} {}{purpose}", text("account"), text("amount"), text("currency"));
@@ -193,6 +200,18 @@ fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document,
         words.push(format!("{}: no money moves", render::operation(spec.as_ref(), &body.operation)));
     }
     Ok(json!({ "outcome": "done", "effects": words, "postings": postings }))
+}
+
+/// What a posting of an entry means for its account.
+fn way(act: &str, is_debit: bool) -> &'static str {
+    match (act, is_debit) {
+        ("hold", true) => "sets aside",
+        ("hold", false) => "may come to receive",
+        ("release" | "expire", true) => "no longer sets aside",
+        ("release" | "expire", false) => "will not receive",
+        (_, true) => "pays",
+        (_, false) => "receives",
+    }
 }
 
 fn fate(full: &FullReceipt) -> String {

@@ -12,7 +12,7 @@ use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, PartyId, Propos
 use tenor_runtime::chain::{Chain, Replica};
 use tenor_wire::block::{Block, Item};
 use tenor_wire::op::Operation;
-use tenor_wire::receipt::{Fate, FullReceipt};
+use tenor_wire::receipt::{Act, Fate, FullReceipt};
 
 /// A receipt's figures as a document.
 pub fn summary(receipt: &FullReceipt) -> Json {
@@ -42,6 +42,10 @@ fn made(item: &Item, full: &FullReceipt) -> Option<String> {
         Operation::Asset(_) => id::<AssetId>(&full.data),
         Operation::Calendar(_) => id::<CalendarId>(&full.data),
         Operation::Open(_) => id::<AgreementId>(&full.data),
+        Operation::Hold(_) => full.entries.iter().find_map(|entry| match entry.act {
+            Act::Hold { hold, .. } => Some(hold.to_string()),
+            _ => None,
+        }),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Receipts in words: whose they are, what they booked, what they reported.
 
+use super::entries::act;
 use super::table::Table;
 use super::{reading, words};
 use anyhow::{Context, Result};
@@ -145,7 +146,7 @@ pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
 /// # Errors
 /// When an account is missing.
 pub fn postings(chain: &Chain, entries: &[Entry]) -> Result<(Table, Vec<Json>)> {
-    let mut table = Table::new(&["entry", "purpose", "account", "of", "debit", "credit", "currency"]);
+    let mut table = Table::new(&["entry", "act", "purpose", "account", "of", "debit", "credit", "currency"]);
     let mut documents = vec![];
     for entry in entries {
         let purpose = match entry.source {
@@ -171,11 +172,21 @@ pub fn postings(chain: &Chain, entries: &[Entry]) -> Result<(Table, Vec<Json>)> 
             };
             let code = account.currency.code.to_string();
             documents.push(json!({
-                "entry": entry.id.index, "purpose": purpose, "account": posting.account.to_string(),
+                "entry": entry.id.index, "act": act(&entry.act), "purpose": purpose, "account": posting.account.to_string(),
                 "side": side, "amount": amount, "currency": code, "value_date": entry.value_date.to_string(),
             }));
             let number = entry.id.index.to_string();
-            table.row(vec![number, purpose.clone(), posting.account.to_string(), of, debit, credit, code]);
+            let act = act(&entry.act).to_string();
+            table.row(vec![
+                number,
+                act,
+                purpose.clone(),
+                posting.account.to_string(),
+                of,
+                debit,
+                credit,
+                code,
+            ]);
         }
     }
     Ok((table, documents))

@@ -6,6 +6,7 @@ use super::table::Table;
 use super::{Missing, Shown, check_made, reading, words};
 use anyhow::{Context, Result};
 use serde_json::json;
+use std::ops::Range;
 use tenor_abi::id::{AccountId, AgreementId, CodeHash};
 use tenor_abi::money::Decimal;
 use tenor_abi::spec::TermDef;
@@ -222,15 +223,18 @@ pub fn contract(chain: &Chain, code: CodeHash) -> Result<Shown> {
     Ok(Shown { document, text })
 }
 
-/// A block and what became of its items.
+/// A block and what became of its items, or of those at some of its places.
 ///
 /// # Errors
 /// [`Missing`] when there is none.
-pub fn block(chain: &Chain, height: u64) -> Result<Shown> {
+pub fn block(chain: &Chain, height: u64, places: Range<usize>) -> Result<Shown> {
     let none = || Missing(format!("there is no block {height}; the newest is {}", chain.tip().height));
     let block = chain.block(height)?.ok_or_else(none)?;
     let mut items = Table::new(&["index", "item", "what", "fate", "gas"]);
-    for (index, (item, full)) in block.items.iter().zip(&block.receipts).enumerate() {
+    let mut list = vec![];
+    let all = block.items.iter().zip(&block.receipts).enumerate();
+    for (index, (item, full)) in all.skip(places.start).take(places.len()) {
+        list.push(summary(full));
         let what = match item {
             Item::Due(due) => format!("occurrence {}.{}", due.kind, due.number),
             Item::Tx(tx) => tx.body.operation.name().to_lowercase(),
@@ -248,7 +252,7 @@ pub fn block(chain: &Chain, height: u64) -> Result<Shown> {
     let header = &block.header;
     let document = json!({
         "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(), "parent": header.parent.to_string(),
-        "state_root": header.state.to_string(), "items": block.items.len(), "list": block.receipts.iter().map(summary).collect::<Vec<_>>(),
+        "state_root": header.state.to_string(), "items": block.items.len(), "list": list,
     });
     let text = format!(
         "block {height} at {}\nhash   {}\nstate  {}\n\n{items}",

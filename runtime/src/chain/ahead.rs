@@ -1,5 +1,6 @@
 //! What occurrences will ask for, read on another core while those before them run.
 
+use super::build::ROWS_OF_OCCURRENCE;
 use crate::execute::{self, BlockContext};
 use crate::fault::Fault;
 use crate::state::Overlay;
@@ -7,11 +8,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::Scope;
 use tenor_wire::block::DueItem;
 
-/// Occurrences whose rows are read together.
-const TOGETHER: usize = 256;
+/// Occurrences whose rows are read together: what is read is still near the processor when it is taken in and asked for.
+const TOGETHER: usize = 64;
 
 /// Pieces that are read and not taken in yet, at most: as many as a block of due occurrences has.
-const PIECES_MAX: usize = 128;
+const PIECES_MAX: usize = 512;
 
 /// Dropped when all was read that was asked for first: who holds the other end waits for that.
 pub(super) type Reading = Sender<()>;
@@ -94,7 +95,8 @@ fn reader<'scope, 'env>(
     let (gives, given) = mpsc::sync_channel(PIECES_MAX);
     scope.spawn(move || {
         for (items, waits) in asked {
-            let state = beside.beside();
+            let mut state = beside.beside();
+            state.reserve(ROWS_OF_OCCURRENCE * items.len());
             let read = execute::ask_ahead(&state, block, &items).map(|()| state);
             drop(waits);
             if gives.send((items.len(), read)).is_err() {

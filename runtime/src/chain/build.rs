@@ -35,7 +35,7 @@ const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
 const ROWS_OF_TRANSACTION: usize = 8;
 /// The same of an occurrence: agreement, schedule, two places of the queue, a log, a grant, two accounts.
-const ROWS_OF_OCCURRENCE: usize = 12;
+pub(super) const ROWS_OF_OCCURRENCE: usize = 12;
 
 /// A block that was built, and what became of the candidates that are not in it.
 #[derive(Debug)]
@@ -174,11 +174,11 @@ impl<'c, 's> Making<'c, 's> {
         self.endings.push(ending);
     }
 
-    /// Occurrences in queue order while the next one fits a share of the block's gas: banks take turns, one each,
-    /// the first rotated by height.
-    fn run_queue(&mut self, gas_of_block: u64) -> Result<(), Fault> {
+    /// Occurrences in queue order while the next one fits a share of the block's gas, then while it fits the next share:
+    /// banks take turns, one each, the first in each share rotated by height.
+    fn run_queue(&mut self, shares: &[u64]) -> Result<(), Fault> {
         let due_gas = self.block.parameters.limits.due_gas;
-        if !self.has_room(due_gas, 64, gas_of_block) {
+        if !shares.iter().any(|gas| self.has_room(due_gas, 64, *gas)) {
             return Ok(());
         }
         let mut queues = match self.queues.take() {
@@ -188,36 +188,50 @@ impl<'c, 's> Making<'c, 's> {
             }
             None => Queues::of(&self.state)?,
         };
-        let ahead_ms = self.block.parameters.limits.due_ahead_ms;
         let block = self.block;
-        let mut place = block.height as usize;
-        thread::scope(|scope| -> Result<(), Fault> {
+        thread::scope(|scope| {
             let mut ahead = Ahead::new(scope, block);
-            while self.has_room(due_gas, 64, gas_of_block) {
-                let room = block.parameters.limits.block_items as usize - self.items.len();
-                let read = queues.read_ahead(&self.state, block.time, ahead_ms, room)?;
-                if !read.is_empty() {
-                    self.reserve(read.len(), ROWS_OF_OCCURRENCE);
-                    ahead.add(&self.state, &read, self.reading.take())?;
-                    self.ids = read.iter().copied().zip(execute::occurrence_ids(&read)).collect();
-                }
-                let heads = queues.due(block.time);
-                if heads.is_empty() {
-                    break;
-                }
-                ahead.go_on(&mut self.state)?;
-                let Head { bank, item, .. } = heads[place % heads.len()];
-                match self.run_due(item)? {
-                    // Behind the last one that has room nobody looks: the queue is looked at again before it goes on.
-                    true if !self.has_room(due_gas, 64, gas_of_block) => break,
-                    true => queues.go_on(&self.state, &bank)?,
-                    false => queues.pass_over(&self.state, &bank)?,
-                }
-                place += 1;
-            }
-            Ok(())
+            shares.iter().try_for_each(|gas| self.run_share(&mut queues, &mut ahead, *gas))
         })?;
         self.queues = Some(queues);
+        Ok(())
+    }
+
+    fn run_share<'e>(
+        &mut self,
+        queues: &mut Queues,
+        ahead: &mut Ahead<'_, 'e>,
+        gas_of_block: u64,
+    ) -> Result<(), Fault>
+    where
+        's: 'e,
+    {
+        let block = self.block;
+        let limits = &block.parameters.limits;
+        let due_gas = limits.due_gas;
+        let mut place = block.height as usize;
+        while self.has_room(due_gas, 64, gas_of_block) {
+            let room = limits.block_items as usize - self.items.len();
+            let read = queues.read_ahead(&self.state, block.time, limits.due_ahead_ms, room)?;
+            if !read.is_empty() {
+                self.reserve(read.len(), ROWS_OF_OCCURRENCE);
+                ahead.add(&self.state, &read, self.reading.take())?;
+                self.ids = read.iter().copied().zip(execute::occurrence_ids(&read)).collect();
+            }
+            let heads = queues.due(block.time);
+            if heads.is_empty() {
+                break;
+            }
+            ahead.go_on(&mut self.state)?;
+            let Head { bank, item, .. } = heads[place % heads.len()];
+            match self.run_due(item)? {
+                // Behind the last one that has room nobody looks before it goes on.
+                true if !self.has_room(due_gas, 64, gas_of_block) => break,
+                true => queues.go_on(&self.state, &bank)?,
+                false => queues.pass_over(&self.state, &bank)?,
+            }
+            place += 1;
+        }
         Ok(())
     }
 
@@ -363,9 +377,8 @@ pub(super) fn of_what_is_due(
     let mut making = Making::new(block, base)?;
     making.run_expiries()?;
     (making.queues, making.reading) = (Some(queues), Some(reading));
-    making.run_queue(making.half())?;
+    making.run_queue(&[making.half(), block.parameters.limits.block_gas])?;
     making.reading = None;
-    making.run_queue(block.parameters.limits.block_gas)?;
     making.done(memory)
 }
 
@@ -458,7 +471,10 @@ impl Chain {
             making.put_in(checked)?;
         }
         making.run_expiries()?;
-        making.run_queue(making.half())?;
+        let shares = [making.half(), block.parameters.limits.block_gas];
+        // Where no transaction waits the second share follows the first.
+        let (before, behind) = shares.split_at(if candidates.is_empty() { 2 } else { 1 });
+        making.run_queue(before)?;
         let mut candidates = candidates.into_iter();
         while !candidates.as_slice().is_empty() {
             let next: Vec<Candidate> = candidates.by_ref().take(AHEAD).collect();
@@ -473,7 +489,7 @@ impl Chain {
                 }
             }
         }
-        making.run_queue(block.parameters.limits.block_gas)?;
+        making.run_queue(behind)?;
         let done = making.done(Changes::default())?;
         let chain = block.chain;
         let header = self.stash(chain, time, done, &|| ())?;

@@ -70,13 +70,20 @@ impl Opened {
     /// histories, the grants on them, and storage fields that have one row to begin with.
     pub fn rows(&self, rows: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
         let spec = &self.contract.spec;
-        let of_account = |kind: Kind| move |account: &AccountId| kind.full_key(&account.0);
-        let accounts = self.accounts()?;
-        rows.extend(accounts.iter().map(of_account(Kind::Account)));
-        rows.extend(accounts.iter().map(of_account(Kind::HistoryPeaks)));
-        for (term, value) in spec.terms.iter().zip(self.terms()?) {
-            if let (Some(_), Value::Account(account)) = (&term.debit, value) {
-                rows.push(Kind::Grant.full_key(&key::grant(account, &self.id)));
+        let debited: Vec<&AccountId> = spec
+            .terms
+            .iter()
+            .zip(self.terms()?)
+            .filter_map(|(term, value)| match (&term.debit, value) {
+                (Some(_), Value::Account(account)) => Some(account),
+                _ => None,
+            })
+            .collect();
+        // Rows of one account lie together, and are found together where they are asked for one behind the other.
+        for account in self.accounts()? {
+            rows.extend([Kind::Account, Kind::HistoryPeaks].map(|kind| kind.full_key(&account.0)));
+            if debited.contains(&&account) {
+                rows.push(Kind::Grant.full_key(&key::grant(&account, &self.id)));
             }
         }
         for (number, field) in (0u16..).zip(&spec.storage) {

@@ -23,8 +23,10 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
     for (number, line) in draft.lines.iter().enumerate() {
         postings.push(book(state, effects.at_line(number, &line.account), line, books)?);
     }
-    let mirrored = linked.iter().map(|line| book(state, effects.get(&line.account), line, books));
-    let mirrored = mirrored.collect::<Result<Vec<_>, Fault>>()?;
+    let mut mirrored = Vec::with_capacity(linked.len());
+    for line in &linked {
+        mirrored.push(book(state, effects.get(&line.account), line, books)?);
+    }
     for (account, effect) in effects.iter() {
         if state.set_pending(effect.seen, effect.after.pending()) != effect.after {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
@@ -53,6 +55,7 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
 }
 
 /// Books a line, unless it only is set aside or freed.
+#[inline(always)]
 fn book(
     state: &mut Overlay<'_>,
     effect: Option<&Effect>,

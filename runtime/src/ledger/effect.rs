@@ -136,22 +136,23 @@ impl Effects {
     }
 
     /// Checks every account; of those that say no the one with the lowest id is heard.
-    pub fn check<E: Into<Stop>>(
+    pub fn check(
         &mut self,
-        mut rule: impl FnMut(&AccountId, &mut Effect) -> Result<(), E>,
+        mut rule: impl FnMut(&AccountId, &mut Effect) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let mut heard: Option<(AccountId, Stop)> = None;
+        let mut heard: Option<Box<(AccountId, Refusal)>> = None;
         for (account, effect) in &mut self.list {
-            match rule(account, effect).map_err(E::into) {
+            match rule(account, effect) {
                 Ok(()) => {}
                 Err(Stop::Fault(fault)) => return Err(fault.into()),
-                Err(refused) if heard.as_ref().is_none_or(|(lowest, _)| *account < *lowest) => {
-                    heard = Some((*account, refused));
+                Err(Stop::Refused(refusal)) => {
+                    if heard.as_ref().is_none_or(|heard| *account < heard.0) {
+                        heard = Some(Box::new((*account, refusal)));
+                    }
                 }
-                Err(_) => {}
             }
         }
-        heard.map_or(Ok(()), |(_, refused)| Err(refused))
+        heard.map_or(Ok(()), |heard| Err(heard.1.into()))
     }
 
     /// Opens every account for booking.

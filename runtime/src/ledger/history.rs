@@ -30,37 +30,32 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     });
     hashes.extend(leaves.hashes());
     let mut hashes = hashes.into_iter();
-    let mut accounts = vec![];
-    let mut trees: Vec<(Mmr, Vec<Hash>)> = vec![];
+    let (mut accounts, mut kept) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
+    let mut trees: Vec<(Mmr, Vec<Hash>)> = Vec::with_capacity(posted.len());
     for (account, count) in posted {
         let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
         let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
         trees.push((tree, hashes.by_ref().take(count).collect()));
+        kept.push(state.account(&account, |_, record| record.history_root)?);
         accounts.push(account);
     }
-    check_roots(state, &accounts, &trees)?;
+    // The trees before the block are what the accounts' leaves say.
+    let before = merkle::roots(trees.iter().map(|(tree, _)| tree), nodes);
+    if let Some(place) = (0..before.len()).find(|place| kept[*place] != Some(before[*place])) {
+        return Err(unlike(state, &accounts[place]));
+    }
     merkle::extend_all(&mut trees, nodes);
     let trees: Vec<Mmr> = trees.into_iter().map(|(tree, _)| tree).collect();
     let roots = merkle::roots(trees.iter(), nodes);
     for ((account, tree), root) in accounts.into_iter().zip(trees).zip(roots) {
-        let mut record: AccountRecord = state.get(&account.0)?.ok_or_else(|| unlike(state, &account))?;
+        let record = state.account(&account, |_, record| *record)?;
+        let mut record: AccountRecord = record.ok_or_else(|| unlike(state, &account))?;
         if record.history_count != tree.count() {
             return Err(unlike(state, &account));
         }
         record.history_root = root;
-        state.put(&account.0, &record);
-        state.put(&account.0, &HistoryPeaksRecord { tree });
-    }
-    Ok(())
-}
-
-/// The trees before the block are what the accounts' leaves say.
-fn check_roots(state: &Overlay<'_>, accounts: &[AccountId], trees: &[(Mmr, Vec<Hash>)]) -> Result<(), Fault> {
-    for (account, root) in accounts.iter().zip(merkle::roots(trees.iter().map(|(tree, _)| tree), nodes)) {
-        let kept = |record: Option<&AccountRecord>| record.map(|record| record.history_root);
-        if state.read(&account.0, kept)? != Some(root) {
-            return Err(unlike(state, account));
-        }
+        state.set(&account.0, record);
+        state.set(&account.0, HistoryPeaksRecord { tree });
     }
     Ok(())
 }

@@ -152,27 +152,32 @@ fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) ->
 struct Sums {
     /// Of the asset that the last line had: lines of one asset mostly stand together.
     last: Option<(AssetId, (u128, u128))>,
-    others: BTreeMap<AssetId, (u128, u128)>,
+    /// Of the assets before it, where there are several.
+    others: Option<BTreeMap<AssetId, (u128, u128)>>,
 }
 
 impl Sums {
     fn add(&mut self, asset: &AssetId, line: &Line) {
-        if self.last.as_ref().is_none_or(|(last, _)| last != asset) {
-            let sum = self.others.remove(asset).unwrap_or_default();
-            self.others.extend(self.last.replace((*asset, sum)));
+        if self.last.as_ref().is_some_and(|(last, _)| last != asset) {
+            let others = self.others.get_or_insert_default();
+            let sum = others.remove(asset).unwrap_or_default();
+            others.extend(self.last.replace((*asset, sum)));
         }
-        let Some((_, (debits, credits))) = &mut self.last else { return };
+        let (_, (debits, credits)) = self.last.get_or_insert((*asset, (0, 0)));
         let sum = if line.side == Side::Debit { debits } else { credits };
         *sum += line.minor.unsigned_abs();
     }
 
-    fn check(mut self) -> Result<(), Refusal> {
+    fn check(self) -> Result<(), Refusal> {
         let is_unbalanced = |(_, (debits, credits)): &(AssetId, (u128, u128))| debits != credits;
-        if self.others.is_empty() && !self.last.as_ref().is_some_and(is_unbalanced) {
-            return Ok(());
-        }
-        self.others.extend(self.last);
-        match self.others.into_iter().find(is_unbalanced) {
+        let unbalanced = match self.others {
+            None => self.last.filter(is_unbalanced),
+            Some(mut all) => {
+                all.extend(self.last);
+                all.into_iter().find(is_unbalanced)
+            }
+        };
+        match unbalanced {
             Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
             None => Ok(()),
         }
@@ -183,7 +188,7 @@ impl Sums {
 pub(super) fn check_limits(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     plan.effects.check(|account, effect| {
         let within = |before: &AccountRecord| within_limits(*account, before, effect);
-        Ok::<(), Stop>(state.account_at(effect.seen, account, within)??)
+        Ok(state.account_at(effect.seen, account, within)??)
     })
 }
 

@@ -40,6 +40,8 @@ struct Queue {
     /// Where to look for the head.
     from: Vec<u8>,
     head: Option<Head>,
+    /// Whether the head was returned by [`Queues::read_ahead`].
+    is_read: bool,
     /// What stands behind the head, as far as it was read ahead.
     ahead: VecDeque<Head>,
 }
@@ -55,7 +57,8 @@ impl Queues {
         while let Some((row, _)) = state.next_row(&from, &end)? {
             let head = parse(&row)?;
             from = end_of(&head.bank);
-            queues.push(Queue { bank: head.bank, from: row, head: Some(head), ahead: VecDeque::new() });
+            let ahead = VecDeque::new();
+            queues.push(Queue { bank: head.bank, from: row, head: Some(head), is_read: false, ahead });
         }
         Ok(Queues(queues))
     }
@@ -90,7 +93,11 @@ impl Queues {
             while queue.head.is_some() && state.is_deleted(&queue.from) {
                 queue.go_on(state)?;
             }
-            let Some(head) = queue.head.filter(|head| queue.ahead.is_empty() && head.due <= time) else {
+            // Behind a head that has the only room there is nobody looks.
+            let is_enough = queue.is_read && count_max == 1;
+            let Some(head) =
+                queue.head.filter(|head| queue.ahead.is_empty() && !is_enough && head.due <= time)
+            else {
                 continue;
             };
             let rows = state.next_rows(&queue.from, &end_of(&queue.bank), count_max)?;
@@ -101,6 +108,7 @@ impl Queues {
                 }
                 queue.ahead.push_back(next);
             }
+            queue.is_read = true;
             read.push([head].iter().chain(&queue.ahead).map(|head| head.item).collect());
         }
         let turns = read.iter().map(Vec::len).max().unwrap_or(0);
@@ -152,7 +160,7 @@ impl Queue {
     fn look(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
         self.ahead.clear();
         let row = state.next_row(&self.from, &end_of(&self.bank))?.map(|(row, _)| row);
-        self.head = row.as_deref().map(parse).transpose()?;
+        (self.head, self.is_read) = (row.as_deref().map(parse).transpose()?, false);
         self.from = row.unwrap_or_else(|| end_of(&self.bank));
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! The state as of the newest block: the trie of leaves, the index, and rows that a leaf's hash covers.
 
+use super::base::{Base, one_by_one};
 use super::namespace::{Kind, Standing, kind_of, owner_of};
-use super::overlay::{Base, one_by_one};
 use super::past::Past;
 use super::window::{Known, Replaced, Window};
 use super::{Fork, State};
 use crate::fault::Fault;
 use crate::index::{Index, IndexTop};
+use crate::lanes::in_shares;
 use crate::log::Position;
 use crate::params::PROOF_WINDOW_BLOCKS;
 use crate::store::{Behind, ChangeRef, Changes, Checkpoint, Disk, Mark, PageNumber, PagesMemory, Row, Rows};
@@ -247,6 +248,9 @@ impl Committed {
     }
 }
 
+/// Leaves whose buckets are asked for together.
+const NEAR: usize = 32;
+
 fn leaves_share(cache_bytes: usize) -> usize {
     cache_bytes / 4 * 3
 }
@@ -390,9 +394,14 @@ impl Parts {
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
         let numbers = self.trie.load(paths.iter())?;
-        let mut places = paths.iter().zip(numbers);
+        let mut places = paths.iter().zip(&numbers).enumerate();
         let mut value = |key: &&[u8]| match is_leaf(key).then(|| places.next()).flatten() {
-            Some((path, number)) => self.leaf_at(path, number, key),
+            Some((place, (path, number))) => {
+                if place % NEAR == 0 {
+                    self.trie.touch(&numbers[place..numbers.len().min(place + NEAR)]);
+                }
+                self.leaf_at(path, *number, key)
+            }
             None => self.get(key),
         };
         full_keys.iter().map(&mut value).collect()
@@ -563,7 +572,9 @@ impl State for Committed {
 
     fn stash_when(&mut self, rows: &Changes, ready: &dyn Fn()) -> Result<Hash, Fault> {
         let leaves: Vec<_> = rows.iter().enumerate().filter(|row| is_leaf(row.1.0)).collect();
-        let paths = trie::paths(leaves.iter().map(|(_, (key, _))| (owner_of(key), *key)));
+        let paths = in_shares(leaves.len(), |share| {
+            trie::paths(leaves[share].iter().map(|(_, (key, _))| (owner_of(key), *key)))
+        });
         // Most paths differ in their first bytes, which are compared at once.
         let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
         let mut by_path: Vec<(u128, usize)> =

@@ -1,8 +1,8 @@
 //! A fork: a state of its own that begins where another one stands, and costs what is written on it.
 
+use super::base::Base;
 use super::committed::StateMemory;
 use super::namespace::{Standing, kind_of, owner_of};
-use super::overlay::Base;
 use super::past::Past;
 use super::{Resume, State};
 use crate::fault::Fault;

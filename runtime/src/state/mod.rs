@@ -2,6 +2,8 @@
 
 pub mod namespace;
 pub mod record;
+mod base;
+mod stored;
 mod posted;
 mod accounts;
 mod cells;
@@ -12,13 +14,14 @@ mod past;
 mod fork;
 
 pub use accounts::Seen;
+pub use base::Base;
 pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};
 pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub use overlay::{Base, Mark, Overlay, Place, known_rows};
+pub use overlay::{Mark, Overlay, Place, known_rows};
 pub use past::Past;
 pub use record::Record;
 

@@ -8,9 +8,11 @@
 //! postings are only ever added, to one list of the block.
 
 use super::accounts::{Accounts, Seen};
-use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, with_full_key};
+use super::base::Base;
+use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, touch, with_full_key};
 use super::namespace::Kind;
-use super::record::{self, AccountRecord, Counters, PostingHead, Record};
+use super::record::{AccountRecord, Counters, PostingHead, Record};
+use super::stored::{ACCOUNT_BYTES_MAX, write_account};
 use crate::fault::Fault;
 use crate::store::{ChangeRef, Changes, Row};
 use std::any::Any;
@@ -19,57 +21,6 @@ use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
-
-/// State as it was after a block.
-pub trait Base: Sync {
-    /// The value at a full key.
-    ///
-    /// # Errors
-    /// [`Fault`] when the store fails or the value is not what the trie says.
-    fn get(&self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
-
-    /// The values at many full keys, in order.
-    ///
-    /// # Errors
-    /// As [`Base::get`].
-    fn get_all(&self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
-        full_keys.iter().map(|full_key| self.get(full_key)).collect()
-    }
-
-    /// The first row at or after `from` and before `end`.
-    ///
-    /// # Errors
-    /// As [`Base::get`].
-    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault>;
-
-    /// The first rows at or after `from` and before `end`, at most so many.
-    ///
-    /// # Errors
-    /// As [`Base::get`].
-    fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
-        one_by_one(from, count_max, |from| self.next(from, end))
-    }
-
-    /// A row that was read is not what a leaf says: what the disk has is not believed at the next opening.
-    fn distrust(&self) {}
-}
-
-/// The first rows at or after `from` that are told one by one, at most so many.
-pub(super) fn one_by_one(
-    from: &[u8],
-    count_max: usize,
-    mut next: impl FnMut(&[u8]) -> Result<Option<Row>, Fault>,
-) -> Result<Vec<Row>, Fault> {
-    let (mut rows, mut from) = (vec![], from.to_vec());
-    while rows.len() < count_max
-        && let Some(row) = next(&from)?
-    {
-        from.clone_from(&row.0);
-        from.push(0);
-        rows.push(row);
-    }
-    Ok(rows)
-}
 
 /// Rows of the base that are read together where some of them were written over.
 const TOGETHER: usize = 256;
@@ -354,8 +305,10 @@ impl<'b> Overlay<'b> {
     /// As [`Overlay::get`].
     pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Option<Seen>, Fault> {
         let opened = self.cells.get_mut().open(seen, account, |key| self.base.get(key))?;
-        let Some((now, undo)) = opened else { return Ok(None) };
-        self.journal.extend(undo);
+        let Some((now, was_read)) = opened else { return Ok(None) };
+        if was_read {
+            self.journal.push(Undo::Opened(now.at));
+        }
         Ok(Some(now))
     }
 
@@ -520,6 +473,7 @@ impl<'b> Overlay<'b> {
         let places = in_order(list, |_, cell| cell.is_written());
         let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
         let (mut rows, mut record) = (memory.cleared(room), vec![]);
+        let mut account = [0; ACCOUNT_BYTES_MAX];
         // Postings come in the order of their accounts' rows, which are before them.
         let (mut accounts, mut unasked): (Vec<usize>, _) = (vec![], vec![]);
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
@@ -527,10 +481,12 @@ impl<'b> Overlay<'b> {
                 let Some(account) = list[place].key[1..].first_chunk().copied().map(AccountId) else {
                     continue;
                 };
-                postings.show_of(place, &account, |posting| rows.push_row(posting.row()));
+                postings
+                    .show_of(place, &account, |posting| rows.push_row(posting.room(), posting.row().len()));
             }
         };
-        for place in places {
+        for (number, &place) in places.iter().enumerate() {
+            touch(list, &places, number);
             let Cell { key, below, now, .. } = &list[place];
             let is_posted = postings.count_of(place) > 0;
             if is_posted {
@@ -548,9 +504,8 @@ impl<'b> Overlay<'b> {
                     Some(record.as_slice())
                 }
                 Now::Account(at) => {
-                    record.clear();
-                    record::append(&mut record, &kept.at(*at).record);
-                    Some(record.as_slice())
+                    let end = write_account(&mut account, &kept.at(*at).record);
+                    Some(&account[..end])
                 }
                 Now::Deleted => None,
             };

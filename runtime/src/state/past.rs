@@ -1,8 +1,8 @@
 //! The state as it was after a block: read, proved and forked while blocks go on.
 
+use super::base::Base;
 use super::committed::Parts;
 use super::namespace::{Standing, kind_of, owner_of};
-use super::overlay::Base;
 use super::window::Known;
 use crate::fault::Fault;
 use crate::lanes::Messages;

@@ -5,8 +5,10 @@
 //! lies here once.
 
 use super::namespace::Kind;
-use super::record::{Counters, HistoryRecord, PostingHead};
+use super::record::{Counters, PostingHead};
+use super::stored::{HEAD_BYTES_MAX, WHEN_BYTES_MAX, write_entry, write_tail, write_when};
 use std::hint::black_box;
+use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 
@@ -15,8 +17,8 @@ const KEY_BYTES: usize = 41;
 const VALUE_START: usize = 1 + KEY_BYTES + 2;
 /// Longest stored bytes of a posting: their length takes a byte.
 const POSTING_BYTES_MAX: usize = 0x7f;
-/// Longest stored bytes with which a posting begins.
-const HEAD_BYTES_MAX: usize = 63;
+/// Longest row.
+const ROW_BYTES_MAX: usize = VALUE_START + POSTING_BYTES_MAX;
 /// Postings that are asked for together.
 const NEAR: usize = 16;
 
@@ -56,16 +58,21 @@ struct Head {
 /// The row of a posting.
 pub(super) struct PostingRow {
     /// The length of its key, the key, that there is a value, its length, and the value.
-    row: [u8; VALUE_START + POSTING_BYTES_MAX],
+    row: [u8; ROW_BYTES_MAX],
     end: usize,
 }
 
 impl PostingRow {
     fn of(account: &AccountId) -> PostingRow {
-        let mut row = [0; VALUE_START + POSTING_BYTES_MAX];
+        let mut row = [0; ROW_BYTES_MAX];
         (row[0], row[1], row[VALUE_START - 2]) = (KEY_BYTES as u8, Kind::History as u8, 1);
         row[2..34].copy_from_slice(&account.0);
         PostingRow { row, end: VALUE_START }
+    }
+
+    /// The room in which it stands.
+    pub fn room(&self) -> &[u8; ROW_BYTES_MAX] {
+        &self.row
     }
 
     /// As it stands in a write set.
@@ -79,10 +86,20 @@ impl PostingRow {
     }
 }
 
+/// Height, time and value date of an entry, as its postings hold them.
+#[derive(Default)]
+struct When {
+    of: Option<(u64, Timestamp, Date)>,
+    bytes: [u8; WHEN_BYTES_MAX],
+    length: usize,
+}
+
 /// What a block adds to histories.
 #[derive(Default)]
 pub(super) struct Postings {
     heads: Run<Head>,
+    /// Of the entry before: most of a block have the same.
+    when: When,
     list: Run<Posting>,
     /// The first `filed` postings by the cell of their account.
     by_cell: Vec<Vec<u32>>,
@@ -92,8 +109,16 @@ pub(super) struct Postings {
 impl Postings {
     /// The postings that follow are an entry's.
     pub fn begin(&mut self, head: &PostingHead) {
+        let (entry, height, booked_at, value_date) = *head;
+        let of = Some((height, booked_at, value_date));
+        if self.when.of != of {
+            self.when.length = write_when(&mut self.when.bytes, (height, booked_at, value_date));
+            self.when.of = of;
+        }
         let mut bytes = [0; HEAD_BYTES_MAX];
-        let length = HistoryRecord::write_head(&mut bytes, head) as u8;
+        let start = write_entry(&mut bytes, &entry);
+        bytes[start..start + WHEN_BYTES_MAX].copy_from_slice(&self.when.bytes);
+        let length = (start + self.when.length) as u8;
         // An entry that was taken back has left its own behind.
         let in_use = self.list.len().checked_sub(1).map_or(0, |last| self.list.at(last).head() + 1);
         while self.heads.len() > in_use {
@@ -196,7 +221,7 @@ impl Postings {
         row[VALUE_START - 10..VALUE_START - 2].copy_from_slice(&posting.sequence.to_be_bytes());
         row[VALUE_START..VALUE_START + HEAD_BYTES_MAX].copy_from_slice(bytes);
         let tail = VALUE_START + usize::from(*length);
-        *end = HistoryRecord::write_tail(row, tail, (posting.side(), posting.amount), posting.posted);
+        *end = write_tail(row, tail, (posting.side(), posting.amount), posting.posted);
         row[VALUE_START - 1] = (*end - VALUE_START) as u8;
     }
 }
@@ -242,7 +267,6 @@ impl<T> Default for Run<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenor_abi::date::{Date, Timestamp};
     use tenor_abi::entry::EntryId;
     use tenor_abi::id::Hash;
 

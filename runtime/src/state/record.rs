@@ -137,6 +137,11 @@ impl HookSet {
         1 << (of as u8 + 2 * moment as u8)
     }
 
+    /// A bit for each.
+    pub(super) fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether there is one.
     pub fn has(self, of: HookOf, moment: HookMoment) -> bool {
         self.0 & HookSet::bit(of, moment) != 0
@@ -171,7 +176,12 @@ impl PurposeCode {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("a purpose code is ASCII")
+        std::str::from_utf8(self.as_bytes()).expect("a purpose code is ASCII")
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
     }
 }
 
@@ -585,56 +595,6 @@ impl AccountRecord {
 /// What all postings of an entry have in common: the entry, block height, block time and value date.
 pub type PostingHead = (EntryId, u64, Timestamp, Date);
 
-impl HistoryRecord {
-    /// Writes the stored bytes with which every posting of an entry begins, those up to its side, and says how many
-    /// these are.
-    pub(super) fn write_head(to: &mut [u8; 63], head: &PostingHead) -> usize {
-        let (EntryId { item, index }, height, booked_at, value_date) = head;
-        to[0] = RECORD_VERSION;
-        to[1..33].copy_from_slice(&item.0);
-        let days = value_date.days();
-        // A signed number's sign is its lowest bit.
-        let days = (days << 1 ^ days >> 31) as u32;
-        let numbers = [u64::from(*index), *height, booked_at.0, u64::from(days)];
-        numbers.into_iter().fold(33, |place, number| write_short_number(to, place, number))
-    }
-
-    /// Writes the stored bytes that follow them from a place on, with debits and credits that the account counts after
-    /// the posting, and says where they end.
-    pub(super) fn write_tail(
-        to: &mut [u8],
-        place: usize,
-        (side, amount): (Side, u128),
-        (debits, credits): (u128, u128),
-    ) -> usize {
-        to[place] = side as u8;
-        [amount, debits, credits].into_iter().fold(place + 1, |place, number| write_number(to, place, number))
-    }
-}
-
-/// Writes a number as the codec does, seven bits a byte, from a place on, and says where it ends.
-#[inline]
-fn write_number(to: &mut [u8], mut place: usize, number: u128) -> usize {
-    let mut high = number;
-    while high > u64::MAX.into() {
-        to[place] = high as u8 | 0x80;
-        place += 1;
-        high >>= 7;
-    }
-    write_short_number(to, place, high as u64)
-}
-
-#[inline]
-fn write_short_number(to: &mut [u8], mut place: usize, mut rest: u64) -> usize {
-    while rest >= 0x80 {
-        to[place] = rest as u8 | 0x80;
-        place += 1;
-        rest >>= 7;
-    }
-    to[place] = rest as u8;
-    place + 1
-}
-
 /// Where the next occurrence of a schedule stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Waiting {
@@ -767,33 +727,5 @@ pub mod key {
     /// owner, account or agreement.
     pub fn pair(owner: &[u8; 32], owned: &[u8; 32]) -> Vec<u8> {
         join(&[owner, owned])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_posting_is_stored_as_the_record_that_it_is() {
-        let (side, amount, debits_posted, credits_posted) = (Side::Credit, 1u128 << 90, 5u128, 1u128 << 100);
-        let (entry, height) = (EntryId { item: Hash([7; 32]), index: 300 }, 1 << 33);
-        let (booked_at, value_date) = (Timestamp(1 << 40), Date::of(2026, 2, 28));
-        let (mut head, mut bytes) = ([0; 63], [0; 127]);
-        let length = HistoryRecord::write_head(&mut head, &(entry, height, booked_at, value_date));
-        bytes[..length].copy_from_slice(&head[..length]);
-        let end =
-            HistoryRecord::write_tail(&mut bytes, length, (side, amount), (debits_posted, credits_posted));
-        let record = HistoryRecord {
-            entry,
-            height,
-            booked_at,
-            value_date,
-            side,
-            amount,
-            debits_posted,
-            credits_posted,
-        };
-        assert_eq!(bytes[..end], to_bytes(&record));
     }
 }

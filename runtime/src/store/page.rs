@@ -10,6 +10,7 @@ use super::disk::{Disk, Side, Table};
 use super::spill::Place;
 use crate::fault::Fault;
 use crate::lanes::cores;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use tenor_abi::id::Hash;
@@ -34,6 +35,8 @@ pub trait Page: Sized + Clone + Send + Sync {
     fn restore(bytes: &[u8], beside: &[u8]) -> Option<Self>;
     /// About how many bytes of memory it takes.
     fn memory_bytes(&self) -> usize;
+    /// Asks memory for what a change reads first.
+    fn touch(&self) {}
     /// The hash of each, made anew where something changed.
     fn hash_all(pages: &mut [Self]) -> Vec<Hash>;
 }
@@ -79,7 +82,7 @@ const _: () = assert!(size_of::<Meta>() == 44, "it is kept for every page");
 #[derive(Clone, Debug)]
 struct Slot<P> {
     number: PageNumber,
-    /// Taken out only while it is being hashed.
+    /// Taken out only while it is changed and hashed with others.
     page: Option<P>,
     memory_bytes: usize,
     dirty: bool,
@@ -266,35 +269,77 @@ impl<P: Page> Pages<P> {
         found
     }
 
+    /// Changes pages, each once, and makes their hashes anew: in shares, on every core where there are very many. A share
+    /// `begin`s with the places of its numbers, and each change adds to what that made.
+    ///
+    /// # Errors
+    /// As [`Pages::get`].
+    pub fn change_all<T: Send>(
+        &mut self,
+        numbers: &[PageNumber],
+        begin: impl Fn(Range<usize>) -> T + Sync,
+        change: impl Fn(usize, &mut P, &mut T) + Sync,
+    ) -> Result<Vec<T>, Fault> {
+        for number in numbers {
+            let slot = self.resident(*number)?;
+            self.mark_dirty(slot);
+        }
+        let made = self.work_on(numbers, begin, change)?;
+        numbers.iter().for_each(|number| self.changed(*number));
+        Ok(made)
+    }
+
     /// Makes the hashes of changed pages anew, on every core where there are very many.
     ///
     /// # Errors
     /// A [`Fault`] when one of them is not in memory, as every changed page is.
     pub fn rehash(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
+        self.work_on(numbers, |_| (), |_, _, ()| ()).map(drop)
+    }
+
+    /// Takes pages out of their slots, works on a few of them at a time, hashes those while they are near the processor, and
+    /// puts all back.
+    fn work_on<T: Send>(
+        &mut self,
+        numbers: &[PageNumber],
+        begin: impl Fn(Range<usize>) -> T + Sync,
+        work: impl Fn(usize, &mut P, &mut T) + Sync,
+    ) -> Result<Vec<T>, Fault> {
         let threads = if numbers.len() < 16 * THREAD_MIN { 1 } else { cores() };
-        for round in numbers.chunks(threads * THREAD_MIN) {
-            let mut pages = Vec::with_capacity(round.len());
-            for number in round {
-                let page = self.slot_of(*number).and_then(|slot| self.slots[slot].page.take());
-                pages.push(page.ok_or_else(|| taken(*number))?);
-            }
-            let hashes: Vec<Vec<Hash>> = thread::scope(|scope| {
-                let mut shares = pages.chunks_mut(round.len().div_ceil(threads));
-                let first = shares.next();
-                let others: Vec<_> = shares.map(|share| scope.spawn(move || hash_groups(share))).collect();
-                let own = first.map(hash_groups).unwrap_or_default();
-                let joined = others
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-                std::iter::once(own).chain(joined).collect()
-            });
-            for ((number, page), hash) in round.iter().zip(pages).zip(hashes.into_iter().flatten()) {
-                self.metas[*number as usize].hash = hash;
-                let slot = self.slot_of(*number).ok_or_else(|| taken(*number))?;
-                self.slots[slot].page = Some(page);
-            }
+        let each = numbers.len().div_ceil(threads).max(1);
+        let mut pages = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let page = self.slot_of(*number).and_then(|slot| self.slots[slot].page.take());
+            pages.push(page.ok_or_else(|| taken(*number))?);
         }
-        Ok(())
+        let do_share = |first: usize, share: &mut [P]| {
+            let (mut made, mut hashes) = (begin(first..first + share.len()), Vec::with_capacity(share.len()));
+            for (at, group) in (first..).step_by(GROUP).zip(share.chunks_mut(GROUP)) {
+                group.iter().for_each(P::touch);
+                (at..).zip(&mut *group).for_each(|(place, page)| work(place, page, &mut made));
+                hashes.extend(P::hash_all(group));
+            }
+            (made, hashes)
+        };
+        let done: Vec<(T, Vec<Hash>)> = thread::scope(|scope| {
+            let do_share = &do_share;
+            let mut shares = (0..).step_by(each).zip(pages.chunks_mut(each));
+            let first = shares.next();
+            let others: Vec<_> =
+                shares.map(|(first, share)| scope.spawn(move || do_share(first, share))).collect();
+            let own = first.map(|(first, share)| do_share(first, share));
+            let others = others
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            own.into_iter().chain(others).collect()
+        });
+        let (made, hashes): (Vec<T>, Vec<Vec<Hash>>) = done.into_iter().unzip();
+        for ((number, page), hash) in numbers.iter().zip(pages).zip(hashes.into_iter().flatten()) {
+            self.metas[*number as usize].hash = hash;
+            let slot = self.slot_of(*number).ok_or_else(|| taken(*number))?;
+            self.slots[slot].page = Some(page);
+        }
+        Ok(made)
     }
 
     /// Numbers of the pages that changed since the last checkpoint.
@@ -362,7 +407,7 @@ impl<P: Page> Pages<P> {
     }
 
     fn page(&self, slot: usize) -> &P {
-        self.slots[slot].page.as_ref().expect("a page is out of its slot only while it is hashed")
+        self.slots[slot].page.as_ref().expect("a page is out of its slot only while it is worked on")
     }
 
     fn resident(&mut self, number: PageNumber) -> Result<usize, Fault> {
@@ -558,10 +603,6 @@ impl<P: Page> Pages<P> {
         self.refused = self.batch;
         (!*dirty && *checkpoint <= stored).then_some(At::Disk)
     }
-}
-
-fn hash_groups<P: Page>(pages: &mut [P]) -> Vec<Hash> {
-    pages.chunks_mut(GROUP).flat_map(P::hash_all).collect()
 }
 
 /// Adds to a list that grows by an eighth when it is full: what is known of every page should not take twice

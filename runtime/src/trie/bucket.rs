@@ -175,6 +175,19 @@ impl Bucket {
         bucket
     }
 
+    /// The same, whose leaves have the hashes that they had in another bucket where they were as they are here.
+    pub fn after(mut self, before: &Bucket) -> Bucket {
+        for place in 0..self.len() {
+            if let Ok(known) = before.find(&self.path(place))
+                && before.stale >> known & 1 == 0
+            {
+                self.hashes[place] = before.hashes[known];
+                self.stale &= !(1 << place);
+            }
+        }
+        self
+    }
+
     /// Leaves there are.
     pub fn len(&self) -> usize {
         self.bytes[0] as usize
@@ -307,12 +320,6 @@ impl Bucket {
                 _ => {}
             }
         }
-    }
-
-    /// Asks memory for what a change reads first: the paths, the contents' end, the hashes.
-    pub fn touch(&self) {
-        let middle = HEAD + self.len() / 2 * PATH_BYTES;
-        black_box((self.bytes.get(middle).copied(), self.bytes.last().copied(), self.hashes[0].0[0]));
     }
 
     /// Takes a leaf away; another one must be left.
@@ -484,6 +491,13 @@ impl Page for Bucket {
 
     fn memory_bytes(&self) -> usize {
         self.bytes.len() + 2 * LEAVES_MAX * 32 + size_of::<Bucket>()
+    }
+
+    /// Where paths are looked for, the contents' end, the hashes.
+    fn touch(&self) {
+        let quarter = self.len() / 4 * PATH_BYTES;
+        let paths = [1, 2, 3].map(|quarters| self.bytes.get(HEAD + quarters * quarter).copied());
+        black_box((paths, self.bytes.last().copied(), self.hashes[0].0[0]));
     }
 
     fn hash_all(buckets: &mut [Bucket]) -> Vec<Hash> {

@@ -7,13 +7,15 @@
 
 mod bucket;
 mod partial;
+mod undo;
 
 pub use bucket::{Content, INLINE_BYTES_MAX, Pieces, is_long};
 pub use partial::Partial;
+pub use undo::{Before, Undo};
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
-use crate::store::{DirtyPage, Disk, PageNumber, Pages, PagesMemory, Side, Table, push};
+use crate::store::{DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Side, Table, push};
 use bucket::{Asked, Bucket, LEAVES_MAX, MERGE_AT, push_node};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -28,64 +30,13 @@ pub type Change<'c> = (Path, Option<Content<Pieces<'c>>>);
 /// What is said to be at a key: its owner, the full key, the record there if there is one.
 pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
 
-/// A path and what was there, as a range of bytes that lie elsewhere.
-pub type Before = (Path, Option<Content<Range<usize>>>);
-
-/// The leaves that an update changed, as they were, ascending by path; their bytes lie one behind the other.
-#[derive(Clone, Debug)]
-pub struct Undo {
-    leaves: Vec<Before>,
-    bytes: Vec<u8>,
+/// What changes of buckets came to: what undoes those that were made, the leaves that there are more, and where those lie
+/// that could not be made in their bucket alone.
+struct Put {
+    undo: Undo,
+    gained: usize,
+    left: Vec<Range<usize>>,
 }
-
-impl Undo {
-    /// Nothing yet, with room for what was at the leaves that change, which is mostly as long as what comes there.
-    fn of(changes: &[Change<'_>]) -> Undo {
-        let bytes = changes.iter().filter_map(|(_, content)| content.as_ref()).map(Content::len).sum();
-        Undo { leaves: Vec::with_capacity(changes.len()), bytes: Vec::with_capacity(bytes) }
-    }
-
-    fn push(&mut self, path: Path, before: Option<Content<&[u8]>>) {
-        let before = before.map(|content| match content {
-            Content::Inline(bytes) => {
-                let start = self.bytes.len();
-                self.bytes.extend_from_slice(bytes);
-                Content::Inline(start..self.bytes.len())
-            }
-            Content::Elsewhere(hash) => Content::Elsewhere(hash),
-        });
-        self.leaves.push((path, before));
-    }
-
-    /// What was at the leaf of a place, in the order of their paths.
-    pub fn at(&self, place: usize) -> Option<Content<&[u8]>> {
-        self.leaves[place].1.as_ref().map(|content| match content {
-            Content::Inline(range) => Content::Inline(&self.bytes[range.clone()]),
-            Content::Elsewhere(hash) => Content::Elsewhere(*hash),
-        })
-    }
-
-    /// Every leaf that was changed, and what was there before.
-    pub fn leaves(&self) -> impl Iterator<Item = (Path, Option<Content<&[u8]>>)> {
-        (0..self.leaves.len()).map(|place| (self.leaves[place].0, self.at(place)))
-    }
-
-    /// What was at a path before: the outer one is none where the update did not change it.
-    pub fn before(&self, path: &Path) -> Option<Option<Content<&[u8]>>> {
-        let place = self.leaves.binary_search_by(|leaf| leaf.0.cmp(path)).ok()?;
-        Some(self.at(place))
-    }
-
-    /// Of each leaf where what was there lies among the bytes that come with them.
-    pub fn into_parts(self) -> (Vec<Before>, Vec<u8>) {
-        (self.leaves, self.bytes)
-    }
-}
-
-/// Changes whose buckets are asked for together.
-const NEAR: usize = 32;
-/// Changed buckets that are hashed together.
-const HASHED_TOGETHER: usize = 256;
 
 /// Owners and keys that are hashed side by side: their bytes stay near the processor.
 const TOGETHER: usize = 512;
@@ -121,6 +72,35 @@ pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> 
     }
     hash(&mut messages, &mut owners);
     paths
+}
+
+/// Puts as many of the changes at the front as set leaves for which a bucket has room, and says how many; all of them lead
+/// to it, and `above` is the bit that the node above it asks for.
+fn put_at(bucket: &mut Bucket, above: Option<u16>, changes: &[Change<'_>], undo: &mut Undo) -> usize {
+    let (own, mut count) = (bucket.path(0), bucket.len());
+    let (mut leaves, mut places) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
+    for (path, content) in changes {
+        let (Some(content), place) = (content, bucket.find(path)) else { break };
+        if place.is_err() {
+            // A new leaf may leave the way to this bucket further up.
+            if count == LEAVES_MAX || !is_behind(above, &own, path) {
+                break;
+            }
+            count += 1;
+        }
+        undo.push(*path, place.ok().map(|place| bucket.content(place)));
+        leaves.push((*path, *content));
+        places.push(place);
+    }
+    if !leaves.is_empty() {
+        bucket.put(&leaves, &places);
+    }
+    leaves.len()
+}
+
+/// Whether a path goes the same way as one that is known to, as far as the bit that was asked for last.
+fn is_behind(above: Option<u16>, known: &Path, path: &Path) -> bool {
+    above.is_none_or(|above| known.parts_at(path).is_none_or(|at| at > above))
 }
 
 /// An inner node by its place, or a bucket by its number: the top bit tells.
@@ -177,7 +157,7 @@ struct Reached {
 impl Reached {
     /// Whether a path goes the same way as one that is known to.
     fn is_for(&self, known: &Path, path: &Path) -> bool {
-        self.above.is_none_or(|above| known.parts_at(path).is_none_or(|at| at > above))
+        is_behind(self.above, known, path)
     }
 }
 
@@ -298,6 +278,11 @@ impl Trie {
         &mut self,
         paths: impl Iterator<Item = &'p Path>,
     ) -> Result<Vec<Option<PageNumber>>, Fault> {
+        let ways = self.ways(paths)?;
+        Ok(ways.into_iter().map(|reached| reached.map(|reached| reached.number)).collect())
+    }
+
+    fn ways<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) -> Result<Vec<Option<Reached>>, Fault> {
         // Paths that go one way often follow one another.
         let mut last: Option<(&Path, Reached)> = None;
         let find = |path: &'p Path| {
@@ -306,12 +291,17 @@ impl Trie {
                 _ => self.reach(path)?,
             };
             last = Some((path, reached));
-            Some(reached.number)
+            Some(reached)
         };
-        let numbers: Vec<Option<PageNumber>> = paths.map(find).collect();
+        let ways: Vec<Option<Reached>> = paths.map(find).collect();
         self.buckets.begin_batch();
-        self.buckets.load(numbers.iter().flatten().copied())?;
-        Ok(numbers)
+        self.buckets.load(ways.iter().flatten().map(|reached| reached.number))?;
+        Ok(ways)
+    }
+
+    /// Asks memory for the buckets of paths that are looked for next, all of them before the first is waited for.
+    pub fn touch(&self, numbers: &[Option<PageNumber>]) {
+        numbers.iter().flatten().filter_map(|number| self.buckets.peek(*number)).for_each(Bucket::touch);
     }
 
     /// Sets or removes leaves and returns what undoes it.
@@ -328,35 +318,65 @@ impl Trie {
             assert!(ascend(&changes), "an update changes each path once");
         }
         self.update += 1;
-        let numbers = self.load(changes.iter().map(|change| &change.0))?;
-        let (mut touched, mut undo) = (vec![], Undo::of(&changes));
-        let (mut done, mut near) = (0, 0);
-        while let [(path, content), ..] = &changes[done..] {
-            if done >= near {
-                // The buckets that come next are asked for before the first of them is waited for.
-                let next = near..numbers.len().min(done + NEAR);
-                numbers[next.clone()].iter().flatten().for_each(|number| self.touch(*number));
-                near = next.end;
+        let ways = self.ways(changes.iter().map(|change| &change.0))?;
+        let (mut buckets, mut puts, mut left, mut next) = (vec![], vec![], vec![], 0);
+        for alike in ways.chunk_by(|a, b| a.map(|a| a.number) == b.map(|b| b.number)) {
+            let own = next..next + alike.len();
+            next = own.end;
+            let is_below = |reached: &Reached| {
+                let bucket = self.buckets.peek(reached.number);
+                bucket.is_some_and(|bucket| reached.is_for(&bucket.path(0), &changes[own.start].0))
+            };
+            match alike[0].filter(is_below) {
+                Some(Reached { number, above }) => {
+                    buckets.push(number);
+                    puts.push((above, own));
+                }
+                // What leaves the way to a bucket further up can stand apart from what lies below.
+                None => left.push(own),
             }
-            let put = self.put(&changes[done..], &mut touched, &mut undo)?;
-            if put == 0 {
-                self.apply(path, *content, &mut touched, &mut undo)?;
+        }
+        // Most changes set leaves of buckets that have room for them.
+        let begin = |puts: &[(Option<u16>, Range<usize>)]| {
+            let own = puts.first().map_or(0, |put| put.1.start)..puts.last().map_or(0, |put| put.1.end);
+            Put { undo: Undo::of(&changes[own]), gained: 0, left: vec![] }
+        };
+        let put = |(above, own): &(Option<u16>, Range<usize>), bucket: &mut Bucket, put: &mut Put| {
+            let before = bucket.len();
+            let done = put_at(bucket, *above, &changes[own.clone()], &mut put.undo);
+            put.gained += bucket.len() - before;
+            if done < own.len() {
+                put.left.push(own.start + done..own.end);
             }
-            done += put.max(1);
-            if touched.len() >= HASHED_TOGETHER {
-                // While they are near the processor.
-                self.rehash_buckets(&mut touched)?;
+        };
+        let made = self.buckets.change_all(
+            &buckets,
+            |places| begin(&puts[places]),
+            |place, bucket, made| put(&puts[place], bucket, made),
+        )?;
+        let (mut undo, mut touched) = (Undo::default(), vec![]);
+        for part in made {
+            self.leaves += part.gained as u64;
+            left.extend(part.left);
+            undo.append(part.undo);
+        }
+        for own in &left {
+            let mut next = own.start;
+            while next < own.end {
+                let put = self.put(&changes[next..own.end], &mut touched, &mut undo)?;
+                if put == 0 {
+                    let (path, content) = &changes[next];
+                    self.apply(path, *content, &mut touched, &mut undo)?;
+                }
+                next += put.max(1);
             }
+        }
+        if !left.is_empty() {
+            undo.sort();
         }
         self.rehash_buckets(&mut touched)?;
         self.rehash(&changes);
         Ok(undo)
-    }
-
-    fn touch(&self, number: PageNumber) {
-        if let Some(bucket) = self.buckets.peek(number) {
-            bucket.touch();
-        }
     }
 
     /// Takes back the newest update that was not taken back.
@@ -515,29 +535,16 @@ impl Trie {
         else {
             return Ok(0);
         };
-        let bucket = self.buckets.get(reached.number)?;
-        let (own, mut count) = (bucket.path(0), bucket.len());
-        let (mut leaves, mut places) = (vec![], vec![]);
-        for (path, content) in changes.iter().take_while(|(path, _)| reached.is_for(first, path)) {
-            let (Some(content), place) = (content, bucket.find(path)) else { break };
-            if place.is_err() {
-                // A new leaf may leave the way to this bucket further up.
-                if count == LEAVES_MAX || !reached.is_for(&own, path) {
-                    break;
-                }
-                count += 1;
-            }
-            undo.push(*path, place.ok().map(|place| bucket.content(place)));
-            leaves.push((*path, *content));
-            places.push(place);
-        }
-        if !leaves.is_empty() {
-            self.leaves += (count - bucket.len()) as u64;
-            self.buckets.change(reached.number)?.put(&leaves, &places);
-            self.buckets.changed(reached.number);
+        let own = changes.iter().take_while(|(path, _)| reached.is_for(first, path)).count();
+        let bucket = self.buckets.change(reached.number)?;
+        let before = bucket.len();
+        let put = put_at(bucket, reached.above, &changes[..own], undo);
+        self.leaves += (bucket.len() - before) as u64;
+        self.buckets.changed(reached.number);
+        if put > 0 {
             touched.push(reached.number);
         }
-        Ok(leaves.len())
+        Ok(put)
     }
 
     /// Changes one leaf that was not put.
@@ -608,9 +615,9 @@ impl Trie {
         let part = |cut: usize| leaves[cut - 1].0.parts_at(&leaves[cut].0);
         let cut = (1..leaves.len()).min_by_key(|cut| part(*cut)).expect("more than one leaf");
         let bit = part(cut).expect("leaves differ");
-        *self.buckets.change(number)? = Bucket::of(leaves[..cut].iter().copied());
+        *self.buckets.change(number)? = Bucket::of(leaves[..cut].iter().copied()).after(&old);
         self.buckets.changed(number);
-        let right = self.buckets.add(Bucket::of(leaves[cut..].iter().copied()));
+        let right = self.buckets.add(Bucket::of(leaves[cut..].iter().copied()).after(&old));
         touched.push(right);
         let node = self.add_inner(bit, [Ref::bucket(number), Ref::bucket(right)]);
         self.put_in_place_of(path, Ref::bucket(number), Ref::inner(node));
@@ -645,7 +652,7 @@ impl Trie {
             let rest = own.leaves().enumerate().filter(|(at, _)| *at != place).map(|(_, leaf)| leaf);
             let mut leaves: Vec<_> = rest.chain(theirs.leaves()).collect();
             leaves.sort_unstable_by_key(|leaf| leaf.0);
-            *self.buckets.change(number)? = Bucket::of(leaves.into_iter());
+            *self.buckets.change(number)? = Bucket::of(leaves.into_iter()).after(&own).after(&theirs);
             self.dissolve(path, parent, Ref::bucket(number));
         } else {
             self.buckets.change(number)?.remove(place);

@@ -1,11 +1,11 @@
-//! The price table, version 3: gas of each class of operator and of what they do by size.
+//! The price table, version 4: gas of each class of operator and of what they do by size.
 //!
 //! Host functions are priced in the table of host functions.
 
 use wasmparser::Operator;
 
 /// Version of the table.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Gas of a page of memory that the system gives and takes back for each call: one that was grown, or one of many that a
 /// module begins with. Touching it is what takes long.
 pub const PAGE: u64 = 52_000;
@@ -17,6 +17,10 @@ pub const INSTANCE: u64 = 2_000;
 pub const PAGE_AT_START: u64 = 2_000;
 /// How many these are: they stay with the engine and are cleared by writing.
 const PAGES_AT_START: u64 = 2;
+/// Gas of reading memory that lies in the nearest cache.
+const LOAD: u64 = 6;
+/// Gas of writing memory: where it is noted, that is code besides, and a load of what was just written across two lines waits.
+const STORE: u64 = 4;
 /// Bytes of data segments, and elements of element segments, that are put in place for one gas, as shifts.
 const DATA_SHIFT: u64 = 4;
 const ELEMENT_SHIFT: u64 = 1;
@@ -28,12 +32,39 @@ pub fn start(pages: u64, data_bytes: u64, elements: u64) -> u64 {
     INSTANCE + memory + (data_bytes >> DATA_SHIFT) + (elements >> ELEMENT_SHIFT)
 }
 
+/// Gas of reading memory once, in a module that may come to have so many pages: where each load has to wait for the one
+/// before it, it takes as long as the nearest cache or memory that holds so much is away.
+pub fn load(pages: u64) -> u64 {
+    LOAD + pages * 3 / 4
+}
+
+/// Whether an operator reads memory: its [`load`] is charged besides.
+pub fn is_load(op: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        op,
+        O::I32Load { .. }
+            | O::I32Load8S { .. }
+            | O::I32Load8U { .. }
+            | O::I32Load16S { .. }
+            | O::I32Load16U { .. }
+            | O::I64Load { .. }
+            | O::I64Load8S { .. }
+            | O::I64Load8U { .. }
+            | O::I64Load16S { .. }
+            | O::I64Load16U { .. }
+            | O::I64Load32S { .. }
+            | O::I64Load32U { .. }
+            | O::MemoryCopy { .. }
+    )
+}
+
 /// Gas of entering a function: its locals are set to zero.
 pub fn entry(locals: u32) -> u64 {
     1 + u64::from(locals) / 8
 }
 
-/// Gas of one operator.
+/// Gas of one operator, without what reading memory costs.
 pub fn operator(op: &Operator<'_>) -> u64 {
     use Operator as O;
     match op {
@@ -46,6 +77,14 @@ pub fn operator(op: &Operator<'_>) -> u64 {
         O::BrTable { targets } => 3 + u64::from(targets.len()) / 16,
         O::MemoryGrow { .. } => 200,
         O::MemoryCopy { .. } | O::MemoryFill { .. } => 20,
+        O::I32Store { .. }
+        | O::I32Store8 { .. }
+        | O::I32Store16 { .. }
+        | O::I64Store { .. }
+        | O::I64Store8 { .. }
+        | O::I64Store16 { .. }
+        | O::I64Store32 { .. } => STORE,
+        _ if is_load(op) => 0,
         _ => 1,
     }
 }
@@ -55,7 +94,7 @@ pub fn text() -> String {
     let host: Vec<String> =
         tenor_abi::host::TABLE.iter().map(|f| format!("{}={}+{}", f.name, f.gas, f.gas_per_byte)).collect();
     format!(
-        "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk=20+n>>{BULK_SHIFT} \
+        "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk=20+n>>{BULK_SHIFT} load={LOAD}+pages*3/4 store={STORE} \
          other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} {}",
         host.join(" ")
     )

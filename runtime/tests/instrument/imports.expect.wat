@@ -62,7 +62,7 @@
       call 0
       global.set 0
       global.get 0
-      i64.const 13
+      i64.const 16
       i64.sub
       global.set 0
       local.set 5
@@ -147,7 +147,7 @@
   (func (;5;) (type 2) (param i32)
     (local i32 i32 i64 i64 i64 i32)
     global.get 0
-    i64.const 22
+    i64.const 37
     i64.sub
     global.set 0
     i64.const 1

@@ -4,7 +4,7 @@ use crate::desk::{Desk, call};
 use tenor_abi::refusal::Failure;
 use tenor_runtime::vm::{CallOutcome, CallReport, Context};
 
-/// Gas of a clean instance with one page of memory, in version 2 of the price table.
+/// Gas of a clean instance with one page of memory, in version 4 of the price table.
 const INSTANCE: u64 = 4_000;
 
 fn run(body: &str, gas: u64) -> CallReport {
@@ -80,10 +80,28 @@ fn loops_and_calls() {
 
 #[test]
 fn work_by_size() {
-    // 20 and a quarter of the bytes; 200 and 52,000 for a page.
+    // 20 and a quarter of the bytes, and a load where it reads; 200 and 52,000 for a page.
     check(&f("(memory.fill (i32.const 0) (i32.const 0) (i32.const 8000)) (i32.const 0)"), 2_025);
-    check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 45);
+    check(&f("(memory.copy (i32.const 0) (i32.const 8) (i32.const 80)) (i32.const 0)"), 51);
     check(&f("(i32.sub (memory.grow (i32.const 2)) (i32.const 1))"), 104_204);
+}
+
+#[test]
+fn reading_costs_more_the_more_memory_there_may_be() {
+    let reads = |memory: &str, code: &str| {
+        let body = format!("(memory (export \"memory\") {memory}) {}", f(code));
+        let report = call(&body, Context::Action, b"", 20_000_000, &mut Desk::default()).unwrap();
+        let without = body.replace("(i32.load (i32.const 0))", "(i32.const 0)");
+        report.gas_used
+            - call(&without, Context::Action, b"", 20_000_000, &mut Desk::default()).unwrap().gas_used
+    };
+    let once = "(i32.load (i32.const 0))";
+    let grows = "(drop (memory.grow (i32.const 0))) (i32.load (i32.const 0))";
+    // 6 and three quarters of the pages: of those that there are where no more can be asked for, else of the most.
+    assert_eq!(["1", "2 100", "16", "256"].map(|memory| reads(memory, once)), [6, 7, 18, 198]);
+    assert_eq!(["1 4", "1 256", "1"].map(|memory| reads(memory, grows)), [9, 198, 198]);
+    // Writing costs 4 wherever.
+    check(&f("(i32.store8 (i32.const 0) (i32.const 1)) (i32.const 0)"), 8);
 }
 
 #[test]

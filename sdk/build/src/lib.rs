@@ -13,18 +13,23 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 const RUSTFLAGS: &str =
     "-Clink-arg=--strip-all -Ctarget-cpu=mvp -Ctarget-feature=+bulk-memory,+sign-ext,+mutable-globals";
 
+/// Most pages of memory that a contract may have.
+const PAGES_MAX: u32 = 256;
+
 /// What differs between the modules that are built.
 struct Settings {
     /// Bytes of the stack in linear memory.
     stack_bytes: u32,
     opt_level: &'static str,
+    /// Pages of memory, of 64 KiB, that the module may come to have; any number where none is said.
+    pages: Option<u32>,
 }
 
 /// Contracts: measured on the products, modules are smaller than "s" gives, for what is inlined falls away, and use less
-/// gas. Little stack, so that a page of memory holds it.
-const CONTRACT: Settings = Settings { stack_bytes: 16 * 1024, opt_level: "2" };
+/// gas. Little stack, so that a page of memory holds it. Little memory, for the less a module may have, the less gas reading it takes.
+const CONTRACT: Settings = Settings { stack_bytes: 16 * 1024, opt_level: "2", pages: Some(4) };
 /// The client core: its curve arithmetic keeps tables on the stack, and it travels to browsers.
-const CLIENT: Settings = Settings { stack_bytes: 256 * 1024, opt_level: "\"z\"" };
+const CLIENT: Settings = Settings { stack_bytes: 256 * 1024, opt_level: "\"z\"", pages: None };
 
 /// Builds the contract crate in a folder and returns its wasm, as [`module`] does.
 ///
@@ -62,10 +67,15 @@ pub fn client_core(crate_folder: &Path, target: &Path) -> Result<Vec<u8>, String
 
 fn build(crate_folder: &Path, target: &Path, settings: &Settings) -> Result<PathBuf, String> {
     add_target()?;
-    let output = cargo(settings)
+    let manifest = crate_folder.join("Cargo.toml");
+    let pages = match (settings.pages, line_of(&manifest, "memory-pages = ")?) {
+        (Some(_), Some(own)) => Some(pages_of(&manifest, &own)?),
+        (pages, _) => pages,
+    };
+    let output = cargo(settings, pages)
         .arg("build")
         .args(["--lib", "--release", "--target", TARGET, "--manifest-path"])
-        .arg(crate_folder.join("Cargo.toml"))
+        .arg(&manifest)
         .arg("--target-dir")
         .arg(target)
         .args(profile(settings))
@@ -80,7 +90,6 @@ fn build(crate_folder: &Path, target: &Path, settings: &Settings) -> Result<Path
     }
     let path = artefact(crate_folder, target)?;
     if !path.exists() {
-        let manifest = crate_folder.join("Cargo.toml");
         return Err(format!(
             "{} makes no module: `[lib]` needs crate-type = [\"cdylib\", \"rlib\"]",
             manifest.display()
@@ -89,7 +98,15 @@ fn build(crate_folder: &Path, target: &Path, settings: &Settings) -> Result<Path
     Ok(path)
 }
 
-fn cargo(settings: &Settings) -> Command {
+/// Pages of memory as a manifest says them.
+fn pages_of(manifest: &Path, text: &str) -> Result<u32, String> {
+    let pages = text.parse().ok().filter(|pages| (1..=PAGES_MAX).contains(pages));
+    pages.ok_or_else(|| {
+        format!("{}: memory-pages is 1 to {PAGES_MAX} pages of 64 KiB, `{text}` given", manifest.display())
+    })
+}
+
+fn cargo(settings: &Settings, pages: Option<u32>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -101,7 +118,9 @@ fn cargo(settings: &Settings) -> Command {
         }
     }
     let stack = format!("-Clink-arg=-zstack-size={}", settings.stack_bytes);
-    command.env("RUSTFLAGS", format!("{stack} {RUSTFLAGS}{}", remapped()));
+    let memory =
+        pages.map_or(String::new(), |pages| format!(" -Clink-arg=--max-memory={}", pages * 64 * 1024));
+    command.env("RUSTFLAGS", format!("{stack}{memory} {RUSTFLAGS}{}", remapped()));
     command
 }
 
@@ -130,12 +149,18 @@ fn profile(settings: &Settings) -> Vec<String> {
     settings.iter().flat_map(|setting| ["--config".to_string(), (*setting).to_string()]).collect()
 }
 
+/// What stands behind a word at the beginning of a line of a manifest.
+fn line_of(manifest: &Path, word: &str) -> Result<Option<String>, String> {
+    let text =
+        std::fs::read_to_string(manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+    Ok(text.lines().find_map(|line| line.strip_prefix(word)).map(|rest| rest.trim().to_string()))
+}
+
 /// Where cargo puts the module: the crate's name with underscores.
 fn artefact(crate_folder: &Path, target: &Path) -> Result<PathBuf, String> {
     let manifest = crate_folder.join("Cargo.toml");
-    let text =
-        std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
-    let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let name = line_of(&manifest, "name = ")?;
+    let name = name.as_deref().and_then(|name| name.strip_prefix('"')?.strip_suffix('"'));
     let name = name.ok_or_else(|| format!("{} names no package", manifest.display()))?;
     Ok(target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_"))))
 }
@@ -161,4 +186,29 @@ pub fn add_target() -> Result<bool, String> {
     Err(format!(
         "{reason}\nthe target {TARGET} is missing and could not be added; run: rustup target add {TARGET}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{line_of, pages_of};
+
+    #[test]
+    fn a_manifest_says_how_much_memory_there_may_be() {
+        let folder = std::env::temp_dir().join(format!("tenor-build-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let manifest = folder.join("Cargo.toml");
+        std::fs::write(&manifest, "[package]\nname = \"a\"\n[package.metadata.tenor]\nmemory-pages = 32\n")
+            .unwrap();
+        let said = line_of(&manifest, "memory-pages = ").unwrap();
+        assert_eq!(pages_of(&manifest, &said.unwrap()), Ok(32));
+        assert_eq!(line_of(&manifest, "version = "), Ok(None));
+        for wrong in ["0", "257", "-1", "1.5", "many"] {
+            let why = pages_of(&manifest, wrong).unwrap_err();
+            assert!(
+                why.ends_with(&format!("memory-pages is 1 to 256 pages of 64 KiB, `{wrong}` given")),
+                "{why}"
+            );
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -169,6 +169,9 @@ pub fn instrument_as(
     }
     let reset = if parts.resettable { reset.unwrap_or(parts.choose(&planned)) } else { Reset::Never };
     let added = parts.added(reset);
+    let grows = planned.iter().any(|(_, plan, _)| plan.grows);
+    let load = price::load(if grows { parts.pages_max } else { parts.pages });
+    planned.iter_mut().for_each(|(_, plan, _)| plan.price_loads(load));
     for (body, plan, ty) in &planned {
         parts.code.function(&emit::emit(body, plan, ty, added)?);
     }

@@ -41,6 +41,17 @@ pub(super) struct Plan {
     pub(super) anchored: BTreeSet<u32>,
     /// Operators of the body, the last `end` included.
     pub(super) operators: u32,
+    /// Whether it asks for more memory.
+    pub(super) grows: bool,
+}
+
+impl Plan {
+    /// Charges for loads, once it is known how much memory the module may come to have.
+    pub(super) fn price_loads(&mut self, load: u64) {
+        for charge in &mut self.charges {
+            charge.gas += load * u64::from(charge.loads);
+        }
+    }
 }
 
 /// What a basic block costs.
@@ -48,8 +59,10 @@ pub(super) struct Plan {
 pub(super) struct Charge {
     /// Operators before it: charged after that many.
     pub(super) after: u32,
-    /// Gas.
+    /// Gas; of all but its loads until [`Plan::price_loads`].
     pub(super) gas: u64,
+    /// Operators that read memory.
+    pub(super) loads: u32,
     /// Whether to ask there if any gas is left.
     pub(super) ask: bool,
 }
@@ -71,6 +84,7 @@ struct Seen {
     calls_own: u32,
     stores: u32,
     stores_in_loops: u32,
+    grows: bool,
 }
 
 /// Plans a function; `imported` functions have the first numbers.
@@ -89,7 +103,7 @@ pub(super) fn plan(
     let mut anchors = Anchors::default();
     let mut seen = Seen { labels: vec![Label::new(false, false)], ..Seen::default() };
     let mut charges = vec![];
-    let mut block = Charge { after: 0, gas: price::entry(locals), ask: true };
+    let mut block = Charge { after: 0, gas: price::entry(locals), loads: 0, ask: true };
     let (mut height, mut count) = (0, 0u32);
     let mut operators = body.get_operators_reader().map_err(failed)?;
     while !operators.eof() {
@@ -98,22 +112,23 @@ pub(super) fn plan(
         checked.op(offset, &operator).map_err(failed)?;
         height = height.max(checked.operand_stack_height());
         block.gas += price::operator(&operator);
+        block.loads += u32::from(price::is_load(&operator));
         count += 1;
         anchors.see(count, &operator, before, checked.operand_stack_height());
         seen.count(&operator, imported);
         if seen.ends_block(&operator)? {
             charges.push(block);
-            block = Charge { after: count, gas: 0, ask: matches!(operator, Op::Loop { .. }) };
+            block = Charge { after: count, gas: 0, loads: 0, ask: matches!(operator, Op::Loop { .. }) };
         }
     }
     operators.finish().map_err(failed)?;
     charges.push(block);
-    let all: u64 = charges.iter().map(|charge| charge.gas).sum();
+    let all: u64 = charges.iter().map(|charge| charge.gas + u64::from(charge.loads)).sum();
     let is_leaf = seen.calls_own == 0;
     if let Some(entry) = charges.first_mut().filter(|_| is_leaf && seen.loops == 0 && all <= SMALL_LEAF_GAS) {
         entry.ask = false;
     }
-    charges.retain(|charge| charge.gas > 0 || charge.ask);
+    charges.retain(|charge| charge.gas > 0 || charge.loads > 0 || charge.ask);
     let (anchors, anchored) = anchors.found(params);
     let frame = FRAME_SLOTS + locals + height + count / FRAME_OPERATORS_PER_SLOT;
     Ok(Plan {
@@ -125,6 +140,7 @@ pub(super) fn plan(
         anchors,
         anchored,
         operators: count,
+        grows: seen.grows,
     })
 }
 
@@ -154,6 +170,7 @@ impl Seen {
                 self.loops += 1;
                 self.loops_open += 1;
             }
+            Op::MemoryGrow { .. } => self.grows = true,
             _ => {}
         }
     }
