@@ -40,6 +40,7 @@ fn contracts(bank: &Bank) -> usize {
 fn what_does_not_compile_is_left_out_and_may_come_again() {
     let slow = Arc::new(Slow::default());
     let mut bank = bank(&slow);
+    let ada = bank.customer("ada", "10.00");
     let op = PublishOp { bank: bank.bank.party, wasm: Module::new("heavy").build(), exposure: vec![] };
     let officer = bank.officer.clone();
     let tx = bank.signed(&officer, Operation::Publish(op), vec![]);
@@ -50,8 +51,8 @@ fn what_does_not_compile_is_left_out_and_may_come_again() {
     assert!(said.contains("not compiled: compiling took more than 5 s of processor time"), "{said}");
     assert_eq!((contracts(&bank), bank.root()), (0, root), "nothing is left of it");
     // The bank goes on, and the same transaction may come again: its key was not used.
-    let ada = bank.customer("ada", "10.00");
-    assert_eq!(bank.balance(ada.account), "10.00");
+    let bob = bank.customer("bob", "0.00");
+    bank.transfer(&ada, bob.account, "2.50").done();
     slow.is_fast.store(true, Ordering::Relaxed);
     bank.submit(tx).done();
     assert_eq!(contracts(&bank), 1);
