@@ -16,7 +16,7 @@ use tenor_abi::spec::{Authority, Basic, CallDef, CallKind, Missed, Spec};
 use tenor_runtime::fault::Fault;
 use tenor_runtime::params::Limits;
 use tenor_runtime::state::record::{AgreementRecord, key};
-use tenor_runtime::vm::{CallReport, Context, Engine, Guest, Session};
+use tenor_runtime::vm::{Bounds, CallReport, Context, Engine, Guest, Session};
 use tenor_testing::wire::op::{HookMoment, HookOf};
 use tenor_testing::wire::receipt::{Fate, FullReceipt};
 use tenor_testing::{Bank, Person};
@@ -340,8 +340,8 @@ impl Recorder {
 }
 
 impl Guest for Recorder {
-    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault> {
-        self.engine.load(code, wasm)
+    fn load(&self, code: &CodeHash, wasm: &[u8], bounds: Bounds) -> Result<(), Fault> {
+        self.engine.load(code, wasm, bounds)
     }
     fn is_loaded(&self, code: &CodeHash) -> bool {
         self.engine.is_loaded(code)

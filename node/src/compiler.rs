@@ -11,9 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use tenor_abi::codec;
-use tenor_runtime::vm::{
-    COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Compiler, Inside, Settings,
-};
+use tenor_runtime::vm::{Bounds, CompileError, Compiler, Inside, Settings};
 
 /// Name of the hidden command that the child runs.
 pub const COMMAND: &str = "compile-module";
@@ -55,7 +53,7 @@ impl Children {
         Children { program, running: Mutex::new(0), ended: Condvar::new() }
     }
 
-    fn run(&self, given: &[u8]) -> Result<Vec<u8>, CompileError> {
+    fn run(&self, given: &[u8], bounds: Bounds) -> Result<Vec<u8>, CompileError> {
         let unavailable =
             |error: std::io::Error| CompileError::Unavailable(format!("{}: {error}", self.program.display()));
         let mut child = Command::new(&self.program)
@@ -76,58 +74,67 @@ impl Children {
         match output.status.code() {
             Some(0) => Ok(output.stdout),
             Some(DOES_NOT_COMPILE) => Err(CompileError::Refused(words(&output.stderr))),
-            _ => Err(broken(output.status, &output.stderr)),
+            _ => Err(broken(output.status, &output.stderr, bounds)),
         }
     }
 }
 
 fn words(said: &[u8]) -> String {
-    String::from_utf8_lossy(said).trim().chars().take(400).collect()
+    // A hint for whoever works on this program is nothing to whoever published a module.
+    let said = String::from_utf8_lossy(said);
+    let lines = said.lines().filter(|line| !line.contains("RUST_BACKTRACE"));
+    lines.collect::<Vec<_>>().join(" ").trim().chars().take(400).collect()
 }
 
-fn broken(status: ExitStatus, said: &[u8]) -> CompileError {
+fn broken(status: ExitStatus, said: &[u8], bounds: Bounds) -> CompileError {
     match status.signal() {
-        Some(signal) if OUT_OF_TIME.contains(&signal) => CompileError::Time,
+        Some(signal) if OUT_OF_TIME.contains(&signal) => CompileError::Time(bounds.cpu_seconds),
         Some(signal) => CompileError::Broke(format!("signal {signal}; {}", words(said))),
         None => CompileError::Broke(format!("{status}; {}", words(said))),
     }
 }
 
 impl Compiler for Children {
-    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError> {
+    fn compile(&self, module: &[u8], settings: &Settings, bounds: Bounds) -> Result<Vec<u8>, CompileError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while *running >= CHILDREN_MAX {
             running = self.ended.wait(running).unwrap_or_else(PoisonError::into_inner);
         }
         *running += 1;
         drop(running);
-        let settings = codec::encode(settings);
-        let compiled =
-            self.run(&[&(settings.len() as u32).to_le_bytes(), settings.as_slice(), module].concat());
+        let how = codec::encode(&(settings, bounds));
+        let given = [&(how.len() as u32).to_le_bytes(), how.as_slice(), module].concat();
+        let compiled = self.run(&given, bounds);
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.ended.notify_one();
         compiled
     }
 }
 
-/// The child: takes settings and a module, gives the artefact, inside its limits.
+/// Lets this process take no more than this; never more than it was let before.
+fn limit(bounds: Bounds) -> Result<()> {
+    // Memory that is written to, not address space: the program's own code takes much of that.
+    for (resource, most) in
+        [(Resource::Data, bounds.bytes), (Resource::Cpu, bounds.cpu_seconds), (Resource::Core, 0)]
+    {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
+/// The child: takes settings, bounds and a module, gives the artefact, inside its limits.
 ///
 /// # Errors
 /// When what it was given is not that. A module that does not compile ends the process.
 pub fn run_child() -> Result<()> {
-    // Memory that is written to, not address space: the program's own code takes much of that.
-    for (resource, most) in
-        [(Resource::Data, COMPILE_BYTES_MAX), (Resource::Cpu, COMPILE_CPU_SECONDS_MAX), (Resource::Core, 0)]
-    {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
-    }
+    limit(Bounds::PUBLISHED)?;
     let mut given = vec![];
     std::io::stdin().lock().take(GIVEN_BYTES_MAX).read_to_end(&mut given)?;
     let (length, rest) = given.split_first_chunk::<4>().context("no settings")?;
-    let (settings, module) =
-        rest.split_at_checked(u32::from_le_bytes(*length) as usize).context("no module")?;
-    let settings: Settings = codec::decode_own(settings)?;
-    match Inside.compile(module, &settings) {
+    let (how, module) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).context("no module")?;
+    let (settings, bounds): (Settings, Bounds) = codec::decode_own(how)?;
+    limit(bounds)?;
+    match Inside.compile(module, &settings, bounds) {
         Ok(artefact) => Ok(std::io::stdout().lock().write_all(&artefact)?),
         Err(error @ CompileError::Refused(_)) => {
             // The parent reads this; where it cannot be written, nobody listens.

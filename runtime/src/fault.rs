@@ -15,6 +15,9 @@ pub enum Fault {
     /// The engine broke: a host panic, a native overflow.
     #[error("the engine failed: {0}")]
     Engine(String),
+    /// A module was not compiled. While a block is made, its publication is left out of it.
+    #[error("the module was not compiled: {0}")]
+    Uncompiled(String),
     /// Executing a block again gave something else than the block says.
     #[error("block {height} is not what its items give: {what}")]
     Diverged {

@@ -6,7 +6,7 @@
 )]
 
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{CallOutcome, Context, Engine, Guest, Settings, World};
+use tenor_runtime::vm::{Bounds, CallOutcome, Context, Engine, Guest, Settings, World};
 
 const GAS: u64 = 10_000_000;
 const MIB: usize = 1024 * 1024;
@@ -38,7 +38,7 @@ fn code(number: u32) -> CodeHash {
 fn call(engine: &Engine, number: u32) {
     let code = code(number);
     if !engine.is_loaded(&code) {
-        engine.load(&code, &module(number)).unwrap();
+        engine.load(&code, &module(number), Bounds::NEW).unwrap();
     }
     let report = engine.call(&code, "f", Context::Action, b"x", GAS, &mut World::default()).unwrap();
     assert!(matches!(report.outcome, CallOutcome::Done { .. }), "{report:?}");

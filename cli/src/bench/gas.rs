@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use tenor_abi::host::Context as Occasion;
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{CallOutcome, Engine, Expected, Guest, Settings, World, examine};
+use tenor_runtime::vm::{Bounds, CallOutcome, Engine, Expected, Guest, Settings, World, examine};
 
 const CODE: CodeHash = CodeHash([1; 32]);
 const GAS: u64 = 1_000_000_000;
@@ -67,7 +67,7 @@ fn cost(probe: &Probe, kept_max: usize, each: Duration) -> Result<Cost> {
     let found = examine(&module, Expected::Module).findings;
     ensure!(found.is_empty(), "{}: {found:?}", probe.name);
     let engine = Engine::with(Settings { kept_max, ..Settings::default() })?;
-    engine.load(&CODE, &module)?;
+    engine.load(&CODE, &module, Bounds::NEW)?;
     let argument = [7; ARGUMENT_BYTES];
     let mut world = World::default();
     let mut call = || -> Result<u64> {

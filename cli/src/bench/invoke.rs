@@ -16,7 +16,7 @@ use tenor_abi::id::{CodeHash, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::execute::{self, Candidate, CheckedTransaction, door};
 use tenor_runtime::state::Overlay;
-use tenor_runtime::vm::{CallOutcome, Context as Occasion, Engine, Guest, Settings, World};
+use tenor_runtime::vm::{Bounds, CallOutcome, Context as Occasion, Engine, Guest, Settings, World};
 use tenor_wire::receipt::Fate;
 
 /// Calls of a block.
@@ -97,7 +97,7 @@ impl Points {
                     let start = thread_cpu();
                     for checked in &checked {
                         let index = used.len() as u32;
-                        outcomes.push(execute::transaction(&mut state, &context, checked, index)?);
+                        outcomes.push(execute::transaction(&mut state, &context, checked, index)??);
                         used.push(checked.used(index));
                     }
                     spent += thread_cpu() - start;
@@ -132,8 +132,8 @@ impl Points {
             [(64, "us_empty_call_kept", "us_transfer_kept"), (0, "us_empty_call_fresh", "us_transfer_fresh")]
         {
             let engine = Engine::with(Settings { kept_max, ..Settings::default() })?;
-            engine.load(&self.seen.code, POINTS)?;
-            engine.load(&EMPTY_CODE, EMPTY)?;
+            engine.load(&self.seen.code, POINTS, Bounds::NEW)?;
+            engine.load(&EMPTY_CODE, EMPTY, Bounds::NEW)?;
             let mut world = World::default();
             let mut call = |code: &CodeHash, name: &str, argument: &[u8]| -> Result<()> {
                 let report = engine.call(code, name, Occasion::Action, argument, PART_GAS, &mut world)?;
@@ -157,7 +157,7 @@ impl Points {
     /// What the process takes in memory around very many calls of one contract, and with very many contracts.
     fn memory(&self) -> Result<Vec<Figure>> {
         let engine = Engine::new()?;
-        engine.load(&self.seen.code, POINTS)?;
+        engine.load(&self.seen.code, POINTS, Bounds::NEW)?;
         let mut world = World::default();
         let (bank, holder) = (self.cast.party("bank"), self.holders[0].party);
         let issue = self.argument(bank, &encode(&(2u16, holder, 1u64)));
@@ -175,7 +175,7 @@ impl Points {
         for number in 1..=MANY_CONTRACTS {
             let mut code = EMPTY_CODE;
             code.0[..4].copy_from_slice(&number.to_le_bytes());
-            engine.load(&code, EMPTY)?;
+            engine.load(&code, EMPTY, Bounds::NEW)?;
             call(&code, "f", &[])?;
         }
         figures.push(memory("rss_with_1000_contracts")?);

@@ -15,12 +15,14 @@ use std::path::PathBuf;
 /// `tenor check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A module, or the proof of a receipt.
+    /// A module, or the proof of a receipt: a name that ends in `.proof` is one, unless `--bare` or `--run` is given.
+    /// It must be a regular file.
     file: PathBuf,
     /// Looks at a module as wasm only: no spec and none of a contract's export types are asked for.
     #[arg(long)]
     bare: bool,
-    /// Runs one export without arguments in an empty world, where the module is admitted.
+    /// Runs one export without arguments in an empty world, where the module is admitted. Whatever the run comes to, the
+    /// exit code says only whether the module is admitted; an export that is no such function ends as `host_rule`.
     #[arg(long, value_name = "EXPORT")]
     run: Option<String>,
     /// Gas for `--run`, at most what a transaction may sign for.

@@ -50,6 +50,12 @@ fn what_is_no_module() {
     assert_eq!(check(&whole, &["--bare"]).0, 0);
     let large = refused(&vec![0; 100_000_000], &[], &["limit"]);
     assert_eq!((&large["size"], &large["findings"][0]["value"]), (&100_000_000.into(), &100_000_000.into()));
+    let folder = tempfile::tempdir().unwrap();
+    let hole = folder.path().join("hole.wasm");
+    std::fs::File::create(&hole).unwrap().set_len(300 << 20).unwrap();
+    let (code, said) = run(["check".into(), OsString::from(&hole)]);
+    assert!(code == 3 && said.contains("module bytes: 314572800, at most 524288"), "{said}");
+    assert_eq!(run(["check", "/dev/null"]).0, 1, "what is no regular file is not opened");
     assert_eq!(run(["check", "no such file"]).0, 1);
     assert_eq!(run(["check", "."]).0, 1);
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tenor_cli::compiler::Children;
-use tenor_runtime::vm::{CompileError, Compiler, Engine, LIMITS, Settings, instrument};
+use tenor_runtime::vm::{Bounds, CompileError, Compiler, Engine, LIMITS, Settings, instrument};
 
 fn children() -> Children {
     Children::of(env!("CARGO_BIN_EXE_tenor").into())
@@ -15,7 +15,7 @@ fn what_a_child_compiles_runs() {
     for product in tenor_cli::products::ALL {
         let counted = instrument(product.wasm, &LIMITS).unwrap();
         assert!(
-            !children().compile(&counted.wasm, &Settings::default()).unwrap().is_empty(),
+            !children().compile(&counted.wasm, &Settings::default(), Bounds::NEW).unwrap().is_empty(),
             "{}",
             product.name
         );
@@ -29,7 +29,8 @@ fn what_a_child_compiles_runs() {
 
 #[test]
 fn a_child_that_cannot_says_why() {
-    let compile = |children: Children| children.compile(b"no module", &Settings::default()).unwrap_err();
+    let compile =
+        |children: Children| children.compile(b"no module", &Settings::default(), Bounds::NEW).unwrap_err();
     assert!(matches!(compile(children()), CompileError::Refused(_)));
     assert!(matches!(compile(Children::of("/no/such/program".into())), CompileError::Unavailable(_)));
     assert!(matches!(compile(Children::of("/bin/false".into())), CompileError::Broke(_)));
@@ -58,7 +59,11 @@ fn many_at_once_wait_for_each_other() {
     let counted = instrument(tenor_cli::products::ALL[0].wasm, &LIMITS).unwrap();
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..5)
-            .map(|_| scope.spawn(|| children.compile(&counted.wasm, &Settings::default()).unwrap().len()))
+            .map(|_| {
+                scope.spawn(|| {
+                    children.compile(&counted.wasm, &Settings::default(), Bounds::NEW).unwrap().len()
+                })
+            })
             .collect();
         let lengths: Vec<usize> = all.into_iter().map(|child| child.join().unwrap()).collect();
         assert!(lengths.iter().all(|length| *length == lengths[0]));

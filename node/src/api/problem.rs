@@ -88,6 +88,8 @@ codes! {
         "The transaction may run from one instant until another, and neither was that of the block. Prepare and sign anew, under the same idempotency key.";
     GAS_LIMIT "gas_limit" 422 false "More gas than a transaction may have"
         "Sign for less; `/v1/network` says how much there may be.";
+    UNCOMPILED "uncompiled" 422 false "The module was not compiled"
+        "It is within the limits of a module, but this node's compiler did not get through with it; nothing is published and the idempotency key is not used. Make its functions smaller.";
     NOT_ADMITTED "not_admitted" 422 false "The operation does not work on this chain"
         "The chain's parameters do not admit it.";
     BAD_FORM "bad_form" 422 false "The transaction breaks a rule of its form"
@@ -235,6 +237,7 @@ impl From<Rejection> for Problem {
             Rejection::KeyDay { .. } => KEY_DAY,
             Rejection::Window { .. } => WINDOW,
             Rejection::GasLimit { .. } => GAS_LIMIT,
+            Rejection::Uncompiled(_) => UNCOMPILED,
         };
         Problem::new(code, rejection)
     }

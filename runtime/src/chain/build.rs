@@ -293,24 +293,21 @@ impl<'c, 's> Making<'c, 's> {
         if !overdue_ran || !self.has_room(gas_limit, checked.bytes().len(), block_gas) {
             return Ok(Attempt::NoRoom(Box::new(checked.into_candidate())));
         }
+        self.put_in(checked)
+    }
+
+    /// Runs it and puts it into the block, unless what it publishes is not compiled here.
+    fn put_in(&mut self, checked: CheckedTransaction) -> Result<Attempt, Fault> {
         let index = self.index();
-        let ending = execute::transaction(&mut self.state, self.block, &checked, index)?;
-        self.put_in(checked, index, ending);
-        Ok(Attempt::Ran)
-    }
-
-    /// Runs the control transaction that the block is built around.
-    fn run_control(&mut self, checked: CheckedTransaction) -> Result<(), Fault> {
-        let ending = execute::transaction(&mut self.state, self.block, &checked, 0)?;
-        self.put_in(checked, 0, ending);
-        Ok(())
-    }
-
-    fn put_in(&mut self, checked: CheckedTransaction, index: u32, ending: Ending) {
+        let ending = match execute::transaction(&mut self.state, self.block, &checked, index)? {
+            Ok(ending) => ending,
+            Err(rejection) => return Ok(Attempt::Rejected(checked.id(), rejection)),
+        };
         self.used.push(checked.used(index));
         self.bytes += checked.bytes().len();
         let bytes = [&[Item::TX][..], checked.bytes()].concat();
         self.push(bytes, Item::Tx(checked.into_candidate().into_transaction()), ending);
+        Ok(Attempt::Ran)
     }
 
     /// Gas up to which occurrences run before transactions.
@@ -437,7 +434,25 @@ impl Chain {
     ///
     /// # Errors
     /// [`Fault`]: the replica is broken.
-    pub fn build(&mut self, time: Timestamp, mut candidates: Vec<Candidate>) -> Result<Built, Fault> {
+    pub fn build(&mut self, time: Timestamp, candidates: Vec<Candidate>) -> Result<Built, Fault> {
+        self.make(time, candidates, true)
+    }
+
+    /// As [`Chain::build`], of a block that was made already.
+    pub(super) fn build_again(
+        &mut self,
+        time: Timestamp,
+        candidates: Vec<Candidate>,
+    ) -> Result<Built, Fault> {
+        self.make(time, candidates, false)
+    }
+
+    fn make(
+        &mut self,
+        time: Timestamp,
+        mut candidates: Vec<Candidate>,
+        is_new: bool,
+    ) -> Result<Built, Fault> {
         assert!(time > self.tip.time, "block time rises: {time} after {}", self.tip.time);
         self.unstash()?;
         let (mut rejected, mut postponed) = (vec![], vec![]);
@@ -449,10 +464,11 @@ impl Chain {
             }
             None => (self.context(time), None),
         };
+        let block = BlockContext { is_new, ..block };
         let mut making = Making::new(&block, self.base.as_ref())?;
         execute::check_ahead(&making.state, &mut candidates)?;
         if let Some(checked) = control {
-            making.run_control(checked)?;
+            making.put_in(checked)?;
         }
         making.run_expiries()?;
         let shares = [making.half(), block.parameters.limits.block_gas];
@@ -531,7 +547,7 @@ impl Chain {
         if let Some(limit) = limit.filter(|limit| ms > *limit && !names_time) {
             return Ok(Err(Invalid::Late { ms, limit }));
         }
-        let built = self.build(header.time, transactions)?;
+        let built = self.build_again(header.time, transactions)?;
         let invalid = self.first_difference(&built, header, items);
         if invalid.is_some() {
             self.unstash()?;

@@ -113,6 +113,7 @@ impl Chain {
             parameters: &self.genesis.parameters,
             guest: self.guest.as_ref(),
             contracts: &self.contracts,
+            is_new: true,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading a chain: receipts, proofs, lists. Nothing here writes.
 
 use super::{Chain, Replica};
-use crate::execute::{self, BlockContext, Candidate, Contracts, Rejection, ViewError};
+use crate::execute::{self, BlockContext, Candidate, Contracts, Ending, Rejection, ViewError};
 use crate::fault::Fault;
 use crate::state::Kind;
 use crate::state::record::{
@@ -134,7 +134,7 @@ impl Chain {
     ) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let mut state = self.state();
         match execute::door::check(&state, context, tx.into())? {
-            Ok(checked) => Ok(Ok(execute::transaction(&mut state, context, &checked, 0)?.receipt())),
+            Ok(checked) => Ok(execute::transaction(&mut state, context, &checked, 0)?.map(Ending::receipt)),
             Err(rejection) => Ok(Err(rejection)),
         }
     }
@@ -146,7 +146,7 @@ impl Chain {
     pub fn rehearse(&self, time: Timestamp, body: Body) -> Result<Result<FullReceipt, Rejection>, Fault> {
         let (context, mut state) = (self.context(time), self.state());
         match execute::door::rehearse(&state, &context, body)? {
-            Ok(checked) => Ok(Ok(execute::transaction(&mut state, &context, &checked, 0)?.receipt())),
+            Ok(checked) => Ok(execute::transaction(&mut state, &context, &checked, 0)?.map(Ending::receipt)),
             Err(rejection) => Ok(Err(rejection)),
         }
     }

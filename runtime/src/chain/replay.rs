@@ -79,7 +79,7 @@ pub(super) fn first_wrong_key(
             Item::Tx(tx) => Some(tx.into()),
             Item::Due(_) | Item::Expiry(_) => None,
         });
-        let header = chain.build(block.header.time, transactions.collect())?.header;
+        let header = chain.build_again(block.header.time, transactions.collect())?.header;
         let made = chain.stash.as_ref().map(|stash| &stash.writes);
         if let Some(key) = first_difference(journal, height, made)? {
             return Ok(Some((height, key)));

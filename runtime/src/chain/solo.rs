@@ -182,6 +182,7 @@ impl Due {
             parameters: &self.genesis.parameters,
             guest: self.guest.as_ref(),
             contracts: &self.contracts,
+            is_new: true,
         };
         Ok(Some((self.time, of_what_is_due(&block, base, queues, reading, memory)?)))
     }

@@ -3,7 +3,7 @@
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AgreementRecord, CodeRecord, ContractRecord};
 use crate::state::{Kind, Overlay};
-use crate::vm::Guest;
+use crate::vm::{Bounds, Guest};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tenor_abi::codec;
@@ -78,7 +78,7 @@ impl Contracts {
         let record: ContractRecord = state.get(&code.0)?.ok_or(Refusal::UnknownContract { code: *code })?;
         let wasm: CodeRecord =
             state.get(&code.0)?.ok_or_else(|| Fault::State(format!("the module of {code} is missing")))?;
-        guest.load(code, &wasm.wasm)?;
+        guest.load(code, &wasm.wasm, Bounds::PUBLISHED)?;
         let spec = codec::decode(&record.spec, SPEC_BYTES_MAX)
             .map_err(|error| Fault::State(format!("the spec of {code}: {error}")))?;
         let contract = Arc::new(Contract { code: *code, bank: record.bank, spec });

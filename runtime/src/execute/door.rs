@@ -94,6 +94,9 @@ pub enum Rejection {
     /// It stands first in a block of its own, or in none.
     #[error("control transaction: {0}")]
     Control(String),
+    /// The module that it publishes was not compiled within this machine's bounds.
+    #[error("the module is within the limits, but was not compiled: {0}")]
+    Uncompiled(String),
     /// More gas than a transaction may sign for.
     #[error("gas limit {given} is above {limit}")]
     GasLimit {

@@ -78,31 +78,41 @@ pub struct BlockContext<'a> {
     pub guest: &'a dyn Guest,
     /// Contracts that were read before.
     pub contracts: &'a Contracts,
+    /// Whether it is made now, and not one that was made is followed: what is published in it must compile within
+    /// [`crate::vm::Bounds::NEW`], or is left out.
+    pub is_new: bool,
 }
 
 /// Runs a transaction that passed the door, at a place of the block. Its key is used; [`use_keys`] at the end of
 /// the block brings the days' running hashes up to it.
 ///
 /// # Errors
-/// [`Fault`]: the replica is broken.
+/// The outer one is a [`Fault`]: the replica is broken. The inner one: what it publishes is not compiled here, and it
+/// has left nothing.
 pub fn transaction(
     state: &mut Overlay<'_>,
     block: &BlockContext<'_>,
     checked: &CheckedTransaction,
     index: u32,
-) -> Result<Ending, Fault> {
+) -> Result<Result<Ending, Rejection>, Fault> {
     let mark = state.mark();
     let mut run = Run::of_transaction(block, checked);
     let ran = operation(state, &mut run, checked);
     if ran.is_err() {
         state.roll_back(mark);
     }
+    let ran = match ran {
+        Err(Trouble::Fault(Fault::Uncompiled(why))) if block.is_new => {
+            return Ok(Err(Rejection::Uncompiled(why)));
+        }
+        ran => ran,
+    };
     let ending = settle(run, ran, state)?;
     let used = checked.used(index);
     let row = IdempotencyRecord { operation: used.operation, height: block.height, index };
     state.set(&key::idempotency(&used.party, &used.key), row);
     state.keep();
-    Ok(ending)
+    Ok(Ok(ending))
 }
 
 /// Runs an occurrence that is due, at the head of its bank's queue. None when it is passed over in this block, because

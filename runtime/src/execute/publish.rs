@@ -4,7 +4,7 @@ use super::run::{Run, Trouble};
 use crate::params::Limits;
 use crate::state::Overlay;
 use crate::state::record::{AssetRecord, CodeRecord, ContractRecord, ExposureRecord, NameRow, key};
-use crate::vm::{self, Admitted, Examined, Expected, Finding};
+use crate::vm::{self, Admitted, Bounds, Examined, Expected, Finding};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
 use tenor_abi::limit::AMOUNT_MAX;
@@ -97,7 +97,8 @@ pub(super) fn publish(
     state.put(&code.0, &CodeRecord { wasm: op.wasm.clone() });
     state.put(&name, &NameRow { code });
     // While one validator makes the blocks it compiles before it includes the publication.
-    run.block.guest.load(&code, &op.wasm)?;
+    let bounds = if run.block.is_new { Bounds::NEW } else { Bounds::PUBLISHED };
+    run.block.guest.load(&code, &op.wasm, bounds)?;
     Ok(codec::encode(&code))
 }
 

@@ -6,6 +6,7 @@
 use super::engine::Settings;
 use super::instance::broken;
 use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash as _, Hasher};
 use std::io::Write;
@@ -14,20 +15,33 @@ use std::path::{Path, PathBuf};
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 
-/// Processor seconds that compiling one module may take.
-pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
-/// Bytes of memory that a process compiling one module may have.
-pub const COMPILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// What a process that compiles one module may take. It is local and no rule: blocks say what is published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Processor seconds.
+    pub cpu_seconds: u64,
+    /// Bytes of memory.
+    pub bytes: u64,
+}
+
+impl Bounds {
+    /// For a module that no block holds yet: one that takes more is left out of the block.
+    pub const NEW: Bounds = Bounds { cpu_seconds: 5, bytes: 512 << 20 };
+    /// For one that a block holds: somebody has compiled it, so that only a machine that is broken takes so much.
+    pub const PUBLISHED: Bounds =
+        Bounds { cpu_seconds: 10 * Bounds::NEW.cpu_seconds, bytes: 4 * Bounds::NEW.bytes };
+}
+
 /// First bytes of a kept artefact.
 const MAGIC: &[u8; 8] = b"tenorart";
 
-/// Why a module was not compiled. Admission lets nothing in that comes to this, so it is the replica's.
+/// Why a module was not compiled. Admission lets nothing in that should come to this on any machine.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CompileError {
-    /// More processor time than [`COMPILE_CPU_SECONDS_MAX`].
-    #[error("compiling took more than {COMPILE_CPU_SECONDS_MAX} s of processor time")]
-    Time,
-    /// More memory than [`COMPILE_BYTES_MAX`], or the process broke otherwise.
+    /// More processor time than it may have, in seconds.
+    #[error("compiling took more than {0} s of processor time")]
+    Time(u64),
+    /// More memory than it may have, or the process broke otherwise.
     #[error("the compiling process broke: {0}")]
     Broke(String),
     /// The compiler says no.
@@ -40,19 +54,19 @@ pub enum CompileError {
 
 /// Makes machine code of instrumented modules.
 pub trait Compiler: Send + Sync {
-    /// The artefact of an instrumented module, for an engine of these settings.
+    /// The artefact of an instrumented module, for an engine of these settings, made within bounds.
     ///
     /// # Errors
     /// [`CompileError`].
-    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError>;
+    fn compile(&self, module: &[u8], settings: &Settings, bounds: Bounds) -> Result<Vec<u8>, CompileError>;
 }
 
-/// Compiles in this very process: for tests, tools, and the child of the one that does not.
+/// Compiles in this very process, without bounds: for tests, tools, and the child of the one that does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Inside;
 
 impl Compiler for Inside {
-    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError> {
+    fn compile(&self, module: &[u8], settings: &Settings, _bounds: Bounds) -> Result<Vec<u8>, CompileError> {
         let refused = |error: wasmtime::Error| CompileError::Refused(format!("{error:#}"));
         // Without the pool of instances, which needs more address space than a compiler is given.
         let engine = wasmtime::Engine::new(&super::engine::code_config(settings)).map_err(refused)?;

@@ -1,6 +1,6 @@
 //! The wasm engine: instrumented modules, compiled once, and their instances, kept between calls.
 
-use super::compiler::{Artefacts, Compiler, Inside, module_of};
+use super::compiler::{Artefacts, Bounds, Compiler, Inside, module_of};
 use super::host;
 use super::host::Ended;
 use super::instance::{Frame, Live, Loaded, Returned, broken};
@@ -215,13 +215,13 @@ impl Engine {
     }
 
     /// A module compiled and ready to be instantiated.
-    pub(super) fn compile(&self, wasm: &[u8]) -> Result<Loaded, Fault> {
+    pub(super) fn compile(&self, wasm: &[u8], bounds: Bounds) -> Result<Loaded, Fault> {
         let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
         let Some(profiling) = &self.profiling else {
-            let module = self.machine_code(&counted.wasm)?;
+            let module = self.machine_code(&counted.wasm, bounds)?;
             return Loaded::of(module, &self.linker, counted.reset, counted.start_gas);
         };
-        let module = self.machine_code(&profile::watch(&counted.wasm, counted.functions)?)?;
+        let module = self.machine_code(&profile::watch(&counted.wasm, counted.functions)?, bounds)?;
         let mut loaded = Loaded::of(module, &self.linker, counted.reset, counted.start_gas)?;
         let named = profiling.named.iter().find(|named| code_of(named) == code_of(wasm));
         loaded.names = Arc::new(profile::names(named.map_or(wasm, Vec::as_slice)));
@@ -229,14 +229,15 @@ impl Engine {
     }
 
     /// The machine code of an instrumented module: kept on disk, or made.
-    fn machine_code(&self, module: &[u8]) -> Result<wasmtime::Module, Fault> {
+    fn machine_code(&self, module: &[u8], bounds: Bounds) -> Result<wasmtime::Module, Fault> {
         let path = self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, module));
         let kept = path.as_deref().and_then(Artefacts::read);
         // What does not load is damaged in a way of its own: it is made again, like what is missing.
         if let Some(loaded) = kept.and_then(|artefact| module_of(&self.engine, &artefact).ok()) {
             return Ok(loaded);
         }
-        let artefact = self.compiler.compile(module, &self.settings).map_err(broken)?;
+        let compiled = self.compiler.compile(module, &self.settings, bounds);
+        let artefact = compiled.map_err(|error| Fault::Uncompiled(error.to_string()))?;
         if let Some(path) = &path {
             Artefacts::write(path, &artefact);
         }
@@ -411,12 +412,12 @@ fn trapped(error: &wasmtime::Error) -> Result<CallOutcome, Fault> {
 }
 
 impl Guest for Engine {
-    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault> {
+    fn load(&self, code: &CodeHash, wasm: &[u8], bounds: Bounds) -> Result<(), Fault> {
         if self.is_loaded(code) {
             return Ok(());
         }
         // Compiled outside the lock: who runs other modules does not wait.
-        let loaded = self.compile(wasm)?;
+        let loaded = self.compile(wasm, bounds)?;
         self.cache()?.add(*code, loaded, self.settings.modules_max);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What only the inside of the engine can show: that our depth limit comes before the native stack's end, at
 //! the worst frames that are admitted, and that the cache is bounded.
 
+use super::compiler::Bounds;
 use super::engine::{Engine, NATIVE_STACK_BYTES, Settings};
 use super::session::{CallEnd, CallOutcome, Guest, HostError, HostRule, Session};
 use super::{Context, admit};
@@ -63,7 +64,7 @@ fn module(body: &str) -> Vec<u8> {
 
 fn call(engine: &Engine, wasm: &[u8]) -> Result<CallOutcome, Fault> {
     let code = CodeHash([1; 32]);
-    engine.load(&code, wasm)?;
+    engine.load(&code, wasm, Bounds::NEW)?;
     engine.call(&code, "f", Context::Action, b"", GAS, &mut Nobody).map(|report| report.outcome)
 }
 
@@ -218,9 +219,9 @@ fn the_module_that_was_used_longest_ago_makes_room() {
     let engine = Engine::with(Settings { modules_max: 2, ..Settings::default() }).unwrap();
     let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
     let codes = [1, 2, 3].map(|byte| CodeHash([byte; 32]));
-    engine.load(&codes[0], &wasm).unwrap();
-    engine.load(&codes[1], &wasm).unwrap();
+    engine.load(&codes[0], &wasm, Bounds::NEW).unwrap();
+    engine.load(&codes[1], &wasm, Bounds::NEW).unwrap();
     engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut Nobody).unwrap();
-    engine.load(&codes[2], &wasm).unwrap();
+    engine.load(&codes[2], &wasm, Bounds::NEW).unwrap();
     assert_eq!(codes.map(|code| engine.is_loaded(&code)), [true, false, true]);
 }

@@ -14,8 +14,8 @@ mod trial;
 #[cfg(test)]
 mod engine_tests;
 
-pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine};
-pub use compiler::{COMPILE_BYTES_MAX, COMPILE_CPU_SECONDS_MAX, CompileError, Compiler, Inside};
+pub use admit::{Admitted, Examined, Expected, FINDINGS_MAX, Finding, admit, examine, fits};
+pub use compiler::{Bounds, CompileError, Compiler, Inside};
 pub use engine::{Engine, Settings};
 pub use instrument::{INSTRUMENTER_VERSION, Instrumented, Reset, instrument, instrument_as};
 pub use limit::{LIMITS, ModuleLimits};

@@ -1,5 +1,6 @@
 //! The border between an engine and the chain: what a call can do, and how it ends.
 
+use super::compiler::Bounds;
 use crate::fault::Fault;
 use crate::store::Row;
 use tenor_abi::host::Context;
@@ -111,11 +112,11 @@ pub struct CallReport {
 
 /// Something that runs contracts: the wasm engine, or a native twin in tests.
 pub trait Guest: Send + Sync {
-    /// Makes the module of a code hash callable. Loading it again changes nothing.
+    /// Makes the module of a code hash callable, compiled within bounds. Loading it again changes nothing.
     ///
     /// # Errors
-    /// [`Fault`] when an admitted module cannot be compiled.
-    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault>;
+    /// [`Fault::Uncompiled`] when it cannot be compiled, any other when the replica is broken.
+    fn load(&self, code: &CodeHash, wasm: &[u8], bounds: Bounds) -> Result<(), Fault>;
 
     /// Whether a module can be called without loading it: an engine keeps a bounded number of them.
     fn is_loaded(&self, _code: &CodeHash) -> bool {

@@ -1,5 +1,6 @@
 //! A trial: one export of a module, run alone in an empty world. For whoever studies a module; nothing on a chain.
 
+use super::compiler::Bounds;
 use super::engine::{Engine, report};
 use super::instance::{Live, broken};
 use super::session::{CallEnd, CallOutcome, CallReport, HostError, HostRule, Session};
@@ -57,7 +58,7 @@ impl Engine {
     /// # Errors
     /// [`Fault`] when this machine cannot.
     pub fn try_alone(&self, wasm: &[u8], export: &str, gas: u64) -> Result<Trial, Fault> {
-        let loaded = self.compile(wasm)?;
+        let loaded = self.compile(wasm, Bounds::NEW)?;
         let mut live = Live::start(&self.engine, &loaded)?;
         let failed = |failure, text: &str, gas_used| CallReport {
             outcome: CallOutcome::Failed(failure, text.into()),

@@ -87,9 +87,8 @@ fn operators() -> Vec<Case> {
     for name in ["ref.null func", "ref.null extern", "ref.is_null"] {
         names.push((name.into(), "reference"));
     }
-    for name in
-        ["memory.init 0", "data.drop 0", "table.size 0", "table.copy 0 0", "i64.add128", "i64.mul_wide_u"]
-    {
+    names.push(("table.size 0".into(), "reference"));
+    for name in ["memory.init 0", "data.drop 0", "table.copy 0 0", "i64.add128", "i64.mul_wide_u"] {
         names.push((name.into(), "operator"));
     }
     let case = |(name, rule): (String, &'static str)| {
@@ -110,11 +109,11 @@ fn operators() -> Vec<Case> {
         ("(func (local funcref))", "reference"),
         ("(func return_call 0)", "tail_call"),
         ("(func (try_table))", "exceptions"),
-        ("(tag)", "wasm"),
-        ("(memory i64 1)", "wasm"),
-        ("(memory 1) (memory 1)", "wasm"),
-        ("(memory 1 1 shared)", "wasm"),
-        ("(type (struct))", "wasm"),
+        ("(tag)", "exceptions"),
+        ("(memory i64 1)", "memory"),
+        ("(memory 1) (memory 1)", "memory"),
+        ("(memory 1 1 shared)", "threads"),
+        ("(type (struct))", "reference"),
         ("(func (result i32 i32) unreachable)", "limit"),
         ("(func (i32.const 0) (block (param i32) drop))", "multi_value"),
         ("(func (block (result i32 i32) unreachable) drop drop)", "limit"),

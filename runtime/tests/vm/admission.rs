@@ -41,9 +41,16 @@ fn proposals_after_the_first_version() {
     check_code("(drop (v128.const i64x2 0 0))", "simd", "v128.const");
     check_code("(local v128)", "simd", "a local of type v128");
     check_code("(drop (i8x16.splat (i32.const 0)))", "simd", "i8x16.splat");
-    check_code("(drop (i32.atomic.load (i32.const 0)))", "threads", "i32.atomic_load");
-    check_code("(atomic.fence)", "threads", "atomic_fence");
-    check(r#"(memory (export "memory") 1 1 shared)"#, "wasm", "threads");
+    check_code("(drop (i32.atomic.load (i32.const 0)))", "threads", "i32.atomic.load");
+    check_code("(atomic.fence)", "threads", "atomic.fence");
+    check_code(
+        "(drop (i32.atomic.rmw8.add_u (i32.const 0) (i32.const 0)))",
+        "threads",
+        "i32.atomic.rmw8.add_u",
+    );
+    check(r#"(memory (export "memory") 1 1 shared)"#, "threads", "without threads");
+    check(r#"(memory (export "memory") 1 (pagesize 1))"#, "memory", "use those of 64 KiB");
+    check(&format!("(table i64 1 funcref) {MEMORY}"), "table", "use one plain table");
     check_code("(return_call 0)", "tail_call", "return_call");
     check(
         &format!(
@@ -52,12 +59,12 @@ fn proposals_after_the_first_version() {
         "tail_call",
         "return_call_indirect",
     );
-    check(&format!("{MEMORY} (tag)"), "wasm", "exceptions");
+    check(&format!("{MEMORY} (tag)"), "exceptions", "panic");
     check_code("(try_table)", "exceptions", "try_table");
     check_code("(throw_ref (unreachable))", "exceptions", "throw_ref");
-    check(r#"(memory (export "memory") i64 1)"#, "wasm", "memory64");
-    check(&format!("{MEMORY} (memory 1)"), "wasm", "multi");
-    check(&format!("(type (struct)) {MEMORY}"), "wasm", "gc proposal");
+    check(r#"(memory (export "memory") i64 1)"#, "memory", "memory64: use one 32-bit memory");
+    check(&format!("{MEMORY} (memory 1)"), "memory", "2 memories: use one");
+    check(&format!("(type (struct)) {MEMORY}"), "reference", "without garbage collection");
     check_code("(local externref)", "reference", "a local of type externref");
     check(&format!("{MEMORY} (func (param anyref))"), "reference", "a parameter of type anyref");
     check_code("(drop (ref.null func))", "reference", "ref.null");
@@ -96,7 +103,7 @@ fn what_the_engine_would_stumble_over() {
         "must be a constant",
     );
     check_code("(memory.init 0 (i32.const 0) (i32.const 0) (i32.const 0))", "operator", "memory.init");
-    check(&format!("(table 1 funcref) {MEMORY} (func (drop (table.size 0)))"), "operator", "table.size");
+    check(&format!("(table 1 funcref) {MEMORY} (func (drop (table.size 0)))"), "reference", "table.size");
     check(
         &format!("(table 1 funcref) {MEMORY} (func (table.copy (i32.const 0) (i32.const 0) (i32.const 0)))"),
         "operator",
@@ -180,4 +187,18 @@ fn calls_are_functions_without_parameters_that_return_an_i32() {
     ));
     let admitted = admitted.unwrap();
     assert_eq!((admitted.exports, admitted.spec), (vec!["call".to_owned()], b"spec".to_vec()));
+}
+
+#[test]
+fn what_a_module_says_is_shown_escaped_and_cut() {
+    let evil = "\\1b[31mRED\\07\\0aadmitted: x";
+    let twice =
+        |name: &str| format!(r#"{MEMORY} (func) (export "{name}" (func 0)) (export "{name}" (func 0))"#);
+    let long = "y".repeat(99_000);
+    for name in [evil, &long] {
+        let finding = admit(&module(&twice(name))).expect_err("twice");
+        assert!(!finding.text.chars().any(char::is_control) && finding.text.len() < 1_000, "{finding}");
+    }
+    check(&twice(evil), "wasm", "\\u{1b}[31mRED");
+    check(&twice(&long), "limit", "bytes of an export's name: 99000, at most 100 allowed");
 }

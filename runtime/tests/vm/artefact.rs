@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{CompileError, Compiler, Context, Engine, Guest, Inside, Settings};
+use tenor_runtime::vm::{Bounds, CompileError, Compiler, Context, Engine, Guest, Inside, Settings};
 
 const CODE: CodeHash = CodeHash([1; 32]);
 
@@ -16,9 +16,9 @@ const CODE: CodeHash = CodeHash([1; 32]);
 struct Counting(AtomicU32);
 
 impl Compiler for Counting {
-    fn compile(&self, module: &[u8], settings: &Settings) -> Result<Vec<u8>, CompileError> {
+    fn compile(&self, module: &[u8], settings: &Settings, bounds: Bounds) -> Result<Vec<u8>, CompileError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Inside.compile(module, settings)
+        Inside.compile(module, settings, bounds)
     }
 }
 
@@ -28,7 +28,7 @@ fn compiled(folder: &Path, settings: Settings) -> u32 {
     let engine =
         Engine::with(settings).unwrap().compiled_by(Arc::clone(&counting) as _).kept_in(folder).unwrap();
     let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
-    engine.load(&CODE, &wasm).unwrap();
+    engine.load(&CODE, &wasm, Bounds::NEW).unwrap();
     let ended = words(&engine.call(&CODE, "f", Context::Action, b"", GAS, &mut Desk::default()));
     assert_eq!(ended, "done ");
     counting.0.load(Ordering::Relaxed)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tenor_abi::id::CodeHash;
 use tenor_runtime::fault::Fault;
 use tenor_runtime::vm::{
-    CallEnd, CallOutcome, CallReport, Context, Engine, Guest, HostError, HostRule, Session, admit,
+    Bounds, CallEnd, CallOutcome, CallReport, Context, Engine, Guest, HostError, HostRule, Session, admit,
 };
 
 /// Gas of a call where a test is not about gas.
@@ -132,7 +132,7 @@ pub fn call(
     let wasm = module(body);
     admit(&wasm).unwrap_or_else(|finding| panic!("{finding}"));
     let (engine, code) = (Engine::new().unwrap(), CodeHash([1; 32]));
-    engine.load(&code, &wasm)?;
+    engine.load(&code, &wasm, Bounds::NEW)?;
     engine.call(&code, "f", context, argument, gas, desk)
 }
 

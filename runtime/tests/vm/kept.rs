@@ -6,7 +6,7 @@
 use crate::desk::{Desk, GAS, module, words};
 use proptest::prelude::*;
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{Context, Engine, Guest, LIMITS, Reset, Settings, admit, instrument};
+use tenor_runtime::vm::{Bounds, Context, Engine, Guest, LIMITS, Reset, Settings, admit, instrument};
 
 const CODE: CodeHash = CodeHash([1; 32]);
 
@@ -32,7 +32,7 @@ fn check(wasm: &[u8], arguments: &[Vec<u8>]) -> Vec<String> {
     let mut first: Option<Vec<String>> = None;
     for settings in settings() {
         let engine = Engine::with(settings).unwrap();
-        engine.load(&CODE, wasm).unwrap();
+        engine.load(&CODE, wasm, Bounds::NEW).unwrap();
         let ended = |argument: &Vec<u8>| {
             let report = engine.call(&CODE, "f", Context::Action, argument, GAS, &mut Desk::default());
             format!("{} {}", report.as_ref().map_or(0, |report| report.gas_used), words(&report))

@@ -11,3 +11,4 @@ mod kept;
 mod limits;
 mod outcome;
 mod profile;
+mod weight;

@@ -4,7 +4,7 @@ use crate::desk::{Desk, GAS, call, module, words};
 use std::fmt::Write;
 use tenor_abi::host::{self, HostFunction};
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{Context, Engine, Guest, admit};
+use tenor_runtime::vm::{Bounds, Context, Engine, Guest, admit};
 
 const MEMORY: &str = r#"(memory (export "memory") 1)"#;
 
@@ -224,7 +224,7 @@ fn an_engine_runs_on_after_a_panic_and_starts_every_call_clean() {
     ));
     admit(&wasm).unwrap();
     let (engine, code) = (Engine::new().unwrap(), CodeHash([1; 32]));
-    engine.load(&code, &wasm).unwrap();
+    engine.load(&code, &wasm, Bounds::NEW).unwrap();
     for (argument, wanted) in [
         ("fine", "done A"),
         ("panic", "fault"),
@@ -241,7 +241,7 @@ fn an_engine_runs_on_after_a_panic_and_starts_every_call_clean() {
 fn calls_that_are_none() {
     let wasm = module(&format!("{MEMORY} (func (export \"f\") (result i64) (i64.const 0))"));
     let (engine, code) = (Engine::new().unwrap(), CodeHash([1; 32]));
-    engine.load(&code, &wasm).unwrap();
+    engine.load(&code, &wasm, Bounds::NEW).unwrap();
     for export in ["f", "g", "memory", "tenor:gas"] {
         let ended = words(&engine.call(&code, export, Context::Action, b"", GAS, &mut Desk::default()));
         assert_eq!(ended, format!("failed host_rule: the module has no call `{export}`"));

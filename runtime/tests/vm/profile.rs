@@ -2,12 +2,12 @@
 
 use crate::desk::{Desk, GAS, module};
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{Context, Engine, Guest, Profile};
+use tenor_runtime::vm::{Bounds, Context, Engine, Guest, Profile};
 
 fn profile(body: &str, gas: u64) -> (Profile, u64) {
     let (wasm, code) = (module(body), CodeHash([1; 32]));
     let run = |engine: &Engine| {
-        engine.load(&code, &wasm).unwrap();
+        engine.load(&code, &wasm, Bounds::NEW).unwrap();
         engine.call(&code, "f", Context::Action, b"12345", gas, &mut Desk::default()).unwrap()
     };
     let (plain, watching) = (Engine::new().unwrap(), Engine::profiling(vec![]).unwrap());

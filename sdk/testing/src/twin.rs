@@ -7,7 +7,7 @@ use tenor_abi::host::{self, Context};
 use tenor_abi::id::CodeHash;
 use tenor_abi::refusal::Failure;
 use tenor_runtime::fault::Fault;
-use tenor_runtime::vm::{CallOutcome, CallReport, Guest, HostError, HostRule, Session};
+use tenor_runtime::vm::{Bounds, CallOutcome, CallReport, Guest, HostError, HostRule, Session};
 use tenor_sdk::native::{Contract, Host};
 
 /// Runs native contracts in the place of the modules that were published: one for all, or by their specs.
@@ -35,7 +35,7 @@ impl Twin {
 }
 
 impl Guest for Twin {
-    fn load(&self, code: &CodeHash, wasm: &[u8]) -> Result<(), Fault> {
+    fn load(&self, code: &CodeHash, wasm: &[u8], _bounds: Bounds) -> Result<(), Fault> {
         let has_spec =
             |contract: &&Contract| wasm.windows(contract.section.len()).any(|part| part == contract.section);
         let place = match self.contracts.as_slice() {

@@ -11,13 +11,11 @@ use std::io::Read;
 use std::path::Path;
 use tenor_runtime::execute::{self, Judged};
 use tenor_runtime::params::Limits;
-use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, Settings, Trial, gas_model};
+use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, LIMITS, Settings, Trial, fits, gas_model};
 use tenor_wire::hexadecimal::hex;
 
 /// Gas of a run where none is named.
 pub(super) const GAS: u64 = 100_000_000;
-/// Most bytes of a file that are read, far more than a module may have.
-const READ_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(super) fn check(
     file: &Path,
@@ -29,7 +27,10 @@ pub(super) fn check(
     let (wasm, size) = read(file)?;
     let expected = if bare { Expected::Module } else { Expected::Contract };
     let limits = Limits::sandbox();
-    let judged = execute::judge(&wasm, expected, &limits);
+    let judged = match fits(size) {
+        Ok(()) => execute::judge(&wasm, expected, &limits),
+        Err(finding) => Judged { findings: vec![finding], functions: 0, spec: None },
+    };
     let admitted = judged.findings.is_empty();
     let gas = gas.min(limits.item_gas_max);
     let trial = match export.filter(|_| admitted) {
@@ -56,16 +57,20 @@ pub(super) fn check(
     }
 }
 
-/// The module, and how large its file is.
+/// The module, as much of it as one may have and a byte more, and how large its file is.
 fn read(file: &Path) -> Result<(Vec<u8>, u64)> {
     let reading = || format!("reading {}", file.display());
-    let open = File::open(file).with_context(reading)?;
-    let about = open.metadata().with_context(reading)?;
+    // Asked before it is opened: a pipe that nobody writes to is never open.
+    let about = std::fs::metadata(file).with_context(reading)?;
     if about.is_dir() {
         bail!("{} is a folder", file.display());
     }
+    if !about.is_file() {
+        bail!("{} is not a regular file", file.display());
+    }
     let mut wasm = vec![];
-    open.take(READ_BYTES_MAX).read_to_end(&mut wasm).with_context(reading)?;
+    let open = File::open(file).with_context(reading)?;
+    open.take(u64::from(LIMITS.bytes) + 1).read_to_end(&mut wasm).with_context(reading)?;
     let size = about.len().max(wasm.len() as u64);
     Ok((wasm, size))
 }

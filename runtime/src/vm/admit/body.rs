@@ -1,5 +1,6 @@
 //! The rules of function bodies: how large, how nested, and which operators.
 
+use super::weight::Work;
 use super::{Finding, Pass, at_most, invalid, name, value_type};
 use crate::vm::limit::LIMITS;
 use wasmparser::{BlockType, FunctionBody, Operator};
@@ -10,8 +11,10 @@ struct Counts {
     loops: u32,
     blocks: u32,
     calls: u32,
+    locals: u64,
     depth: u32,
     deepest: u32,
+    work: Work,
 }
 
 impl Pass {
@@ -35,10 +38,38 @@ impl Pass {
         ] {
             self.note(checked);
         }
+        let weighed = self.weigh(&counts, at);
+        self.note(weighed);
         for finding in &mut self.findings[before..] {
             finding.function = Some(function);
         }
         function
+    }
+
+    /// Asks what compiling the function takes, alone and with those before it; of the module it is told once.
+    fn weigh(&mut self, counts: &Counts, at: u64) -> Result<(), Finding> {
+        let (weight, most) = counts.work.weigh(counts.locals);
+        let before = self.weight;
+        self.weight = before.saturating_add(weight);
+        let (limit, limit_all) = (u64::from(LIMITS.weight), u64::from(LIMITS.weight_all));
+        let too_heavy = |value, limit, text: String| {
+            Err(Finding { value: Some(value), limit: Some(limit), ..Finding::new("weight", at, text) })
+        };
+        if weight > limit {
+            let text = format!(
+                "weight for the compiler: {weight}, at most {limit} allowed, most of it from {most}; split the function"
+            );
+            return too_heavy(weight, limit, text);
+        }
+        if before <= limit_all && self.weight > limit_all {
+            let all = self.weight;
+            let text = format!(
+                "weight of the module for the compiler up to here: {all}, at most {limit_all} allowed, {weight} of it from here \
+                 ({most}); make it smaller, or publish parts of it as contracts of their own"
+            );
+            return too_heavy(all, limit_all, text);
+        }
+        Ok(())
     }
 
     fn body_of(
@@ -56,6 +87,7 @@ impl Pass {
             self.note(value_type(ty, "a local", at));
         }
         self.note(at_most("locals", locals, LIMITS.locals.into(), at));
+        counts.locals = locals;
         let mut operators = body.get_operators_reader().map_err(invalid)?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
@@ -70,6 +102,7 @@ impl Pass {
 
 impl Counts {
     fn add(&mut self, operator: &Operator<'_>, offset: u64) -> Result<(), Finding> {
+        self.work.see(operator);
         match operator {
             Operator::Loop { blockty } => {
                 (self.loops, self.depth) = (self.loops + 1, self.depth + 1);
@@ -118,8 +151,10 @@ fn refused(operator: &Operator<'_>, offset: u64) -> Finding {
         ("tail_call", "build without tail-call")
     } else if any(&["throw", "try", "catch", "rethrow", "delegate"]) {
         ("exceptions", "build with `panic = \"abort\"` and without exception-handling")
+    } else if any(&["table.get", "table.set", "table.size", "table.grow", "table.fill"]) {
+        ("reference", "a table stays as it begins: build without reference types")
     } else if any(&["ref.", "ref_", "struct", "array", "i31", "extern", "typed_select"]) {
-        ("reference", "references and garbage collection are not allowed")
+        ("reference", "references and garbage collection are not allowed; build without them")
     } else {
         ("operator", "this operator is not allowed; build for the first version of wasm with bulk memory")
     };

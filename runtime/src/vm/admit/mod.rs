@@ -8,6 +8,7 @@
 mod body;
 mod name;
 mod section;
+mod weight;
 
 use super::limit::LIMITS;
 use std::collections::BTreeSet;
@@ -44,9 +45,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Something wrong at an offset.
+    /// Something wrong at an offset. The text may hold what a module says: it is shown escaped, and cut.
     pub fn new(rule: &'static str, offset: u64, text: impl Into<String>) -> Finding {
-        Finding { rule, offset, function: None, name: None, value: None, limit: None, text: text.into() }
+        let text = name::shown(&text.into(), name::TEXT_SHOWN_MAX);
+        Finding { rule, offset, function: None, name: None, value: None, limit: None, text }
     }
 
     fn in_function(mut self, index: u32) -> Finding {
@@ -110,13 +112,21 @@ pub fn admit(wasm: &[u8]) -> Result<Admitted, Finding> {
 /// Looks at a whole module.
 pub fn examine(wasm: &[u8], expected: Expected) -> Examined {
     let mut pass = Pass::default();
-    match at_most("module bytes", wasm.len() as u64, LIMITS.bytes.into(), 0) {
+    match fits(wasm.len() as u64) {
         Ok(()) if pass.read(wasm) && expected == Expected::Contract => pass.ask_for_frame(),
         Ok(()) => {}
         Err(finding) => pass.find(finding),
     }
     name::put(&mut pass.findings, wasm);
     Examined { findings: pass.findings, functions: pass.functions.len() as u32, admitted: pass.admitted }
+}
+
+/// Whether a module of so many bytes is not too large.
+///
+/// # Errors
+/// The [`Finding`] that says so.
+pub fn fits(bytes: u64) -> Result<(), Finding> {
+    at_most("module bytes", bytes, LIMITS.bytes.into(), 0)
 }
 
 /// What the pass has seen so far.
@@ -131,6 +141,8 @@ struct Pass {
     bodies: u32,
     imports: u32,
     loops: u32,
+    /// Weight of the functions so far.
+    weight: u64,
     elements: u64,
     memory_pages: u64,
     table_size: u64,
@@ -235,8 +247,10 @@ fn value_type(ty: ValType, what: &str, offset: u64) -> Result<(), Finding> {
         ValType::V128 => {
             Err(Finding::new("simd", offset, format!("{what} of type {ty}: build without simd128")))
         }
-        ValType::Ref(_) => {
-            Err(Finding::new("reference", offset, format!("{what} of type {ty} is not allowed")))
-        }
+        ValType::Ref(_) => Err(Finding::new(
+            "reference",
+            offset,
+            format!("{what} of type {ty} is not allowed: use i32 or i64"),
+        )),
     }
 }

@@ -4,8 +4,26 @@ use super::Finding;
 use std::collections::BTreeMap;
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload};
 
-/// Longest function name shown in a finding, in characters.
+/// Longest name shown in a finding, in characters.
 pub(super) const NAME_SHOWN_MAX: usize = 120;
+/// Longest text of a finding, in characters before what is escaped.
+pub(super) const TEXT_SHOWN_MAX: usize = 500;
+
+/// What a module says, as it may be shown: of at most so many characters, and nothing that a terminal would obey.
+pub(super) fn shown(text: &str, count_max: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(count_max) {
+        match c {
+            // Quotes, and what is escaped already.
+            '\'' | '"' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    if text.chars().nth(count_max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
 
 /// Puts the function, and its name where the module holds one, in front of each finding that is about one.
 pub(super) fn put(findings: &mut [Finding], wasm: &[u8]) {
@@ -32,8 +50,7 @@ fn look_up(names: &mut BTreeMap<u32, Option<String>>, wasm: &[u8]) -> Option<()>
             for naming in functions {
                 let naming = naming.ok()?;
                 if let Some(name) = names.get_mut(&naming.index) {
-                    let shown = naming.name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug);
-                    *name = Some(shown.collect());
+                    *name = Some(shown(naming.name, NAME_SHOWN_MAX));
                 }
             }
         }
@@ -41,8 +58,14 @@ fn look_up(names: &mut BTreeMap<u32, Option<String>>, wasm: &[u8]) -> Option<()>
     Some(())
 }
 
-/// What an operator is called in the text format: `I32TruncF64S` is `i32.trunc_f64_s`.
+/// What an operator is called in the text format: `I32TruncF64S` is `i32.trunc_f64_s`, `I32AtomicRmw8AddU` is
+/// `i32.atomic.rmw8.add_u`.
 pub(super) fn of_operator(operator: &Operator<'_>) -> String {
+    let name = plain_name(operator).replace("atomic_", "atomic.");
+    if name.contains(".rmw") { name.replacen('_', ".", 1) } else { name }
+}
+
+fn plain_name(operator: &Operator<'_>) -> String {
     const SPACES: &[&str] = &[
         "I32", "I64", "F32", "F64", "V128", "I8x16", "I16x8", "I32x4", "I64x2", "F32x4", "F64x2", "Memory",
         "Table", "Local", "Global", "Ref", "Data", "Elem", "Struct", "Array", "I31", "Any", "Extern",

@@ -1,6 +1,6 @@
 //! The rules of everything but function bodies: types, imports, tables, memory, globals, exports, segments.
 
-use super::name::NAME_SHOWN_MAX;
+use super::name::{NAME_SHOWN_MAX, shown};
 use super::{Finding, MEMORY, Pass, RESERVED, at_most, invalid, value_type};
 use crate::vm::limit::LIMITS;
 use tenor_abi::host;
@@ -29,6 +29,11 @@ impl Pass {
             }
             Payload::TableSection(section) => self.tables(section),
             Payload::MemorySection(section) => self.memories(section),
+            Payload::TagSection(section) => Err(Finding::new(
+                "exceptions",
+                section.range().start,
+                "tags are not allowed: build with `panic = \"abort\"` and without exception-handling",
+            )),
             Payload::GlobalSection(section) => self.globals(section),
             Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { range, .. } => Err(Finding::new(
@@ -49,8 +54,7 @@ impl Pass {
             if name == spec::SECTION {
                 return Err(Finding::new("spec", at, "the spec stands twice"));
             }
-            let shown: String = name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect();
-            let text = format!("the custom section `{shown}` stands twice; keep one");
+            let text = format!("the custom section `{}` stands twice; keep one", shown(name, NAME_SHOWN_MAX));
             return Err(Finding::new("custom_section", at, text));
         }
         if name == spec::SECTION {
@@ -62,8 +66,14 @@ impl Pass {
     fn types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), Finding> {
         let at = section.range().start;
         self.note(at_most("types", section.count().into(), LIMITS.types.into(), at));
+        section.clone().into_iter().try_for_each(|group| group.map(drop).map_err(invalid))?;
         for ty in section.clone().into_iter_err_on_gc_types() {
-            let ty = ty.map_err(invalid)?;
+            // What can be read and is no plain function's.
+            let ty = ty.map_err(|error| {
+                let text =
+                    "a type that is no function's: build without garbage collection and stack switching";
+                Finding::new("reference", error.offset(), text)
+            })?;
             let (params, results) = (ty.params(), ty.results());
             self.note(at_most("parameters of a function", params.len() as u64, LIMITS.params.into(), at));
             self.note(at_most("results of a function", results.len() as u64, LIMITS.results.into(), at));
@@ -90,9 +100,7 @@ impl Pass {
 
     fn import(&self, import: &Import<'_>, at: u64) -> Result<(), Finding> {
         let refused = |text: String| Err(Finding::new("import", at, text));
-        let shown = |name: &str| -> String {
-            name.chars().take(NAME_SHOWN_MAX).flat_map(char::escape_debug).collect()
-        };
+        let shown = |name| shown(name, NAME_SHOWN_MAX);
         let name = format!("`{}.{}`", shown(import.module), shown(import.name));
         let TypeRef::Func(ty) = import.ty else {
             return refused(format!("{name}: only functions of the host may be imported"));
@@ -118,7 +126,12 @@ impl Pass {
             let table = table.map_err(invalid)?;
             self.note(at_most("elements of the table", table.ty.initial, LIMITS.table.into(), at));
             if table.ty.element_type != RefType::FUNCREF {
-                return Err(Finding::new("reference", at, "a table may hold functions only"));
+                let text = "a table may hold functions only: use one of funcref";
+                return Err(Finding::new("reference", at, text));
+            }
+            if table.ty.table64 || table.ty.shared {
+                let text = "a table of 64-bit places, or a shared one: use one plain table";
+                return Err(Finding::new("table", at, text));
             }
             self.table_size = table.ty.initial;
         }
@@ -126,9 +139,26 @@ impl Pass {
     }
 
     fn memories(&mut self, section: &MemorySectionReader<'_>) -> Result<(), Finding> {
+        let at = section.range().start;
+        if section.count() > 1 {
+            let text = format!("{} memories: use one 32-bit memory", section.count());
+            return Err(Finding::new("memory", at, text));
+        }
         for memory in section.clone() {
             let memory = memory.map_err(invalid)?;
-            let at = section.range().start;
+            if memory.memory64 {
+                return Err(Finding::new("memory", at, "a memory64: use one 32-bit memory"));
+            }
+            if memory.page_size_log2.is_some() {
+                return Err(Finding::new("memory", at, "pages of their own size: use those of 64 KiB"));
+            }
+            if memory.shared {
+                return Err(Finding::new(
+                    "threads",
+                    at,
+                    "a shared memory: build without threads and atomics",
+                ));
+            }
             self.note(at_most("pages of memory at the start", memory.initial, LIMITS.memory_pages, at));
             self.memory_pages = memory.initial;
         }
@@ -149,10 +179,12 @@ impl Pass {
         self.note(at_most("exports", section.count().into(), LIMITS.exports.into(), at));
         for export in section.clone() {
             let export = export.map_err(invalid)?;
+            let bytes = export.name.len() as u64;
+            self.note(at_most("bytes of an export's name", bytes, LIMITS.export_name_bytes.into(), at));
             if export.name.starts_with(RESERVED) {
                 let text = format!(
                     "export `{}`: names that begin with `{RESERVED}` are the host's",
-                    export.name.escape_debug()
+                    shown(export.name, NAME_SHOWN_MAX)
                 );
                 self.find(Finding::new("export", at, text));
             }
@@ -182,13 +214,17 @@ impl Pass {
             let element = element.map_err(invalid)?;
             let at = element.range.start;
             let ElementItems::Functions(functions) = element.items else {
-                return Err(Finding::new("reference", at, "element segments may list functions only"));
+                return Err(Finding::new(
+                    "reference",
+                    at,
+                    "element segments may list functions only: write them as numbers of functions",
+                ));
             };
             let ElementKind::Active { offset_expr, .. } = element.kind else {
                 return Err(Finding::new(
                     "element",
                     at,
-                    "passive and declared element segments are not allowed",
+                    "passive and declared element segments are not allowed: give each its place in the table",
                 ));
             };
             let count = u64::from(functions.count());
@@ -207,7 +243,11 @@ impl Pass {
             let data = data.map_err(invalid)?;
             let at = data.range.start;
             let DataKind::Active { offset_expr, .. } = data.kind else {
-                return Err(Finding::new("data", at, "passive data segments are not allowed"));
+                return Err(Finding::new(
+                    "data",
+                    at,
+                    "passive data segments are not allowed: give each its place in memory",
+                ));
             };
             let end = constant(&offset_expr, at)? + data.data.len() as u64;
             self.note(inside("data segment", end, self.memory_pages.saturating_mul(PAGE_BYTES), at));
@@ -227,7 +267,11 @@ fn constant(expression: &ConstExpr<'_>, at: u64) -> Result<u64, Finding> {
     let mut operators = expression.get_operators_reader();
     match (operators.read().map_err(invalid)?, operators.read().map_err(invalid)?) {
         (Operator::I32Const { value }, Operator::End) => Ok(u64::from(value as u32)),
-        _ => Err(Finding::new("segment", at, "the place of a segment must be a constant of type i32")),
+        _ => Err(Finding::new(
+            "segment",
+            at,
+            "the place of a segment must be a constant of type i32: write `i32.const`",
+        )),
     }
 }
 
@@ -238,6 +282,10 @@ fn inside(what: &str, end: u64, size: u64, at: u64) -> Result<(), Finding> {
     Err(Finding {
         value: Some(end),
         limit: Some(size),
-        ..Finding::new("segment", at, format!("a {what} ends at {end}, outside its {size} of space"))
+        ..Finding::new(
+            "segment",
+            at,
+            format!("a {what} ends at {end}, outside its {size} of space: make that larger, or move it"),
+        )
     })
 }
