@@ -96,7 +96,7 @@ fn a_run_ends_in_one_word() {
         format!("(module (memory (export \"memory\") 1) (func $f (export \"f\") (result i32) {code}))")
     };
     let done = ends(&f("(i32.store (i32.const 0) (i32.const 5)) (i32.const 42)"), "1000000", "done");
-    assert_eq!((done["pages"].as_u64(), done["gas"].as_u64()), (Some(1), Some(4_005)));
+    assert_eq!((done["pages"].as_u64(), done["gas"].as_u64()), (Some(1), Some(4_008)));
     ends("(module (func (export \"f\")))", "1000000", "done");
     ends("(module (func (export \"f\") (result i64) (i64.const 1)))", "1000000", "done");
     let spin = ends(&f("(loop (br 0)) (i32.const 0)"), "1000000", "out_of_gas");

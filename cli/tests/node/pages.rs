@@ -26,7 +26,7 @@ fn a_statement_comes_in_pages_of_one_block() {
     for choice in 1..=7 {
         assert_eq!(node.submit(&ada.pays(&bob.account, u128::from(choice), choice)).0, 201);
     }
-    for query in ["", "?from=2026-01-01", "?at=2030-01-01"] {
+    for query in ["", "?from=2026-01-01", "?at=2026-01-01"] {
         let path = format!("/v1/accounts/ada/statement{query}");
         let whole = node.get(&path);
         let lines = whole["lines"].as_array().unwrap();
@@ -115,7 +115,10 @@ fn what_became_of_a_transaction_outlives_the_process() {
     assert_eq!(asked(&node), before);
     // Handed in once more it is told again, and not done again.
     let (status, again) = node.submit(&paid);
-    assert_eq!((status, again["code"].as_str()), (422, Some("key_day")), "{again}");
+    assert_eq!(
+        (status, &again["height"], &again["index"]),
+        (201, &before[0][0]["height"], &before[0][0]["index"])
+    );
     let proof = node.bytes(&format!("/v1/transactions/{}/proof", paid.id()));
     let file = data.join("paid.proof");
     std::fs::write(&file, proof).unwrap();
