@@ -7,7 +7,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -50,6 +50,21 @@ fn ask(node: &Node, client: Option<&str>, token: Option<&str>, path: &str) -> Op
     Some((status, answer))
 }
 
+fn flag(key: &str, name: &str) -> String {
+    format!("--{key}={}", file(name).display())
+}
+
+/// A node of a sandbox that speaks TLS and asks for certificates.
+fn guarded(data: &Path) -> Node {
+    let flags = [
+        flag("tls-certificate", "server.pem"),
+        flag("tls-key", "server.key"),
+        flag("tls-clients", "ca.pem"),
+        "--sandbox".into(),
+    ];
+    Node::run(data, &flags.each_ref().map(String::as_str))
+}
+
 #[test]
 fn a_clients_certificate_stands_for_a_token() {
     let (_folder, data) = sandbox();
@@ -60,15 +75,7 @@ fn a_clients_certificate_stands_for_a_token() {
     // A certificate stands for one token.
     let again = ["node", "token", "new", "twin", "--scope=bank", "--certificate", client.to_str().unwrap()];
     assert_eq!(tenor(&[&again[..], &["--data", data.to_str().unwrap()]].concat()).0, 1);
-    let flag = |key: &str, name: &str| format!("--{key}={}", file(name).display());
-    let flags = [
-        flag("tls-certificate", "server.pem"),
-        flag("tls-key", "server.key"),
-        flag("tls-clients", "ca.pem"),
-        "--sandbox".into(),
-    ];
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let node = Node::run(&data, &flags);
+    let node = guarded(&data);
     let (status, said) = ask(&node, None, None, "/v1/network").unwrap();
     assert!(status == 200 && said.contains("strict-transport-security: max-age="), "{said}");
     assert_eq!(ask(&node, None, None, "/v1/accounts").unwrap().0, 401);
@@ -99,15 +106,7 @@ fn the_command_speaks_tls_and_shows_a_certificate() {
     let (_folder, data) = sandbox();
     let client = file("client.pem");
     done(&data, &["node", "token", "new", "app", "--scope=bank", "--certificate", client.to_str().unwrap()]);
-    let flag = |key: &str, name: &str| format!("--{key}={}", file(name).display());
-    let flags = [
-        flag("tls-certificate", "server.pem"),
-        flag("tls-key", "server.key"),
-        flag("tls-clients", "ca.pem"),
-        "--sandbox".into(),
-    ];
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let node = Node::run(&data, &flags);
+    let node = guarded(&data);
     let port = node.api.rsplit(':').next().unwrap();
     let token = format!("--token-file={}", data.join("bank.token").display());
     let ask = |host: &str, more: &[String]| {

@@ -1,6 +1,7 @@
 //! The engine: admits modules, counts their gas, runs them between clean instance and clean end.
 
 mod limit;
+mod access;
 mod price;
 mod session;
 mod admit;

@@ -2,6 +2,7 @@
 //!
 //! Host functions are priced in the table of host functions.
 
+use super::access::{self, Access};
 use wasmparser::Operator;
 
 /// Version of the table.
@@ -40,23 +41,7 @@ pub fn load(pages: u64) -> u64 {
 
 /// Whether an operator reads memory: its [`load`] is charged besides.
 pub fn is_load(op: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        op,
-        O::I32Load { .. }
-            | O::I32Load8S { .. }
-            | O::I32Load8U { .. }
-            | O::I32Load16S { .. }
-            | O::I32Load16U { .. }
-            | O::I64Load { .. }
-            | O::I64Load8S { .. }
-            | O::I64Load8U { .. }
-            | O::I64Load16S { .. }
-            | O::I64Load16U { .. }
-            | O::I64Load32S { .. }
-            | O::I64Load32U { .. }
-            | O::MemoryCopy { .. }
-    )
+    matches!(op, Operator::MemoryCopy { .. }) || access::of(op) == Some(Access::Load)
 }
 
 /// Gas of entering a function: its locals are set to zero.
@@ -77,15 +62,11 @@ pub fn operator(op: &Operator<'_>) -> u64 {
         O::BrTable { targets } => 3 + u64::from(targets.len()) / 16,
         O::MemoryGrow { .. } => 200,
         O::MemoryCopy { .. } | O::MemoryFill { .. } => 20,
-        O::I32Store { .. }
-        | O::I32Store8 { .. }
-        | O::I32Store16 { .. }
-        | O::I64Store { .. }
-        | O::I64Store8 { .. }
-        | O::I64Store16 { .. }
-        | O::I64Store32 { .. } => STORE,
-        _ if is_load(op) => 0,
-        _ => 1,
+        _ => match access::of(op) {
+            Some(Access::Load) => 0,
+            Some(Access::Store { .. }) => STORE,
+            None => 1,
+        },
     }
 }
 

@@ -5,6 +5,7 @@
 //! So branches weigh with the locals that they carry, and some of the counts weigh squared. A unit is about as
 //! much as a microsecond of a processor, the worst known form of each count taken.
 
+use crate::vm::access;
 use crate::vm::limit::{LIMITS, WEIGHTS};
 use wasmparser::Operator;
 
@@ -52,7 +53,7 @@ impl Work {
             O::MemoryGrow { .. } | O::MemoryCopy { .. } | O::MemoryFill { .. } => {
                 (self.bulk, self.branches) = (self.bulk + 1, self.branches + 1);
             }
-            _ if is_access(operator) => self.accesses += 1,
+            _ if access::of(operator).is_some() => self.accesses += 1,
             _ => {}
         }
     }
@@ -98,31 +99,4 @@ impl Work {
         let most = parts.into_iter().max_by_key(|(weight, _)| *weight).map(|(_, of)| of);
         (weight, most.unwrap_or_default())
     }
-}
-
-/// Whether an operator reads memory or writes to it.
-fn is_access(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Load { .. }
-            | O::I64Load { .. }
-            | O::I32Load8S { .. }
-            | O::I32Load8U { .. }
-            | O::I32Load16S { .. }
-            | O::I32Load16U { .. }
-            | O::I64Load8S { .. }
-            | O::I64Load8U { .. }
-            | O::I64Load16S { .. }
-            | O::I64Load16U { .. }
-            | O::I64Load32S { .. }
-            | O::I64Load32U { .. }
-            | O::I32Store { .. }
-            | O::I64Store { .. }
-            | O::I32Store8 { .. }
-            | O::I32Store16 { .. }
-            | O::I64Store8 { .. }
-            | O::I64Store16 { .. }
-            | O::I64Store32 { .. }
-    )
 }

@@ -6,6 +6,7 @@
 //! page, which the host puts back with each page.
 
 use super::anchor::Anchor;
+use crate::vm::access::{self, Access};
 use wasm_encoder::Instruction as I;
 use wasmparser::Operator as Op;
 
@@ -26,26 +27,13 @@ pub(super) struct Noted {
 
 /// Whether an operator writes to memory.
 pub(super) fn is_store(operator: &Op<'_>) -> bool {
-    place(operator).is_some() || matches!(operator, Op::MemoryCopy { .. } | Op::MemoryFill { .. })
-}
-
-/// Whether a store's value is an i64, and its offset.
-fn place(operator: &Op<'_>) -> Option<(bool, u64)> {
-    match operator {
-        Op::I32Store { memarg } | Op::I32Store8 { memarg } | Op::I32Store16 { memarg } => {
-            Some((false, memarg.offset))
-        }
-        Op::I64Store { memarg }
-        | Op::I64Store8 { memarg }
-        | Op::I64Store16 { memarg }
-        | Op::I64Store32 { memarg } => Some((true, memarg.offset)),
-        _ => None,
-    }
+    matches!(access::of(operator), Some(Access::Store { .. }))
+        || matches!(operator, Op::MemoryCopy { .. } | Op::MemoryFill { .. })
 }
 
 /// What stands in front of a store, with address and value on the stack, and leaves them there.
 pub(super) fn before_store(operator: &Op<'_>, noted: Noted) -> Vec<I<'static>> {
-    let Some((is_wide, offset)) = place(operator) else { return vec![] };
+    let Some(Access::Store { is_wide, offset }) = access::of(operator) else { return vec![] };
     let Noted { wide, bits, page, narrow, page_shift } = noted;
     let (mut code, value) = if is_wide {
         (vec![I::LocalSet(wide), I::LocalTee(narrow), I::LocalGet(narrow), I::I64ExtendI32U], wide)
