@@ -2,7 +2,6 @@
 //! and told what to change.
 
 use crate::desk::module;
-use std::time::{Duration, Instant};
 use tenor_runtime::vm::{Bounds, Compiler, Finding, Inside, LIMITS, Settings, admit, instrument};
 
 /// A module that has `HEAD` and the same function again and again.
@@ -121,12 +120,8 @@ fn the_heaviest_that_is_admitted_compiles() {
         let (fullest, more) = fullest(&function(count));
         assert!(matches!(more.rule, "weight" | "limit"), "{name}: {more}");
         let counted = instrument(&fullest, &LIMITS).unwrap();
-        let start = Instant::now();
-        let artefact = Inside.compile(&counted.wasm, &Settings::default(), Bounds::NEW).unwrap();
-        let took = start.elapsed();
-        println!("{name}: {} bytes, {took:?}, {} of code", fullest.len(), artefact.len());
-        // Beside other tests, and in a build for them, it takes longer than a child's seconds.
-        assert!(took < Duration::from_secs(60), "{name}: {took:?}");
+        // How long each takes stands in docs/PERFORMANCE.md.
+        Inside.compile(&counted.wasm, &Settings::default(), Bounds::NEW).unwrap();
     }
 }
 
@@ -139,7 +134,7 @@ fn what_is_too_heavy_is_told_by_its_largest_part() {
         (back(2, 4_000), "4000 branches back to loops over 2 locals, which weigh squared"),
         (
             format!("(func (drop (i32.const 0) {}))", times(32_000, "(memory.grow)")),
-            "32000 branches over 0 locals",
+            "32000 branches over 0 locals, 32000 of them of growing, copying and filling memory; split the function",
         ),
     ] {
         let said = said(&function);

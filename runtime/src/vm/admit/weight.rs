@@ -71,11 +71,15 @@ impl Work {
         // With more locals it is refused for them.
         let locals = locals.min(LIMITS.locals.into());
         let squared = |count: u64, divisor: u32| count.saturating_mul(count) / u64::from(divisor);
+        let of_bulk = match bulk {
+            0 => String::new(),
+            bulk => format!(", {bulk} of them of growing, copying and filling memory"),
+        };
         let carried = (branches + 1).saturating_mul(u64::from(w.branch) + locals);
         let parts = [
             (
                 carried.saturating_add(squared(branches, w.branches_squared)),
-                format!("{branches} branches over {locals} locals"),
+                format!("{branches} branches over {locals} locals{of_bulk}"),
             ),
             (
                 squared(back, w.back_squared).saturating_mul(u64::from(w.back_base) + locals),
