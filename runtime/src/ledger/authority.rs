@@ -46,11 +46,14 @@ impl Signed {
         spend_max: &[Spend],
         top: Option<AgreementId>,
     ) -> Signed {
-        let mut parties: SmallVec<_> = parties.into_iter().collect();
-        parties.sort();
-        let allowance = |spend: &Spend| Allowance { account: spend.account, amount: spend.amount, spent: 0 };
-        let allowed = spend_max.iter().map(allowance).collect();
-        Signed { parties, top, staff: vec![], allowed, promised: vec![] }
+        let mut signed = Signed { top, ..Signed::default() };
+        // One by one is quicker than collecting, where there mostly is one.
+        parties.into_iter().for_each(|party| signed.parties.push(party));
+        signed.parties.sort();
+        for &Spend { account, amount } in spend_max {
+            signed.allowed.push(Allowance { account, amount, spent: 0 });
+        }
+        signed
     }
 
     /// The parties, ascending; none for an occurrence.

@@ -28,7 +28,7 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
         mirrored.push(book(state, effects.get(&line.account), line, books)?);
     }
     for (account, effect) in effects.iter() {
-        if state.set_pending(effect.seen, effect.after.pending()) != effect.after {
+        if !state.set_pending(effect.seen, &effect.after) {
             return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
         }
     }

@@ -3,7 +3,7 @@
 use super::POSTINGS_MAX;
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountRecord, Counters, Holder, HookSet};
-use crate::state::{Overlay, Seen};
+use crate::state::{Guess, Overlay, Seen};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
@@ -106,9 +106,14 @@ struct Places {
 }
 
 impl Effects {
-    /// The effect on the account of the next line of a draft.
-    pub fn touch_line(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account)?;
+    /// The effect on the account of the next line of a draft. Where it may lie is looked at first.
+    pub fn touch_line(
+        &mut self,
+        state: &Overlay<'_>,
+        account: &AccountId,
+        guess: Option<Guess>,
+    ) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account, guess)?;
         if !self.is_short {
             self.of_lines.push(at as u32);
         }
@@ -116,21 +121,28 @@ impl Effects {
     }
 
     /// The effect on an account, which begins as none.
-    pub fn touch(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account)?;
+    pub fn touch(&mut self, state: &Overlay<'_>, account: &AccountId) -> Result<&mut Effect, Stop> {
+        let at = self.touched(state, account, None)?;
         Ok(&mut self.list[at].1)
     }
 
-    fn touched(&mut self, state: &Overlay<'_>, account: AccountId) -> Result<usize, Stop> {
-        if let Some(at) = self.place(&account) {
+    fn touched(
+        &mut self,
+        state: &Overlay<'_>,
+        account: &AccountId,
+        guess: Option<Guess>,
+    ) -> Result<usize, Stop> {
+        if let Some(at) = self.place(account) {
             return Ok(at);
         }
         let Effects { list, among, .. } = self;
-        let found = state.account(&account, |seen, record| {
+        let found = state.account(account, guess, |seen, record| {
             among.note(record);
-            list.push((account, Effect::none(seen, record)));
+            list.push((*account, Effect::none(seen, record)));
         })?;
-        found.ok_or(Refusal::UnknownAccount { account })?;
+        if found.is_none() {
+            return Err(Refusal::UnknownAccount { account: *account }.into());
+        }
         self.file();
         Ok(self.list.len() - 1)
     }

@@ -36,7 +36,7 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
         let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
         let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
         trees.push((tree, hashes.by_ref().take(count).collect()));
-        kept.push(state.account(&account, |_, record| record.history_root)?);
+        kept.push(state.account(&account, None, |_, record| record.history_root)?);
         accounts.push(account);
     }
     // The trees before the block are what the accounts' leaves say.
@@ -48,7 +48,7 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     let trees: Vec<Mmr> = trees.into_iter().map(|(tree, _)| tree).collect();
     let roots = merkle::roots(trees.iter(), nodes);
     for ((account, tree), root) in accounts.into_iter().zip(trees).zip(roots) {
-        let record = state.account(&account, |_, record| *record)?;
+        let record = state.account(&account, None, |_, record| *record)?;
         let mut record: AccountRecord = record.ok_or_else(|| unlike(state, &account))?;
         if record.history_count != tree.count() {
             return Err(unlike(state, &account));

@@ -208,9 +208,9 @@ fn free(
     amount: u128,
 ) -> Result<(), Stop> {
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
-    let payer = &mut effects.touch(state, from)?.after;
+    let payer = &mut effects.touch(state, &from)?.after;
     payer.debits_pending = payer.debits_pending.checked_sub(amount).ok_or_else(broken)?;
-    let payee = &mut effects.touch(state, to)?.after;
+    let payee = &mut effects.touch(state, &to)?.after;
     payee.credits_pending = payee.credits_pending.checked_sub(amount).ok_or_else(broken)?;
     Ok(())
 }

@@ -6,8 +6,12 @@
 use super::record::{AccountRecord, Counters};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
+
+/// Accounts that are looked for together.
+pub const FEW: usize = 8;
 
 /// The edition of an account that nobody has changed: as the base has it.
 const OF_BASE: u64 = 0;
@@ -26,6 +30,27 @@ impl Seen {
     pub(super) fn is_as(&self, before: &Seen) -> bool {
         self.edition == before.edition && (self.generation == before.generation || self.edition == OF_BASE)
     }
+}
+
+/// Where a few accounts lie, so that none of them is looked for twice.
+#[derive(Clone, Copy, Default)]
+pub struct Few {
+    pub(super) at: [Option<u32>; FEW],
+    pub(super) generation: u32,
+}
+
+impl Few {
+    /// Where one of them lies, if it was read before.
+    pub fn get(&self, number: usize) -> Option<Guess> {
+        self.at[number].map(|at| Guess { at, generation: self.generation })
+    }
+}
+
+/// Where an account may lie.
+#[derive(Clone, Copy)]
+pub struct Guess {
+    pub(super) at: u32,
+    pub(super) generation: u32,
 }
 
 /// What a record is to its account.
@@ -47,14 +72,6 @@ pub(super) struct Kept {
     /// Place of its cell.
     pub cell: u32,
     standing: Standing,
-}
-
-/// What takes a change of an account back.
-pub(super) enum Uncount {
-    /// A posting of so much on a side.
-    Posting(Side, u128),
-    /// What was pending.
-    Pending(u128, u128),
 }
 
 /// The accounts of an overlay.
@@ -85,10 +102,36 @@ impl Slot {
 impl Accounts {
     /// Where the account of an id lies, if its record is here.
     pub fn find(&self, id: &AccountId) -> Option<u32> {
-        let slot = Slot { hash: self.hash(id), at: 0 };
-        let is_meant = |other: &Slot| other.hash == slot.hash && self.list[other.at as usize].id == *id;
+        self.find_hashed(self.hash(id), id)
+    }
+
+    /// Where the accounts of the first few ids lie, if their records are here. Memory is asked for all of them before the
+    /// first is waited for.
+    pub fn find_few<'i>(&self, ids: impl Iterator<Item = &'i AccountId> + Clone) -> [Option<u32>; FEW] {
+        let (mut hashes, mut found) = ([0; FEW], [None; FEW]);
+        hashes.iter_mut().zip(ids.clone()).for_each(|(hash, id)| *hash = self.hash(id));
+        for ((found, hash), id) in found.iter_mut().zip(hashes).zip(ids) {
+            *found = self.find_hashed(hash, id);
+            if let Some(at) = *found {
+                self.ask(at);
+            }
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn find_hashed(&self, hash: u32, id: &AccountId) -> Option<u32> {
+        let slot = Slot { hash, at: 0 };
+        let is_meant = |other: &Slot| other.hash == hash && self.list[other.at as usize].id == *id;
         let at = self.places.find(slot.spread(), is_meant)?.at;
         (self.list[at as usize].standing != Standing::Former).then_some(at)
+    }
+
+    /// Asks memory for an account.
+    pub fn ask(&self, at: u32) {
+        let Kept { record, edition, .. } = &self.list[at as usize];
+        let lines = (record.counters.debits_posted as u8, record.floor as u8, record.owner.bytes()[0]);
+        black_box((lines, record.asset.0[0], *edition as u8));
     }
 
     /// Takes in an account as the base has it.
@@ -175,19 +218,19 @@ impl Accounts {
         (kept, before)
     }
 
-    /// Takes a change back.
-    pub fn undo(&mut self, at: u32, edition: u64, change: Uncount) {
+    /// Takes a posting back, and the edition that it made.
+    pub fn take_back(&mut self, at: u32, edition: u64, (side, amount): (Side, u128)) {
         let Kept { record, edition: now, .. } = &mut self.list[at as usize];
         *now = edition;
-        match change {
-            Uncount::Posting(side, amount) => {
-                *record.counters.posted_mut(side) -= amount;
-                record.history_count -= 1;
-            }
-            Uncount::Pending(debits_pending, credits_pending) => {
-                record.counters = Counters { debits_pending, credits_pending, ..record.counters };
-            }
-        }
+        *record.counters.posted_mut(side) -= amount;
+        record.history_count -= 1;
+    }
+
+    /// Puts back what was pending, and the edition that it was of.
+    pub fn put_back(&mut self, at: u32, edition: u64, (debits_pending, credits_pending): (u128, u128)) {
+        let Kept { record, edition: now, .. } = &mut self.list[at as usize];
+        *now = edition;
+        record.counters = Counters { debits_pending, credits_pending, ..record.counters };
     }
 
     fn hash(&self, id: &AccountId) -> u32 {

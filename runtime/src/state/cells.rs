@@ -1,7 +1,7 @@
 //! Cells: what an overlay knows of each key. What its base has there, what is written there, and the postings that
 //! were added to an account.
 
-use super::accounts::{Accounts, Seen, Uncount};
+use super::accounts::{Accounts, Seen};
 use super::namespace::Kind;
 use super::overlay::Place;
 use super::posted::Postings;
@@ -29,8 +29,10 @@ pub(super) enum Undo {
     Cell(usize, Now),
     /// An account was opened that was only read before.
     Opened(u32),
-    /// What an account counts was changed, and the edition that it had; the last posting was added with it, if one was.
-    Counted(u32, u64, Uncount),
+    /// The last posting was added to an account, which had an edition.
+    Posted(u32, u64),
+    /// What is pending on an account, which had an edition, was something else.
+    Pending(u32, u64, Box<(u128, u128)>),
 }
 
 /// A record as it is held until its bytes are asked for.
@@ -299,6 +301,7 @@ impl Cells {
 
     /// Begins to book on an account that was seen, if it still is what it was: where it is seen now, and whether it was
     /// only read before.
+    #[inline(always)]
     pub fn open(
         &mut self,
         seen: Seen,
@@ -326,13 +329,14 @@ impl Cells {
     }
 
     /// Counts a posting on an account that is booked on, and adds it to its history.
+    #[inline(always)]
     pub fn post(&mut self, at: u32, side: Side, amount: u128) -> Undo {
         let Cells { accounts, postings, .. } = self;
         let (kept, edition) = accounts.change(at);
         *kept.record.counters.posted_mut(side) += amount;
         postings.push(kept.cell, kept.record.history_count, (side, amount), &kept.record.counters);
         kept.record.history_count += 1;
-        Undo::Counted(at, edition, Uncount::Posting(side, amount))
+        Undo::Posted(at, edition)
     }
 
     /// Sets what is pending on an account that is booked on.
@@ -341,7 +345,7 @@ impl Cells {
         let counters = &mut kept.record.counters;
         let before = counters.pending();
         (counters.debits_pending, counters.credits_pending) = (debits, credits);
-        Undo::Counted(at, edition, Uncount::Pending(before.0, before.1))
+        Undo::Pending(at, edition, Box::new(before))
     }
 
     /// Takes a write back.
@@ -352,12 +356,11 @@ impl Cells {
                 self.accounts.close(at);
                 self.list[self.accounts.at(at).cell as usize].now = Now::Unwritten;
             }
-            Undo::Counted(at, edition, change) => {
-                if matches!(change, Uncount::Posting(..)) {
-                    self.postings.pop();
-                }
-                self.accounts.undo(at, edition, change);
+            Undo::Posted(at, edition) => {
+                let last = self.postings.pop().expect("a posting is there until it is taken back");
+                self.accounts.take_back(at, edition, last);
             }
+            Undo::Pending(at, edition, before) => self.accounts.put_back(at, edition, *before),
         }
     }
 
@@ -436,6 +439,11 @@ impl Cells {
 impl Cell {
     pub fn new(key: &[u8]) -> Cell {
         Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, account: None, hash: 0 }
+    }
+
+    /// The account whose cell it is, behind its place.
+    pub fn of_account(&self, place: usize) -> Option<(usize, AccountId)> {
+        Some((place, AccountId(*self.key.get(1..)?.first_chunk()?)))
     }
 
     /// The value, as bytes.
@@ -595,15 +603,25 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 /// Cells that are asked for together where they are taken out.
 const NEAR: usize = 32;
 
-/// Asks memory for the cells at the places that come next, and for what they hold, before the first of them is waited for.
-pub(super) fn touch(list: &[Cell], places: &[usize], next: usize) {
+/// Asks memory for the cells at places that come soon, and for what those hold that come next.
+pub(super) fn touch(list: &[Cell], accounts: &Accounts, places: &[usize], next: usize) {
     if !next.is_multiple_of(NEAR) {
         return;
     }
+    let soon = &places[(next + NEAR).min(places.len())..];
+    soon.iter().take(NEAR).for_each(|place| _ = black_box((list[*place].key.len(), list[*place].hash)));
     for Cell { below, now, .. } in places[next..].iter().take(NEAR).map(|place| &list[*place]) {
         let below = if let Below::Value(bytes, _) = below { bytes.first() } else { None };
-        let now = if let Now::Value(bytes) = now { bytes.first() } else { None };
-        black_box((below.copied(), now.copied()));
+        let now = match now {
+            Now::Value(bytes) => bytes.first().copied(),
+            Now::Record(held) => Some(Arc::strong_count(held) as u8),
+            Now::Account(at) => {
+                accounts.ask(*at);
+                None
+            }
+            Now::Unwritten | Now::Deleted => None,
+        };
+        black_box((below.copied(), now));
     }
 }
 

@@ -13,7 +13,7 @@ mod committed;
 mod past;
 mod fork;
 
-pub use accounts::Seen;
+pub use accounts::{FEW, Few, Guess, Seen};
 pub use base::Base;
 pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};

@@ -7,7 +7,7 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::accounts::{Accounts, Seen};
+use super::accounts::{Accounts, Few, Guess, Seen};
 use super::base::Base;
 use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, touch, with_full_key};
 use super::namespace::Kind;
@@ -263,18 +263,29 @@ impl<'b> Overlay<'b> {
         })
     }
 
-    /// What is made of an account, and where it was seen.
+    /// Where the first few of some accounts lie, if they were read before. Memory is asked for all of them before the
+    /// first is waited for.
+    pub fn find_few<'i>(&self, accounts: impl Iterator<Item = &'i AccountId> + Clone) -> Few {
+        let cells = self.cells.borrow();
+        Few { at: cells.accounts.find_few(accounts), generation: cells.generation }
+    }
+
+    /// What is made of an account, and where it was seen. Where it may lie is looked at first.
     ///
     /// # Errors
     /// As [`Overlay::get`].
     pub fn account<T>(
         &self,
         account: &AccountId,
+        guess: Option<Guess>,
         make: impl FnOnce(Seen, &AccountRecord) -> T,
     ) -> Result<Option<T>, Fault> {
         let mut cells = self.cells.borrow_mut();
         cells.bound();
-        let at = cells.account(account, |key| self.base.get(key))?;
+        let at = match guess.filter(|guess| guess.generation == cells.generation) {
+            Some(guess) => Some(guess.at),
+            None => cells.account(account, |key| self.base.get(key))?,
+        };
         let generation = cells.generation;
         let Cells { accounts, .. } = &*cells;
         Ok(at.map(|at| make(accounts.seen(at, generation), &accounts.at(at).record)))
@@ -303,6 +314,7 @@ impl<'b> Overlay<'b> {
     ///
     /// # Errors
     /// As [`Overlay::get`].
+    #[inline(always)]
     pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Option<Seen>, Fault> {
         let opened = self.cells.get_mut().open(seen, account, |key| self.base.get(key))?;
         let Some((now, was_read)) = opened else { return Ok(None) };
@@ -350,6 +362,7 @@ impl<'b> Overlay<'b> {
     }
 
     /// Begins to book an entry: what its postings have in common.
+    #[inline(always)]
     pub fn begin_entry(&mut self, head: PostingHead) {
         self.cells.get_mut().postings.begin(&head);
     }
@@ -358,23 +371,27 @@ impl<'b> Overlay<'b> {
     ///
     /// # Panics
     /// When the overlay has begun anew since the account was opened.
+    #[inline(always)]
     pub fn post(&mut self, opened: Seen, side: Side, amount: u128) {
         let cells = self.cells.get_mut();
         assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
         self.journal.push(cells.post(opened.at, side, amount));
     }
 
-    /// Sets what is pending on an account that was opened, and says what it counts then.
+    /// Sets what is pending on an account that was opened, and says whether it then counts what was planned.
     ///
     /// # Panics
     /// As [`Overlay::post`].
-    pub fn set_pending(&mut self, opened: Seen, pending: (u128, u128)) -> Counters {
+    #[inline(always)]
+    pub fn set_pending(&mut self, opened: Seen, planned: &Counters) -> bool {
         let cells = self.cells.get_mut();
         assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
-        if cells.accounts.at(opened.at).record.counters.pending() != pending {
-            self.journal.push(cells.set_pending(opened.at, pending));
+        let counters = &cells.accounts.at(opened.at).record.counters;
+        if counters == planned {
+            return true;
         }
-        cells.accounts.at(opened.at).record.counters
+        self.journal.push(cells.set_pending(opened.at, planned.pending()));
+        cells.accounts.at(opened.at).record.counters == *planned
     }
 
     /// Writes a record.
@@ -443,12 +460,10 @@ impl<'b> Overlay<'b> {
         let mut cells = self.cells.borrow_mut();
         cells.file_postings();
         let Cells { list, postings, .. } = &*cells;
-        let each = |place: usize| {
-            let account = list[place].key[1..].first_chunk().copied().map(AccountId)?;
-            postings.show_of(place, &account, |posting| show(posting.bytes()));
-            Some((account, postings.count_of(place)))
-        };
-        in_order(list, |place, _| postings.count_of(place) > 0).into_iter().filter_map(each).collect()
+        let places = in_order(list, |place, _| postings.count_of(place) > 0);
+        let accounts: Vec<_> = places.into_iter().filter_map(|place| list[place].of_account(place)).collect();
+        postings.show(&accounts, |posting| show(posting.bytes()));
+        accounts.into_iter().map(|(place, account)| (account, postings.count_of(place))).collect()
     }
 
     /// Every key written, with its value, in key order; a value equal to the base's is left out.
@@ -475,24 +490,19 @@ impl<'b> Overlay<'b> {
         let (mut rows, mut record) = (memory.cleared(room), vec![]);
         let mut account = [0; ACCOUNT_BYTES_MAX];
         // Postings come in the order of their accounts' rows, which are before them.
-        let (mut accounts, mut unasked): (Vec<usize>, _) = (vec![], vec![]);
-        let push_postings = |rows: &mut Changes, accounts: &mut Vec<usize>| {
-            for place in accounts.drain(..) {
-                let Some(account) = list[place].key[1..].first_chunk().copied().map(AccountId) else {
-                    continue;
-                };
-                postings
-                    .show_of(place, &account, |posting| rows.push_row(posting.room(), posting.row().len()));
-            }
+        let (mut accounts, mut unasked) = (vec![], vec![]);
+        let push_postings = |rows: &mut Changes, accounts: &mut Vec<(usize, AccountId)>| {
+            postings.show(accounts, |posting| rows.push_row(posting.room(), posting.row().len()));
+            accounts.clear();
         };
         for (number, &place) in places.iter().enumerate() {
-            touch(list, &places, number);
+            touch(list, kept, &places, number);
             let Cell { key, below, now, .. } = &list[place];
             let is_posted = postings.count_of(place) > 0;
             if is_posted {
-                accounts.push(place);
+                accounts.extend(list[place].of_account(place));
             }
-            if key[0] > Kind::History as u8 {
+            if key[0] > Kind::History as u8 && !accounts.is_empty() {
                 push_postings(&mut rows, &mut accounts);
             }
             let value = match now {
@@ -533,9 +543,11 @@ impl<'b> Overlay<'b> {
 /// # Errors
 /// [`Fault`] of the base.
 pub fn known_rows(base: &dyn Base, rows: &Changes, places: &[usize]) -> Result<Vec<usize>, Fault> {
+    let Some(last) = places.last() else { return Ok(vec![]) };
     let mut asked = places.iter().copied().peekable();
     let is_asked = |row: &(usize, _)| asked.next_if(|place| *place == row.0).is_some();
-    let asked: Vec<(usize, ChangeRef<'_>)> = rows.iter().enumerate().filter(is_asked).collect();
+    let asked: Vec<(usize, ChangeRef<'_>)> =
+        rows.iter().take(last + 1).enumerate().filter(is_asked).collect();
     let keys: Vec<&[u8]> = asked.iter().map(|(_, row)| row.0).collect();
     let there = base.get_all(&keys)?;
     let known = asked.iter().zip(there).filter(|((_, row), there)| there.as_deref() == row.1);
@@ -637,7 +649,7 @@ mod tests {
 
     fn open(overlay: &mut Overlay<'_>, of: u8) -> Seen {
         let account = AccountId([of; 32]);
-        let seen = overlay.account(&account, |seen, _| seen).unwrap().unwrap();
+        let seen = overlay.account(&account, None, |seen, _| seen).unwrap().unwrap();
         overlay.open(seen, &account).unwrap().unwrap()
     }
 
@@ -666,7 +678,8 @@ mod tests {
         // Whoever read an account keeps what it read.
         let (_, shared) = overlay.shared::<AccountRecord>(&[1; 32]).unwrap().unwrap();
         overlay.post(first, Side::Credit, 2);
-        overlay.set_pending(second, (4, 0));
+        let counters = overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters;
+        assert!(overlay.set_pending(second, &Counters { debits_pending: 4, ..counters }));
         assert_eq!(*shared, read);
         assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
         assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));

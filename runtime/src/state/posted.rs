@@ -108,6 +108,7 @@ pub(super) struct Postings {
 
 impl Postings {
     /// The postings that follow are an entry's.
+    #[inline(always)]
     pub fn begin(&mut self, head: &PostingHead) {
         let (entry, height, booked_at, value_date) = *head;
         let of = Some((height, booked_at, value_date));
@@ -134,13 +135,14 @@ impl Postings {
         self.list.push(Posting { amount, posted: after.posted(), sequence, cell, head_and_side });
     }
 
-    /// Takes the last one back.
-    pub fn pop(&mut self) {
-        let Some(last) = self.list.pop() else { return };
+    /// Takes the last one back: its side and amount.
+    pub fn pop(&mut self) -> Option<(Side, u128)> {
+        let last = self.list.pop()?;
         if self.filed > self.list.len() {
             self.filed = self.list.len();
             self.by_cell[last.cell as usize].pop();
         }
+        Some((last.side(), last.amount))
     }
 
     /// Files what was added since; `first` is told of a cell that got its first one.
@@ -190,19 +192,36 @@ impl Postings {
         first..first + of_account.len() as u64
     }
 
-    /// Shows the row of each filed posting of an account, which lies in a cell, in order.
-    pub fn show_of(&self, cell: usize, account: &AccountId, mut show: impl FnMut(&PostingRow)) {
-        let mut row = PostingRow::of(account);
-        for few in self.filed_of(cell).chunks(NEAR) {
-            // They lie far apart: all of them are asked for before the first is waited for.
-            let few = few.iter().map(|number| self.list.at(*number as usize));
-            few.clone().for_each(|posting| _ = black_box(posting.sequence));
-            few.clone().for_each(|posting| _ = black_box(self.heads.at(posting.head()).length));
-            for posting in few {
-                self.write(posting, &mut row);
+    /// Shows the row of each filed posting of accounts, which lie in cells, account by account and in order.
+    pub fn show(&self, accounts: &[(usize, AccountId)], mut show: impl FnMut(&PostingRow)) {
+        let mut numbers = Vec::with_capacity(self.filed);
+        accounts.iter().for_each(|(cell, _)| numbers.extend_from_slice(self.filed_of(*cell)));
+        let mut next = 0;
+        for (cell, account) in accounts {
+            let mut row = PostingRow::of(account);
+            for _ in 0..self.count_of(*cell) {
+                self.ask(&numbers, next);
+                self.write(self.list.at(numbers[next] as usize), &mut row);
                 show(&row);
+                next += 1;
             }
         }
+    }
+
+    /// Asks memory for postings that come soon, and for the heads of those that come before them: they lie far apart.
+    fn ask(&self, numbers: &[u32], next: usize) {
+        if !next.is_multiple_of(NEAR) {
+            return;
+        }
+        let from = |place: usize| {
+            let numbers = numbers[place.min(numbers.len())..].iter().take(NEAR);
+            numbers.map(|number| self.list.at(*number as usize))
+        };
+        if next == 0 {
+            from(0).chain(from(NEAR)).for_each(|posting| _ = black_box(posting.cell));
+        }
+        from(next + 2 * NEAR).for_each(|posting| _ = black_box(posting.cell));
+        from(next + NEAR).for_each(|posting| _ = black_box(self.heads.at(posting.head()).length));
     }
 
     /// How many there are.
@@ -240,6 +259,7 @@ impl<T> Run<T> {
         self.length
     }
 
+    #[inline(always)]
     fn push(&mut self, value: T) {
         if self.length == self.pieces.len() * PIECE {
             self.pieces.push(Vec::with_capacity(PIECE));
@@ -281,7 +301,7 @@ mod tests {
     fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
         let mut shown = vec![];
-        postings.show_of(cell, &AccountId([5; 32]), |posting| {
+        postings.show(&[(cell, AccountId([5; 32]))], |posting| {
             assert_eq!(posting.row()[..34], [&[41, Kind::History as u8], &[5; 32][..]].concat());
             let sequence = u64::from_be_bytes(*posting.row()[34..].first_chunk().unwrap());
             assert_eq!(posting.row()[42..44], [1, posting.bytes().len() as u8]);
