@@ -1,9 +1,10 @@
 //! What an entry does to its accounts.
 
 use super::POSTINGS_MAX;
+use super::plan::Line;
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountRecord, Counters, Holder, HookSet};
-use crate::state::{Guess, Overlay, Seen};
+use crate::state::{FEW, Few, Guess, Overlay, Seen};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
@@ -81,13 +82,12 @@ impl Among {
     }
 }
 
-/// Accounts up to which they are simply looked through.
-const FEW: usize = 8;
-
 /// The effects of an entry on its accounts, in the order in which these were first touched.
 #[derive(Clone)]
 pub(super) struct Effects {
     list: Vec<(AccountId, Effect)>,
+    /// Where the accounts of the lines that come next lie.
+    found: Few,
     /// What there is among the accounts.
     pub among: Among,
     /// Whether there are so few lines that their accounts are looked for again.
@@ -106,14 +106,17 @@ struct Places {
 }
 
 impl Effects {
-    /// The effect on the account of the next line of a draft. Where it may lie is looked at first.
+    /// The effect on the account of the next line of a draft.
     pub fn touch_line(
         &mut self,
         state: &Overlay<'_>,
-        account: &AccountId,
-        guess: Option<Guess>,
+        lines: &[Line],
+        number: usize,
     ) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account, guess)?;
+        if number > 0 && number % FEW == 0 {
+            self.found = found(state, &lines[number..]);
+        }
+        let at = self.touched(state, &lines[number].account, self.found.get(number % FEW))?;
         if !self.is_short {
             self.of_lines.push(at as u32);
         }
@@ -181,12 +184,15 @@ impl Effects {
         Ok(())
     }
 
-    /// Room for the accounts of so many lines.
-    pub fn of_lines(lines: usize) -> Effects {
-        let is_short = lines <= FEW;
-        let of_lines = Vec::with_capacity(if is_short { 0 } else { lines.min(POSTINGS_MAX) });
-        let list = Vec::with_capacity(lines.min(POSTINGS_MAX));
-        Effects { list, among: Among::default(), is_short, of_lines, places: None }
+    /// Of the lines of a draft, the accounts of which are looked for from here on.
+    pub fn of_lines(state: &Overlay<'_>, lines: &[Line]) -> Effects {
+        // What follows is done while memory is waited for.
+        let found = found(state, lines);
+        let is_short = lines.len() <= FEW;
+        let lines = lines.len().min(POSTINGS_MAX);
+        let of_lines = Vec::with_capacity(if is_short { 0 } else { lines });
+        let list = Vec::with_capacity(lines);
+        Effects { list, found, among: Among::default(), is_short, of_lines, places: None }
     }
 
     /// The effect on the account of a line.
@@ -232,6 +238,11 @@ impl Effects {
         }
         (first..list.len()).for_each(|place| _ = table.insert_unique(hash(&place), place, hash));
     }
+}
+
+/// Where the accounts of the first few lines lie.
+fn found(state: &Overlay<'_>, lines: &[Line]) -> Few {
+    state.find_few(lines.iter().map(|line| &line.account))
 }
 
 impl PartialEq for Effects {

@@ -65,7 +65,7 @@ pub fn plan_hold(
     };
     draft.lines = parts.iter().flat_map(sides).collect();
     let (id, source) = (draft.id, draft.source);
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     plan::begin(state, &mut plan)?;
     let counted_on = dates::counted_on(&plan.draft);
     authority::check_debits(state, &mut plan, signed, counted_on)?;
@@ -132,7 +132,7 @@ pub fn plan_capture(
     draft.act = Act::Capture { hold, last: asked.last };
     let paid = lines.iter().zip(&taken).filter(|(_, taken)| **taken > 0);
     draft.lines = paid.flat_map(|((from, record), taken)| sides(*from, record.to, *taken)).collect();
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     plan::begin(state, &mut plan)?;
     for ((_, record), taken) in lines.iter_mut().zip(&taken) {
         record.left -= taken;
@@ -184,7 +184,7 @@ fn freeing(
 ) -> Result<Plan, Stop> {
     let open = lines.iter().filter(|(_, record)| record.left > 0);
     draft.lines = open.flat_map(|(from, record)| sides(*from, record.to, record.left)).collect();
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     for (from, record) in &mut lines {
         let left = std::mem::take(&mut record.left);
         free(state, &mut plan.effects, *from, record.to, left)?;

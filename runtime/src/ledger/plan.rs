@@ -6,10 +6,10 @@ use super::dates::{self, DatedBy};
 use super::effect::{Effect, Effects};
 use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
 use crate::fault::{Fault, Stop};
+use crate::state::Overlay;
 use crate::state::record::{
     AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
-use crate::state::{FEW, Few, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
@@ -72,8 +72,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(draft: Draft) -> Plan {
-        let effects = Effects::of_lines(draft.lines.len());
+    /// Of a draft that is to be judged.
+    pub(super) fn of(state: &Overlay<'_>, draft: Draft) -> Plan {
+        let effects = Effects::of_lines(state, &draft.lines);
         let (grants, holds, corrections) = (vec![], vec![], vec![]);
         Plan { draft, effects, linked: vec![], grants, exposures: vec![], holds, corrections }
     }
@@ -85,7 +86,7 @@ impl Plan {
 /// [`Stop::Refused`] with the first rule that is broken, in the order: shape, accounts, balance of each
 /// asset, value date, authority, limits, exposure.
 pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, Stop> {
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     begin(state, &mut plan)?;
     let counted_on = dates::counted_on(&plan.draft);
     plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
@@ -118,13 +119,9 @@ fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Res
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
     let mut sums = Sums::default();
-    let mut found = Few::default();
     for (number, line) in draft.lines.iter().enumerate() {
-        if number % FEW == 0 {
-            found = state.find_few(draft.lines[number..].iter().map(|line| &line.account));
-        }
         let account = line.account;
-        let effect = effects.touch_line(state, &line.account, found.get(number % FEW))?;
+        let effect = effects.touch_line(state, &draft.lines, number)?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 
-/// Accounts that are looked for together.
+/// Accounts that are looked for together, and up to which they are simply looked through.
 pub const FEW: usize = 8;
 
 /// The edition of an account that nobody has changed: as the base has it.

@@ -636,7 +636,7 @@ pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -
     let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
     let mut places: Vec<(u64, u32)> = meant.map(|(place, cell)| (first(&cell.key), place as u32)).collect();
     let key = |place: &(u64, u32)| &*list[place.1 as usize].key;
-    places.sort_by_key(|place| place.0);
+    places.sort_unstable();
     for alike in places.chunk_by_mut(|a, b| a.0 == b.0) {
         // Where many begin alike, as in a bank's due queue, they mostly were read and written in order, which costs the sort
         // no more than a look.
