@@ -113,7 +113,7 @@ impl Effects {
         lines: &[Line],
         number: usize,
     ) -> Result<&mut Effect, Stop> {
-        if number > 0 && number % FEW == 0 {
+        if number > 0 && number.is_multiple_of(FEW) {
             self.found = found(state, &lines[number..]);
         }
         let at = self.touched(state, &lines[number].account, self.found.get(number % FEW))?;
