@@ -43,6 +43,21 @@ const fn key(name: &'static str, default: &'static str, doc: &'static str) -> Ke
     Key { name, default, doc }
 }
 
+/// What the environment of a command may say besides, without `TENOR_`.
+const OTHERS: [&str; 8] = ["CONFIG", "NODE", "TOKEN", "TOKEN_FILE", "CA", "CERT", "CERT_KEY", "ROUNDS"];
+
+/// What is said of variables that mean nothing and are near to one that does.
+pub fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let names: Vec<String> = KEYS.iter().map(|key| key.name.to_uppercase()).collect();
+    let known = || names.iter().map(String::as_str).chain(OTHERS);
+    let said = |variable: String| {
+        let given = variable.strip_prefix("TENOR_")?;
+        let meant = if known().any(|name| name == given) { None } else { near::nearest(given, known()) }?;
+        Some(format!("`{variable}` in the environment says nothing; did you mean `TENOR_{meant}`?"))
+    };
+    variables.filter_map(said).collect()
+}
+
 /// Every key.
 pub const KEYS: &[Key] = &[
     key("data", "./tenor-data", "Data folder."),
@@ -448,6 +463,17 @@ mod tests {
         let cases = [
             (said(&[("block_sm", "1")], None), "there is no key `block_sm`; did you mean `block_ms`?"),
             (said(&[], Some("listn = \"x\"")), "there is no key `listn`; did you mean `listen`?"),
+    #[test]
+    fn a_variable_that_is_near_to_another_is_named() {
+        let said = |name: &str| misspelt([name.to_string()].into_iter()).pop();
+        let meant = "`TENOR_BLOK_MS` in the environment says nothing; did you mean `TENOR_BLOCK_MS`?";
+        assert_eq!(said("TENOR_BLOK_MS").as_deref(), Some(meant));
+        for name in ["TENOR_BLOCK_MS", "TENOR_TOKEN", "TENOR_SERVICE_HOST", "TENOR_PORT_8080_TCP", "BLOK_MS"]
+        {
+            assert_eq!(said(name), None, "{name}");
+        }
+    }
+
             (said(&[("block_ms", "0")], None), "`block_ms` is a number 1..=600000, `0` given (flag)"),
             (said(&[("listen", "here")], None), "an address with a port"),
             (said(&[("access", "opne")], None), "did you mean `open`?"),

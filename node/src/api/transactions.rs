@@ -132,7 +132,7 @@ fn body(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Body, P
             .push(Authoriser { party: reader.id::<PartyId>("party", &signer.party)?, key: signer.key });
     }
     if authorisers.is_empty() {
-        return Err(Problem::field("signers", "1 to 8 are needed, none given"));
+        return Err(Problem::field("signers", "none is named").given("0 signers", "1 to 8 signers"));
     }
     if let Some(others) = authorisers.get_mut(1..) {
         others.sort();
@@ -168,10 +168,11 @@ fn key(given: Option<&str>, now: Timestamp) -> Result<IdempotencyKey, Problem> {
         getrandom::fill(&mut choice).map_err(|error| Problem::new(problem::BROKEN, error))?;
         return Ok(IdempotencyKey::new((now.0 / DAY_MS) as u32, choice));
     };
+    let possible = "32 hexadecimal digits";
     let bytes = unhex(text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
     bytes
         .map(IdempotencyKey)
-        .ok_or_else(|| Problem::field("idempotency_key", "32 hexadecimal digits are needed"))
+        .ok_or_else(|| Problem::field("idempotency_key", "it is no key").given(text, possible))
 }
 
 /// What a receipt says, in words and figures.
@@ -263,13 +264,15 @@ fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
         return Err(Problem::new(problem::MEDIA_TYPE, why).given(&raw.media, possible));
     }
     let asked: SubmitAsked = strict::read(&raw.bytes)?;
-    let bytes = unhex(&asked.body).ok_or_else(|| Problem::field("body", "hexadecimal digits are needed"))?;
+    let no_hex = || Problem::field("body", "it is no hexadecimal").given(&asked.body, "hexadecimal digits");
+    let bytes = unhex(&asked.body).ok_or_else(no_hex)?;
     let body = tenor_abi::codec::decode(&bytes, TRANSACTION_BYTES_MAX)
         .map_err(|error| Problem::from(Rejection::Form(FormError::Codec(error))))?;
     let signature = |text: &String| {
         let bytes = unhex(text).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
-        let bytes =
-            bytes.ok_or_else(|| Problem::field("signatures", "128 hexadecimal digits are needed each"))?;
+        let bytes = bytes.ok_or_else(|| {
+            Problem::field("signatures", "one is none").given(text, "128 hexadecimal digits each")
+        })?;
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&bytes[..32]);
         s.copy_from_slice(&bytes[32..]);
