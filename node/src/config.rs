@@ -88,6 +88,12 @@ pub const KEYS: &[Key] = &[
     key("pool_mb", "64", "Most megabytes of transactions that wait."),
     key("pool_per_sender", "5000", "Most transactions of one party that wait."),
     key("connections", "4096", "Most connections at the same time."),
+    key(
+        "waiting_per_customer",
+        "32",
+        "Most requests of one customer that wait for their turn, whichever tokens are shown.",
+    ),
+    key("waiting_per_token", "1024", "The same with one token that is no customer's."),
     key("followers", "2048", "Most followers of events at the same time."),
     key("followers_per_customer", "64", "The same of one customer, whichever tokens are shown."),
     key("followers_per_token", "1024", "The same with one token that is no customer's."),
@@ -299,6 +305,8 @@ pub struct Config {
     pub pool_bytes: usize,
     pub pool_per_sender: usize,
     pub connections: usize,
+    pub waiting_per_customer: usize,
+    pub waiting_per_token: usize,
     pub followers: usize,
     pub followers_per_customer: usize,
     pub followers_per_token: usize,
@@ -357,6 +365,8 @@ impl Config {
             pool_bytes: count("pool_mb", 65_536)? * MB,
             pool_per_sender: count("pool_per_sender", 10_000_000)?,
             connections: count("connections", 1_000_000)?,
+            waiting_per_customer: count("waiting_per_customer", 1_000_000)?,
+            waiting_per_token: count("waiting_per_token", 1_000_000)?,
             followers: count("followers", 1_000_000)?,
             followers_per_customer: count("followers_per_customer", 1_000_000)?,
             followers_per_token: count("followers_per_token", 1_000_000)?,
@@ -454,16 +464,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_says_what_is_possible() {
-        let said = |flags: &[(&str, &str)], file| match collect(flags, &[], file).and_then(|s| Config::of(&s))
-        {
-            Ok(_) => "nothing".to_string(),
-            Err(stop) => stop.to_string(),
-        };
-        let cases = [
-            (said(&[("block_sm", "1")], None), "there is no key `block_sm`; did you mean `block_ms`?"),
-            (said(&[], Some("listn = \"x\"")), "there is no key `listn`; did you mean `listen`?"),
-    #[test]
     fn a_variable_that_is_near_to_another_is_named() {
         let said = |name: &str| misspelt([name.to_string()].into_iter()).pop();
         let meant = "`TENOR_BLOK_MS` in the environment says nothing; did you mean `TENOR_BLOCK_MS`?";
@@ -474,6 +474,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_wrong_says_what_is_possible() {
+        let said = |flags: &[(&str, &str)], file| match collect(flags, &[], file).and_then(|s| Config::of(&s))
+        {
+            Ok(_) => "nothing".to_string(),
+            Err(stop) => stop.to_string(),
+        };
+        let cases = [
+            (said(&[("block_sm", "1")], None), "there is no key `block_sm`; did you mean `block_ms`?"),
+            (said(&[], Some("listn = \"x\"")), "there is no key `listn`; did you mean `listen`?"),
             (said(&[("block_ms", "0")], None), "`block_ms` is a number 1..=600000, `0` given (flag)"),
             (said(&[("listen", "here")], None), "an address with a port"),
             (said(&[("access", "opne")], None), "did you mean `open`?"),

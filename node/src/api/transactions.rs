@@ -5,9 +5,9 @@ use super::caller::Caller;
 use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
-use super::reading::{Reader, Reads, id, stamped};
+use super::reading::{Patience, Reader, Reads, id, stamped};
 use super::shapes;
-use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
+use super::strict::{self, Asked, Nothing, Part, Raw};
 use crate::access::Scope;
 use crate::hub::{Hub, Tip};
 use crate::places::Known;
@@ -80,13 +80,12 @@ pub struct PrepareAsked {
 #[utoipa::path(
     post, path = "/v1/transactions:prepare", tag = "transactions", request_body = PrepareAsked,
     responses((status = 200, description = "Bytes to sign, and what they would do", body = shapes::Prepared)))]
-pub async fn prepare(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Strict(asked): Strict<PrepareAsked>,
-) -> Result<Json<Document>, Problem> {
+pub async fn prepare(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result<Response, Problem> {
     let now = api.clock.now();
-    api.read(caller, move |reader| prepared(reader, now, &asked)).await.map(Json)
+    // A batch is large as a request and as an answer: both are read and written where the turn counts.
+    let made = api.read(caller, move |reader| Ok(prepared(reader, now, &raw.json()?)?.to_string()));
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], made.await?).into_response())
 }
 
 fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Document, Problem> {
@@ -168,8 +167,8 @@ fn key(given: Option<&str>, now: Timestamp) -> Result<IdempotencyKey, Problem> {
         getrandom::fill(&mut choice).map_err(|error| Problem::new(problem::BROKEN, error))?;
         return Ok(IdempotencyKey::new((now.0 / DAY_MS) as u32, choice));
     };
-    let possible = "32 hexadecimal digits";
     let bytes = unhex(text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let possible = "32 hexadecimal digits";
     bytes
         .map(IdempotencyKey)
         .ok_or_else(|| Problem::field("idempotency_key", "it is no key").given(text, possible))
@@ -307,7 +306,7 @@ pub async fn submit(
     let id = tx.id();
     let (now, hub) = (api.clock.now(), Arc::clone(&api.hub));
     let body = api.config.sandbox.then(|| tx.body.clone());
-    let admitting = tokio::task::spawn_blocking(move || {
+    let admitting = api.work(&caller, Patience::Short, move || {
         let tip = hub.tip();
         let now = now.max(Timestamp(tip.chain.tip().time.0 + 1));
         let admitted = tip.chain.admit(now, tx)?;
@@ -321,10 +320,7 @@ pub async fn submit(
             admitted => admitted,
         })
     });
-    let admitted = admitting
-        .await
-        .map_err(|_| Problem::new(problem::BROKEN, "the log of the node says what is wrong"))??;
-    let candidate = match admitted {
+    let candidate = match admitting.await? {
         Ok(candidate) => candidate,
         Err(Rejection::Done { height, index }) => return outcome(&api, caller, height, index, true).await,
         Err(rejection) => return Err(told(rejection)),
@@ -434,8 +430,10 @@ pub async fn outcome(
 ) -> Result<Response, Problem> {
     // Whoever hands in may be told the outcome, whether or not they may read anything else.
     let hub = Arc::clone(&api.hub);
-    let names = if caller.is_bank() { Arc::clone(&api.names) } else { Arc::default() };
-    let reading = tokio::task::spawn_blocking(move || {
+    let patience = if replayed { Patience::Short } else { Patience::Endless };
+    let asker = caller.clone();
+    let names = api.names_for(&caller);
+    let reading = api.work(&asker, patience, move || {
         let reader = Reader { tip: hub.tip(), hub, names, caller };
         let document = placed(&reader, height, index)?;
         let block = reader.hub.block(&reader.tip, height)?;
@@ -449,10 +447,7 @@ pub async fn outcome(
         let spec = render::spec_of(reader.chain(), &item)?;
         Err(no(&reader, &full, spec.as_ref()).with("receipt", document))
     });
-    let answer = reading
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(problem::BROKEN, "the log of the node says what is wrong")));
-    let mut response = answer.into_response();
+    let mut response = reading.await.into_response();
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
