@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use tenor_abi::host::Context as Occasion;
 use tenor_abi::id::CodeHash;
-use tenor_runtime::vm::{Bounds, CallOutcome, Engine, Expected, Guest, Settings, World, examine};
+use tenor_runtime::vm::{Bounds, CallOutcome, Engine, Expected, Guest, LIMITS, Settings, World, examine};
 
 const CODE: CodeHash = CodeHash([1; 32]);
 const GAS: u64 = 1_000_000_000;
@@ -33,10 +33,19 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let of_operators = operators().iter().map(|probe| cost(probe, 64, each)).collect::<Result<Vec<_>>>()?;
     let of_host = host_calls().iter().map(|probe| cost(probe, 64, each)).collect::<Result<Vec<_>>>()?;
     let mut of_starts = vec![];
-    for (name, pages, kept_max) in
-        [("instance, kept", 1, 64), ("instance, fresh", 1, 0), ("instance of 16 MiB, fresh", 256, 0)]
-    {
-        of_starts.push(cost(&Probe::nothing(name, pages), kept_max, each)?);
+    let (slots, segments) = (u64::from(LIMITS.table), u64::from(LIMITS.data_segments));
+    for (name, pages, slots, segments, kept_max) in [
+        ("instance, kept", 1, 0, 0, 64),
+        ("instance, fresh", 1, 0, 0, 0),
+        ("instance of 16 MiB, fresh", 256, 0, 0, 0),
+        ("instance with the longest table, kept", 1, slots, 0, 64),
+        ("instance with the longest table, fresh", 1, slots, 0, 0),
+        ("instance with the most data segments, kept", 1, 0, segments, 64),
+        ("instance with the most data segments, fresh", 1, 0, segments, 0),
+        ("instance of 16 MiB with the most data segments, kept", 256, 0, segments, 64),
+        ("instance of 16 MiB with the most data segments, fresh", 256, 0, segments, 0),
+    ] {
+        of_starts.push(cost(&Probe::nothing(name, pages, slots, segments), kept_max, each)?);
     }
     let typical = median(&of_operators);
     let all: Vec<Cost> = of_operators.into_iter().chain(of_host).chain(of_starts).collect();

@@ -6,9 +6,9 @@ use anyhow::Result;
 use tenor_abi::host;
 use tenor_abi::spec::SECTION;
 use wasm_encoder::{
-    BlockType, CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, Instruction as I, MemArg, MemArgTarget, MemorySection, MemoryType, Module, TypeSection,
-    ValType,
+    BlockType, CodeSection, ConstExpr, CustomSection, DataSection, EntityType, ExportKind, ExportSection,
+    Function, FunctionSection, ImportSection, Instruction as I, MemArg, MemArgTarget, MemorySection,
+    MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// How often the thing stands in the loop.
@@ -32,6 +32,10 @@ pub(super) struct Probe {
     code: Vec<I<'static>>,
     /// Host functions that are called, by their place.
     hosts: &'static [&'static str],
+    /// Slots of a table with nothing in them.
+    slots: u64,
+    /// Data segments of one byte, one behind the other over the memory.
+    segments: u64,
 }
 
 fn memory(align: u32) -> MemArg {
@@ -39,7 +43,7 @@ fn memory(align: u32) -> MemArg {
 }
 
 fn probe(name: &'static str, code: Vec<I<'static>>) -> Probe {
-    Probe { name, rounds: 4_000, pages: 1, before: vec![], code, hosts: &[] }
+    Probe { name, rounds: 4_000, pages: 1, before: vec![], code, hosts: &[], slots: 0, segments: 0 }
 }
 
 /// `local = local op constant`.
@@ -211,7 +215,7 @@ pub(super) fn host_calls() -> Vec<Probe> {
         if returns {
             code.push(I::Drop);
         }
-        Probe { name, rounds, pages: 1, before: vec![], code, hosts }
+        Probe { rounds, hosts, ..probe(name, code) }
     };
     vec![
         call("arg_len", &["arg_len"], 200, &[]),
@@ -263,7 +267,7 @@ pub(super) fn of_blocks() -> Vec<Probe> {
         if returns {
             code.push(I::Drop);
         }
-        Probe { name, rounds, pages: 1, before: read_call(), code, hosts }
+        Probe { rounds, before: read_call(), hosts, ..probe(name, code) }
     };
     let of_operators = operators().into_iter().filter(|probe| {
         ["every page of 16 MiB", "memory.fill, 1 MiB", RING, "i64.div_u", "i32.add"].contains(&probe.name)
@@ -280,8 +284,8 @@ pub(super) fn of_blocks() -> Vec<Probe> {
 
 impl Probe {
     /// Nothing but the start of a call.
-    pub(super) fn nothing(name: &'static str, pages: u64) -> Probe {
-        Probe { rounds: 0, pages, ..probe(name, vec![]) }
+    pub(super) fn nothing(name: &'static str, pages: u64, slots: u64, segments: u64) -> Probe {
+        Probe { rounds: 0, pages, slots, segments, ..probe(name, vec![]) }
     }
 
     /// The module, whose `f` does the thing.
@@ -333,12 +337,29 @@ impl Probe {
         code.function(&self.function());
         code.function(Function::new([]).instruction(&I::End));
         code.function(Function::new([]).instruction(&I::I32Const(0)).instruction(&I::End));
+        let mut tables = TableSection::new();
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: self.slots,
+            maximum: Some(self.slots),
+            shared: false,
+        });
+        let mut data = DataSection::new();
+        for segment in 0..self.segments {
+            let place = segment * (self.pages * 64 * 1024) / self.segments;
+            data.active(0, &ConstExpr::i32_const(place as i32), [1]);
+        }
         let mut module = Module::new();
         module.section(&types);
         if own > 0 {
             module.section(&imports);
         }
-        module.section(&functions).section(&memories).section(&exports).section(&code);
+        module.section(&functions);
+        if self.slots > 0 {
+            module.section(&tables);
+        }
+        module.section(&memories).section(&exports).section(&code).section(&data);
         module
     }
 

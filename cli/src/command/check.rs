@@ -3,7 +3,7 @@
 //! A file whose name ends in `.proof`, or one that comes with a genesis document, is a proof; any other is
 //! looked at as a module.
 
-mod module;
+pub(super) mod module;
 mod proof;
 
 use super::Data;

@@ -1,11 +1,13 @@
 //! `tenor deploy`: publishes a contract.
 
+use super::check::module;
 use super::{Data, desk, exposure_limit, submit};
 use crate::output::Output;
 use crate::{products, words};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
+use std::path::Path;
 use tenor_abi::codec;
 use tenor_abi::id::CodeHash;
 use tenor_wire::op::{Operation, PublishOp};
@@ -29,19 +31,21 @@ impl Deploy {
     /// Publishes the module.
     ///
     /// # Errors
-    /// When it is not admitted, or the chain says no.
+    /// [`Refused`](super::Refused) with all findings when it is not admitted; when the chain says no.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let wasm = match products::find(&self.module) {
-            Some(product) => product.wasm.to_vec(),
-            None => std::fs::read(&self.module).with_context(|| {
-                format!(
+        let (wasm, spec) = match products::find(&self.module) {
+            Some(product) => (product.wasm.to_vec(), words::spec_of(product.wasm)?),
+            None => {
+                let file = Path::new(&self.module);
+                ensure!(
+                    file.exists(),
                     "`{}` is neither a file nor a product{}",
                     self.module,
                     crate::near::hint(&self.module, products::ALL.iter().map(|p| p.name))
-                )
-            })?,
+                );
+                module::contract(file)?
+            }
         };
-        let spec = words::spec_of(&wasm)?;
         let mut desk = desk(&self.data)?;
         let names = &desk.folder().names;
         let mut exposure = self

@@ -66,7 +66,7 @@ impl Show {
                 let (height, index) = place(&self.id)?;
                 receipt(chain, names, height, index)
             }
-            (What::Proposal, None) => proposal(chain, proposal_id(&self.id)?),
+            (What::Proposal, None) => proposal(chain, names, proposal_id(&self.id)?),
             (What::Party, None) => party(chain, find_party(names, &self.id)?, usize::MAX),
         }?;
         output.result(&shown.document, &shown.text)

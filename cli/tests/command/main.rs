@@ -8,6 +8,7 @@ mod hook;
 mod profile;
 mod inspect;
 mod check;
+mod deploy;
 mod compiler;
 mod bad_input;
 mod backup;

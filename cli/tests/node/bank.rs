@@ -81,9 +81,9 @@ impl Bank {
         node.post_as("bank", "/v1/transactions", &signed).1
     }
 
-    /// What one proposes and another approves.
+    /// The proposal of an operation, for a day.
     #[track_caller]
-    pub fn together(&self, node: &Node, operation: Value) -> Value {
+    pub fn proposed(&self, node: &Node, operation: &Value) -> String {
         let now: Timestamp = node.get("/v1/network")["time"].as_str().unwrap().parse().unwrap();
         let until = Timestamp(now.0 + DAY_MS).to_string();
         let proposed = self.does(
@@ -92,7 +92,13 @@ impl Bank {
             &json!({ "type": "propose", "operation": operation, "expires_at": until }),
         );
         assert_eq!(proposed["fate"], "done", "{proposed}");
-        let proposal = proposed["made"].as_str().unwrap();
+        proposed["made"].as_str().unwrap().into()
+    }
+
+    /// What one proposes and another approves.
+    #[track_caller]
+    pub fn together(&self, node: &Node, operation: Value) -> Value {
+        let proposal = self.proposed(node, &operation);
         self.does(node, "piet", &json!({ "type": "approve", "proposal": proposal }))
     }
 }

@@ -101,7 +101,19 @@ fn a_device_is_enrolled_by_both_limited_ended_and_recovered() {
     let recover = json!({ "type": "recover_key", "party": party, "number": 2, "key": {
         "public_key": text(found.public()), "place": "device", "expires_at": "2099-01-01T00:00:00Z" } });
     assert_eq!(bank.does(&node, "olga", &recover)["rule"], "FourEyes");
-    let told = bank.together(&node, recover);
+    // Whoever is to approve it is shown all that it does.
+    let proposal = bank.proposed(&node, &recover);
+    let shown = node.get(&format!("/v1/proposals/{proposal}"));
+    let key = text(found.public());
+    let does =
+        format!("ends every key of {party} for good and gives it key 2: device {key}, until 2099-01-01");
+    assert!(shown["effects"][0].as_str().unwrap().starts_with(&does), "{shown}");
+    assert_eq!(shown["proposed"]["Key"]["party"], json!(party), "{shown}");
+    let approve = json!({ "type": "approve", "proposal": proposal });
+    let asked = json!({ "signers": [{ "party": "piet" }], "operation": approve });
+    let prepared = node.post("/v1/transactions:prepare", &asked);
+    assert!(prepared["effects"][1].as_str().unwrap().starts_with(&does), "{prepared}");
+    let told = bank.does(&node, "piet", &approve);
     assert_eq!(told["fate"], "done", "{told}");
     assert_eq!(pay(&node, &ada, &ada.key, 0, 1, 7).1["code"], "key_ended");
     assert_eq!(pay(&node, &ada, &found, 2, 8_200, 8).0, 201);

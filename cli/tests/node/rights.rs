@@ -1,7 +1,13 @@
 //! Who may see and do what: a token's scopes, and whose an object is.
 
-use crate::home::{Node, Wallet, agent, done, sandbox};
+use crate::home::{Node, Wallet, agent, done, sandbox, submit};
 use serde_json::{Value, json};
+use tenor_abi::codec;
+use tenor_abi::entry::Side;
+use tenor_abi::id::{AgreementId, CodeHash};
+use tenor_wire::hexadecimal::hex;
+use tenor_wire::op::{EntryLineOp, EntryOp, InvokeOp, Operation, Seen};
+use tenor_wire::tx::Body;
 
 #[test]
 fn a_customer_sees_what_is_the_customers_own() {
@@ -61,13 +67,13 @@ fn a_customer_sees_what_is_the_customers_own() {
     let tx = ada.pays(&bob.account, 100, 2);
     let signature = tx.signatures[0];
     let signed = json!({
-        "body": tenor_wire::hexadecimal::hex(&tx.body.signing_bytes()),
-        "signatures": [tenor_wire::hexadecimal::hex(&[signature.r, signature.s].concat())],
+        "body": hex(&tx.body.signing_bytes()),
+        "signatures": [hex(&[signature.r, signature.s].concat())],
     });
     assert_eq!(node.post_as("bob", "/v1/transactions", &signed).0, 403);
     // Naming ada as a signer does not make bob her: what her keys may do is not tried for him.
     let (a, b) = (ada.party.to_string(), bob.party.to_string());
-    let close = format!("1f{}03", tenor_wire::hexadecimal::hex(&ada.account.0));
+    let close = format!("1f{}03", hex(&ada.account.0));
     let hold = json!({
         "type": "hold", "expires_at": "2026-02-01T00:00:00Z",
         "lines": [{ "from": ada.account.to_string(), "to": bob.account.to_string(), "amount": "7.77 EUR" }],
@@ -149,4 +155,122 @@ fn every_answer_is_secured_and_no_other_origin_is_let_in() {
         assert_eq!(header("cache-control").as_deref(), Some("no-store"));
         assert_eq!(header("access-control-allow-origin"), None);
     }
+}
+
+#[test]
+fn of_what_somebody_else_did_with_many_a_customer_sees_the_own_part() {
+    let (_folder, data) = sandbox();
+    done(&data, &["key", "new", "cleo"]);
+    let node = Node::sandbox(&data);
+    let (ada, bob, cleo) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"), Wallet::of(&node, "cleo"));
+    let to = |wallet: &Wallet, amount: &str| json!({ "from": ada.account.to_string(), "to": wallet.account.to_string(), "amount": amount });
+    let batch = json!({ "type": "batch", "transfers": [to(&bob, "10.00 EUR"), to(&cleo, "77.00 EUR")] });
+    let line = |wallet: &Wallet, side, amount| EntryLineOp { account: wallet.account, side, amount };
+    let lines = vec![
+        line(&ada, Side::Debit, 3_300),
+        line(&bob, Side::Credit, 1_100),
+        line(&cleo, Side::Credit, 2_200),
+    ];
+    let entry = Operation::Entry(EntryOp { lines, value_date: None, narrative: None, reference: None });
+    let entry = Body { operation: entry, ..ada.body(&bob.account, 3_300, 7) }.sign(&[&ada.key]);
+    let acts = node.post_as("bank", "/v1/sandbox/act", &json!({ "who": "ada", "operation": batch }));
+    for ((status, told), bobs, all) in [(acts, 2, 4), (node.submit(&entry), 1, 3)] {
+        assert_eq!(status, 201, "{told}");
+        let place = format!("{}/{}", told["height"], told["index"]);
+        let seen = |who: &str| {
+            let told = node.get_as(who, &format!("/v1/receipts/{place}")).1;
+            let again =
+                node.get_as(who, &format!("/v1/transactions/{}", told["transaction"].as_str().unwrap())).1;
+            assert_eq!(again["postings"], told["postings"]);
+            let proof = node.get_as(who, &format!("/v1/receipts/{place}/proof")).0;
+            (
+                told["postings"].as_array().unwrap().len(),
+                told["whole"].as_bool().unwrap(),
+                proof,
+                told.to_string(),
+            )
+        };
+        let (postings, is_whole, proof, told) = seen("bob");
+        assert_eq!((postings, is_whole, proof), (bobs, false, 403), "{told}");
+        assert!(
+            told.contains(&bob.account.to_string()) && !told.contains(&cleo.account.to_string()),
+            "{told}"
+        );
+        for who in ["ada", "bank"] {
+            let (postings, is_whole, proof, told) = seen(who);
+            assert_eq!((postings, is_whole, proof), (all, true, 200), "{who}: {told}");
+        }
+    }
+    // A payment is the payee's as well as the payer's.
+    let (_, paid) = node.submit(&ada.pays(&bob.account, 100, 1));
+    let told = node.get_as("bob", &format!("/v1/receipts/{}/{}", paid["height"], paid["index"])).1;
+    assert_eq!((told["postings"].as_array().unwrap().len(), &told["whole"]), (2, &json!(true)), "{told}");
+}
+
+#[test]
+fn why_somebody_elses_account_takes_nothing_is_theirs_to_know() {
+    let (_folder, data) = sandbox();
+    done(&data, &["account", "limits", "bob", "--ceiling", "600.00"]);
+    done(&data, &["key", "new", "cleo"]);
+    let node = Node::sandbox(&data);
+    let (ada, bob, cleo) = (Wallet::of(&node, "ada"), Wallet::of(&node, "bob"), Wallet::of(&node, "cleo"));
+    let asked = json!({
+        "signers": [{ "party": ada.party.to_string() }],
+        "operation": { "type": "transfer", "from": ada.account.to_string(), "to": bob.account.to_string(), "amount": "200.00 EUR" },
+    });
+    let prepared = |who: &str| node.post_as(who, "/v1/transactions:prepare", &asked).1;
+    let hidden = |told: &Value| {
+        let text = told.to_string();
+        assert!(text.contains("why is theirs to know"), "{told}");
+        for secret in [
+            "AboveCeiling",
+            "Frozen",
+            "600",
+            "700",
+            "60000",
+            "70000",
+            "fraud",
+            "AC06",
+            "AM02",
+            "receipt_code",
+        ] {
+            assert!(!text.contains(secret), "{secret}: {told}");
+        }
+    };
+    let told = prepared("ada");
+    assert_eq!(told["outcome"], "refused");
+    hidden(&told["problem"]);
+    assert_eq!(prepared("bank")["problem"]["rule"], "AboveCeiling");
+    // What was signed and handed in is told no more of.
+    let (status, told) =
+        submit(&agent(), &node.api, &node.token("ada"), &ada.pays(&bob.account, 20_000, 1)).unwrap();
+    assert_eq!(
+        (status, &told["receipt"]["code"], &told["receipt"]["whole"]),
+        (422, &Value::Null, &json!(false))
+    );
+    let place = format!("{}/{}", told["receipt"]["height"], told["receipt"]["index"]);
+    assert_eq!(node.get_as("ada", &format!("/v1/receipts/{place}/proof")).0, 403);
+    let told = told["receipt"]["text"].as_str().unwrap();
+    assert!(told.contains("theirs to know"), "{told}");
+    assert!(node.get(&format!("/v1/receipts/{place}"))["text"].as_str().unwrap().contains("AboveCeiling"));
+    // Her own account's reasons are hers.
+    let (_, told) =
+        submit(&agent(), &node.api, &node.token("ada"), &ada.pays(&cleo.account, 1_000_000, 2)).unwrap();
+    assert_eq!(told["rule"], "InsufficientFunds", "{told}");
+    // Of an agreement that she does not see nothing is said, not even that it is there.
+    let rent = node.get("/v1/agreements/rent")["agreement"].as_str().unwrap().to_string();
+    let told = |agreement: [u8; 32]| {
+        let seen = Seen { agreement: AgreementId(agreement), code: CodeHash([7; 32]), terms_version: 9 };
+        let op = Operation::Invoke(InvokeOp { seen, call: 1, arguments: vec![] });
+        let asked = json!({
+            "signers": [{ "party": bob.party.to_string() }], "operation": { "type": "bytes", "hex": hex(&codec::encode(&op)) },
+        });
+        let mut told = node.post_as("bob", "/v1/transactions:prepare", &asked).1;
+        ["transaction", "body", "digest", "idempotency_key", "valid_from", "valid_until", "as_of", "gas"]
+            .iter()
+            .for_each(|own| told[*own] = Value::Null);
+        told
+    };
+    let there = rent.parse::<AgreementId>().unwrap().0;
+    assert_eq!(told(there), told([9; 32]));
 }

@@ -96,9 +96,12 @@ export type Actions = {
 export type Agreement = {
   agreement: string;
   as_of: AsOf;
+  books: Array<Book>;
   code: string;
   contract: string;
   height: number;
+  opened_at: string;
+  opened_by: string;
   state: string;
   terms: { [name: string]: unknown };
   terms_version: number;
@@ -309,6 +312,14 @@ export type Blocks = {
   as_of: AsOf;
   blocks: Array<BlockHeader>;
   next?: string | null;
+};
+
+/** A book of an agreement. */
+export type Book = {
+  account: string;
+  balance: string;
+  book: string;
+  currency: string;
 };
 
 /** A calendar in a list. */
@@ -681,16 +692,21 @@ export type Proposal = {
   agreement?: string | null;
   arguments: { [name: string]: unknown };
   as_of: AsOf;
+  /** What it would do, in words. */
+  effects: Array<string>;
   expires_at: string;
   operation: string;
   proposal: string;
+  /** The operation, in the form in which the client core reads it. */
+  proposed: unknown;
   proposer: string;
 };
 
 /** A receipt. */
 export type Receipt = {
   as_of: AsOf;
-  code: number;
+  /** 0 when done; none where the reason is somebody else's to know. */
+  code?: number | null;
   entries: number;
   events: number;
   /** `done`, `refused` or `failed`. */
@@ -707,6 +723,8 @@ export type Receipt = {
   text: string;
   time: string;
   transaction?: string | null;
+  /** Whether item and receipt are told whole, so that their proof may be asked for; postings and events of others are left out. */
+  whole: boolean;
 };
 
 /** A receipt's figures. */

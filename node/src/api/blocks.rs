@@ -5,8 +5,8 @@ use super::problem::{self, Problem};
 use super::reading::{At, Cursor, PageAsked, Reader, Reads, Wants, as_of, stamped};
 use super::shapes;
 use super::strict::{Asked, Nothing, Number, Part, number};
-use super::transactions::{placed, prove, seen_place};
-use crate::view::{Missing, check_made, receipt, show};
+use super::transactions::{placed, prove, seen};
+use crate::view::{Missing, Shown, check_made, receipt, show};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -96,7 +96,7 @@ pub async fn get(
             if !reader.caller.is_bank() {
                 let document = header(reader, height)?;
                 let text = document.to_string();
-                return Ok(wants.answer(crate::view::Shown { document, text }, reader.chain()));
+                return Ok(wants.answer(Shown { document, text }, reader.chain()));
             }
             let mut shown = show::block(reader.chain(), height, first..end)?;
             let next = shown.document["items"].as_u64().filter(|items| *items > end as u64);
@@ -119,14 +119,14 @@ pub async fn receipt(
 ) -> Result<Response, Problem> {
     reads
         .of(move |reader| {
-            seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
+            let name = format!("receipt {height}/{index}");
+            let document = placed(reader, height, index, &name)?;
+            let mut shown = Shown { document, text: String::new() };
             if wants.text() {
-                return Ok(wants.answer(
-                    receipt::receipt(reader.chain(), &reader.names, height, index)?,
-                    reader.chain(),
-                ));
+                let block = reader.hub.block(&reader.tip, height)?.ok_or_else(|| Missing::of(&name))?;
+                let sight = seen(reader, &block, index, &name)?;
+                shown = receipt::seen(reader.chain(), &reader.names, block.header.time, &sight)?;
             }
-            let shown = crate::view::Shown { document: placed(reader, height, index)?, text: String::new() };
             Ok(wants.answer(shown, reader.chain()))
         })
         .await
@@ -142,12 +142,7 @@ pub async fn receipt_proof(
     Part((Number(height), Number(index))): Part<(Number<u64>, Number<u32>)>,
     Asked(_): Asked<Nothing>,
 ) -> Result<Response, Problem> {
-    reads
-        .bytes(move |reader| {
-            seen_place(reader, height, index, &format!("receipt {height}/{index}"))?;
-            prove(reader, height, index)
-        })
-        .await
+    reads.bytes(move |reader| prove(reader, height, index, &format!("receipt {height}/{index}"))).await
 }
 
 /// The offline proof of what state held: of an account, an agreement, or any full key (`key`, hexadecimal; the bank's

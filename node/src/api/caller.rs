@@ -9,16 +9,22 @@ use crate::tls::Peer;
 use crate::turns::Who;
 use crate::view::authority::Authorities;
 use crate::view::reading;
+use crate::view::receipt::Sight;
+use crate::view::refusal::{About, about};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
-use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_abi::entry::Side;
+use tenor_abi::id::{AccountId, AgreementId, PartyId, ProposalId};
+use tenor_abi::refusal::Refusal;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::fault::Fault;
-use tenor_runtime::state::record::{AccountRecord, AgreementRecord, Holder};
+use tenor_runtime::state::record::{AccountRecord, AgreementRecord, Holder, ProposalRecord};
 use tenor_wire::block::Item;
-use tenor_wire::receipt::FullReceipt;
+use tenor_wire::op::Operation;
+use tenor_wire::receipt::{BookedPosting, Entry, EntrySource, Fate, FullReceipt};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -178,31 +184,122 @@ impl Caller {
         }
     }
 
-    /// Whether an item may be seen: one that the customer signed, or that touches what is the customer's.
+    /// What may be seen of an item and its receipt: all of one that the customer signed or that was due of the customer's
+    /// agreement, besides reasons that are somebody else's; of any other one the entries and events that touch what is
+    /// the customer's. None where nothing does.
     ///
     /// # Errors
     /// [`Fault`] of the store.
-    pub fn sees_item(&self, chain: &Chain, item: &Item, receipt: &FullReceipt) -> Result<bool, Fault> {
-        let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
-        let signed = match item {
-            Item::Tx(tx) => tx.body.authorisers.iter().any(|by| by.party == customer),
-            Item::Due(due) => self.sees_agreement(chain, &due.agreement)?,
-            Item::Expiry(_) => false,
+    pub fn sight<'b>(
+        &self,
+        chain: &Chain,
+        item: &'b Item,
+        full: &'b FullReceipt,
+    ) -> Result<Option<Sight<'b>>, Fault> {
+        let Some(customer) = self.customer() else {
+            return Ok(self.is_bank().then(|| Sight::whole(item, full)));
         };
-        if signed {
+        let (is_own, is_told) = match item {
+            Item::Tx(tx) => (
+                tx.body.authorisers.iter().any(|by| by.party == customer),
+                self.sees_why(chain, Some(&tx.body.operation), full)?,
+            ),
+            Item::Due(due) => {
+                (self.sees_agreement(chain, &due.agreement)?, self.sees_why(chain, None, full)?)
+            }
+            Item::Expiry(_) => (false, true),
+        };
+        if is_own {
+            return Ok(Some(Sight { why: is_told, is_whole: is_told, ..Sight::whole(item, full) }));
+        }
+        let (mut entries, mut events) = (vec![], vec![]);
+        for entry in &full.entries {
+            entries.extend(self.part(chain, entry)?);
+        }
+        for event in &full.events {
+            if self.sees_agreement(chain, &event.agreement)? {
+                events.push(event.clone());
+            }
+        }
+        if entries.is_empty() && events.is_empty() {
+            return Ok(None);
+        }
+        // What somebody else signed many things with says more than what came of it.
+        let is_one = !matches!(item, Item::Tx(tx) if matches!(tx.body.operation, Operation::Batch(_)));
+        let is_whole = is_one && is_told && entries == full.entries && events == full.events;
+        let full = Cow::Owned(FullReceipt { entries, events, ..full.clone() });
+        Ok(Some(Sight { item, full, why: is_told, is_whole }))
+    }
+
+    /// What the customer may see of an entry: all where it is of the customer's agreement, or where one side is the
+    /// customer's alone; else the postings on the customer's accounts. None where there are none.
+    fn part(&self, chain: &Chain, entry: &Entry) -> Result<Option<Entry>, Fault> {
+        if let EntrySource::Agreement { agreement, .. } = &entry.source
+            && self.sees_agreement(chain, agreement)?
+        {
+            return Ok(Some(entry.clone()));
+        }
+        let mut own = vec![];
+        for posting in &entry.postings {
+            if self.sees_account(chain, &posting.account)? {
+                own.push(*posting);
+            }
+        }
+        let of =
+            |postings: &[BookedPosting], side| postings.iter().filter(|posting| posting.side == side).count();
+        let is_side = |side| of(&own, side) > 0 && of(&own, side) == of(&entry.postings, side);
+        if is_side(Side::Debit) || is_side(Side::Credit) {
+            return Ok(Some(entry.clone()));
+        }
+        Ok((!own.is_empty()).then(|| Entry { postings: own, ..entry.clone() }))
+    }
+
+    /// Whether it may be told why a receipt says no, which may be somebody else's: a payee's limits are not the payer's
+    /// to know.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_why(
+        &self,
+        chain: &Chain,
+        operation: Option<&Operation>,
+        full: &FullReceipt,
+    ) -> Result<bool, Fault> {
+        if self.is_bank() || full.receipt.fate == Fate::Done {
             return Ok(true);
         }
-        for posting in receipt.entries.iter().flat_map(|entry| &entry.postings) {
-            let record: Option<AccountRecord> = chain.record(&posting.account.0)?;
-            if record.is_some_and(|record| record.owner == Holder::Party(customer)) {
-                return Ok(true);
-            }
+        if let Some(operation) = operation
+            && !self.sees_subject(chain, operation)?
+        {
+            return Ok(false);
         }
-        for event in &receipt.events {
-            if self.sees_agreement(chain, &event.agreement)? {
-                return Ok(true);
-            }
+        let refusal = Refusal::from_data(&full.data).filter(|refusal| refusal.code() == full.receipt.code);
+        match refusal.map_or(About::Nobody, |refusal| about(&refusal)) {
+            About::Nobody => Ok(true),
+            About::Account(account) => self.sees_account(chain, &account),
+            About::Product => Ok(false),
         }
-        Ok(false)
+    }
+
+    /// Whether the agreement or the proposal that an operation is about may be seen; where it is about none, it may.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_subject(&self, chain: &Chain, operation: &Operation) -> Result<bool, Fault> {
+        match operation {
+            Operation::Invoke(op) | Operation::Sign(op) => self.sees_agreement(chain, &op.seen.agreement),
+            Operation::Propose(op) => self.sees_subject(chain, &op.operation),
+            Operation::Approve(id) | Operation::Withdraw(id) => self.sees_proposal(chain, id),
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether an open proposal may be seen: by the bank, and by who made it.
+    ///
+    /// # Errors
+    /// [`Fault`] of the store.
+    pub fn sees_proposal(&self, chain: &Chain, id: &ProposalId) -> Result<bool, Fault> {
+        let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
+        Ok(chain.record::<ProposalRecord>(&id.0)?.is_some_and(|record| record.proposer == customer))
     }
 }

@@ -220,7 +220,7 @@ pub async fn get_party(
         .await
 }
 
-/// An open proposal. The bank's alone.
+/// An open proposal, with everything that it would do. The bank sees all, a customer what the customer proposed.
 #[utoipa::path(
     get, path = "/v1/proposals/{id}", tag = "catalogue", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The proposal", body = shapes::Proposal)))]
@@ -233,13 +233,13 @@ pub async fn get_proposal(
     reads
         .of(move |reader| {
             let id: ProposalId = id(&asked)?;
-            if !reader.caller.is_bank() {
+            if !reader.caller.sees_proposal(reader.chain(), &id)? {
                 return Err(Missing(format!(
                     "there is no open {id}; it was approved, withdrawn or never made"
                 ))
                 .into());
             }
-            Ok(wants.answer(proposal::proposal(reader.chain(), id)?, reader.chain()))
+            Ok(wants.answer(proposal::proposal(reader.chain(), &reader.names, id)?, reader.chain()))
         })
         .await
 }

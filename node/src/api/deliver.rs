@@ -260,7 +260,7 @@ fn look(reader: &Reader, record: &Record) -> Result<Next, Fault> {
             let found = block.items.get(place).zip(block.receipts.get(place));
             if found.is_some_and(|(item, full)| filter.passes(item, full)) {
                 // What cannot be told in words is named by its place; nothing is left out.
-                let document = placed(reader, height, index)
+                let document = placed(reader, height, index, "receipt")
                     .unwrap_or_else(|_| json!({ "height": height, "index": index }));
                 return Ok(Next::Message((height, index), document));
             }

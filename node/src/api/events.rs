@@ -263,12 +263,12 @@ fn told(reader: &Reader, block: &Block, from: u32, filter: Filter) -> Result<Vec
     let mut messages = vec![];
     let height = block.header.height;
     for (index, (item, full)) in (0u32..).zip(block.items.iter().zip(&block.receipts)).skip(from as usize) {
-        if !filter.passes(item, full) || !reader.caller.sees_item(reader.chain(), item, full)? {
+        if !filter.passes(item, full) || reader.caller.sight(reader.chain(), item, full)?.is_none() {
             continue;
         }
         // What cannot be told in words is named by its place; nothing is left out.
-        let document =
-            placed(reader, height, index).unwrap_or_else(|_| json!({ "height": height, "index": index }));
+        let document = placed(reader, height, index, "receipt")
+            .unwrap_or_else(|_| json!({ "height": height, "index": index }));
         messages.push(
             Event::default().event("receipt").id(format!("{height}.{index}")).data(document.to_string()),
         );

@@ -62,11 +62,15 @@ shapes! {
         item: String,
         /// `done`, `refused` or `failed`.
         fate: String,
-        code: u16, gas: u64, entries: u64, events: u64, text: String, made: Option<String>, time: String,
+        /// 0 when done; none where the reason is somebody else's to know.
+        code: Option<u16>, gas: u64, entries: u64, events: u64, text: String, made: Option<String>, time: String,
         postings: Vec<Posting>, reported: Vec<Reported>, transaction: Option<String>,
         /// `final`.
         status: String,
-        height: u64, index: u32, as_of: AsOf,
+        height: u64, index: u32,
+        /// Whether item and receipt are told whole, so that their proof may be asked for; postings and events of others are
+        /// left out.
+        whole: bool, as_of: AsOf,
     }
     /// A transaction that waits for a block.
     Pending {
@@ -123,9 +127,11 @@ shapes! {
     Agreements { agreements: Vec<AgreementRow>, next: Option<String>, as_of: AsOf, }
     /// An agreement.
     Agreement {
-        agreement: String, contract: String, code: String, state: String, height: u64, terms_version: u32,
-        terms: BTreeMap<String, Value>, as_of: AsOf,
+        agreement: String, contract: String, code: String, state: String, opened_at: String, opened_by: String,
+        height: u64, terms_version: u32, terms: BTreeMap<String, Value>, books: Vec<Book>, as_of: AsOf,
     }
+    /// A book of an agreement.
+    Book { book: String, account: String, balance: String, currency: String, }
     /// An agreement's schedules.
     Schedules { agreement: String, schedules: Vec<Schedule>, as_of: AsOf, }
     /// A schedule.
@@ -198,7 +204,12 @@ shapes! {
     PartyAgreement { agreement: String, contract: String, state: String, }
     /// An open proposal.
     Proposal {
-        proposal: String, operation: String, agreement: Option<String>, arguments: BTreeMap<String, Value>,
+        proposal: String, operation: String,
+        /// What it would do, in words.
+        effects: Vec<String>,
+        /// The operation, in the form in which the client core reads it.
+        proposed: Value,
+        agreement: Option<String>, arguments: BTreeMap<String, Value>,
         proposer: String, expires_at: String, as_of: AsOf,
     }
     /// A page of a list, its columns as the command has them.

@@ -12,6 +12,9 @@ use crate::access::Scope;
 use crate::hub::{Hub, Tip};
 use crate::places::Known;
 use crate::pool::{Full, Offered, Outcome};
+use crate::view::receipt::Sight;
+use crate::view::refusal::HIDDEN;
+use crate::view::said::said;
 use crate::view::{Missing, receipt, refusal, render};
 use axum::Json;
 use axum::extract::State;
@@ -25,10 +28,10 @@ use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::id::{PartyId, TxId};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::execute::Rejection;
-use tenor_wire::block::Item;
+use tenor_wire::block::{Block, Header, Item};
 use tenor_wire::crypto::{SECP256K1, Signature};
 use tenor_wire::hexadecimal::{hex, unhex};
-use tenor_wire::op::KeyNumber;
+use tenor_wire::op::{KeyNumber, Operation};
 use tenor_wire::receipt::{Fate, FullReceipt};
 use tenor_wire::tx::{
     Authoriser, BODY_VERSION, Body, FormError, IdempotencyKey, TRANSACTION_BYTES_MAX, Transaction,
@@ -179,11 +182,15 @@ fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document,
     let chain = reader.chain();
     let spec = render::spec_of_operation(chain, &body.operation).ok().flatten();
     if full.receipt.fate != Fate::Done {
-        let problem = no(reader, full, spec.as_ref());
+        let is_told = reader.caller.sees_why(chain, Some(&body.operation), full)?;
+        let problem = no(reader, full, spec.as_ref(), is_told);
         return Ok(json!({ "outcome": fate(full), "problem": problem.document() }));
     }
     let (_, postings) = render::postings(chain, &full.entries)?;
     let mut words = vec![];
+    if !is_money(&body.operation) && reader.caller.sees_subject(chain, &body.operation)? {
+        words.extend(said(chain, &body.operation)?.into_iter().map(|line| reader.names.named(line)));
+    }
     for posting in &postings {
         let text = |name: &str| posting[name].as_str().unwrap_or_default().to_string();
         let way = way(&text("act"), text("side") == "debit");
@@ -202,6 +209,20 @@ fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document,
     Ok(json!({ "outcome": "done", "effects": words, "postings": postings }))
 }
 
+/// Whether what an operation does is what its entries say.
+fn is_money(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Transfer(_)
+            | Operation::Batch(_)
+            | Operation::Hold(_)
+            | Operation::Capture(_)
+            | Operation::Release(_)
+            | Operation::Correct(_)
+            | Operation::Entry(_)
+    )
+}
+
 /// What a posting of an entry means for its account.
 fn way(act: &str, is_debit: bool) -> &'static str {
     match (act, is_debit) {
@@ -218,9 +239,12 @@ fn fate(full: &FullReceipt) -> String {
     format!("{:?}", full.receipt.fate).to_lowercase()
 }
 
-/// The problem that a receipt which says no is.
-fn no(reader: &Reader, full: &FullReceipt, spec: Option<&tenor_abi::spec::Spec>) -> Problem {
+/// The problem that a receipt which says no is; whether it is told why.
+fn no(reader: &Reader, full: &FullReceipt, spec: Option<&tenor_abi::spec::Spec>, is_told: bool) -> Problem {
     let code = if full.receipt.fate == Fate::Failed { problem::FAILED } else { problem::REFUSED };
+    if !is_told {
+        return Problem::new(code, HIDDEN).with("explanation", json!([HIDDEN]));
+    }
     let why = refusal::explain(reader.chain(), &reader.names, full, spec);
     let mut problem =
         Problem::new(code, &why).with("explanation", json!([why])).with("receipt_code", full.receipt.code);
@@ -435,17 +459,16 @@ pub async fn outcome(
     let names = api.names_for(&caller);
     let reading = api.work(&asker, patience, move || {
         let reader = Reader { tip: hub.tip(), hub, names, caller };
-        let document = placed(&reader, height, index)?;
-        let block = reader.hub.block(&reader.tip, height)?;
-        let found = block.and_then(|block| {
-            Some((block.items.get(index as usize)?.clone(), block.receipts.get(index as usize)?.clone()))
-        });
-        let (item, full) = found.ok_or_else(|| Missing(format!("there is no {height}/{index}")))?;
-        if full.receipt.fate == Fate::Done {
+        let (block, name) = (block_of(&reader, height)?, format!("receipt {height}/{index}"));
+        let (item, full) = in_block(&block, index, &name)?;
+        let sight = reader.caller.sight(reader.chain(), item, full)?;
+        let sight = sight.unwrap_or_else(|| Sight::whole(item, full));
+        let document = told_of(&reader, &block.header, index, &sight)?;
+        if sight.full.receipt.fate == Fate::Done {
             return Ok((StatusCode::CREATED, Json(document)).into_response());
         }
-        let spec = render::spec_of(reader.chain(), &item)?;
-        Err(no(&reader, &full, spec.as_ref()).with("receipt", document))
+        let spec = render::spec_of(reader.chain(), sight.item)?;
+        Err(no(&reader, &sight.full, spec.as_ref(), sight.why).with("receipt", document))
     });
     let mut response = reading.await.into_response();
     if replayed {
@@ -454,33 +477,41 @@ pub async fn outcome(
     Ok(response)
 }
 
-/// The document of a receipt at a place.
-pub fn placed(reader: &Reader, height: u64, index: u32) -> Result<Document, Problem> {
-    let block = reader
-        .hub
-        .block(&reader.tip, height)?
-        .ok_or_else(|| Missing(format!("there is no block {height}")))?;
-    let shown = receipt::of_block(reader.chain(), &reader.names, &block, index)?;
-    let mut document = shown.document;
-    if let Some(Item::Tx(tx)) = block.items.get(index as usize) {
+fn block_of(reader: &Reader, height: u64) -> Result<Arc<Block>, Problem> {
+    let block = reader.hub.block(&reader.tip, height)?;
+    Ok(block.ok_or_else(|| Missing(format!("there is no block {height}")))?)
+}
+
+fn in_block<'b>(block: &'b Block, index: u32, name: &str) -> Result<(&'b Item, &'b FullReceipt), Problem> {
+    let found = block.items.get(index as usize).zip(block.receipts.get(index as usize));
+    Ok(found.ok_or_else(|| Missing(format!("there is no {name}")))?)
+}
+
+/// What the caller may see of a receipt of a block.
+pub fn seen<'b>(reader: &Reader, block: &'b Block, index: u32, name: &str) -> Result<Sight<'b>, Problem> {
+    let (item, full) = in_block(block, index, name)?;
+    let sight = reader.caller.sight(reader.chain(), item, full)?;
+    Ok(sight.ok_or_else(|| Missing(format!("there is no {name}")))?)
+}
+
+/// The document of a receipt at a place, as far as the caller may see it; `name` is what it was asked by.
+pub fn placed(reader: &Reader, height: u64, index: u32, name: &str) -> Result<Document, Problem> {
+    let block = reader.hub.block(&reader.tip, height)?;
+    let block = block.ok_or_else(|| Missing(format!("there is no {name}")))?;
+    let sight = seen(reader, &block, index, name)?;
+    told_of(reader, &block.header, index, &sight)
+}
+
+fn told_of(reader: &Reader, header: &Header, index: u32, sight: &Sight<'_>) -> Result<Document, Problem> {
+    let mut document = receipt::seen(reader.chain(), &reader.names, header.time, sight)?.document;
+    if let Item::Tx(tx) = sight.item {
         document["transaction"] = json!(tx.id().to_string());
     }
     document["status"] = json!("final");
-    document["height"] = json!(height);
+    document["height"] = json!(header.height);
     document["index"] = json!(index);
+    document["whole"] = json!(sight.is_whole);
     Ok(stamped(document, reader.chain()))
-}
-
-/// A place whose item the caller may see.
-pub fn seen_place(reader: &Reader, height: u64, index: u32, name: &str) -> Result<(), Problem> {
-    let missing = || Problem::from(Missing(format!("there is no {name}")));
-    let block = reader.hub.block(&reader.tip, height)?.ok_or_else(missing)?;
-    let found = block.items.get(index as usize).zip(block.receipts.get(index as usize));
-    let (item, full) = found.ok_or_else(missing)?;
-    match reader.caller.sees_item(reader.chain(), item, full)? {
-        true => Ok(()),
-        false => Err(missing()),
-    }
 }
 
 /// Where the receipt of a transaction stands.
@@ -500,7 +531,7 @@ fn place_of(reader: &Reader, asked: &str) -> Result<(u64, u32), Problem> {
     let id: TxId = id(asked)?;
     let place = found(&reader.hub, &reader.tip, &id)?;
     let (height, index) = place.ok_or_else(|| Missing(format!("there is no {id}")))?;
-    seen_place(reader, height, index, asked)?;
+    seen(reader, &*block_of(reader, height)?, index, asked)?;
     Ok((height, index))
 }
 
@@ -517,7 +548,9 @@ pub async fn get(
     let waits = asked.parse().is_ok_and(|id| api.inbox.holds(&id)) && caller.is_bank();
     let found = api.read(caller, {
         let asked = asked.clone();
-        move |reader| place_of(reader, &asked).and_then(|(height, index)| placed(reader, height, index))
+        move |reader| {
+            place_of(reader, &asked).and_then(|(height, index)| placed(reader, height, index, &asked))
+        }
     });
     match found.await {
         Err(_) if waits => Ok(Json(json!({ "transaction": asked, "status": "pending" }))),
@@ -554,7 +587,7 @@ pub async fn by_key(reads: Reads, Asked(asked): Asked<ByKey>) -> Result<Json<Doc
                 return Err(missing());
             }
             let (height, index) = reader.chain().outcome_of(&party, &key)?.ok_or_else(missing)?;
-            placed(reader, height, index)
+            placed(reader, height, index, &format!("receipt {height}/{index}"))
         })
         .await
 }
@@ -572,13 +605,17 @@ pub async fn proof(
     reads
         .bytes(move |reader| {
             let (height, index) = place_of(reader, &asked)?;
-            prove(reader, height, index)
+            prove(reader, height, index, &asked)
         })
         .await
 }
 
-/// The bundle of a receipt.
-pub fn prove(reader: &Reader, height: u64, index: u32) -> Result<Vec<u8>, Problem> {
+/// The bundle of a receipt: item and receipt as they are, so it is made for who may see all of both.
+pub fn prove(reader: &Reader, height: u64, index: u32, name: &str) -> Result<Vec<u8>, Problem> {
+    if !seen(reader, &*block_of(reader, height)?, index, name)?.is_whole {
+        let why = "a proof of this receipt would show what belongs to others; prove your account instead: /v1/proofs/account/{id}";
+        return Err(Problem::new(problem::NOT_ALLOWED, why));
+    }
     let bundle = reader.chain().prove_receipt(height, index, None)?;
     Ok(bundle.ok_or_else(|| Missing(format!("block {height} has no certificate yet")))?.to_bytes())
 }

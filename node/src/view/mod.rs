@@ -6,6 +6,7 @@ pub mod names;
 pub mod reading;
 pub mod render;
 pub mod refusal;
+pub mod said;
 pub mod authority;
 pub mod find;
 pub mod show;

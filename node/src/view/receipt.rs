@@ -1,18 +1,40 @@
 //! A receipt: what became of an item, why, what it booked and what it reported.
 
 use super::names::Names;
-use super::refusal::explain;
+use super::refusal::{HIDDEN, explain};
 use super::{Missing, Shown, render};
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 use tenor_abi::codec;
+use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, PartyId, ProposalId};
 use tenor_runtime::chain::{Chain, Replica};
 use tenor_wire::block::{Block, Item};
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::{Act, Fate, FullReceipt};
+
+/// What somebody may see of an item and its receipt.
+#[derive(Clone, Debug)]
+pub struct Sight<'b> {
+    /// The item.
+    pub item: &'b Item,
+    /// The receipt, with the entries, postings and events that may be seen.
+    pub full: Cow<'b, FullReceipt>,
+    /// Whether it may be told why it says no.
+    pub why: bool,
+    /// Whether nothing of item and receipt is left out, so that they may be proved as they are.
+    pub is_whole: bool,
+}
+
+impl<'b> Sight<'b> {
+    /// All of it.
+    pub fn whole(item: &'b Item, full: &'b FullReceipt) -> Sight<'b> {
+        Sight { item, full: Cow::Borrowed(full), why: true, is_whole: true }
+    }
+}
 
 /// A receipt's figures as a document.
 pub fn summary(receipt: &FullReceipt) -> Json {
@@ -72,24 +94,34 @@ pub fn of_block(chain: &Chain, names: &Names, block: &Block, index: u32) -> Resu
             block.items.len()
         ))
     })?;
-    let spec = render::spec_of(chain, item)?;
-    let why = if full.receipt.code == 0 {
-        String::from("done")
-    } else {
-        explain(chain, names, full, spec.as_ref())
+    seen(chain, names, block.header.time, &Sight::whole(item, full))
+}
+
+/// What may be seen of a receipt of a block of this time.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub fn seen(chain: &Chain, names: &Names, time: Timestamp, sight: &Sight<'_>) -> Result<Shown> {
+    let (item, full) = (sight.item, sight.full.as_ref());
+    let why = match (full.receipt.code, sight.why) {
+        (0, _) => String::from("done"),
+        (_, true) => explain(chain, names, full, render::spec_of(chain, item)?.as_ref()),
+        (_, false) => HIDDEN.into(),
     };
     let (postings, entries) = render::postings(chain, &full.entries)?;
     let events = full.events.iter().map(|event| render::event(chain, event)).collect::<Result<Vec<_>>>()?;
     let mut document = summary(full);
+    if !sight.why {
+        document["code"] = Json::Null;
+    }
     document["text"] = json!(why);
     if let Some(made) = made(item, full) {
         document["made"] = json!(made);
     }
-    document["time"] = json!(block.header.time.to_string());
+    document["time"] = json!(time.to_string());
     document["postings"] = json!(entries);
     document["reported"] = events.iter().map(render::Told::json).collect();
-    let mut text =
-        format!("{}\n{why}\ngas {}, booked at {}\n", full.receipt.item, full.receipt.gas, block.header.time);
+    let mut text = format!("{}\n{why}\ngas {}, booked at {}\n", full.receipt.item, full.receipt.gas, time);
     if !entries.is_empty() {
         text += &format!("\n{postings}");
     }

@@ -11,6 +11,38 @@ use tenor_runtime::chain::Chain;
 use tenor_runtime::state::record::{AccountRecord, AssetRecord};
 use tenor_wire::receipt::{Fate, FullReceipt};
 
+/// Whom a refusal tells something about, which others are not told.
+pub enum About {
+    /// Nobody but who asked.
+    Nobody,
+    /// The owner of an account.
+    Account(AccountId),
+    /// All customers of a product.
+    Product,
+}
+
+/// Whom a refusal of the host tells something about.
+pub fn about(refusal: &Refusal) -> About {
+    match refusal {
+        Refusal::InsufficientFunds { account, .. }
+        | Refusal::SpendMax { account, .. }
+        | Refusal::GrantExceeded { account, .. }
+        | Refusal::Frozen { account, .. }
+        | Refusal::Closed { account }
+        | Refusal::AboveCeiling { account, .. }
+        | Refusal::NotEmpty { account, .. }
+        | Refusal::AboveReverse { account, .. }
+        | Refusal::HookRefused { account, .. }
+        | Refusal::HookFailed { account, .. } => About::Account(*account),
+        Refusal::ExposureExceeded { .. } => About::Product,
+        _ => About::Nobody,
+    }
+}
+
+/// What is said of a refusal to whom its reason is not told.
+pub const HIDDEN: &str =
+    "refused: what belongs to somebody else takes no part in this; why is theirs to know";
+
 /// Why a receipt says no.
 pub fn explain(chain: &Chain, names: &Names, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
     let code = receipt.receipt.code;
@@ -123,13 +155,13 @@ fn by_hook(chain: &Chain, account: &AccountId, hook: &AgreementId, code: u16, da
 }
 
 /// How amounts on an account are written.
-fn held(chain: &Chain, account: &AccountId) -> Option<impl Fn(u128) -> String> {
+pub(super) fn held(chain: &Chain, account: &AccountId) -> Option<impl Fn(u128) -> String> {
     let currency = chain.record::<AccountRecord>(&account.0).ok()??.currency;
     Some(move |minor: u128| format!("{} {}", decimal(minor, currency.scale), currency.code))
 }
 
 /// How amounts of an asset are written.
-fn issued(chain: &Chain, asset: &AssetId) -> Option<impl Fn(u128) -> String> {
+pub(super) fn issued(chain: &Chain, asset: &AssetId) -> Option<impl Fn(u128) -> String> {
     let asset: AssetRecord = chain.record(&asset.0).ok()??;
     Some(move |minor: u128| format!("{} {}", decimal(minor, asset.scale), asset.code))
 }

@@ -32,20 +32,25 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
         documents.insert(term.name.clone(), words::json(&spec, term.ty, value));
     }
     let mut books = Table::new(&["book", "balance", "currency"]);
+    let mut book_documents = vec![];
     for (key, _) in chain.records::<AccountOfRow>(&id.0)? {
-        let book: Option<AccountRecord> = chain.record(&key[32..])?;
+        let id = AccountId(*key[32..].first_chunk().context("a row is too short")?);
+        let book: Option<AccountRecord> = chain.record(&id.0)?;
         let book = book.context("a book is missing")?;
-        books.row(vec![
-            book.purpose.to_string(),
-            Decimal(book.balance(), book.currency.scale).to_string(),
-            book.currency.code.to_string(),
-        ]);
+        let (name, balance) =
+            (book.purpose.to_string(), Decimal(book.balance(), book.currency.scale).to_string());
+        let currency = book.currency.code.to_string();
+        book_documents.push(json!({
+            "book": name, "account": id.to_string(), "balance": balance, "currency": currency,
+        }));
+        books.row(vec![name, balance, currency]);
     }
     let state = spec.state_name(record.state);
     let document = json!({
         "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "code": record.code.to_string(),
-        "state": state,
+        "state": state, "opened_at": record.opened_at.to_string(), "opened_by": record.opened_by.to_string(),
         "height": chain.tip().height, "terms_version": record.terms_version, "terms": documents,
+        "books": book_documents,
     });
     let text = format!(
         "{id}\n{}@{}, {state}, opened {}\n\n{terms}\n{books}",

@@ -64,11 +64,9 @@ fn judge_spec(admitted: &Admitted, limits: &Limits) -> Result<Spec, Finding> {
 pub fn admit(wasm: &[u8], limits: &Limits) -> Result<Spec, Refusal> {
     let Judged { findings, spec, .. } = judge(wasm, Expected::Contract, limits);
     match (findings.into_iter().next(), spec) {
-        (Some(finding), _) => Err(Refusal::NotAdmitted { rule: finding.text, offset: finding.offset }),
+        (Some(finding), _) => Err(finding.refusal()),
         (None, Some(spec)) => Ok(spec),
-        (None, None) => {
-            Err(Refusal::NotAdmitted { rule: "the module says nothing of itself".into(), offset: 0 })
-        }
+        (None, None) => Err(Finding::new("spec", 0, "the module says nothing of itself").refusal()),
     }
 }
 

@@ -78,7 +78,7 @@ refusals! {
     /// The operation's own values break a rule.
     BadValue { rule: String } = "FF01" "{rule}";
     /// The module may not be published.
-    NotAdmitted { rule: String, offset: u64 } = "FF01" "the module is not admitted: {rule} (offset {offset})";
+    NotAdmitted { rule: String, offset: u64 } = "FF01" "the module is not admitted: it breaks the rule `{rule}` (offset {offset}); `tenor check FILE` says how and what to change";
     /// Not enough money.
     InsufficientFunds { account: AccountId, available: u128, needed: u128 } = "AM04"
         "{account} has {available} available, {needed} needed (minor units)";

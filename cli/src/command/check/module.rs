@@ -1,7 +1,7 @@
 //! Says whether a module would be admitted and what is wrong with it, by the function that decides on a deploy;
 //! on request runs one of its exports.
 
-use crate::command::Found;
+use crate::command::{Found, Refused};
 use crate::compiler::compiler;
 use crate::output::Output;
 use anyhow::{Context, Result, bail};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use tenor_abi::spec::Spec;
 use tenor_runtime::execute::{self, Judged};
 use tenor_runtime::params::Limits;
 use tenor_runtime::vm::{CallOutcome, Engine, Expected, Finding, LIMITS, Settings, Trial, fits, gas_model};
@@ -24,15 +25,10 @@ pub(super) fn check(
     gas: u64,
     output: &mut Output<'_>,
 ) -> Result<()> {
-    let (wasm, size) = read(file)?;
     let expected = if bare { Expected::Module } else { Expected::Contract };
-    let limits = Limits::sandbox();
-    let judged = match fits(size) {
-        Ok(()) => execute::judge(&wasm, expected, &limits),
-        Err(finding) => Judged { findings: vec![finding], functions: 0, spec: None },
-    };
+    let InFile { wasm, size, judged } = InFile::judged(file, expected)?;
     let admitted = judged.findings.is_empty();
-    let gas = gas.min(limits.item_gas_max);
+    let gas = gas.min(Limits::sandbox().item_gas_max);
     let trial = match export.filter(|_| admitted) {
         Some(export) => {
             let settings = Settings { pooled: false, kept_max: 0, ..Settings::default() };
@@ -55,6 +51,50 @@ pub(super) fn check(
         0 => Ok(()),
         count => Err(Found(count).into()),
     }
+}
+
+/// A module in a file, judged.
+struct InFile {
+    /// The module, or as much of it as one may have and a byte more.
+    wasm: Vec<u8>,
+    /// How large its file is.
+    size: u64,
+    judged: Judged,
+}
+
+impl InFile {
+    fn judged(file: &Path, expected: Expected) -> Result<InFile> {
+        let (wasm, size) = read(file)?;
+        let judged = match fits(size) {
+            Ok(()) => execute::judge(&wasm, expected, &Limits::sandbox()),
+            Err(finding) => Judged { findings: vec![finding], functions: 0, spec: None },
+        };
+        Ok(InFile { wasm, size, judged })
+    }
+}
+
+/// The contract in a file, and its spec.
+///
+/// # Errors
+/// [`Refused`] with everything that is wrong with it.
+pub(in crate::command) fn contract(file: &Path) -> Result<(Vec<u8>, Spec)> {
+    let InFile { wasm, judged: Judged { findings, spec, .. }, .. } =
+        InFile::judged(file, Expected::Contract)?;
+    match spec.filter(|_| findings.is_empty()) {
+        Some(spec) => Ok((wasm, spec)),
+        None => {
+            let told = format!("{} is not admitted:\n{}", file.display(), lines(&findings));
+            Err(Refused(told.trim_end().into()).into())
+        }
+    }
+}
+
+/// A line for each finding: byte offset, rule, what is wrong and what to change.
+fn lines(findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(|finding| format!("  {:>8}  {:<14}  {}\n", finding.offset, finding.rule, finding.text))
+        .collect()
 }
 
 /// The module, as much of it as one may have and a byte more, and how large its file is.
@@ -101,9 +141,7 @@ fn text(file: &Path, judged: &Judged, size: u64, trial: Option<&Trial>) -> Strin
         (0, None) => format!("admitted: {}\n", file.display()),
         (count, _) => format!("refused: {count} {}\n", if count == 1 { "finding" } else { "findings" }),
     };
-    for finding in &judged.findings {
-        text += &format!("  {:>8}  {:<14}  {}\n", finding.offset, finding.rule, finding.text);
-    }
+    text += &lines(&judged.findings);
     text += &format!("bytes      {size}\nfunctions  {}\ngas model  {}\n", judged.functions, gas_model());
     if let Some(trial) = trial {
         let why = match &trial.report.outcome {

@@ -12,6 +12,7 @@ mod weight;
 
 use super::limit::LIMITS;
 use std::collections::BTreeSet;
+use tenor_abi::refusal::Refusal;
 use tenor_abi::spec;
 use wasmparser::{
     FuncType, FuncValidatorAllocations, Parser, Payload, ValType, ValidPayload, Validator, WasmFeatures,
@@ -21,6 +22,10 @@ use wasmparser::{
 pub(super) const RESERVED: &str = "tenor:";
 /// Name under which a contract exports its memory.
 const MEMORY: &str = "memory";
+/// The rule that what the library cannot read or does not take for valid is broken by.
+const WASM: &str = "wasm";
+/// The first bytes of every module.
+const MAGIC: &[u8] = b"\0asm";
 /// Most findings that are told of one module.
 pub const FINDINGS_MAX: usize = 100;
 
@@ -49,6 +54,13 @@ impl Finding {
     pub fn new(rule: &'static str, offset: u64, text: impl Into<String>) -> Finding {
         let text = name::shown(&text.into(), name::TEXT_SHOWN_MAX);
         Finding { rule, offset, function: None, name: None, value: None, limit: None, text }
+    }
+
+    /// What a receipt says of it: the rule, and the place where the rule is ours. Words, and where the library that reads
+    /// wasm stops, may be others in its next version, and receipts are the same on every replica.
+    pub fn refusal(&self) -> Refusal {
+        let offset = if self.rule == WASM { 0 } else { self.offset };
+        Refusal::NotAdmitted { rule: self.rule.into(), offset }
     }
 
     fn in_function(mut self, index: u32) -> Finding {
@@ -165,6 +177,14 @@ impl Pass {
 
     /// Reads a module as far as it can be read; whether that was to its end.
     fn read(&mut self, wasm: &[u8]) -> bool {
+        if !wasm.starts_with(MAGIC) {
+            let begins = &wasm[..wasm.len().min(MAGIC.len())];
+            let text = format!(
+                "no wasm module: one begins with the bytes {MAGIC:02x?}, this with {begins:02x?}; a contract is built by `tenor build`"
+            );
+            self.find(Finding::new(WASM, 0, text));
+            return false;
+        }
         let mut validator = Some(Validator::new_with_features(features()));
         let mut allocations = FuncValidatorAllocations::default();
         for payload in Parser::new(0).parse_all(wasm) {
@@ -233,7 +253,7 @@ fn at_most(what: &str, given: u64, limit: u64, offset: u64) -> Result<(), Findin
 }
 
 fn invalid(error: wasmparser::Error) -> Finding {
-    Finding::new("wasm", error.offset(), format!("not wasm that contracts may use: {}", error.message()))
+    Finding::new(WASM, error.offset(), format!("not wasm that contracts may use: {}", error.message()))
 }
 
 /// Integers only: everything else has no price, or not one meaning on every machine.
