@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
+use tenor_abi::codec;
 use tenor_abi::id::{AccountId, AgreementId, ChainId, PartyId};
 use tenor_wire::hexadecimal::hex;
 use tenor_wire::tx::Transaction;
@@ -469,8 +470,9 @@ fn what_cannot_be_used_is_named_with_what_is_possible() {
     let hold = json!({ "type": "hold", "lines": [], "expires_at": "soon" });
     let propose = json!({ "type": "propose", "expires_at": "soon", "operation": transfer.clone() });
     let bytes = |hex: &str| json!({ "type": "bytes", "hex": hex });
+    let public: String = hex(&codec::encode(&Wallet::of(&node, "ada").key.public()));
     let key = json!({ "type": "add_key", "party": "ada", "number": 1,
-        "key": { "public_key": "00", "expires_at": "soon" } });
+        "key": { "public_key": public, "expires_at": "soon" } });
     let cases = [
         (prepare(&|body| body["idempotency_key"] = json!("00")), "idempotency_key", "00", "32 hexadecimal"),
         (prepare(&|body| body["signers"] = json!([])), "signers", "0 signers", "1 to 8"),
