@@ -119,7 +119,7 @@ fn believe(data: &Path) -> Result<(), Stop> {
     }
     if !open.is_empty() {
         let names = modes::names(data, open.iter());
-        tracing::warn!("others than its owner may read {names}; {remedy}");
+        tracing::warn!("others than its owner may read or write {names}; {remedy}");
     }
     Ok(())
 }
