@@ -18,6 +18,8 @@ pub use tenor_node::{compiler, folder, keys, near};
 use clap::Parser;
 use command::Command;
 use output::{Output, say};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 
@@ -59,6 +61,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
             };
         }
     };
+    // What is in a data folder, a backup or a file of keys is its owner's alone; what a build makes is no such thing.
+    if !matches!(arguments.command, Command::Build(_)) {
+        umask(Mode::RWXG | Mode::RWXO);
+    }
     let mut output = Output::new(out, arguments.json);
     match arguments.command.run(&mut output) {
         Ok(()) => DONE,

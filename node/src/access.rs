@@ -1,18 +1,20 @@
 //! Tokens: who may ask the API for what. A token's secret is shown once; what is kept is its hash.
 
-use crate::folder::replace;
+use crate::folder::{lock_for, replace};
+use crate::kept::Kept;
+use crate::modes::read_believed;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{Hash, PartyId};
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 
 const FILE: &str = "tokens.json";
+/// Most characters of a token's name.
+const NAME_MAX: usize = 100;
 /// What every secret begins with, so that it is known for what it is where it should not be.
 const PREFIX: &str = "tenor_";
 
@@ -84,11 +86,22 @@ fn hash_of(secret: &str) -> Hash {
 }
 
 fn load(path: &Path) -> Result<Vec<Token>> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    match read_believed(path)? {
+        Some(bytes) => {
+            serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+        }
+        None => Ok(vec![]),
     }
+}
+
+/// Changes the tokens on the disk, beside whatever else changes them meanwhile. Nothing is written where `change` says
+/// no.
+fn change(data: &Path, change: impl FnOnce(&mut Vec<Token>) -> Result<()>) -> Result<()> {
+    let path = data.join(FILE);
+    let _lock = lock_for(&path)?;
+    let mut tokens = load(&path)?;
+    change(&mut tokens)?;
+    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
 }
 
 /// Makes a token and gives its secret, which is nowhere else.
@@ -149,28 +162,35 @@ fn add(
     if scopes.is_empty() {
         bail!("a token allows something: name a scope");
     }
-    let path = data.join(FILE);
-    let mut tokens = load(&path)?;
-    if tokens.iter().any(|token| token.name == name) {
-        bail!("there is a token `{name}` already; end it first, or choose another name");
+    let is_said = name.chars().count() <= NAME_MAX && !name.trim().is_empty();
+    if !is_said || name.chars().any(char::is_control) {
+        bail!(
+            "`{}` is no name for a token: 1 to {NAME_MAX} characters that can be seen are",
+            name.escape_debug()
+        );
     }
     let (hash, certificate) = match shown {
         Shown::Secret(secret) => (hash_of(secret).to_string(), None),
         Shown::Certificate(fingerprint) => (String::new(), Some(fingerprint.to_string())),
     };
-    if let Some(other) = tokens.iter().find(|token| certificate.is_some() && token.certificate == certificate)
-    {
-        bail!("the certificate stands for the token `{}` already", other.name);
-    }
-    tokens.push(Token {
-        name: name.into(),
-        hash,
-        certificate,
-        scopes,
-        party: party.map(|party| party.to_string()),
-        expires_at_ms: expires_at.map(|end| end.0),
-    });
-    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
+    change(data, |tokens| {
+        if tokens.iter().any(|token| token.name == name) {
+            bail!("there is a token `{name}` already; end it first, or choose another name");
+        }
+        let same = |token: &&Token| certificate.is_some() && token.certificate == certificate;
+        if let Some(other) = tokens.iter().find(same) {
+            bail!("the certificate stands for the token `{}` already", other.name);
+        }
+        tokens.push(Token {
+            name: name.into(),
+            hash,
+            certificate,
+            scopes,
+            party: party.map(|party| party.to_string()),
+            expires_at_ms: expires_at.map(|end| end.0),
+        });
+        Ok(())
+    })
 }
 
 /// The tokens of a data folder.
@@ -186,55 +206,39 @@ pub fn list(data: &Path) -> Result<Vec<Token>> {
 /// # Errors
 /// When there is none of this name, or the disk says no.
 pub fn end(data: &Path, name: &str) -> Result<()> {
-    let path = data.join(FILE);
-    let mut tokens = load(&path)?;
-    let before = tokens.len();
-    tokens.retain(|token| token.name != name);
-    if tokens.len() == before {
-        let near = crate::near::hint(name, tokens.iter().map(|token| token.name.as_str()));
-        bail!("there is no token `{name}`{near}");
-    }
-    replace(&path, serde_json::to_string_pretty(&tokens)?.as_bytes())
-}
-
-/// Which file was read: every change makes a new one and gives it the name, and the clock of a file system may stand
-/// still between two of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Version {
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
-
-impl Version {
-    fn of(path: &Path) -> Option<Version> {
-        let about = fs::metadata(path).ok()?;
-        let modified = (about.mtime(), about.mtime_nsec());
-        Some(Version { inode: about.ino(), bytes: about.len(), modified })
-    }
-}
-
-struct Read {
-    version: Option<Version>,
-    tokens: Vec<Arc<Token>>,
+    change(data, |tokens| {
+        let before = tokens.len();
+        tokens.retain(|token| token.name != name);
+        if tokens.len() == before {
+            let near = crate::near::hint(name, tokens.iter().map(|token| token.name.as_str()));
+            bail!("there is no token `{name}`{near}");
+        }
+        Ok(())
+    })
 }
 
 /// The tokens as a running node knows them; read again when the file has changed.
-pub struct Tokens {
-    path: PathBuf,
-    read: Mutex<Read>,
-}
+pub struct Tokens(Kept<Vec<Arc<Token>>>);
 
 impl Tokens {
     /// The tokens of a data folder.
-    pub fn of(data: &Path) -> Tokens {
-        Tokens { path: data.join(FILE), read: Mutex::new(Read { version: None, tokens: vec![] }) }
+    ///
+    /// # Errors
+    /// When they cannot be read, or others than their owner may write them.
+    pub fn of(data: &Path) -> Result<Tokens> {
+        let read = |path: &Path| Ok(load(path)?.into_iter().map(Arc::new).collect());
+        Ok(Tokens(Kept::open(data.join(FILE), read)?))
+    }
+
+    /// Why the file as it is now cannot be used; what was in it before goes on counting.
+    pub fn wrong(&self) -> Option<String> {
+        self.0.wrong()
     }
 
     /// What a secret allows now; nothing for one that is not known or has ended.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the token's party is none.
     pub fn grant(&self, secret: &str, now_ms: u64) -> Result<Option<Grant>> {
         let hash = hash_of(secret).to_string();
         self.found(|token| token.hash == hash, now_ms)
@@ -243,7 +247,7 @@ impl Tokens {
     /// What a client's certificate allows now, by its fingerprint; nothing for one that stands for no token.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// As [`Tokens::grant`].
     pub fn of_certificate(&self, fingerprint: &str, now_ms: u64) -> Result<Option<Grant>> {
         self.found(|token| token.certificate.as_deref() == Some(fingerprint), now_ms)
     }
@@ -251,7 +255,7 @@ impl Tokens {
     /// What a token allows now by its name; nothing for one that is not there or has ended.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// As [`Tokens::grant`].
     pub fn named(&self, name: &str, now_ms: u64) -> Result<Option<Grant>> {
         self.found(|token| token.name == name, now_ms)
     }
@@ -259,20 +263,15 @@ impl Tokens {
     /// Whether a grant is what it was: its token is there, the very same one, and has not ended.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// As [`Tokens::grant`].
     pub fn holds(&self, grant: &Grant, now_ms: u64) -> Result<bool> {
         let Some(token) = &grant.token else { return Ok(true) };
         Ok(self.found(|known| known == token.as_ref(), now_ms)?.is_some())
     }
 
     fn found(&self, is_it: impl Fn(&Token) -> bool, now_ms: u64) -> Result<Option<Grant>> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = Version::of(&self.path);
-        if version != read.version {
-            let tokens = load(&self.path)?.into_iter().map(Arc::new).collect();
-            *read = Read { tokens, version };
-        }
-        let found = read.tokens.iter().find(|token| is_it(token));
+        let tokens = self.0.now();
+        let found = tokens.iter().find(|token| is_it(token));
         let Some(token) = found.filter(|token| token.expires_at_ms.is_none_or(|end| now_ms < end)) else {
             return Ok(None);
         };
@@ -284,12 +283,15 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_secret_is_shown_once_and_ends_when_it_should() {
+        // As the command does it.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         let folder = tempfile::tempdir().unwrap();
         let party = PartyId([7; 32]);
-        let tokens = Tokens::of(folder.path());
+        let tokens = Tokens::of(folder.path()).unwrap();
         assert_eq!(tokens.grant("tenor_00", 0).unwrap(), None);
         let secret =
             make(folder.path(), "app", vec![Scope::Customer, Scope::Submit], Some(party), Some(Timestamp(9)))
@@ -318,6 +320,10 @@ mod tests {
         assert!(end(folder.path(), "ap").unwrap_err().to_string().contains("did you mean `app`?"));
         end(folder.path(), "app").unwrap();
         assert_eq!(list(folder.path()).unwrap(), []);
+        for name in ["", " ", "a\nb", "a\u{1b}[31m", &"a".repeat(NAME_MAX + 1)] {
+            let said = make(folder.path(), name, vec![Scope::Bank], None, None).unwrap_err().to_string();
+            assert!(said.contains("is no name for a token") && !said.contains('\n'), "{said}");
+        }
         // Another one of its name is another one.
         make(folder.path(), "app", grant.scopes.clone(), Some(party), Some(Timestamp(9))).unwrap();
         assert!(tokens.named("app", 8).unwrap().is_some() && !tokens.holds(&grant, 8).unwrap());

@@ -20,14 +20,25 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
+/// Ready at a block, and what of the folder cannot be used though it goes on; or why not.
 async fn ready(State(api): State<Arc<Api>>) -> Response {
-    let stopping = tokio::task::spawn_blocking({
-        let api = Arc::clone(&api);
-        move || api.inbox.is_stopping()
+    let looking = tokio::task::spawn_blocking(move || {
+        if api.inbox.is_stopping() {
+            return Err("stopping".to_string());
+        }
+        if let Some(why) = api.inbox.content().waits.clone() {
+            return Err(why);
+        }
+        let wrong = [api.tokens.wrong(), api.names.wrong()].into_iter().flatten();
+        let wrong: String =
+            wrong.map(|why| format!("what was read before goes on counting: {why}\n")).collect();
+        Ok(format!("ready at block {}\n{wrong}", api.hub.tip().chain.tip().height))
     });
-    match stopping.await {
-        Ok(false) => format!("ready at block {}\n", api.hub.tip().chain.tip().height).into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+    let unready = |why| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    match looking.await {
+        Ok(Ok(ready)) => ready.into_response(),
+        Ok(Err(why)) => unready(why),
+        Err(_) => unready("the log of the node says what is wrong".into()),
     }
 }
 

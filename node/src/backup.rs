@@ -315,11 +315,11 @@ impl Backup {
     }
 }
 
-/// What a data folder has in files besides its log: those at its top but the lock, and its keys.
+/// What a data folder has in files besides its log: those at its top but locks, and its keys.
 fn files_of(data: &Path) -> Result<Vec<String>> {
     let all = files_below(data)?;
     let is_kept = |path: &String| match path.split_once('/') {
-        None => path != "lock" && !path.ends_with(".new"),
+        None => path != "lock" && !path.ends_with(".lock") && !path.ends_with(".new"),
         Some((folder, name)) => folder == KEYS && name.ends_with(".key"),
     };
     Ok(all.into_iter().filter(is_kept).collect())
@@ -361,8 +361,10 @@ fn copy_synced(from: &Path, to: &Path) -> Result<()> {
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::copy(from, to)?;
-        File::open(to)?.sync_all()
+        // Not with the mode that it has there: a copy is its owner's alone.
+        let mut copied = File::create(to)?;
+        std::io::copy(&mut File::open(from)?, &mut copied)?;
+        copied.sync_all()
     };
     copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }

@@ -43,6 +43,21 @@ const fn key(name: &'static str, default: &'static str, doc: &'static str) -> Ke
     Key { name, default, doc }
 }
 
+/// What the environment of a command may say besides, without `TENOR_`.
+const OTHERS: [&str; 8] = ["CONFIG", "NODE", "TOKEN", "TOKEN_FILE", "CA", "CERT", "CERT_KEY", "ROUNDS"];
+
+/// What is said of variables that mean nothing and are near to one that does.
+pub fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let names: Vec<String> = KEYS.iter().map(|key| key.name.to_uppercase()).collect();
+    let known = || names.iter().map(String::as_str).chain(OTHERS);
+    let said = |variable: String| {
+        let given = variable.strip_prefix("TENOR_")?;
+        let meant = if known().any(|name| name == given) { None } else { near::nearest(given, known()) }?;
+        Some(format!("`{variable}` in the environment says nothing; did you mean `TENOR_{meant}`?"))
+    };
+    variables.filter_map(said).collect()
+}
+
 /// Every key.
 pub const KEYS: &[Key] = &[
     key("data", "./tenor-data", "Data folder."),
@@ -73,6 +88,12 @@ pub const KEYS: &[Key] = &[
     key("pool_mb", "64", "Most megabytes of transactions that wait."),
     key("pool_per_sender", "5000", "Most transactions of one party that wait."),
     key("connections", "4096", "Most connections at the same time."),
+    key(
+        "waiting_per_customer",
+        "32",
+        "Most requests of one customer that wait for their turn, whichever tokens are shown.",
+    ),
+    key("waiting_per_token", "1024", "The same with one token that is no customer's."),
     key("followers", "2048", "Most followers of events at the same time."),
     key("followers_per_customer", "64", "The same of one customer, whichever tokens are shown."),
     key("followers_per_token", "1024", "The same with one token that is no customer's."),
@@ -284,6 +305,8 @@ pub struct Config {
     pub pool_bytes: usize,
     pub pool_per_sender: usize,
     pub connections: usize,
+    pub waiting_per_customer: usize,
+    pub waiting_per_token: usize,
     pub followers: usize,
     pub followers_per_customer: usize,
     pub followers_per_token: usize,
@@ -342,6 +365,8 @@ impl Config {
             pool_bytes: count("pool_mb", 65_536)? * MB,
             pool_per_sender: count("pool_per_sender", 10_000_000)?,
             connections: count("connections", 1_000_000)?,
+            waiting_per_customer: count("waiting_per_customer", 1_000_000)?,
+            waiting_per_token: count("waiting_per_token", 1_000_000)?,
             followers: count("followers", 1_000_000)?,
             followers_per_customer: count("followers_per_customer", 1_000_000)?,
             followers_per_token: count("followers_per_token", 1_000_000)?,
@@ -436,6 +461,17 @@ mod tests {
         assert_eq!((of("heartbeat_s").1, of("heartbeat_s").2), ("6", &Source::Environment));
         assert_eq!(of("listen").1, "127.0.0.1:1");
         assert_eq!((of("wait_s").1, of("wait_s").2), ("60", &Source::Default));
+    }
+
+    #[test]
+    fn a_variable_that_is_near_to_another_is_named() {
+        let said = |name: &str| misspelt([name.to_string()].into_iter()).pop();
+        let meant = "`TENOR_BLOK_MS` in the environment says nothing; did you mean `TENOR_BLOCK_MS`?";
+        assert_eq!(said("TENOR_BLOK_MS").as_deref(), Some(meant));
+        for name in ["TENOR_BLOCK_MS", "TENOR_TOKEN", "TENOR_SERVICE_HOST", "TENOR_PORT_8080_TCP", "BLOK_MS"]
+        {
+            assert_eq!(said(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! there is whole.
 
 use crate::compiler::compiler;
+use crate::kept::Kept;
 use crate::keys::Keys;
 use crate::view::check_made;
 pub use crate::view::names::Names;
@@ -23,8 +24,6 @@ use tenor_runtime::vm::{Engine, Guest};
 /// Name of the genesis document in a data folder.
 pub const GENESIS: &str = "genesis";
 const NAMES: &str = "names.json";
-/// Held while the names are changed: commands over a node's chain have no folder's lock.
-const NAMES_LOCK: &str = "names.lock";
 /// What was compiled for this chain; it is made again where it is missing.
 const COMPILED: &str = "compiled";
 
@@ -160,8 +159,15 @@ impl Folder {
     /// # Errors
     /// When they cannot be read.
     pub fn names(path: &Path) -> Result<Names> {
-        let names = fs::read(path.join(NAMES)).context("reading the names")?;
-        serde_json::from_slice(&names).with_context(|| format!("{} is damaged", path.join(NAMES).display()))
+        read_names(&path.join(NAMES))
+    }
+
+    /// The names in a folder as a running node knows them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn names_kept(path: &Path) -> Result<Kept<Names>> {
+        Kept::open(path.join(NAMES), read_names)
     }
 
     /// Changes the names on the disk, beside whatever else has changed them meanwhile: `change` sees them as they are
@@ -170,15 +176,30 @@ impl Folder {
     /// # Errors
     /// What `change` says, or when the disk says no.
     pub fn name(&mut self, change: impl FnOnce(&mut Names) -> Result<()>) -> Result<()> {
-        let path = self.path.join(NAMES_LOCK);
-        let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
-        let _lock = lock.with_context(|| format!("locking {}", path.display()))?;
-        let mut names = Folder::names(&self.path)?;
+        let path = self.path.join(NAMES);
+        let _lock = lock_for(&path)?;
+        let mut names = read_names(&path)?;
         change(&mut names)?;
-        replace(&self.path.join(NAMES), serde_json::to_string_pretty(&names)?.as_bytes())?;
+        replace(&path, serde_json::to_string_pretty(&names)?.as_bytes())?;
         self.names = names;
         Ok(())
     }
+}
+
+fn read_names(path: &Path) -> Result<Names> {
+    let names = fs::read(path).context("reading the names")?;
+    serde_json::from_slice(&names).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// Held while a file is read and replaced, by commands and nodes that have no folder's lock: `names.lock` for
+/// `names.json`.
+///
+/// # Errors
+/// When the disk says no.
+pub fn lock_for(path: &Path) -> Result<File> {
+    let path = path.with_extension("lock");
+    let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
+    lock.with_context(|| format!("locking {}", path.display()))
 }
 
 /// Makes a folder whole or not at all: under a temporary name beside it, renamed when `make` is done and has synced
@@ -239,7 +260,9 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// When the disk says no.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("new");
+    // A name of its own: files that differ in their endings alone may be replaced at once.
+    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+    let beside = path.with_file_name(format!("{}.new", name.to_string_lossy()));
     write_synced(&beside, bytes)?;
     fs::rename(&beside, path).with_context(|| format!("replacing {}", path.display()))?;
     sync(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))

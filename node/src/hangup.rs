@@ -1,7 +1,8 @@
 //! Hearing that a client hangs up while it is answered without end.
 //!
 //! A client that has said all it has to say is still answered, so hyper reads nothing while it answers. A stream of
-//! events has no end: whoever listens no more would be noticed only when something is told to nobody.
+//! events has no end: whoever listens no more would be noticed only when something is told to nobody. And who waits for a
+//! turn and has gone would be read for all the same.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -21,6 +22,22 @@ impl Hangup {
     /// From now on it does.
     pub fn ends_it(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    /// It does until what is given back is dropped.
+    pub fn ends_it_meanwhile(&self) -> Meanwhile {
+        self.ends_it();
+        Meanwhile(self.clone())
+    }
+}
+
+/// While a hang-up ends a connection.
+#[derive(Debug)]
+pub struct Meanwhile(Hangup);
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Content {
     pub stills: Vec<AsksStill>,
     /// Whether to stop.
     pub stopping: bool,
+    /// Why no block is made yet; none where they are made.
+    pub waits: Option<String>,
 }
 
 /// The inbox.
@@ -46,8 +48,13 @@ pub struct Inbox {
 impl Inbox {
     /// An empty inbox.
     pub fn new(bounds: Bounds, metrics: Arc<Metrics>) -> Inbox {
-        let content =
-            Content { pool: Pool::new(bounds), advances: VecDeque::new(), stills: vec![], stopping: false };
+        let content = Content {
+            pool: Pool::new(bounds),
+            advances: VecDeque::new(),
+            stills: vec![],
+            stopping: false,
+            waits: None,
+        };
         Inbox { content: Mutex::new(content), changed: Condvar::new(), metrics }
     }
 

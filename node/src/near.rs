@@ -20,14 +20,19 @@ fn distance(a: &str, b: &str) -> usize {
     rows[a.len()][b.len()]
 }
 
+/// The known word that was meant, where one is near enough.
+pub fn nearest<'w>(given: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let (far, word) = known.map(|word| (distance(given, word), word)).min()?;
+    (far <= 1 + given.len() / 4).then_some(word)
+}
+
 /// `; did you mean …?` for the nearest known word, else the words that there are.
 pub fn hint<'w>(given: &str, known: impl Iterator<Item = &'w str>) -> String {
     let known: Vec<&str> = known.collect();
-    let nearest = known.iter().map(|word| (distance(given, word), *word)).min();
-    match nearest {
-        Some((far, word)) if far <= 1 + given.len() / 4 => format!("; did you mean `{word}`?"),
-        Some(_) if known.len() <= 24 => format!("; there are: {}", known.join(", ")),
-        _ => String::new(),
+    match nearest(given, known.iter().copied()) {
+        Some(word) => format!("; did you mean `{word}`?"),
+        None if (1..=24).contains(&known.len()) => format!("; there are: {}", known.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::TxId;
-use tenor_runtime::chain::Replica;
+use tenor_runtime::chain::{Chain, Replica};
 use tenor_wire::block::{Block, Certificate, Item};
 use tenor_wire::crypto::SecretKey;
 
@@ -52,6 +52,19 @@ struct Begun {
     at: Instant,
     /// Height of its block; 0 before the first one, as an opening may have redone blocks that are in none.
     height: u64,
+}
+
+/// Whether a block of a time may follow the newest one.
+///
+/// # Errors
+/// [`Stop::Step`].
+pub fn check_step(chain: &Chain, time: Timestamp) -> Result<(), Stop> {
+    let tip = chain.tip().time;
+    let step = chain.genesis().parameters.limits.time_step_ms_max;
+    match step.filter(|step| time.0.saturating_sub(tip.0) > *step) {
+        Some(step_ms) => Err(Stop::Step { now: time, tip, step_ms }),
+        None => Ok(()),
+    }
 }
 
 impl Producer {
@@ -133,6 +146,7 @@ impl Producer {
         loop {
             let now = self.clock.now();
             if now >= tip || content.stopping {
+                content.waits = None;
                 return Ok(());
             }
             if since.elapsed() >= self.config.clock_wait {
@@ -203,11 +217,9 @@ impl Producer {
     /// Makes, writes, guards, signs and shows the next block.
     fn block(&mut self, time: Timestamp) -> Result<(), Stop> {
         let chain = &mut self.folder.chain;
+        check_step(chain, time)?;
         let limits = &chain.genesis().parameters.limits;
-        let (parent, began) = (chain.tip().time, Instant::now());
-        if let Some(step_ms) = limits.time_step_ms_max.filter(|step| time.0 - parent.0 > *step) {
-            return Err(Stop::Step { now: time, tip: parent, step_ms });
-        }
+        let began = Instant::now();
         let (items, bytes) = (limits.block_items as usize, limits.block_bytes as usize);
         let candidates = self.inbox.content().pool.take(items, bytes);
         let asked = candidates.len();

@@ -11,15 +11,18 @@ use crate::hub::Hub;
 use crate::inbox::Inbox;
 use crate::keys::VALIDATOR;
 use crate::metrics::Metrics;
+use crate::modes;
 use crate::pool::Bounds;
-use crate::producer::Producer;
+use crate::producer::{Producer, check_step};
 use crate::serve::{Limits, listen, serve};
 use crate::socket;
 use crate::stop::Stop;
 use crate::tls::Tls;
+use crate::turns::{Share, Shares, Turns};
 use crate::webhook::{Hooks, Sender};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tenor_runtime::chain::Replica;
@@ -31,8 +34,16 @@ use tokio::sync::{oneshot, watch};
 
 /// Bytes of stack of a thread that may run a contract.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
-/// Threads that read at the same time.
+/// Threads that read for requests at the same time; so many of them for one customer, and with one token that is no
+/// customer's.
 const READERS: usize = 16;
+const READERS_PER_CUSTOMER: usize = 4;
+const READERS_PER_TOKEN: usize = 8;
+/// Bytes of answers that wait to be sent beyond which nothing more is read, for one customer and with one other token.
+const UNSENT_PER_CUSTOMER: usize = 16 * 1024 * 1024;
+const UNSENT_PER_TOKEN: usize = 64 * 1024 * 1024;
+/// Threads that may wait for the disk besides: for followers, webhooks and operators.
+const OTHERS: usize = 8;
 /// Connections of operators.
 const ADMIN_CONNECTIONS: usize = 64;
 /// Time in which requests are answered when the node stops.
@@ -71,7 +82,7 @@ pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
     let runtime = Builder::new_multi_thread()
         .enable_io()
         .enable_time()
-        .max_blocking_threads(READERS)
+        .max_blocking_threads(READERS + OTHERS)
         .thread_stack_size(STACK_BYTES)
         .thread_name("node")
         .build()
@@ -96,6 +107,23 @@ fn raise_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
+/// What others than its owner may read in a data folder is warned of; where they may write what says who may do what,
+/// the node does not believe it.
+fn believe(data: &Path) -> Result<(), Stop> {
+    let open = modes::open_to_others(data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+    let remedy = modes::remedy(data);
+    let written = modes::names(data, open.iter().filter(|open| open.writable && open.believed));
+    if !written.is_empty() {
+        let why = format!("others than its owner may write {written}: look what is in it, then {remedy}");
+        return Err(Stop::Folder(why));
+    }
+    if !open.is_empty() {
+        let names = modes::names(data, open.iter());
+        tracing::warn!("others than its owner may read or write {names}; {remedy}");
+    }
+    Ok(())
+}
+
 struct Node {
     api: Arc<Api>,
     producer: Producer,
@@ -108,6 +136,9 @@ impl Node {
         let folder =
             Folder::open(&config.data, config.room).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let folder = folder.keys_opened_by(config.passphrases.as_deref());
+        believe(&config.data)?;
+        let tokens = Tokens::of(&config.data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
+        let names = Folder::names_kept(&config.data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let is_sandbox = folder.chain.genesis().parameters.sandbox;
         if config.sandbox && !is_sandbox {
             return Err(Stop::Config("`sandbox` is true, and the chain in the folder is none".into()));
@@ -130,7 +161,32 @@ impl Node {
             bytes: config.pool_bytes,
             per_sender: config.pool_per_sender,
         };
+        let turns = Turns::new(Shares {
+            readers: READERS,
+            customer: Share {
+                readers: READERS_PER_CUSTOMER,
+                waiting: config.waiting_per_customer,
+                unsent_bytes: UNSENT_PER_CUSTOMER,
+            },
+            token: Share {
+                readers: READERS_PER_TOKEN,
+                waiting: config.waiting_per_token,
+                unsent_bytes: UNSENT_PER_TOKEN,
+            },
+        });
         let inbox = Arc::new(Inbox::new(bounds, Arc::clone(&metrics)));
+        let now = clock.now();
+        check_step(&folder.chain, now)?;
+        if now < tip.time {
+            let wait_s = config.clock_wait.as_secs();
+            let why = format!(
+                "the clock says {now}, the newest block is of {}: no block is made before its parent, and the clock is \
+                 waited for {wait_s} s",
+                tip.time
+            );
+            tracing::warn!("{why}");
+            inbox.content().waits = Some(why);
+        }
         let hub = Hub::of(&folder.chain, &config.data);
         let hub = Arc::new(hub.map_err(|error| Stop::Folder(format!("{error:#}")))?);
         let key = folder.keys.get(VALIDATOR).map_err(|error| Stop::Folder(format!("{error:#}")))?;
@@ -167,9 +223,10 @@ impl Node {
             hub: Arc::clone(&hub),
             inbox: Arc::clone(&inbox),
             clock: Arc::clone(&clock),
-            names: Arc::new(folder.names.clone()),
-            tokens: Tokens::of(&config.data),
+            names,
+            tokens,
             metrics: Arc::clone(&metrics),
+            turns: Arc::new(turns),
             followers: api::Followers::default(),
             stopping: watch::channel(false).0,
             config: config.clone(),

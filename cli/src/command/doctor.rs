@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tenor_abi::id::ChainId;
+use tenor_node::modes::{self, Open, open_to_others};
 use tenor_runtime::chain::{Opened, Stored, examine};
 use tenor_runtime::state::Room;
 
@@ -136,6 +137,18 @@ fn permissions(data: &Path) -> Result<Vec<Line>> {
                     "`chmod 600 {}`, and make another key if somebody may have read it",
                     path.display()
                 ),
+            });
+        }
+    }
+    let is_key = |path: &Path| path.extension().is_some_and(|end| end == "key");
+    let open: Vec<Open> = open_to_others(data)?.into_iter().filter(|open| !is_key(&open.path)).collect();
+    for (writable, code, may) in [(true, "folder-writable", "write"), (false, "folder-readable", "read")] {
+        let names = modes::names(data, open.iter().filter(|open| open.writable == writable));
+        if !names.is_empty() {
+            lines.push(Line {
+                code,
+                what: format!("others than its owner may {may} {names}"),
+                remedy: modes::remedy(data),
             });
         }
     }

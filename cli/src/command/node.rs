@@ -15,7 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tenor_abi::date::Timestamp;
 use tenor_node::access::{self, Scope};
-use tenor_node::config::{Config, FILE, KEYS, Settings, template};
+use tenor_node::config::{Config, FILE, KEYS, Settings, misspelt, template};
 use tenor_node::guard::Guard;
 use tenor_node::run;
 use tenor_node::tls::{self, Peer};
@@ -105,6 +105,10 @@ impl Told {
     /// # Errors
     /// When a key is none, or the file cannot be read.
     pub fn settings(&self) -> Result<Settings> {
+        // A variable that is no text is none of ours.
+        for misspelt in misspelt(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+            say(&format!("warning: {misspelt}"));
+        }
         Ok(Settings::collect(&self.flags, |name| std::env::var(name).ok(), self.file.as_deref())?)
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
-use tenor_abi::id::ChainId;
+use tenor_abi::codec;
+use tenor_abi::id::{AccountId, AgreementId, ChainId, PartyId};
 use tenor_wire::hexadecimal::hex;
 use tenor_wire::tx::Transaction;
 
@@ -453,4 +454,67 @@ fn minus(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
         difference[at] = (value + 256 * borrow) as u8;
     }
     difference
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_what_is_possible() {
+    let (_folder, data) = sandbox();
+    let node = Node::sandbox(&data);
+    let transfer = json!({ "type": "transfer", "from": "ada", "to": "bob", "amount": "1.00 EUR" });
+    let prepare = |change: &dyn Fn(&mut Value)| {
+        let mut body = json!({ "signers": [{ "party": "ada" }], "operation": transfer.clone() });
+        change(&mut body);
+        ("/v1/transactions:prepare", body)
+    };
+    let force = |body: Value| ("/v1/sandbox/force", body);
+    let hold = json!({ "type": "hold", "lines": [], "expires_at": "soon" });
+    let propose = json!({ "type": "propose", "expires_at": "soon", "operation": transfer.clone() });
+    let bytes = |hex: &str| json!({ "type": "bytes", "hex": hex });
+    let public: String = hex(&codec::encode(&Wallet::of(&node, "ada").key.public()));
+    let key = json!({ "type": "add_key", "party": "ada", "number": 1,
+        "key": { "public_key": public, "expires_at": "soon" } });
+    let cases = [
+        (prepare(&|body| body["idempotency_key"] = json!("00")), "idempotency_key", "00", "32 hexadecimal"),
+        (prepare(&|body| body["signers"] = json!([])), "signers", "0 signers", "1 to 8"),
+        (prepare(&|body| body["operation"] = bytes("zz")), "hex", "zz", "hexadecimal"),
+        (prepare(&|body| body["operation"] = bytes("ff")), "hex", "ff", "hexadecimal"),
+        (prepare(&|body| body["operation"] = hold.clone()), "expires_at", "soon", "an instant like"),
+        (prepare(&|body| body["operation"] = propose.clone()), "expires_at", "soon", "an instant like"),
+        (prepare(&|body| body["operation"] = key.clone()), "expires_at", "soon", "an instant like"),
+        (force(json!({ "answer": "slow", "seconds": 61 })), "seconds", "61", "0..=60"),
+        (force(json!({ "answer": "slow", "times": 0 })), "times", "0", "1..=1000"),
+        (force(json!({ "answer": "slow", "reason": "Frozen" })), "reason", "slow", "refused"),
+        (
+            force(json!({ "answer": "refused", "reason": "Forzen" })),
+            "reason",
+            "Forzen",
+            "the name of a refusal",
+        ),
+    ];
+    for ((path, body), field, given, possible) in cases {
+        let (status, said) = node.post_as("bank", path, &body);
+        assert_eq!((status, &said["field"], &said["given"]), (400, &json!(field), &json!(given)), "{said}");
+        assert!(said["possible"].as_str().unwrap().contains(possible), "{said}");
+    }
+    for side in ["past", "ahead"] {
+        let (status, said) = node.get_as("bank", &format!("/v1/agreements/rent/schedule?{side}=401"));
+        assert_eq!(
+            (status, &said["given"], &said["possible"]),
+            (400, &json!("401"), &json!("0..=400")),
+            "{said}"
+        );
+    }
+    // What is not there is not listed nor followed without end.
+    let (party, account, agreement) = (PartyId([9; 32]), AccountId([9; 32]), AgreementId([9; 32]));
+    for path in [
+        format!("/v1/accounts?party={party}"),
+        format!("/v1/agreements?party={party}"),
+        format!("/v1/events?account={account}"),
+        format!("/v1/events?agreement={agreement}"),
+    ] {
+        for who in ["bank", "ada"] {
+            let (status, said) = node.get_as(who, &path);
+            assert_eq!((status, &said["code"]), (404, &json!("missing")), "{who} {path}: {said}");
+        }
+    }
 }

@@ -4,10 +4,10 @@ use crate::described::hold;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tenor_abi::date::{DAY_MS, Timestamp};
@@ -116,8 +116,32 @@ pub fn agent() -> ureq::Agent {
 impl Node {
     /// Runs a node and returns when it listens.
     pub fn run(data: &Path, words: &[&str]) -> Node {
-        let mut command = command(data, words);
+        Node::of(command(data, words), data)
+    }
+
+    /// Runs a node by a command and returns when it listens.
+    pub fn of(mut command: Command, data: &Path) -> Node {
         command.stdout(Stdio::piped()).stderr(Stdio::null());
+        Node::spawned(command, data)
+    }
+
+    /// The same, with its log as far as it has come.
+    pub fn told(mut command: Command, data: &Path) -> (Node, Arc<Mutex<String>>) {
+        let (mut log, log_end) = std::io::pipe().unwrap();
+        command.stdout(Stdio::piped()).stderr(log_end);
+        let node = Node::spawned(command, data);
+        let said = Arc::new(Mutex::new(String::new()));
+        let to = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(count @ 1..) = log.read(&mut bytes) {
+                *to.lock().unwrap() += &String::from_utf8_lossy(&bytes[..count]);
+            }
+        });
+        (node, said)
+    }
+
+    fn spawned(mut command: Command, data: &Path) -> Node {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut document = String::new();

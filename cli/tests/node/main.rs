@@ -4,6 +4,7 @@
 mod home;
 mod described;
 mod operator;
+mod folder;
 mod bank;
 mod devices;
 mod tls;
@@ -16,6 +17,7 @@ mod abuse_heads;
 mod abuse_ids;
 mod pages;
 mod crowd;
+mod fair;
 mod followers;
 mod streams;
 mod remote;

@@ -146,7 +146,10 @@ fn settings_are_shown_with_where_they_come_from() {
     let words =
         ["config", "--sources", "--config", file.to_str().unwrap(), "--block-ms=900", "--json", "--data"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
-    let output = command.args(words).arg(&data).env("TENOR_WAIT_S", "8").output().unwrap();
+    command.args(words).arg(&data).env("TENOR_WAIT_S", "8").env("TENOR_BLOK_MS", "3");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`TENOR_BLOK_MS`") && said.contains("did you mean `TENOR_BLOCK_MS`?"), "{said}");
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let of = |name: &str| {
         let rows = shown["settings"].as_array().unwrap();

@@ -281,6 +281,11 @@ fn a_hook_ends_with_its_receiver_its_token_or_itself() {
     // A token that was ended has nothing sent to its hook any more, also after a start.
     until(&running, &id, |hook| hook["failing_since"].is_null());
     done(&data, &["node", "token", "end", "hooker"]);
+    let out = data.join("onlooker.token");
+    let onlooker = ["node", "token", "new", "onlooker", "--scope=webhooks", "--scope=bank", "--out"];
+    done(&data, &[&onlooker[..], &[out.to_str().unwrap()]].concat());
+    let (_, hook) = running.get_as("onlooker", &format!("/v1/webhooks/{id}"));
+    assert!(hook["suspended"].as_str().unwrap().contains("its token `hooker` has ended"), "{hook}");
     while place.came.try_recv().is_ok() {}
     running.submit(&ada.pays(&bob.account, 1, 3));
     assert_eq!(running.stop(), Some(0));

@@ -121,9 +121,13 @@ pub async fn schedule(
         .json(move |reader| {
             let id = seen(reader, &asked)?;
             let (past, ahead) = (query.past.unwrap_or(OCCURRENCES), query.ahead.unwrap_or(OCCURRENCES));
-            if past.max(ahead) > OCCURRENCES_MAX {
-                let why = format!("at most {OCCURRENCES_MAX} occurrences are shown on either side");
-                return Err(Problem::new(problem::BAD_QUERY, why));
+            if let Some((name, given)) =
+                [("past", past), ("ahead", ahead)].into_iter().find(|(_, given)| *given > OCCURRENCES_MAX)
+            {
+                let why = format!("`{name}` cannot be used");
+                return Err(
+                    Problem::new(problem::BAD_QUERY, why).given(given, format!("0..={OCCURRENCES_MAX}"))
+                );
             }
             let chain = reader.chain();
             let (_, spec) = reading::agreement(chain, &id)?;

@@ -4,7 +4,9 @@ use super::Api;
 use super::problem::{self, Problem};
 use crate::access::{Grant, Scope};
 use crate::config::Access;
+use crate::hangup::Hangup;
 use crate::tls::Peer;
+use crate::turns::Who;
 use crate::view::authority::Authorities;
 use crate::view::reading;
 use crate::view::receipt::Sight;
@@ -13,7 +15,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tenor_abi::entry::Side;
 use tenor_abi::id::{AccountId, AgreementId, PartyId, ProposalId};
 use tenor_abi::refusal::Refusal;
@@ -26,52 +28,85 @@ use tenor_wire::receipt::{BookedPosting, Entry, EntrySource, Fate, FullReceipt};
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub struct Caller(Grant);
+pub struct Caller {
+    grant: Grant,
+    /// Whether it is heard when they go.
+    pub hangup: Hangup,
+}
+
+/// Who is known to have asked, for what becomes of the answer.
+#[derive(Clone, Debug, Default)]
+pub struct Asker(Arc<OnceLock<Who>>);
+
+impl Asker {
+    /// Who asked, where somebody did whose token was looked at.
+    pub fn who(&self) -> Option<&Who> {
+        self.0.get()
+    }
+}
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Problem> {
-        let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let shown = all.next().map(|value| value.to_str().unwrap_or_default());
-        if all.next().is_some() {
-            return Err(Problem::new(
-                problem::UNAUTHENTICATED,
-                "one `Authorization` is needed, several were sent",
-            ));
+        let hangup = parts.extensions.get::<Hangup>().cloned().unwrap_or_default();
+        let caller = Caller { grant: grant(parts, api)?, hangup };
+        if let Some(Asker(asker)) = parts.extensions.get() {
+            // It is the same one each time that it is looked at.
+            let _ = asker.set(caller.who());
         }
-        // Tokens end by the system's clock, in a sandbox too.
-        let now = crate::clock::Clock::system().now();
-        let Some(shown) = shown else {
-            if let Some(Peer(fingerprint)) = parts.extensions.get() {
-                let unknown =
-                    || Problem::new(problem::UNAUTHENTICATED, "the certificate stands for no token here");
-                return api.tokens.of_certificate(fingerprint, now.0)?.map(Caller).ok_or_else(unknown);
-            }
-            return match api.config.access {
-                Access::Open => Ok(Caller(Grant::all())),
-                Access::Token => Err(Problem::new(problem::UNAUTHENTICATED, "no token was sent")),
-            };
-        };
-        let wrong = || Problem::new(problem::UNAUTHENTICATED, "the token is not known here or has ended");
-        // RFC 9110, 11.1: the scheme's case does not matter.
-        let (scheme, secret) = shown.split_once(' ').ok_or_else(wrong)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(wrong());
-        }
-        api.tokens.grant(secret, now.0)?.map(Caller).ok_or_else(wrong)
+        Ok(caller)
     }
 }
 
+fn grant(parts: &Parts, api: &Api) -> Result<Grant, Problem> {
+    let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let shown = all.next().map(|value| value.to_str().unwrap_or_default());
+    if all.next().is_some() {
+        return Err(Problem::new(
+            problem::UNAUTHENTICATED,
+            "one `Authorization` is needed, several were sent",
+        ));
+    }
+    // Tokens end by the system's clock, in a sandbox too.
+    let now = crate::clock::Clock::system().now();
+    let Some(shown) = shown else {
+        if let Some(Peer(fingerprint)) = parts.extensions.get() {
+            let unknown =
+                || Problem::new(problem::UNAUTHENTICATED, "the certificate stands for no token here");
+            return api.tokens.of_certificate(fingerprint, now.0)?.ok_or_else(unknown);
+        }
+        return match api.config.access {
+            Access::Open => Ok(Grant::all()),
+            Access::Token => Err(Problem::new(problem::UNAUTHENTICATED, "no token was sent")),
+        };
+    };
+    let wrong = || Problem::new(problem::UNAUTHENTICATED, "the token is not known here or has ended");
+    // RFC 9110, 11.1: the scheme's case does not matter.
+    let (scheme, secret) = shown.split_once(' ').ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(wrong());
+    }
+    api.tokens.grant(secret, now.0)?.ok_or_else(wrong)
+}
+
 impl Caller {
+    /// Whose share of the node is used.
+    pub fn who(&self) -> Who {
+        match self.customer() {
+            Some(party) => Who::Customer(party),
+            None => Who::Token(self.token().map(String::from)),
+        }
+    }
+
     /// The customer who asks; none where it is the bank.
     pub fn customer(&self) -> Option<PartyId> {
-        self.0.party
+        self.grant.party
     }
 
     /// Name of the token that was shown; none in an open sandbox.
     pub fn token(&self) -> Option<&str> {
-        self.0.token.as_ref().map(|token| token.name.as_str())
+        self.grant.token.as_ref().map(|token| token.name.as_str())
     }
 
     /// Whether what was shown still counts.
@@ -79,17 +114,17 @@ impl Caller {
     /// # Errors
     /// When the tokens cannot be read.
     pub fn still_counts(&self, api: &Api) -> anyhow::Result<bool> {
-        api.tokens.holds(&self.0, crate::clock::Clock::system().now().0)
+        api.tokens.holds(&self.grant, crate::clock::Clock::system().now().0)
     }
 
     /// The bank itself, in what the node does by its own.
     pub fn bank() -> Caller {
-        Caller(Grant::all())
+        Caller { grant: Grant::all(), hangup: Hangup::default() }
     }
 
     /// Whether everything may be seen.
     pub fn is_bank(&self) -> bool {
-        self.0.scopes.contains(&Scope::Bank)
+        self.grant.scopes.contains(&Scope::Bank)
     }
 
     /// Whether something may be read at all.
@@ -109,7 +144,7 @@ impl Caller {
     /// [`problem::NOT_ALLOWED`].
     pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
         let name = Scope::ALL.iter().find(|(_, known)| *known == scope).map_or("?", |(name, _)| name);
-        match self.0.scopes.contains(&scope) {
+        match self.grant.scopes.contains(&scope) {
             true => Ok(()),
             false => Err(Problem::new(problem::NOT_ALLOWED, format!("the scope `{name}` is needed"))),
         }

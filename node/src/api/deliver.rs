@@ -63,6 +63,17 @@ fn now_ms() -> u64 {
     Clock::system().now().0
 }
 
+/// Whether the token that registered a hook still allows it.
+///
+/// # Errors
+/// When the token's party is none.
+pub fn is_allowed(api: &Api, record: &Record) -> anyhow::Result<bool> {
+    let Some(name) = &record.token else { return Ok(true) };
+    let grant = api.tokens.named(name, now_ms())?;
+    let has = |scope| grant.as_ref().is_some_and(|grant| grant.scopes.contains(&scope));
+    Ok(has(Scope::Webhooks) && has(Scope::Bank))
+}
+
 impl Deliverer {
     async fn run(&self) -> anyhow::Result<()> {
         let mut tips = self.api.hub.follow();
@@ -72,7 +83,7 @@ impl Deliverer {
                 return Ok(());
             }
             let record = self.hook.record();
-            if record.suspended.is_some() || !self.is_allowed(&record)? {
+            if record.suspended.is_some() || !is_allowed(&self.api, &record)? {
                 self.rest(TOKEN_PAUSE).await;
                 continue;
             }
@@ -102,14 +113,6 @@ impl Deliverer {
 
     fn is_stopping(&self) -> bool {
         *self.api.stopping.borrow()
-    }
-
-    /// Whether the token that registered the hook still allows it.
-    fn is_allowed(&self, record: &Record) -> anyhow::Result<bool> {
-        let Some(name) = &record.token else { return Ok(true) };
-        let grant = self.api.tokens.named(name, now_ms())?;
-        let has = |scope| grant.as_ref().is_some_and(|grant| grant.scopes.contains(&scope));
-        Ok(has(Scope::Webhooks) && has(Scope::Bank))
     }
 
     /// Waits, until the time is over, the hook is changed, or the node stops.
@@ -147,7 +150,7 @@ impl Deliverer {
 
     /// Looks for the next item that the hook is told of.
     async fn next(&self, tip: &Arc<Tip>, record: &Record) -> Result<Next, Fault> {
-        let (hub, tip, names) = (Arc::clone(&self.api.hub), Arc::clone(tip), Arc::clone(&self.api.names));
+        let (hub, tip, names) = (Arc::clone(&self.api.hub), Arc::clone(tip), self.api.names.now());
         let record = record.clone();
         let looking = tokio::task::spawn_blocking(move || {
             let caller = Caller::bank();

@@ -7,8 +7,7 @@ use super::reading::Reader;
 use super::strict::{Asked, number, numbered};
 use super::transactions::placed;
 use crate::config::Config;
-use crate::hangup::Hangup;
-use axum::Extension;
+use crate::turns::Who;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -19,8 +18,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tenor_abi::id::{AccountId, AgreementId, PartyId};
+use tenor_abi::id::{AccountId, AgreementId};
 use tenor_runtime::fault::Fault;
+use tenor_runtime::state::record::AgreementRecord;
 use tenor_wire::block::{Block, Item};
 use tenor_wire::receipt::FullReceipt;
 use tokio::sync::mpsc;
@@ -52,14 +52,6 @@ pub struct Following {
 #[derive(Default)]
 pub struct Followers(Mutex<BTreeMap<Who, usize>>);
 
-/// Whose a place is.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
-    Customer(PartyId),
-    /// None in an open sandbox.
-    Token(Option<String>),
-}
-
 /// A follower's place, until it is dropped.
 struct Place {
     api: Arc<Api>,
@@ -70,9 +62,10 @@ impl Followers {
     /// A place for who asks.
     fn place(api: &Arc<Api>, caller: &Caller) -> Result<Place, Problem> {
         let Config { followers, followers_per_customer, followers_per_token, .. } = api.config;
-        let (who, most) = match caller.customer() {
-            Some(party) => (Who::Customer(party), followers_per_customer),
-            None => (Who::Token(caller.token().map(String::from)), followers_per_token),
+        let who = caller.who();
+        let most = match who {
+            Who::Customer(_) => followers_per_customer,
+            Who::Token(_) => followers_per_token,
         };
         let mut taken = api.followers.taken();
         let (all, own) = (taken.values().sum::<usize>(), taken.get(&who).copied().unwrap_or(0));
@@ -122,7 +115,8 @@ impl Filter {
         let account = account.map(|id| super::accounts::seen(reader, id).map(|(id, _)| id));
         let agreement = agreement.map(|text| {
             let id: AgreementId = reader.id("agreement", text)?;
-            match reader.caller.sees_agreement(reader.chain(), &id)? {
+            let record: Option<AgreementRecord> = reader.chain().record(&id.0)?;
+            match record.is_some() && reader.caller.sees_agreement(reader.chain(), &id)? {
                 true => Ok(id),
                 false => Err(Problem::from(crate::view::Missing(format!("there is no agreement {id}")))),
             }
@@ -153,7 +147,6 @@ impl Filter {
 pub async fn follow(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Extension(hangup): Extension<Hangup>,
     headers: HeaderMap,
     Asked(asked): Asked<Following>,
 ) -> Result<Response, Problem> {
@@ -168,7 +161,7 @@ pub async fn follow(
     let (filter, (height, index)) = reading.await?;
     let (to, messages) = mpsc::channel(AHEAD);
     // Nothing is said behind this request: who says no more has gone.
-    hangup.ends_it();
+    caller.hangup.ends_it();
     tokio::spawn(async move {
         let follower = Follower { api, caller, filter, to };
         if let Err(fault) = follower.run(height, index).await {
@@ -255,7 +248,7 @@ impl Follower {
         index: u32,
     ) -> Result<Vec<Event>, Fault> {
         let (hub, tip) = (Arc::clone(&self.api.hub), Arc::clone(tip));
-        let names = if self.caller.is_bank() { Arc::clone(&self.api.names) } else { Arc::default() };
+        let names = self.api.names_for(&self.caller);
         let (caller, filter) = (self.caller.clone(), self.filter);
         let telling = tokio::task::spawn_blocking(move || {
             let Some(block) = hub.block(&tip, height)? else { return Ok(vec![]) };

@@ -162,7 +162,8 @@ pub async fn force(
     let answer = match asked.answer.as_str() {
         "refused" => Answer::Refused(place.ok_or_else(|| {
             let near = crate::near::hint(reason, Refusal::NAMES.iter().copied());
-            Problem::field("reason", format!("there is no refusal `{reason}`{near}"))
+            let why = format!("there is no refusal `{reason}`{near}");
+            Problem::field("reason", why).given(reason, "the name of a refusal, like InsufficientFunds")
         })?),
         "pending" => Answer::Pending,
         "slow" => Answer::Slow(Duration::from_secs(seconds)),
@@ -175,15 +176,22 @@ pub async fn force(
             );
         }
     };
-    if (asked.reason.is_some() && asked.answer != "refused")
-        || (asked.seconds.is_some() && asked.answer != "slow")
+    for (name, is_given, of) in
+        [("reason", asked.reason.is_some(), "refused"), ("seconds", asked.seconds.is_some(), "slow")]
     {
-        return Err(Problem::field("answer", "`reason` goes with `refused`, `seconds` with `slow`"));
+        if is_given && asked.answer != of {
+            let why = format!("it goes with the answer `{of}`");
+            return Err(Problem::field(name, why).given(&asked.answer, of));
+        }
+    }
+    if seconds > SECONDS_MAX {
+        let possible = format!("0..={SECONDS_MAX}");
+        return Err(Problem::field("seconds", "nothing is held back for so long").given(seconds, possible));
     }
     let times = asked.times.unwrap_or(1);
-    if seconds > SECONDS_MAX || times == 0 || times > TIMES_MAX {
-        let why = format!("`seconds` is at most {SECONDS_MAX}, `times` 1 to {TIMES_MAX}");
-        return Err(Problem::field("times", why));
+    if times == 0 || times > TIMES_MAX {
+        let possible = format!("1..={TIMES_MAX}");
+        return Err(Problem::field("times", "it is for none, or for too many").given(times, possible));
     }
     let party = asked.party.clone();
     let party = api.read(Caller::bank(), move |reader| {
@@ -191,7 +199,8 @@ pub async fn force(
     });
     if !api.forces.add(Force { party: party.await?, answer, times }) {
         let why = format!("{FORCED_MAX} wait already; `DELETE /v1/sandbox/force` clears them");
-        return Err(Problem::field("answer", why));
+        let possible = format!("at most {FORCED_MAX} at the same time");
+        return Err(Problem::field("answer", why).given(&asked.answer, possible));
     }
     Ok(Json(json!({ "answer": asked.answer, "times": times })))
 }

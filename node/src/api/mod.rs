@@ -19,6 +19,7 @@ mod deliver;
 mod sandbox;
 mod force;
 mod webhooks;
+mod unsent;
 
 pub use deliver::start_all as tell_webhooks;
 pub use events::Followers;
@@ -31,7 +32,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::inbox::Inbox;
+use crate::kept::Kept;
 use crate::metrics::Metrics;
+use crate::turns::Turns;
 use crate::view::Missing;
 use crate::view::names::Names;
 use crate::webhook::{Hooks, Sender};
@@ -41,6 +44,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use caller::Asker;
 use problem::Problem;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,13 +66,15 @@ pub struct Api {
     /// What time it is.
     pub clock: Arc<Clock>,
     /// The bank's names.
-    pub names: Arc<Names>,
+    pub names: Kept<Names>,
     /// Who may ask.
     pub tokens: Tokens,
     /// Figures.
     pub metrics: Arc<Metrics>,
     /// What the node was told.
     pub config: Config,
+    /// Who works when.
+    pub turns: Arc<Turns>,
     /// Places for followers.
     pub followers: Followers,
     /// Who is told by requests of the node's own.
@@ -253,7 +259,9 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         "DELETE" => "DELETE",
         _ => "other",
     };
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let asker = Asker::default();
+    head.extensions.insert(asker.clone());
     let mut response = match head::check(&head, &api.config) {
         Ok(()) if !api.config.sandbox && head.uri.path().starts_with(SANDBOX) => nowhere().into_response(),
         Ok(()) => next.run(Request::from_parts(head, body)).await,
@@ -270,5 +278,5 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     api.metrics.answered(method, response.status().as_u16(), began.elapsed());
-    response
+    unsent::counted(response, &api.turns, &asker)
 }

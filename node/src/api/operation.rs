@@ -8,6 +8,7 @@ use crate::view::{Missing, reading, words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Document};
 use tenor_abi::codec;
+use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CodeHash, HoldId, PartyId, ProposalId};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::spec::{Basic, CallKind, FieldDef, Period, Spec, TypeDef, TypeNumber};
@@ -222,7 +223,7 @@ impl Asking<'_> {
             }
             Asked::Hold { lines, expires_at } => {
                 let lines = self.lines(lines)?;
-                let expires_at = read("expires_at", expires_at)?;
+                let expires_at = instant("expires_at", expires_at)?;
                 let spend = spends(&lines);
                 Ok((Operation::Hold(HoldOp { lines, expires_at, narrative: None, reference: None }), spend))
             }
@@ -276,23 +277,25 @@ impl Asking<'_> {
             })),
             Asked::Propose { operation, expires_at, spend_max } => {
                 if matches!(**operation, Asked::Propose { .. }) {
-                    return Err(Problem::field("operation", "a proposal is not proposed"));
+                    let possible = "any operation but `propose`";
+                    return Err(
+                        Problem::field("operation", "a proposal is not proposed").given("propose", possible)
+                    );
                 }
                 let (operation, own) = self.operation(operation, gas_limit)?;
                 let spend_max = if spend_max.is_empty() { own } else { self.spends(spend_max)? };
-                let expires_at = read("expires_at", expires_at)?;
+                let expires_at = instant("expires_at", expires_at)?;
                 let operation = Box::new(operation);
                 plain(Operation::Propose(ProposeOp { operation, gas_limit, spend_max, expires_at }))
             }
             Asked::Approve { proposal } => plain(Operation::Approve(id::<ProposalId>(proposal)?)),
             Asked::Withdraw { proposal } => plain(Operation::Withdraw(id::<ProposalId>(proposal)?)),
             Asked::Bytes { hex } => {
-                let bytes =
-                    unhex(hex).ok_or_else(|| Problem::field("hex", "hexadecimal digits are needed"))?;
-                plain(
-                    codec::decode(&bytes, OPERATION_BYTES_MAX)
-                        .map_err(|error| Problem::field("hex", error))?,
-                )
+                let wrong = |why: String| {
+                    Problem::field("hex", why).given(hex, "an operation's canonical bytes in hexadecimal")
+                };
+                let bytes = unhex(hex).ok_or_else(|| wrong("it is no hexadecimal".into()))?;
+                plain(codec::decode(&bytes, OPERATION_BYTES_MAX).map_err(|error| wrong(error.to_string()))?)
             }
         }
     }
@@ -500,12 +503,13 @@ fn spends(lines: &[HoldLineOp]) -> Vec<Spend> {
     sums.into_iter().map(|(account, amount)| Spend { account, amount }).collect()
 }
 
-/// A value out of a field's text.
+/// An instant out of a field's text.
 ///
 /// # Errors
 /// [`problem::BAD_FIELD`].
-pub fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error| Problem::field(field, error))
+pub fn instant(field: &str, text: &str) -> Result<Timestamp, Problem> {
+    let possible = "an instant like 2026-01-31T12:00:00Z";
+    text.parse().map_err(|error| Problem::field(field, error).given(text, possible))
 }
 
 /// The currency of an asset.

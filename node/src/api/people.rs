@@ -1,6 +1,6 @@
 //! Parties and their keys as JSON: who is enrolled, with which key, and what that may move.
 
-use super::operation::{Asking, currency, minor};
+use super::operation::{Asking, currency, instant, minor};
 use super::problem::Problem;
 use serde::{Deserialize, Serialize};
 use tenor_abi::codec;
@@ -100,7 +100,7 @@ impl Asking<'_> {
     /// [`super::problem::BAD_FIELD`], [`super::problem::BAD_ID`].
     pub fn key(&self, asked: &KeyAsked) -> Result<KeyDef, Problem> {
         let places = [("device", KeyRole::Device), ("staff", KeyRole::Staff), ("hsm", KeyRole::Hsm)];
-        let ends = asked.expires_at.as_deref().map(|text| super::operation::read("expires_at", text));
+        let ends = asked.expires_at.as_deref().map(|text| instant("expires_at", text));
         let limits = asked.limits.as_ref().map(|limits| {
             let mut limits =
                 limits.iter().map(|limit| self.limit(limit)).collect::<Result<Vec<_>, Problem>>()?;

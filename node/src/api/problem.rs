@@ -102,6 +102,8 @@ codes! {
         "The contract or the chain refused to answer; nothing is written by a view in any case.";
     FULL "full" 429 true "Too much waits"
         "The pool of transactions is full, or this party's share of it. Nothing was replaced. Send the same transaction again after the time in `Retry-After`.";
+    BUSY "busy" 429 true "Too much is asked at once"
+        "As many requests with this token, or for this customer, wait for their turn as may. Nothing was begun. Ask again after the time in `Retry-After`.";
     TOO_MANY "too_many" 429 true "Too many follow"
         "The node's number of followers is reached, or that of this token or customer: `possible` says which. A stream that was ended is free at once.";
     TOO_MANY_HOOKS "too_many_webhooks" 409 false "Too many webhooks"

@@ -5,6 +5,7 @@ use super::caller::Caller;
 use super::problem::{self, Problem};
 use super::strict::{number, numbered};
 use crate::hub::{Hub, Tip};
+use crate::turns::Busy;
 use crate::view::names::Names;
 use crate::view::{Missing, Shown, check_made};
 use axum::Json;
@@ -20,7 +21,7 @@ use tenor_abi::date::{DAY_MS, Date, Timestamp};
 use tenor_abi::id::{Id, PartyId};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::state::Record;
-use tenor_runtime::state::record::from_bytes;
+use tenor_runtime::state::record::{PartyRecord, from_bytes};
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::{hex, unhex};
 use utoipa::IntoParams;
@@ -272,7 +273,8 @@ impl PageOfParty {
     pub fn party(&self, reader: &Reader) -> Result<Option<PartyId>, Problem> {
         let Some(asked) = &self.party else { return Ok(reader.caller.customer()) };
         let party: PartyId = reader.id("party", asked)?;
-        match reader.caller.sees_party(&party) {
+        let record: Option<PartyRecord> = reader.chain().record(&party.0)?;
+        match record.is_some() && reader.caller.sees_party(&party) {
             true => Ok(Some(party)),
             false => Err(Missing::of(&party).into()),
         }
@@ -458,22 +460,67 @@ impl Reads {
 }
 
 impl Api {
-    /// Reads on a thread that may wait for the disk.
+    /// The names that who asks is shown: the bank's for the bank, none for a customer.
+    pub fn names_for(&self, caller: &Caller) -> Arc<Names> {
+        if caller.is_bank() { self.names.now() } else { Arc::default() }
+    }
+
+    /// Reads for who asks, when it is their turn.
     ///
     /// # Errors
-    /// What the reading says, and [`problem::NOT_ALLOWED`].
+    /// What the reading says, [`problem::NOT_ALLOWED`] and [`problem::BUSY`].
     pub async fn read<T: Send + 'static>(
         &self,
         caller: Caller,
         read: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         caller.may_read()?;
-        let names = if caller.is_bank() { Arc::clone(&self.names) } else { Arc::default() };
-        let reader = Reader { tip: self.hub.tip(), hub: Arc::clone(&self.hub), names, caller };
-        let read = tokio::task::spawn_blocking(move || read(&reader));
-        read.await
-            .unwrap_or_else(|_| Err(Problem::new(problem::BROKEN, "the log of the node says what is wrong")))
+        self.work(&caller.clone(), Patience::Short, {
+            let (hub, names) = (Arc::clone(&self.hub), self.names_for(&caller));
+            move || read(&Reader { tip: hub.tip(), hub, names, caller })
+        })
+        .await
     }
+
+    /// Works for who asks on a thread that may wait for the disk, when it is their turn; not for whoever hangs up before
+    /// that.
+    ///
+    /// # Errors
+    /// What the work says, and [`problem::BUSY`].
+    pub async fn work<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        patience: Patience,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let queued = self.turns.queue(caller.who(), patience == Patience::Endless);
+        let mut queued = queued.map_err(|Busy| {
+            Problem::new(problem::BUSY, "as many wait with this token, or for this customer, as may").after(1)
+        })?;
+        let broken = || Problem::new(problem::BROKEN, "the log of the node says what is wrong");
+        let turn = match queued.try_recv() {
+            Ok(turn) => turn,
+            Err(_) => {
+                let _listening = caller.hangup.ends_it_meanwhile();
+                queued.await.map_err(|_| broken())?
+            }
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            // Until it is over, whether or not anybody waits for it.
+            let _turn = turn;
+            work()
+        });
+        done.await.unwrap_or_else(|_| Err(broken()))
+    }
+}
+
+/// Who waits for a turn behind however many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// Nobody: where as many wait as may, nothing was done and all may be asked again.
+    Short,
+    /// Who is to be told of something that was done.
+    Endless,
 }
 
 #[cfg(test)]

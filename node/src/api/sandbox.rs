@@ -94,7 +94,7 @@ pub async fn faucet(
     Strict(asked): Strict<FaucetAsked>,
 ) -> Result<Response, Problem> {
     caller.needs(Scope::Sandbox)?;
-    let from = name(&api.names.accounts, FUNDING)?;
+    let from = name(&api.names.now().accounts, FUNDING)?;
     let asked = AskedOperation::Transfer { from, to: asked.account, amount: asked.amount };
     let (id, (height, index)) = signed(&api, BANK, What::Asked(asked)).await?;
     let told = outcome(&api, caller, height, index, false).await?;
@@ -155,8 +155,8 @@ pub async fn enrol(
 ) -> Result<Response, Problem> {
     caller.needs(Scope::Sandbox)?;
     let public = public_key(&asked.public_key)?;
-    let home: PartyId = id(&name(&api.names.parties, BANK)?)?;
-    let asset: AssetId = id(&name(&api.names.assets, CURRENCY)?)?;
+    let home: PartyId = id(&name(&api.names.now().parties, BANK)?)?;
+    let asset: AssetId = id(&name(&api.names.now().assets, CURRENCY)?)?;
     // What is wrong with the amount is told before anything is made.
     let amount = asked.amount.clone();
     let check =
@@ -176,7 +176,7 @@ pub async fn enrol(
         kind: AccountKind::Plain,
     };
     let money = AskedOperation::Transfer {
-        from: name(&api.names.accounts, FUNDING)?,
+        from: name(&api.names.now().accounts, FUNDING)?,
         to: account.to_string(),
         amount: asked.amount,
     };
@@ -229,7 +229,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], Problem> {
 /// Signs with a key of the sandbox's folder, hands in, and waits for the place in a block. What is named is found as the
 /// bank finds it: whoever moves a sandbox acts as anybody in it.
 async fn signed(api: &Arc<Api>, who: &str, what: What) -> Result<(TxId, (u64, u32)), Problem> {
-    let party: PartyId = id(&name(&api.names.parties, who)?)?;
+    let party: PartyId = id(&name(&api.names.now().parties, who)?)?;
     let (keys, who, now) = (Keys::of(&api.config.data), who.to_string(), api.clock.now());
     let made = api.read(Caller::bank(), move |reader| {
         let chain = reader.chain();

@@ -208,6 +208,20 @@ impl FromRequest<Arc<Api>> for Raw {
     }
 }
 
+impl Raw {
+    /// What a JSON body says.
+    ///
+    /// # Errors
+    /// [`problem::MEDIA_TYPE`], and as [`read`].
+    pub fn json<T: DeserializeOwned + Serialize>(&self) -> Result<T, Problem> {
+        if self.media != "application/json" {
+            let why = format!("application/json is needed, `{}` given", self.media);
+            return Err(Problem::new(problem::MEDIA_TYPE, why).given(&self.media, "application/json"));
+        }
+        read(&self.bytes)
+    }
+}
+
 /// A JSON body.
 pub struct Strict<T>(pub T);
 
@@ -215,12 +229,7 @@ impl<T: DeserializeOwned + Serialize> FromRequest<Arc<Api>> for Strict<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Strict<T>, Problem> {
-        let raw = Raw::from_request(request, api).await?;
-        if raw.media != "application/json" {
-            let why = format!("application/json is needed, `{}` given", raw.media);
-            return Err(Problem::new(problem::MEDIA_TYPE, why).given(raw.media, "application/json"));
-        }
-        read(&raw.bytes).map(Strict)
+        Raw::from_request(request, api).await?.json().map(Strict)
     }
 }
 

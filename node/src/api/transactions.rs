@@ -5,9 +5,9 @@ use super::caller::Caller;
 use super::force::{self, Answer};
 use super::operation::{Asked as AskedOperation, Asking, SpendAsked};
 use super::problem::{self, Problem};
-use super::reading::{Reader, Reads, id, stamped};
+use super::reading::{Patience, Reader, Reads, id, stamped};
 use super::shapes;
-use super::strict::{self, Asked, Nothing, Part, Raw, Strict};
+use super::strict::{self, Asked, Nothing, Part, Raw};
 use crate::access::Scope;
 use crate::hub::{Hub, Tip};
 use crate::places::Known;
@@ -83,13 +83,12 @@ pub struct PrepareAsked {
 #[utoipa::path(
     post, path = "/v1/transactions:prepare", tag = "transactions", request_body = PrepareAsked,
     responses((status = 200, description = "Bytes to sign, and what they would do", body = shapes::Prepared)))]
-pub async fn prepare(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Strict(asked): Strict<PrepareAsked>,
-) -> Result<Json<Document>, Problem> {
+pub async fn prepare(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result<Response, Problem> {
     let now = api.clock.now();
-    api.read(caller, move |reader| prepared(reader, now, &asked)).await.map(Json)
+    // A batch is large as a request and as an answer: both are read and written where the turn counts.
+    let made = api.read(caller, move |reader| Ok(prepared(reader, now, &raw.json()?)?.to_string()));
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], made.await?).into_response())
 }
 
 fn prepared(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Document, Problem> {
@@ -135,7 +134,7 @@ fn body(reader: &Reader, now: Timestamp, asked: &PrepareAsked) -> Result<Body, P
             .push(Authoriser { party: reader.id::<PartyId>("party", &signer.party)?, key: signer.key });
     }
     if authorisers.is_empty() {
-        return Err(Problem::field("signers", "1 to 8 are needed, none given"));
+        return Err(Problem::field("signers", "none is named").given("0 signers", "1 to 8 signers"));
     }
     if let Some(others) = authorisers.get_mut(1..) {
         others.sort();
@@ -172,9 +171,10 @@ fn key(given: Option<&str>, now: Timestamp) -> Result<IdempotencyKey, Problem> {
         return Ok(IdempotencyKey::new((now.0 / DAY_MS) as u32, choice));
     };
     let bytes = unhex(text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let possible = "32 hexadecimal digits";
     bytes
         .map(IdempotencyKey)
-        .ok_or_else(|| Problem::field("idempotency_key", "32 hexadecimal digits are needed"))
+        .ok_or_else(|| Problem::field("idempotency_key", "it is no key").given(text, possible))
 }
 
 /// What a receipt says, in words and figures.
@@ -287,13 +287,15 @@ fn transaction(raw: &Raw) -> Result<Transaction, Problem> {
         return Err(Problem::new(problem::MEDIA_TYPE, why).given(&raw.media, possible));
     }
     let asked: SubmitAsked = strict::read(&raw.bytes)?;
-    let bytes = unhex(&asked.body).ok_or_else(|| Problem::field("body", "hexadecimal digits are needed"))?;
+    let no_hex = || Problem::field("body", "it is no hexadecimal").given(&asked.body, "hexadecimal digits");
+    let bytes = unhex(&asked.body).ok_or_else(no_hex)?;
     let body = tenor_abi::codec::decode(&bytes, TRANSACTION_BYTES_MAX)
         .map_err(|error| Problem::from(Rejection::Form(FormError::Codec(error))))?;
     let signature = |text: &String| {
         let bytes = unhex(text).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
-        let bytes =
-            bytes.ok_or_else(|| Problem::field("signatures", "128 hexadecimal digits are needed each"))?;
+        let bytes = bytes.ok_or_else(|| {
+            Problem::field("signatures", "one is none").given(text, "128 hexadecimal digits each")
+        })?;
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&bytes[..32]);
         s.copy_from_slice(&bytes[32..]);
@@ -328,7 +330,7 @@ pub async fn submit(
     let id = tx.id();
     let (now, hub) = (api.clock.now(), Arc::clone(&api.hub));
     let body = api.config.sandbox.then(|| tx.body.clone());
-    let admitting = tokio::task::spawn_blocking(move || {
+    let admitting = api.work(&caller, Patience::Short, move || {
         let tip = hub.tip();
         let now = now.max(Timestamp(tip.chain.tip().time.0 + 1));
         let admitted = tip.chain.admit(now, tx)?;
@@ -342,10 +344,7 @@ pub async fn submit(
             admitted => admitted,
         })
     });
-    let admitted = admitting
-        .await
-        .map_err(|_| Problem::new(problem::BROKEN, "the log of the node says what is wrong"))??;
-    let candidate = match admitted {
+    let candidate = match admitting.await? {
         Ok(candidate) => candidate,
         Err(Rejection::Done { height, index }) => return outcome(&api, caller, height, index, true).await,
         Err(rejection) => return Err(told(rejection)),
@@ -455,8 +454,10 @@ pub async fn outcome(
 ) -> Result<Response, Problem> {
     // Whoever hands in may be told the outcome, whether or not they may read anything else.
     let hub = Arc::clone(&api.hub);
-    let names = if caller.is_bank() { Arc::clone(&api.names) } else { Arc::default() };
-    let reading = tokio::task::spawn_blocking(move || {
+    let patience = if replayed { Patience::Short } else { Patience::Endless };
+    let asker = caller.clone();
+    let names = api.names_for(&caller);
+    let reading = api.work(&asker, patience, move || {
         let reader = Reader { tip: hub.tip(), hub, names, caller };
         let (block, name) = (block_of(&reader, height)?, format!("receipt {height}/{index}"));
         let (item, full) = in_block(&block, index, &name)?;
@@ -469,10 +470,7 @@ pub async fn outcome(
         let spec = render::spec_of(reader.chain(), sight.item)?;
         Err(no(&reader, &sight.full, spec.as_ref(), sight.why).with("receipt", document))
     });
-    let answer = reading
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(problem::BROKEN, "the log of the node says what is wrong")));
-    let mut response = answer.into_response();
+    let mut response = reading.await.into_response();
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

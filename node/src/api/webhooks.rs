@@ -52,19 +52,39 @@ fn found(api: &Api, id: &str) -> Result<Arc<Hook>, Problem> {
 }
 
 /// A hook without its secret, which was shown when it was made.
-fn shown(hook: &Hook) -> Document {
-    let Record { id, url, account, agreement, place: (height, index), failing_since_ms, suspended, .. } =
-        hook.record();
-    json!({
+fn shown(api: &Api, hook: &Hook) -> Result<Document, Problem> {
+    let record = hook.record();
+    let is_allowed = deliver::is_allowed(api, &record)?;
+    let Record {
+        id,
+        url,
+        account,
+        agreement,
+        place: (height, index),
+        failing_since_ms,
+        suspended,
+        token,
+        ..
+    } = record;
+    // It stands still without being suspended: a token of that name lets it go on.
+    let ended = || {
+        let token = token.unwrap_or_default();
+        format!(
+            "its token `{token}` has ended, or allows `webhooks` and `bank` no more: make one of that name again"
+        )
+    };
+    let suspended = suspended.or_else(|| (!is_allowed).then(ended));
+    Ok(json!({
         "webhook": id, "url": url, "account": account, "agreement": agreement,
         "next": { "height": height, "index": index },
         "failing_since": failing_since_ms.map(|ms| Timestamp(ms).to_string()),
         "suspended": suspended, "attempts": hook.lately(),
-    })
+    }))
 }
 
 /// Changes a hook durably, away from the threads that serve sockets, and lets who delivers know.
 async fn changed(
+    api: &Api,
     hook: &Arc<Hook>,
     change: impl FnOnce(&mut Record) + Send + 'static,
 ) -> Result<Document, Problem> {
@@ -72,7 +92,7 @@ async fn changed(
     let written = tokio::task::spawn_blocking(move || writing.change(change)).await;
     written.map_err(|error| Problem::new(problem::BROKEN, error))??;
     hook.changed.notify_one();
-    Ok(shown(hook))
+    shown(api, hook)
 }
 
 /// Registers a webhook. The answer holds the secret that its messages are signed with (Standard Webhooks); it is shown
@@ -99,7 +119,8 @@ pub async fn make(
         let tip = reader.chain().tip();
         let from = asked.from.unwrap_or(tip.height + 1);
         if from > tip.height + 1 {
-            return Err(Problem::field("from", format!("it is at most {}", tip.height + 1)));
+            let possible = format!("at most {}", tip.height + 1);
+            return Err(Problem::field("from", "it is not there yet").given(from, possible));
         }
         Ok(Record {
             id: format!("wh_{}", hex(&super::sandbox::random::<16>()?)),
@@ -121,7 +142,7 @@ pub async fn make(
     let hook = hook
         .ok_or_else(|| Problem::new(problem::TOO_MANY_HOOKS, format!("{} are there", api.config.webhooks)))?;
     deliver::start(&api, Arc::clone(&hook));
-    let mut document = shown(&hook);
+    let mut document = shown(&api, &hook)?;
     document["secret"] = json!(secret);
     Ok((StatusCode::CREATED, Json(document)).into_response())
 }
@@ -136,7 +157,8 @@ pub async fn list(
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;
-    let all: Vec<Document> = api.hooks.all().iter().map(|hook| shown(hook)).collect();
+    let all = api.hooks.all();
+    let all = all.iter().map(|hook| shown(&api, hook)).collect::<Result<Vec<Document>, _>>()?;
     Ok(Json(json!({ "webhooks": all })))
 }
 
@@ -151,7 +173,7 @@ pub async fn get(
     Asked(_): Asked<Nothing>,
 ) -> Result<Json<Document>, Problem> {
     may(&caller)?;
-    Ok(Json(shown(&*found(&api, &id)?)))
+    shown(&api, &*found(&api, &id)?).map(Json)
 }
 
 /// Takes a webhook away; nothing more is sent.
@@ -187,13 +209,14 @@ pub async fn replay(
     let hook = found(&api, &id)?;
     let (next, _) = hook.record().place;
     if asked.from > next {
-        return Err(Problem::field("from", format!("it is at most {next}, which was not told yet")));
+        let why = format!("block {next} was not told yet");
+        return Err(Problem::field("from", why).given(asked.from, format!("at most {next}")));
     }
     let again = move |record: &mut Record| {
         record.place = record.place.min((asked.from, 0));
         record.failing_since_ms = None;
     };
-    changed(&hook, again).await.map(Json)
+    changed(&api, &hook, again).await.map(Json)
 }
 
 /// Goes on with a webhook that was suspended, where it stopped.
@@ -209,5 +232,5 @@ pub async fn resume(
     may(&caller)?;
     let hook = found(&api, &id)?;
     let go_on = |record: &mut Record| (record.suspended, record.failing_since_ms) = (None, None);
-    changed(&hook, go_on).await.map(Json)
+    changed(&api, &hook, go_on).await.map(Json)
 }
