@@ -1,8 +1,9 @@
-//! SHA3-256 of many messages at once: four side by side where the processor can, else one after the other.
+//! SHA3-256 of many messages at once: eight or four side by side where the processor can, else one after the other.
 //!
-//! The hashes of a trie come in hundreds that do not wait for one another. Four of them run through one
-//! permutation when each 64-bit lane of Keccak is widened to a vector of four. What comes out is the hash of
-//! the `sha3` crate, which is the fallback and what the tests compare with.
+//! The hashes of a trie come in hundreds that do not wait for one another. Several of them run through one
+//! permutation when each 64-bit lane of Keccak is widened to a vector: of eight with AVX-512, which also rotates
+//! and combines three words in one step, of four with AVX2. What comes out is the hash of the `sha3` crate, which
+//! is the fallback and what the tests compare with.
 //!
 //! Source: FIPS 202, sections 3.2 to 3.4 (Keccak-p[1600, 24]), 5.1 and 6.1 (SHA3-256).
 
@@ -17,8 +18,6 @@ use tenor_wire::crypto::plain_hash;
 const SHARED_FROM: usize = 8_192;
 /// Bytes that a permutation takes in.
 const RATE: usize = 136;
-/// Messages side by side.
-const LANES: usize = 4;
 /// Leaves of a list that are hashed together: what is copied of them stays near the processor.
 const TOGETHER: usize = 64;
 
@@ -64,30 +63,37 @@ impl Messages {
 
     fn hashes_of(&self, share: Range<usize>) -> Vec<Hash> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return self.hashes_in_fours(share);
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return self.hashes_abreast(share, wide::eight::hash);
+        } else if std::arch::is_x86_feature_detected!("avx2") {
+            return self.hashes_abreast(share, wide::four::hash);
         }
         share.map(|place| plain_hash(&[self.get(place)])).collect()
     }
 
-    /// Messages of as many blocks go together, so that no lane waits for a longer one.
+    /// Messages of as many blocks go together, so that no lane waits for a longer one. The processor must have what
+    /// `hash` is made for.
     #[cfg(target_arch = "x86_64")]
-    fn hashes_in_fours(&self, share: Range<usize>) -> Vec<Hash> {
+    fn hashes_abreast<const LANES: usize>(
+        &self,
+        share: Range<usize>,
+        hash: unsafe fn([&[u8]; LANES]) -> [Hash; LANES],
+    ) -> Vec<Hash> {
         let blocks = |place: &usize| self.get(*place).len() / RATE;
         let (first, mut hashes) = (share.start, vec![Hash::ZERO; share.len()]);
         let mut order: Vec<usize> = share.collect();
         order.sort_by_key(blocks);
         for alike in order.chunk_by(|a, b| blocks(a) == blocks(b)) {
-            for four in alike.chunks(LANES) {
-                if let [single] = four {
+            for few in alike.chunks(LANES) {
+                if let [single] = few {
                     hashes[*single - first] = plain_hash(&[self.get(*single)]);
                     continue;
                 }
-                let messages = std::array::from_fn(|lane| self.get(four[lane.min(four.len() - 1)]));
-                // Safe, because the caller has asked the processor whether it has AVX2.
+                let messages = std::array::from_fn(|lane| self.get(few[lane.min(few.len() - 1)]));
+                // Safe, because the caller has asked the processor what it has.
                 #[allow(unsafe_code)]
-                let found = unsafe { wide::hash_four(messages) };
-                four.iter().zip(found).for_each(|(place, hash)| hashes[*place - first] = hash);
+                let found = unsafe { hash(messages) };
+                few.iter().zip(found).for_each(|(place, hash)| hashes[*place - first] = hash);
             }
         }
         hashes
@@ -175,15 +181,14 @@ pub fn root_of_leaves(tags: TreeTags, mut level: Vec<Hash>) -> Hash {
     level.first().copied().unwrap_or(Hash::ZERO)
 }
 
-/// Keccak on vectors of four lanes.
+/// Keccak on vectors of lanes.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::{LANES, RATE};
-    use std::arch::x86_64::{
-        __m256i, _mm256_andnot_si256, _mm256_extract_epi64, _mm256_or_si256, _mm256_set_epi64x,
-        _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_xor_si256,
-    };
+    use super::RATE;
     use tenor_abi::id::Hash;
+
+    /// Words of 64 bits that a permutation takes in.
+    const RATE_WORDS: usize = RATE / 8;
 
     const ROUNDS: [u64; 24] = [
         0x0000000000000001,
@@ -212,97 +217,193 @@ mod wide {
         0x8000000080008008,
     ];
 
-    macro_rules! rotated {
-        ($lane:expr, $bits:literal) => {
-            _mm256_or_si256(_mm256_slli_epi64::<$bits>($lane), _mm256_srli_epi64::<{ 64 - $bits }>($lane))
-        };
+    /// A block of each of some messages that fill as many whole ones: word after word, those of all of them side by side.
+    #[inline(always)]
+    fn words<const LANES: usize>(messages: &[&[u8]; LANES], block: usize) -> [[u64; LANES]; RATE_WORDS] {
+        let mut words = [[0; LANES]; RATE_WORDS];
+        for (lane, message) in messages.iter().enumerate() {
+            let rest = &message[block * RATE..];
+            let mut last = [0; RATE];
+            let bytes = match rest.first_chunk() {
+                Some(whole) => whole,
+                None => {
+                    last[..rest.len()].copy_from_slice(rest);
+                    // The domain bits of SHA3 and the first bit of the padding, then its last.
+                    last[rest.len()] = 0x06;
+                    last[RATE - 1] |= 0x80;
+                    &last
+                }
+            };
+            for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                word[lane] = u64::from_le_bytes(*bytes);
+            }
+        }
+        words
+    }
+
+    /// The hashes whose words stand side by side.
+    #[inline(always)]
+    fn hashes<const LANES: usize>(words: [[u64; LANES]; 4]) -> [Hash; LANES] {
+        let mut hashes = [Hash::ZERO; LANES];
+        for (lane, hash) in hashes.iter_mut().enumerate() {
+            for (bytes, word) in hash.0.as_chunks_mut().0.iter_mut().zip(words) {
+                *bytes = word[lane].to_le_bytes();
+            }
+        }
+        hashes
     }
 
     /// Steps ρ and π: lane `from`, rotated, becomes lane `to`.
     macro_rules! moved {
-        ($state:ident $to:ident: $($from:literal $at:literal $bits:literal),*) => {
-            $($to[$at] = rotated!($state[$from], $bits);)*
+        ($rotated:ident $state:ident $to:ident: $($from:literal $at:literal $bits:literal),*) => {
+            $($to[$at] = $rotated!($state[$from], $bits);)*
         };
     }
 
-    #[target_feature(enable = "avx2")]
-    fn permute(state: &mut [__m256i; 25]) {
-        for constant in ROUNDS {
-            let mut columns = [_mm256_setzero_si256(); 5];
-            for x in 0..5 {
-                let upper = _mm256_xor_si256(state[x], state[x + 5]);
-                let lower = _mm256_xor_si256(state[x + 10], state[x + 15]);
-                columns[x] = _mm256_xor_si256(_mm256_xor_si256(upper, lower), state[x + 20]);
-            }
-            for x in 0..5 {
-                let mixed = _mm256_xor_si256(columns[(x + 4) % 5], rotated!(columns[(x + 1) % 5], 1));
-                for y in 0..5 {
-                    state[x + 5 * y] = _mm256_xor_si256(state[x + 5 * y], mixed);
-                }
-            }
-            let mut next = [_mm256_setzero_si256(); 25];
-            next[0] = state[0];
-            moved!(state next: 1 10 1, 2 20 62, 3 5 28, 4 15 27, 5 16 36, 6 1 44, 7 11 6, 8 21 55, 9 6 20, 10 7 3,
+    macro_rules! moved_all {
+        ($rotated:ident $state:ident $to:ident) => {
+            moved!($rotated $state $to: 1 10 1, 2 20 62, 3 5 28, 4 15 27, 5 16 36, 6 1 44, 7 11 6, 8 21 55, 9 6 20, 10 7 3,
                 11 17 10, 12 2 43, 13 12 25, 14 22 39, 15 23 41, 16 8 45, 17 18 15, 18 3 21, 19 13 8, 20 14 18,
-                21 24 2, 22 9 61, 23 19 56, 24 4 14);
-            for y in [0, 5, 10, 15, 20] {
-                for x in 0..5 {
-                    let beyond = _mm256_andnot_si256(next[y + (x + 1) % 5], next[y + (x + 2) % 5]);
-                    state[y + x] = _mm256_xor_si256(next[y + x], beyond);
-                }
-            }
-            state[0] = _mm256_xor_si256(state[0], _mm256_set1_epi64x(constant as i64));
-        }
+                21 24 2, 22 9 61, 23 19 56, 24 4 14)
+        };
     }
 
-    /// Xors a block of each message into the state.
-    #[target_feature(enable = "avx2")]
-    fn absorb(state: &mut [__m256i; 25], blocks: &[[u8; RATE]; LANES]) {
-        for (word, lane) in state.iter_mut().take(RATE / 8).enumerate() {
-            let of = |message: usize| {
-                let mut bytes = [0; 8];
-                bytes.copy_from_slice(&blocks[message][word * 8..word * 8 + 8]);
-                i64::from_le_bytes(bytes)
+    /// Four messages with AVX2.
+    pub mod four {
+        use super::{RATE, ROUNDS, hashes, words};
+        use std::arch::x86_64::{
+            __m256i, _mm256_andnot_si256, _mm256_extract_epi64, _mm256_or_si256, _mm256_set_epi64x,
+            _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_xor_si256,
+        };
+        use tenor_abi::id::Hash;
+
+        macro_rules! rotated {
+            ($lane:expr, $bits:literal) => {
+                _mm256_or_si256(_mm256_slli_epi64::<$bits>($lane), _mm256_srli_epi64::<{ 64 - $bits }>($lane))
             };
-            *lane = _mm256_xor_si256(*lane, _mm256_set_epi64x(of(3), of(2), of(1), of(0)));
+        }
+
+        #[target_feature(enable = "avx2")]
+        fn permute(state: &mut [__m256i; 25]) {
+            for constant in ROUNDS {
+                let mut columns = [_mm256_setzero_si256(); 5];
+                for x in 0..5 {
+                    let upper = _mm256_xor_si256(state[x], state[x + 5]);
+                    let lower = _mm256_xor_si256(state[x + 10], state[x + 15]);
+                    columns[x] = _mm256_xor_si256(_mm256_xor_si256(upper, lower), state[x + 20]);
+                }
+                for x in 0..5 {
+                    let mixed = _mm256_xor_si256(columns[(x + 4) % 5], rotated!(columns[(x + 1) % 5], 1));
+                    for y in 0..5 {
+                        state[x + 5 * y] = _mm256_xor_si256(state[x + 5 * y], mixed);
+                    }
+                }
+                let mut next = [_mm256_setzero_si256(); 25];
+                next[0] = state[0];
+                moved_all!(rotated state next);
+                for y in [0, 5, 10, 15, 20] {
+                    for x in 0..5 {
+                        let beyond = _mm256_andnot_si256(next[y + (x + 1) % 5], next[y + (x + 2) % 5]);
+                        state[y + x] = _mm256_xor_si256(next[y + x], beyond);
+                    }
+                }
+                state[0] = _mm256_xor_si256(state[0], _mm256_set1_epi64x(constant as i64));
+            }
+        }
+
+        /// The hashes of messages that fill as many whole blocks.
+        #[target_feature(enable = "avx2")]
+        pub fn hash(messages: [&[u8]; 4]) -> [Hash; 4] {
+            let mut state = [_mm256_setzero_si256(); 25];
+            for block in 0..=messages[0].len() / RATE {
+                for (lane, word) in state.iter_mut().zip(words(&messages, block)) {
+                    let [a, b, c, d] = word.map(|word| word as i64);
+                    *lane = _mm256_xor_si256(*lane, _mm256_set_epi64x(d, c, b, a));
+                }
+                permute(&mut state);
+            }
+            hashes(std::array::from_fn(|word| {
+                [
+                    _mm256_extract_epi64::<0>(state[word]) as u64,
+                    _mm256_extract_epi64::<1>(state[word]) as u64,
+                    _mm256_extract_epi64::<2>(state[word]) as u64,
+                    _mm256_extract_epi64::<3>(state[word]) as u64,
+                ]
+            }))
         }
     }
 
-    /// The hashes of four messages that fill as many whole blocks.
-    #[target_feature(enable = "avx2")]
-    pub fn hash_four(messages: [&[u8]; LANES]) -> [Hash; LANES] {
-        let mut state = [_mm256_setzero_si256(); 25];
-        let whole = messages[0].len() / RATE;
-        let mut blocks = [[0; RATE]; LANES];
-        for block in 0..=whole {
-            for (message, to) in messages.iter().zip(&mut blocks) {
-                let rest = &message[block * RATE..];
-                if block < whole {
-                    to.copy_from_slice(&rest[..RATE]);
-                } else {
-                    to.fill(0);
-                    to[..rest.len()].copy_from_slice(rest);
-                    // The domain bits of SHA3 and the first bit of the padding, then its last.
-                    to[rest.len()] = 0x06;
-                    to[RATE - 1] |= 0x80;
+    /// Eight messages with AVX-512.
+    pub mod eight {
+        use super::{RATE, ROUNDS, hashes, words};
+        use std::arch::x86_64::{
+            __m512i, _mm512_loadu_epi64, _mm512_rol_epi64, _mm512_set1_epi64, _mm512_setzero_si512,
+            _mm512_storeu_epi64, _mm512_ternarylogic_epi64, _mm512_xor_si512,
+        };
+        use tenor_abi::id::Hash;
+
+        macro_rules! rotated {
+            ($lane:expr, $bits:literal) => {
+                _mm512_rol_epi64::<$bits>($lane)
+            };
+        }
+
+        /// What three bits become: the xor of all, and the first one xor the third where the second is not set.
+        const XOR: i32 = 0x96;
+        const XOR_BEYOND: i32 = 0xd2;
+
+        #[target_feature(enable = "avx512f")]
+        fn permute(state: &mut [__m512i; 25]) {
+            for constant in ROUNDS {
+                let mut columns = [_mm512_setzero_si512(); 5];
+                for x in 0..5 {
+                    let upper = _mm512_ternarylogic_epi64::<XOR>(state[x], state[x + 5], state[x + 10]);
+                    columns[x] = _mm512_ternarylogic_epi64::<XOR>(upper, state[x + 15], state[x + 20]);
                 }
+                for x in 0..5 {
+                    let turned = rotated!(columns[(x + 1) % 5], 1);
+                    for y in 0..5 {
+                        let lane = state[x + 5 * y];
+                        state[x + 5 * y] =
+                            _mm512_ternarylogic_epi64::<XOR>(lane, columns[(x + 4) % 5], turned);
+                    }
+                }
+                let mut next = [_mm512_setzero_si512(); 25];
+                next[0] = state[0];
+                moved_all!(rotated state next);
+                for y in [0, 5, 10, 15, 20] {
+                    for x in 0..5 {
+                        let (behind, beyond) = (next[y + (x + 1) % 5], next[y + (x + 2) % 5]);
+                        state[y + x] = _mm512_ternarylogic_epi64::<XOR_BEYOND>(next[y + x], behind, beyond);
+                    }
+                }
+                state[0] = _mm512_xor_si512(state[0], _mm512_set1_epi64(constant as i64));
             }
-            absorb(&mut state, &blocks);
-            permute(&mut state);
         }
-        let mut hashes = [Hash::ZERO; LANES];
-        for (word, lane) in state.iter().take(4).enumerate() {
-            let words = [
-                _mm256_extract_epi64::<0>(*lane),
-                _mm256_extract_epi64::<1>(*lane),
-                _mm256_extract_epi64::<2>(*lane),
-                _mm256_extract_epi64::<3>(*lane),
-            ];
-            for (hash, bytes) in hashes.iter_mut().zip(words) {
-                hash.0[word * 8..word * 8 + 8].copy_from_slice(&bytes.to_le_bytes());
+
+        /// The hashes of messages that fill as many whole blocks.
+        #[target_feature(enable = "avx512f")]
+        pub fn hash(messages: [&[u8]; 8]) -> [Hash; 8] {
+            let mut state = [_mm512_setzero_si512(); 25];
+            for block in 0..=messages[0].len() / RATE {
+                for (lane, word) in state.iter_mut().zip(words(&messages, block)) {
+                    // Safe, because eight words are what it reads.
+                    #[allow(unsafe_code)]
+                    let word = unsafe { _mm512_loadu_epi64(word.as_ptr().cast()) };
+                    *lane = _mm512_xor_si512(*lane, word);
+                }
+                permute(&mut state);
             }
+            hashes(std::array::from_fn(|word| {
+                let mut words = [0; 8];
+                // Safe, because eight words are what it writes.
+                #[allow(unsafe_code)]
+                unsafe {
+                    _mm512_storeu_epi64(words.as_mut_ptr().cast(), state[word]);
+                }
+                words
+            }))
         }
-        hashes
     }
 }
 
@@ -319,6 +420,20 @@ mod tests {
         lengths.iter().for_each(|length| messages.push(&[&bytes[..length / 2], &bytes[length / 2..*length]]));
         let expected: Vec<Hash> = lengths.iter().map(|length| plain_hash(&[&bytes[..*length]])).collect();
         assert_eq!(messages.hashes(), expected);
+    }
+
+    /// Whichever of them a processor takes, the others give the same.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn four_abreast_are_hashed_as_eight_are() {
+        if !std::arch::is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let bytes: Vec<u8> = (0..300u32).map(|at| (at * 5) as u8).collect();
+        let mut messages = Messages::default();
+        (0..300).for_each(|length| messages.push(&[&bytes[..length]]));
+        let expected: Vec<Hash> = (0..300).map(|length| plain_hash(&[&bytes[..length]])).collect();
+        assert_eq!(messages.hashes_abreast(0..300, wide::four::hash), expected);
     }
 
     #[test]

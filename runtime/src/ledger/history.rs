@@ -7,13 +7,16 @@
 use crate::fault::Fault;
 use crate::lanes::Messages;
 use crate::state::Overlay;
-use crate::state::record::{AccountRecord, HistoryPeaksRecord};
+use crate::state::record::HistoryPeaksRecord;
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
 
 /// Postings that are hashed side by side: their bytes stay near the processor.
 const TOGETHER: usize = 512;
+
+/// Accounts that are looked for together.
+const NEAR: usize = 64;
 
 /// Puts the postings of a block into their accounts' trees: peaks, and the root in each account's leaf.
 ///
@@ -30,32 +33,37 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     });
     hashes.extend(leaves.hashes());
     let mut hashes = hashes.into_iter();
-    let (mut accounts, mut kept) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
+    let (mut accounts, mut places) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
     let mut trees: Vec<(Mmr, Vec<Hash>)> = Vec::with_capacity(posted.len());
-    for (account, count) in posted {
-        let peaks: Option<HistoryPeaksRecord> = state.get(&account.0)?;
-        let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
-        trees.push((tree, hashes.by_ref().take(count).collect()));
-        kept.push(state.account(&account, None, |_, record| record.history_root)?);
-        accounts.push(account);
+    for some in posted.chunks(NEAR) {
+        // They lie far apart: all of them are looked for before the first is waited for.
+        for (account, _) in some {
+            accounts.push(state.account(account, None, |seen, record| (seen, record.history_root))?);
+            places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);
+        }
+        for (_, count) in some {
+            let peaks: Option<&HistoryPeaksRecord> = state.record_at(places[trees.len()])?;
+            let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree.clone());
+            trees.push((tree, hashes.by_ref().take(*count).collect()));
+        }
     }
     // The trees before the block are what the accounts' leaves say.
     let before = merkle::roots(trees.iter().map(|(tree, _)| tree), nodes);
-    if let Some(place) = (0..before.len()).find(|place| kept[*place] != Some(before[*place])) {
-        return Err(unlike(state, &accounts[place]));
+    let is_other = |place: &usize| accounts[*place].is_none_or(|(_, kept)| kept != before[*place]);
+    if let Some(place) = (0..before.len()).find(is_other) {
+        return Err(unlike(state, &posted[place].0));
     }
     merkle::extend_all(&mut trees, nodes);
     let trees: Vec<Mmr> = trees.into_iter().map(|(tree, _)| tree).collect();
     let roots = merkle::roots(trees.iter(), nodes);
-    for ((account, tree), root) in accounts.into_iter().zip(trees).zip(roots) {
-        let record = state.account(&account, None, |_, record| *record)?;
-        let mut record: AccountRecord = record.ok_or_else(|| unlike(state, &account))?;
-        if record.history_count != tree.count() {
-            return Err(unlike(state, &account));
+    let seen = accounts.into_iter().flatten().map(|(seen, _)| seen);
+    for (((seen, place), tree), (root, (account, _))) in
+        seen.zip(places).zip(trees).zip(roots.iter().zip(&posted))
+    {
+        if state.set_history_root(seen, *root) != tree.count() {
+            return Err(unlike(state, account));
         }
-        record.history_root = root;
-        state.set(&account.0, record);
-        state.set(&account.0, HistoryPeaksRecord { tree });
+        state.set_record_at(place, HistoryPeaksRecord { tree });
     }
     Ok(())
 }

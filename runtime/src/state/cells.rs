@@ -17,7 +17,7 @@ use std::mem;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use tenor_abi::entry::Side;
-use tenor_abi::id::AccountId;
+use tenor_abi::id::{AccountId, Hash};
 use tenor_wire::hexadecimal::hex;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
@@ -146,13 +146,14 @@ pub(super) struct Cells {
     /// How often the cells were thrown away.
     pub generation: u32,
     remembered_bytes: usize,
-    /// Cells that were written at some time, by kind; brought in order when rows of the kind are walked over.
+    /// Cells that were written at some time, by kind.
     written: BTreeMap<u8, Written>,
     pub postings: Postings,
     /// Cells of accounts with postings that were filed, under the first bytes of their histories' keys.
-    posted: BTreeMap<Vec<u8>, usize>,
+    posted: Written,
 }
 
+/// Cells that are brought in order when their rows are walked over.
 #[derive(Default)]
 struct Written {
     fresh: Vec<usize>,
@@ -348,6 +349,13 @@ impl Cells {
         Undo::Pending(at, edition, Box::new(before))
     }
 
+    /// Sets the root of the history of an account that is booked on; nothing takes it back. How many postings it counts.
+    pub fn set_history_root(&mut self, at: u32, root: Hash) -> u64 {
+        let record = &mut self.accounts.change(at).0.record;
+        record.history_root = root;
+        record.history_count
+    }
+
     /// Takes a write back.
     pub fn undo(&mut self, undo: Undo) {
         match undo {
@@ -366,9 +374,8 @@ impl Cells {
 
     /// Files the postings that were added since it was done last.
     pub fn file_postings(&mut self) {
-        let Cells { list, postings, posted, .. } = self;
-        // In the order of their accounts, as their rows would be.
-        postings.file(|place| _ = posted.insert(Kind::History.full_key(&list[place].key[1..]), place));
+        let Cells { postings, posted, .. } = self;
+        postings.file(|place| posted.fresh.push(place));
     }
 
     /// The posting of a full key, where it was added here.
@@ -422,13 +429,17 @@ impl Cells {
     /// The first posting that was added, from a key on and before another.
     fn next_posting(&mut self, from: Bound<&[u8]>, end: &[u8]) -> Option<Row> {
         self.file_postings();
+        let Cells { list, postings, posted: Written { fresh, ordered }, .. } = self;
+        // In the order of their accounts, as their rows would be.
+        let history = |place: usize| Kind::History.full_key(&list[place].key[1..]);
+        ordered.extend(fresh.drain(..).map(|place| (history(place), place)));
         let (Bound::Included(first) | Bound::Excluded(first)) = from else { return None };
         let first = Bound::Included(&first[..first.len().min(33)]);
-        for (account, place) in self.posted.range::<[u8], _>((first, Bound::Excluded(end))) {
-            for sequence in self.postings.sequences_of(*place) {
+        for (account, place) in ordered.range::<[u8], _>((first, Bound::Excluded(end))) {
+            for sequence in postings.sequences_of(*place) {
                 let key = [account.as_slice(), &sequence.to_be_bytes()].concat();
                 if (from, Bound::Excluded(end)).contains(key.as_slice()) {
-                    return self.postings.get(*place, sequence).map(|posting| (key, posting));
+                    return postings.get(*place, sequence).map(|posting| (key, posting));
                 }
             }
         }

@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::entry::Side;
-use tenor_abi::id::AccountId;
+use tenor_abi::id::{AccountId, Hash};
 
 /// Rows of the base that are read together where some of them were written over.
 const TOGETHER: usize = 256;
@@ -361,6 +361,44 @@ impl<'b> Overlay<'b> {
         self.journal.push(cells.write(place.cell, value.map_or(Now::Deleted, Now::Value)));
     }
 
+    /// The place of the cell of a record, after the base was asked.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn record_place<R: Record>(&mut self, key: &[u8]) -> Result<Place, Fault> {
+        with_full_key(R::KIND, key, |full| self.place(full, None))
+    }
+
+    /// The record whose cell lies at a place.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    ///
+    /// # Panics
+    /// As [`Overlay::post`].
+    pub fn record_at<R: Record>(&mut self, place: Place) -> Result<Option<&R>, Fault> {
+        let cells = self.cells.get_mut();
+        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
+        let Cell { key, below, now, .. } = &cells.list[place.cell];
+        if matches!((now, below), (Now::Unwritten, Below::Unasked)) {
+            let value = self.base.get(key)?;
+            cells.remember(place.cell, value);
+        }
+        let Cells { list, accounts, .. } = cells;
+        list[place.cell].record(place.cell, accounts)
+    }
+
+    /// Writes a record, which is no account, whose cell lies at a place.
+    ///
+    /// # Panics
+    /// As [`Overlay::post`].
+    pub fn set_record_at<R: Record>(&mut self, place: Place, value: R) {
+        let cells = self.cells.get_mut();
+        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
+        assert!(R::KIND != Kind::Account, "accounts lie among the accounts");
+        self.journal.push(cells.write(place.cell, Now::Record(Arc::new(value))));
+    }
+
     /// Begins to book an entry: what its postings have in common.
     #[inline(always)]
     pub fn begin_entry(&mut self, head: PostingHead) {
@@ -392,6 +430,17 @@ impl<'b> Overlay<'b> {
         }
         self.journal.push(cells.set_pending(opened.at, planned.pending()));
         cells.accounts.at(opened.at).record.counters == *planned
+    }
+
+    /// Brings an account that was posted on up to the root of its history, at the end of a block: nothing takes it back.
+    /// How many postings it counts.
+    ///
+    /// # Panics
+    /// When nothing was posted on it, or as [`Overlay::post`].
+    pub fn set_history_root(&mut self, posted: Seen, root: Hash) -> u64 {
+        let cells = self.cells.get_mut();
+        assert_eq!(posted.generation, cells.generation, "a place is used as long as its account lies there");
+        cells.set_history_root(posted.at, root)
     }
 
     /// Writes a record.

@@ -27,10 +27,13 @@ impl Changes {
         changes
     }
 
-    /// No rows, in the memory of those that were here, with room for so many bytes.
+    /// No rows, in the memory of those that were here; where there was none, with room for so many bytes.
     pub fn cleared(mut self, bytes: usize) -> Changes {
+        if self.is_empty() {
+            return Changes::with_capacity(bytes);
+        }
+        // What the next rows need more is mostly little: making room for what they may need would move what lies here.
         self.bytes.truncate(HEAD_BYTES);
-        self.bytes.reserve(bytes);
         self.set_count(0);
         self
     }
