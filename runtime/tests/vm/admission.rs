@@ -159,9 +159,9 @@ fn frame_of_a_contract() {
         r#"(module (@custom "tenor_spec" "x") (@custom "tenor_spec" "y") (memory (export "memory") 1))"#;
     check_bytes(&plain(twice), "spec", "stands twice");
     check_bytes(&plain("(component)"), "wasm", "component");
-    check_bytes(b"", "wasm", "end-of-file");
+    check_bytes(b"", "wasm", "one begins with");
     check_bytes(b"\0asm", "wasm", "end-of-file");
-    check_bytes(b"#!/bin/sh", "wasm", "magic");
+    check_bytes(b"#!/bin/sh", "wasm", "one begins with");
 }
 
 #[test]
