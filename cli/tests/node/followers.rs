@@ -38,23 +38,31 @@ impl Follower {
         stream
     }
 
-    /// Takes what is there; whether the answer's head has come.
-    fn read(&mut self) {
+    /// Comes back with the last id that was told.
+    fn again(&mut self, node: &Node, token: &str) {
+        self.rest.clear();
+        self.stream = Follower::connect(node, token, self.ids.last().map(String::as_str));
+    }
+
+    /// Takes what is there; whether it was told to come again, as all places were taken.
+    fn read(&mut self) -> bool {
         let mut bytes = [0; 16 * 1024];
         loop {
             match self.stream.read(&mut bytes) {
-                Ok(0) => panic!("the node hung up behind {:?}", self.ids.last()),
+                Ok(0) if self.rest.starts_with("HTTP/1.1 429") => return true,
+                Ok(0) => panic!("the node hung up behind {:?}: {}", self.ids.last(), self.rest),
                 Ok(count) => self.rest += std::str::from_utf8(&bytes[..count]).unwrap(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
         }
-        while let Some(end) = self.rest.find('\n') {
+        while let Some(end) = self.rest.find('\n').filter(|_| !self.rest.starts_with("HTTP/1.1 429")) {
             let line: String = self.rest.drain(..=end).collect();
             if let Some(id) = line.trim_end().strip_prefix("id: ") {
                 self.ids.push(id.into());
             }
         }
+        false
     }
 }
 
@@ -69,11 +77,13 @@ fn follow(node: &Node, token: &str, mut followers: Vec<Follower>) -> Vec<Vec<Str
         poll(&mut ready, Some(&rustix::time::Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
         let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (follower, _) in followers.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
-            follower.read();
+            // The node may see the hang-up before only after this.
+            if follower.read() {
+                follower.again(node, token);
+            }
             if follower.comes_back && follower.ids.len() >= all / 2 {
                 follower.comes_back = false;
-                follower.rest.clear();
-                follower.stream = Follower::connect(node, token, follower.ids.last().map(String::as_str));
+                follower.again(node, token);
             }
         }
     }
