@@ -8,6 +8,7 @@ mod posted;
 mod accounts;
 mod cells;
 mod overlay;
+mod written;
 mod window;
 mod committed;
 mod past;
@@ -21,9 +22,10 @@ pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub use overlay::{Mark, Overlay, Place, known_rows};
+pub use overlay::{Mark, Overlay, Place};
 pub use past::Past;
 pub use record::Record;
+pub use written::known_rows;
 
 use crate::fault::Fault;
 use crate::store::Changes;

@@ -1,0 +1,115 @@
+//! What a block wrote, taken out of its overlay when the block is over: the postings of each account, and every row in the
+//! order of the keys.
+
+use super::base::Base;
+use super::cells::{Below, Cell, Cells, Now, in_order, touch};
+use super::namespace::Kind;
+use super::overlay::Overlay;
+use super::stored::{ACCOUNT_BYTES_MAX, write_account};
+use crate::fault::Fault;
+use crate::store::{ChangeRef, Changes};
+use tenor_abi::id::AccountId;
+
+/// Bytes of a posting's row and of another one, more or less.
+const POSTING_ROW_BYTES: usize = 128;
+const ROW_BYTES: usize = 256;
+
+impl Overlay<'_> {
+    /// Shows the stored bytes of the postings that were added to each account, in order, and says how many there are.
+    pub fn posted(&self, mut show: impl FnMut(&[u8])) -> Vec<(AccountId, usize)> {
+        let mut cells = self.cells.borrow_mut();
+        cells.file_postings();
+        let Cells { list, postings, .. } = &*cells;
+        let places = in_order(list, |place, _| postings.count_of(place) > 0);
+        let accounts: Vec<_> = places.into_iter().filter_map(|place| list[place].of_account(place)).collect();
+        postings.show(&accounts, |posting| show(posting.bytes()));
+        accounts.into_iter().map(|(place, account)| (account, postings.count_of(place))).collect()
+    }
+
+    /// Every key written, with its value, in key order; a value equal to the base's is left out.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn into_writes(self) -> Result<Changes, Fault> {
+        let base = self.base;
+        let (rows, unasked) = self.into_rows(Changes::default());
+        Ok(match known_rows(base, &rows, &unasked)?.as_slice() {
+            [] => rows,
+            known => rows.without(known),
+        })
+    }
+
+    /// As [`Overlay::into_writes`], in the memory of changes that nobody needs any more, and without asking the base: the
+    /// places of those rows that it was not asked about, of which it may have some ([`known_rows`]).
+    pub fn into_rows(self, memory: Changes) -> (Changes, Vec<usize>) {
+        let mut cells = self.cells.into_inner();
+        cells.file_postings();
+        let Cells { list, postings, accounts: kept, .. } = &cells;
+        let places = in_order(list, |_, cell| cell.is_written());
+        let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
+        let (mut rows, mut record) = (memory.cleared(room), vec![]);
+        let mut account = [0; ACCOUNT_BYTES_MAX];
+        // Postings come in the order of their accounts' rows, which are before them.
+        let (mut accounts, mut unasked) = (vec![], vec![]);
+        let push_postings = |rows: &mut Changes, accounts: &mut Vec<(usize, AccountId)>| {
+            postings.show(accounts, |posting| rows.push_row(posting.room(), posting.row().len()));
+            accounts.clear();
+        };
+        for (number, &place) in places.iter().enumerate() {
+            touch(list, kept, &places, number);
+            let Cell { key, below, now, .. } = &list[place];
+            let is_posted = postings.count_of(place) > 0;
+            if is_posted {
+                accounts.extend(list[place].of_account(place));
+            }
+            if key[0] > Kind::History as u8 && !accounts.is_empty() {
+                push_postings(&mut rows, &mut accounts);
+            }
+            let value = match now {
+                Now::Unwritten => continue,
+                Now::Value(bytes) => Some(bytes.as_slice()),
+                Now::Record(held) => {
+                    record.clear();
+                    held.append(&mut record);
+                    Some(record.as_slice())
+                }
+                Now::Account(at) => {
+                    let end = write_account(&mut account, &kept.at(*at).record);
+                    Some(&account[..end])
+                }
+                Now::Deleted => None,
+            };
+            let is_same = match below {
+                // It counts a posting more.
+                _ if is_posted => false,
+                Below::Value(bytes, _) => value == Some(bytes),
+                Below::Nothing => value.is_none(),
+                Below::Unasked => {
+                    unasked.push(rows.len());
+                    false
+                }
+            };
+            if !is_same {
+                rows.push(&[key], value);
+            }
+        }
+        push_postings(&mut rows, &mut accounts);
+        (rows, unasked)
+    }
+}
+
+/// Of rows at some places those that a base has already.
+///
+/// # Errors
+/// [`Fault`] of the base.
+pub fn known_rows(base: &dyn Base, rows: &Changes, places: &[usize]) -> Result<Vec<usize>, Fault> {
+    let Some(last) = places.last() else { return Ok(vec![]) };
+    let mut asked = places.iter().copied().peekable();
+    let is_asked = |row: &(usize, _)| asked.next_if(|place| *place == row.0).is_some();
+    let asked: Vec<(usize, ChangeRef<'_>)> =
+        rows.iter().take(last + 1).enumerate().filter(is_asked).collect();
+    let keys: Vec<&[u8]> = asked.iter().map(|(_, row)| row.0).collect();
+    let there = base.get_all(&keys)?;
+    let known = asked.iter().zip(there).filter(|((_, row), there)| there.as_deref() == row.1);
+    Ok(known.map(|((place, _), _)| *place).collect())
+}
