@@ -3,10 +3,12 @@
 use crate::home::{Node, Wallet, agent, done, sandbox, submit};
 use serde_json::{Value, json};
 use tenor_abi::codec;
+use tenor_abi::date::{DAY_MS, Timestamp};
 use tenor_abi::entry::Side;
 use tenor_abi::id::{AgreementId, CodeHash};
+use tenor_abi::spec::Period;
 use tenor_wire::hexadecimal::hex;
-use tenor_wire::op::{EntryLineOp, EntryOp, InvokeOp, Operation, Seen};
+use tenor_wire::op::{EntryLineOp, EntryOp, GrantOp, InvokeOp, Operation, ProposeOp, Seen};
 use tenor_wire::tx::Body;
 
 #[test]
@@ -259,11 +261,22 @@ fn why_somebody_elses_account_takes_nothing_is_theirs_to_know() {
     assert_eq!(told["rule"], "InsufficientFunds", "{told}");
     // Of an agreement that she does not see nothing is said, not even that it is there.
     let rent = node.get("/v1/agreements/rent")["agreement"].as_str().unwrap().to_string();
-    let told = |agreement: [u8; 32]| {
-        let seen = Seen { agreement: AgreementId(agreement), code: CodeHash([7; 32]), terms_version: 9 };
-        let op = Operation::Invoke(InvokeOp { seen, call: 1, arguments: vec![] });
+    let seen =
+        |agreement| Seen { agreement: AgreementId(agreement), code: CodeHash([7; 32]), terms_version: 9 };
+    let invoked =
+        |agreement| Operation::Invoke(InvokeOp { seen: seen(agreement), call: 1, arguments: vec![] });
+    let granted = |agreement| {
+        let (account, seen) = (bob.account, seen(agreement));
+        let (per_entry, per_period, period) = (100, 100, Period::Month);
+        Operation::Grant(GrantOp { seen, account, per_entry, per_period, period, expires_at: None })
+    };
+    let proposed = |operation| {
+        let (operation, expires_at) = (Box::new(operation), Timestamp(ada.now.0 + DAY_MS));
+        Operation::Propose(ProposeOp { operation, gas_limit: 1_000_000, spend_max: vec![], expires_at })
+    };
+    let told = |op: &Operation| {
         let asked = json!({
-            "signers": [{ "party": bob.party.to_string() }], "operation": { "type": "bytes", "hex": hex(&codec::encode(&op)) },
+            "signers": [{ "party": bob.party.to_string() }], "operation": { "type": "bytes", "hex": hex(&codec::encode(op)) },
         });
         let mut told = node.post_as("bob", "/v1/transactions:prepare", &asked).1;
         ["transaction", "body", "digest", "idempotency_key", "valid_from", "valid_until", "as_of", "gas"]
@@ -272,5 +285,12 @@ fn why_somebody_elses_account_takes_nothing_is_theirs_to_know() {
         told
     };
     let there = rent.parse::<AgreementId>().unwrap().0;
-    assert_eq!(told(there), told([9; 32]));
+    let none = [9; 32];
+    assert_eq!(told(&invoked(there)), told(&invoked(none)));
+    assert_eq!(told(&granted(there)), told(&granted(none)));
+    for of in [&invoked as &dyn Fn([u8; 32]) -> Operation, &granted] {
+        let proposed = |agreement| told(&proposed(of(agreement)));
+        assert_eq!(proposed(there), proposed(none));
+        assert!(!proposed(there).to_string().contains("standing-order"));
+    }
 }

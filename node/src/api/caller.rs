@@ -23,7 +23,7 @@ use tenor_runtime::chain::Chain;
 use tenor_runtime::fault::Fault;
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, Holder, ProposalRecord};
 use tenor_wire::block::Item;
-use tenor_wire::op::Operation;
+use tenor_wire::op::{HookOp, Operation};
 use tenor_wire::receipt::{BookedPosting, Entry, EntrySource, Fate, FullReceipt};
 
 /// Who asks.
@@ -288,18 +288,23 @@ impl Caller {
     pub fn sees_subject(&self, chain: &Chain, operation: &Operation) -> Result<bool, Fault> {
         match operation {
             Operation::Invoke(op) | Operation::Sign(op) => self.sees_agreement(chain, &op.seen.agreement),
+            Operation::Grant(op) => self.sees_agreement(chain, &op.seen.agreement),
+            Operation::Hook(HookOp { hook: Some(seen), .. }) => self.sees_agreement(chain, &seen.agreement),
             Operation::Propose(op) => self.sees_subject(chain, &op.operation),
             Operation::Approve(id) | Operation::Withdraw(id) => self.sees_proposal(chain, id),
             _ => Ok(true),
         }
     }
 
-    /// Whether an open proposal may be seen: by the bank, and by who made it.
+    /// Whether an open proposal may be seen: by the bank, and by who made it about what may be seen.
     ///
     /// # Errors
     /// [`Fault`] of the store.
     pub fn sees_proposal(&self, chain: &Chain, id: &ProposalId) -> Result<bool, Fault> {
         let Some(customer) = self.customer() else { return Ok(self.is_bank()) };
-        Ok(chain.record::<ProposalRecord>(&id.0)?.is_some_and(|record| record.proposer == customer))
+        match chain.record::<ProposalRecord>(&id.0)? {
+            Some(record) if record.proposer == customer => self.sees_subject(chain, &record.operation),
+            _ => Ok(false),
+        }
     }
 }

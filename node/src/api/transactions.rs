@@ -188,7 +188,10 @@ fn effects(reader: &Reader, body: &Body, full: &FullReceipt) -> Result<Document,
     }
     let (_, postings) = render::postings(chain, &full.entries)?;
     let mut words = vec![];
-    if !is_money(&body.operation) && reader.caller.sees_subject(chain, &body.operation)? {
+    // A grant or a hook that was done names the agreement's code, so who signs it knows the agreement.
+    let is_known = matches!(body.operation, Operation::Grant(_) | Operation::Hook(_))
+        || reader.caller.sees_subject(chain, &body.operation)?;
+    if !is_money(&body.operation) && is_known {
         words.extend(said(chain, &body.operation)?.into_iter().map(|line| reader.names.named(line)));
     }
     for posting in &postings {
