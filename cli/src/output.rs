@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
+use tenor_abi::text::visible;
 pub use tenor_node::view::table::Table;
 
 /// Where a command's result goes, and in which form.
@@ -29,11 +30,17 @@ impl<'w> Output<'w> {
         if self.json {
             writeln!(self.to, "{}", serde_json::to_string_pretty(document)?)?;
         } else {
-            writeln!(self.to, "{}", text.trim_end())?;
+            writeln!(self.to, "{}", seen(text.trim_end()))?;
         }
         self.to.flush()?;
         Ok(())
     }
+}
+
+/// Lines as a terminal may have them: whoever wrote a text that a contract or a customer chose moves no cursor with it,
+/// and turns nothing round that stands beside it.
+fn seen(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// A line of progress on a terminal; nothing where nobody looks.
@@ -75,5 +82,5 @@ impl Default for Progress {
 
 /// Says something that is no result: on standard error. Where that cannot be written, nobody listens.
 pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", seen(text));
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
+use tenor_abi::text::visible;
 use tenor_runtime::vm::Profile;
 
 /// Pixels of the graph's width, and of a row's height.
@@ -113,5 +114,5 @@ fn colour(name: &str, is_host: bool) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

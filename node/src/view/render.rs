@@ -9,12 +9,13 @@ use tenor_abi::entry::Side;
 use tenor_abi::event::{Event, EventBody};
 use tenor_abi::id::AgreementId;
 use tenor_abi::money::Decimal;
-use tenor_abi::spec::{Spec, TypeNumber};
-use tenor_abi::value;
+use tenor_abi::spec::{FieldDef, Spec};
+use tenor_abi::value::{self, Value};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::schedule::CURSOR_KIND;
 use tenor_runtime::state::record::{AccountRecord, Holder};
 use tenor_wire::block::Item;
+use tenor_wire::hexadecimal::hex;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::{Entry, EntrySource};
 
@@ -86,7 +87,7 @@ pub fn spec_of(chain: &Chain, item: &Item) -> Result<Option<Spec>> {
 /// An event in the words of its contract, or of the chain.
 ///
 /// # Errors
-/// When the chain cannot be read, or the event is not of its contract's spec.
+/// When the chain cannot be read.
 pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
     let (_, spec) = reading::agreement(chain, &event.agreement)?;
     let schedule = |kind: u16| {
@@ -102,17 +103,24 @@ pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
         |name: &str, at: u16| (name.to_string(), spec.state_name(at).to_string(), json!(spec.state_name(at)));
     let (name, fields) = match &event.body {
         EventBody::Contract { number, data } => {
-            let def = spec
-                .events
-                .get(usize::from(*number))
-                .with_context(|| format!("{} has no event {number}", spec.name))?;
-            let values = value::decode_fields(&spec, value::fields_of(&def.fields), data)?;
-            let told = |name: &String, ty: TypeNumber, value| {
-                (name.clone(), words::show(&spec, ty, value), words::json(&spec, ty, value))
-            };
-            let fields =
-                def.fields.iter().zip(&values).map(|(field, value)| told(&field.name, field.ty, value));
-            (def.name.clone(), fields.collect())
+            let def = spec.events.get(usize::from(*number));
+            let values =
+                def.and_then(|def| value::decode_fields(&spec, value::fields_of(&def.fields), data).ok());
+            match (def, values) {
+                (Some(def), Some(values)) => {
+                    let told = |(field, value): (&FieldDef, &Value)| {
+                        let text = words::show(&spec, field.ty, value);
+                        (field.name.clone(), text, words::json(&spec, field.ty, value))
+                    };
+                    (def.name.clone(), def.fields.iter().zip(&values).map(told).collect())
+                }
+                // A contract may report what its spec does not know.
+                _ => {
+                    let bytes = hex(data);
+                    let name = def.map_or_else(|| format!("event_{number}"), |def| def.name.clone());
+                    (name, vec![("bytes".into(), bytes.clone(), json!(bytes))])
+                }
+            }
         }
         EventBody::Opened => ("opened".into(), vec![]),
         EventBody::Signed => ("signed".into(), vec![]),

@@ -1,5 +1,7 @@
 //! Tables of text.
 
+use tenor_abi::text::visible;
+
 /// A table of text with aligned columns; numbers to the right.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -17,9 +19,9 @@ impl Table {
         self.rows.len() <= 1
     }
 
-    /// Adds a row.
+    /// Adds a row; a cell is one line.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| visible(cell)).collect());
     }
 }
 

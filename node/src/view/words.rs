@@ -190,6 +190,7 @@ pub fn json(spec: &Spec, ty: TypeNumber, value: &Value) -> serde_json::Value {
         ),
         (Value::Bool(truth), _) => Json::Bool(*truth),
         (Value::Byte(number), _) => Json::from(*number),
+        (Value::Text(text), _) => Json::from(text.as_str()),
         _ => Json::String(show(spec, ty, value)),
     }
 }

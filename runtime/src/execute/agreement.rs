@@ -381,19 +381,33 @@ fn four_eyes(
 /// Whether a four-eyes rule applies; one without amounts always does.
 pub(super) fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) -> bool {
     match (&rule.amount, &rule.above) {
-        (Some(amount), Some(above)) => operand(amount, terms, arguments) > operand(above, terms, arguments),
+        (Some(amount), Some(above)) => {
+            let money = |operand| match value_of(operand, terms, arguments) {
+                Some(Value::Money(money)) => Some(money.currency),
+                _ => None,
+            };
+            // What cannot be compared is for two to judge.
+            let is_other = money(amount).zip(money(above)).is_some_and(|(amount, above)| amount != above);
+            is_other || operand(amount, terms, arguments) > operand(above, terms, arguments)
+        }
         _ => true,
+    }
+}
+
+fn value_of<'v>(operand: &Operand, terms: &'v [Value], arguments: &'v [Value]) -> Option<&'v Value> {
+    match operand {
+        Operand::Constant(_) => None,
+        Operand::Term(number) => terms.get(usize::from(*number)),
+        Operand::Argument(number) => arguments.get(usize::from(*number)),
     }
 }
 
 /// The number that an operand names, in minor units where it is money.
 pub(super) fn operand(operand: &Operand, terms: &[Value], arguments: &[Value]) -> i128 {
-    let value = match operand {
-        Operand::Constant(number) => return i128::from(*number),
-        Operand::Term(number) => terms.get(usize::from(*number)),
-        Operand::Argument(number) => arguments.get(usize::from(*number)),
-    };
-    match value {
+    if let Operand::Constant(number) = operand {
+        return i128::from(*number);
+    }
+    match value_of(operand, terms, arguments) {
         Some(Value::Money(money)) => money.minor,
         Some(Value::Byte(number)) => i128::from(*number),
         Some(Value::Unsigned(number)) => i128::try_from(*number).unwrap_or(i128::MAX),

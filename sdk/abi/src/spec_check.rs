@@ -18,6 +18,15 @@ pub const LIST_MAX: usize = 128;
 
 type Checked = Result<(), SpecError>;
 
+/// What a rule compares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// Whole numbers.
+    Number,
+    /// Amounts of one currency.
+    Money,
+}
+
 fn broken(place: impl Into<String>, rule: impl Into<String>) -> SpecError {
     SpecError::Rule { place: place.into(), rule: rule.into() }
 }
@@ -35,6 +44,7 @@ impl Spec {
         ensure(self.abi == ABI_VERSION, || "abi".into(), "built for another version of the host")?;
         ensure(is_kebab(&self.name, 32), || format!("name `{}`", self.name), "1 to 32 of a-z, 0-9 and -")?;
         self.check_lengths()?;
+        self.check_texts()?;
         self.check_types()?;
         self.check_terms()?;
         self.check_states()?;
@@ -60,6 +70,50 @@ impl Spec {
         match lists.into_iter().find(|(_, length)| *length > LIST_MAX) {
             Some((name, length)) => {
                 Err(broken(name, format!("{length} entries, at most {LIST_MAX} allowed")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// People read these on terminals and in messages: what moves the cursor, hides or turns round what stands beside
+    /// it could say something else there than what was admitted.
+    fn check_texts(&self) -> Checked {
+        let fields = |list: &'_ [FieldDef]| -> Vec<String> {
+            list.iter().flat_map(|field| [field.name.clone(), field.doc.clone()]).collect()
+        };
+        let mut texts = Vec::from([self.doc.clone()]);
+        for ty in &self.types {
+            match ty {
+                TypeDef::Record { name, fields: list } => {
+                    texts.push(name.clone());
+                    texts.extend(fields(list));
+                }
+                TypeDef::Enum { name, variants } => {
+                    texts.push(name.clone());
+                    texts.extend(variants.iter().cloned());
+                }
+                TypeDef::Option(_) | TypeDef::List(_) => {}
+            }
+        }
+        for term in &self.terms {
+            texts.extend([term.name.clone(), term.doc.clone()]);
+            texts.extend(term.default.clone());
+        }
+        texts.extend(self.states.iter().map(|state| state.name.clone()));
+        texts.extend(self.schedules.iter().chain(&self.purposes).cloned());
+        texts.extend(self.books.iter().map(|book| book.gl.clone()));
+        texts.extend(self.storage.iter().map(|field| field.name.clone()));
+        for call in &self.calls {
+            texts.extend([call.name.clone(), call.doc.clone()]);
+            texts.extend(fields(&call.arguments));
+        }
+        for message in self.errors.iter().chain(&self.events) {
+            texts.extend([message.name.clone(), message.doc.clone()]);
+            texts.extend(fields(&message.fields));
+        }
+        match texts.into_iter().find(|text| text.chars().any(text::is_hidden)) {
+            Some(text) => {
+                Err(broken(format!("text `{}`", text.escape_debug()), "has characters that cannot be seen"))
             }
             None => Ok(()),
         }
@@ -239,25 +293,43 @@ impl Spec {
         if let CallKind::Due { retry: Some(retry), .. } = &call.kind {
             ensure(state(&retry.then), place, "names a state that does not exist")?;
             ensure(
-                self.operand_exists(&retry.count, &[]),
+                self.counted(&retry.count, &[]) == Some(Counted::Number),
                 place,
-                "the number of retries is a term that does not exist",
+                "the number of retries is a number, or a term that is one",
             )?;
         }
         if let Some(rule) = &call.four_eyes {
-            let mut operands = rule.amount.iter().chain(&rule.above);
-            let sound = rule.amount.is_some() == rule.above.is_some()
-                && operands.all(|operand| self.operand_exists(operand, &call.arguments));
-            ensure(sound, place, "four eyes compare two terms, arguments or numbers")?;
+            let counted = |operand| self.counted(operand, &call.arguments);
+            let is_number = |operand: &Operand| matches!(operand, Operand::Constant(_));
+            let sound = match (&rule.amount, &rule.above) {
+                (Some(amount), Some(above)) => {
+                    let alike = counted(amount) == counted(above) || is_number(amount) || is_number(above);
+                    counted(amount).is_some() && counted(above).is_some() && alike
+                }
+                (amount, above) => amount.is_none() && above.is_none(),
+            };
+            ensure(
+                sound,
+                place,
+                "four eyes compare two amounts or two whole numbers, each a term, an argument or a number: neither may be missing",
+            )?;
         }
         Ok(())
     }
 
-    fn operand_exists(&self, operand: &Operand, arguments: &[FieldDef]) -> bool {
-        match operand {
-            Operand::Term(number) => usize::from(*number) < self.terms.len(),
-            Operand::Argument(number) => usize::from(*number) < arguments.len(),
-            Operand::Constant(_) => true,
+    /// What an operand counts; nothing where it is not there, or may be something that cannot be compared.
+    fn counted(&self, operand: &Operand, arguments: &[FieldDef]) -> Option<Counted> {
+        let ty = match operand {
+            Operand::Term(number) => self.terms.get(usize::from(*number))?.ty,
+            Operand::Argument(number) => arguments.get(usize::from(*number))?.ty,
+            Operand::Constant(_) => return Some(Counted::Number),
+        };
+        match Basic::of(ty)? {
+            Basic::Money => Some(Counted::Money),
+            Basic::U8 | Basic::U16 | Basic::U32 | Basic::U64 | Basic::U128 | Basic::I64 | Basic::I128 => {
+                Some(Counted::Number)
+            }
+            _ => None,
         }
     }
 

@@ -30,6 +30,24 @@ impl fmt::Display for TextError {
 
 impl core::error::Error for TextError {}
 
+/// Whether a character is none that is seen: it moves the cursor, ends a line, hides, or turns round how others are read.
+pub fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || character.is_control()
+}
+
+/// A text as one line in which everything is seen: what is not has its number.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_hidden(character) {
+            true => shown.extend(character.escape_unicode()),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
 /// What a type is called.
 pub fn type_name(spec: &Spec, ty: TypeNumber) -> String {
     match (Basic::of(ty), spec.own_type(ty)) {

@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use tenor_abi::spec::{Spec, TypeDef, TypeNumber};
+use tenor_abi::text;
 use tenor_abi::value::Value;
 
-/// A value as people read it.
+/// A value as people read it, in one line.
 pub fn show(spec: &Spec, ty: TypeNumber, value: &Value) -> String {
     let list = |of: TypeNumber, values: &[Value]| {
         values.iter().map(|v| show(spec, of, v)).collect::<Vec<_>>().join(", ")
@@ -37,7 +38,7 @@ fn plain(value: &Value) -> String {
         Value::Byte(v) => v.to_string(),
         Value::Unsigned(v) => v.to_string(),
         Value::Signed(v) => v.to_string(),
-        Value::Text(v) => v.clone(),
+        Value::Text(v) => text::visible(v),
         Value::Bytes(v) => hex(v),
         Value::Money(v) => v.to_string(),
         Value::Currency(v) => v.code.to_string(),
