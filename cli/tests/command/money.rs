@@ -1,6 +1,6 @@
 //! Money at the command line: held, paid out, batched, taken back, limited, frozen, and seen in statements.
 
-use crate::home::{done, folder, tenor, text};
+use crate::home::{complaint, done, folder, tenor, text};
 use std::path::PathBuf;
 
 /// A sandbox with Ada, who has 100.00, and a shop.
