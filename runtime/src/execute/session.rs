@@ -277,7 +277,7 @@ fn request<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> R
 impl Session for Frame<'_, '_, '_> {
     fn emit(&mut self, event: u16, data: &[u8]) -> Result<(), HostError> {
         let body = EventBody::Contract { number: event, data: data.to_vec() };
-        match self.run.report(self.opened.id, body) {
+        match self.run.emit(self.opened.id, body) {
             Ok(()) => Ok(()),
             Err(Trouble::Fault(broken)) => Err(fault(broken)),
             Err(_) => Err(rule(HostRule::Events, "more events than an item may report".into())),
@@ -435,7 +435,7 @@ impl Session for Frame<'_, '_, '_> {
         let Some(passed) = schedule::resume(self.state, place, missed).map_err(stop)? else { return Ok(()) };
         let body = EventBody::Missed { kind, first: passed.first, count: passed.count };
         self.run
-            .report(self.opened.id, body)
+            .emit(self.opened.id, body)
             .map_err(|_| rule(HostRule::Events, "more events than an item may report".into()))
     }
 
