@@ -6,7 +6,7 @@ use crate::state::Overlay;
 use crate::state::record::AccountRecord;
 use std::collections::BTreeMap;
 use tenor_abi::entry::{Mode, Side};
-use tenor_abi::flow::{self, Term};
+use tenor_abi::flow::{self, SettleError, Term};
 use tenor_abi::id::AccountId;
 use tenor_abi::refusal::Refusal;
 
@@ -22,7 +22,7 @@ pub struct Asked {
 /// The lines with their amounts; those that come to nothing are left out. None at all: there is nothing to book.
 ///
 /// # Errors
-/// Refused when an account is unknown, or what should balance cannot.
+/// Refused when an account is unknown, an amount is none, or what should balance cannot.
 pub fn settle(state: &Overlay<'_>, asked: &[Asked]) -> Result<Vec<Line>, Stop> {
     if asked.iter().all(|asked| asked.mode == Mode::Exact) {
         return Ok(asked.iter().map(|asked| asked.line).collect());
@@ -49,7 +49,10 @@ pub fn settle(state: &Overlay<'_>, asked: &[Asked]) -> Result<Vec<Line>, Stop> {
             }),
         }
     };
-    let amounts = flow::settle(&terms, room).map_err(|asset| unbalanced(&terms, asset))?;
+    let amounts = flow::settle(&terms, room).map_err(|error| match error {
+        SettleError::Amount { minor } => Refusal::BadAmount { minor },
+        SettleError::Unbalanced(asset) => unbalanced(&terms, asset),
+    })?;
     let lines = asked.iter().zip(amounts).filter(|(asked, minor)| asked.mode == Mode::Exact || *minor > 0);
     Ok(lines.map(|(asked, minor)| Line { minor, ..asked.line }).collect())
 }
