@@ -92,7 +92,7 @@ fn an_order_whose_calendar_ends_is_suspended_and_what_was_paid_stays_paid() {
 fn a_flood_of_events_fails_its_occurrence_and_nothing_else() {
     let mut bank = Bank::new();
     let ada = bank.customer("ada", "10.00");
-    let recurrence: Recurrence = Daily::from(Date::of(2026, 1, 5)).into();
+    let recurrence: Recurrence = Daily::from(Date::of(2026, 1, 5));
     let bytes = codec::encode(&(0u16, recurrence));
     let start = format!("(call $schedule_start (i32.const 1024) (i32.const {})) i32.const 0", bytes.len());
     let mut begin = call("begin", CallKind::Action);
