@@ -616,9 +616,9 @@ pub enum Waiting {
         /// Since when.
         since: Timestamp,
     },
-    /// A handler failed; waits for the bank.
+    /// A handler failed, or its next date cannot be told; waits for the bank.
     Suspended {
-        /// Code of the failure.
+        /// Code of the failure or the refusal.
         code: u16,
     },
     /// No occurrence follows.
