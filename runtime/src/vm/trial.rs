@@ -59,6 +59,8 @@ impl Engine {
     /// [`Fault`] when this machine cannot.
     pub fn try_alone(&self, wasm: &[u8], export: &str, gas: u64) -> Result<Trial, Fault> {
         let loaded = self.compile(wasm, Bounds::NEW)?;
+        let open = self.rooms.open();
+        let _open = open.ok_or_else(|| Fault::Engine("a module is not tried within a call".into()))?;
         let mut live = Live::start(&self.engine, &loaded)?;
         let failed = |failure, text: &str, gas_used| CallReport {
             outcome: CallOutcome::Failed(failure, text.into()),
