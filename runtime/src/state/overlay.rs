@@ -518,12 +518,13 @@ impl Base for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::record::{HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
+    use crate::state::record::{AgreementRecord, HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use tenor_abi::codec;
     use tenor_abi::date::{Date, Timestamp};
     use tenor_abi::entry::EntryId;
-    use tenor_abi::id::{AssetId, Hash, PartyId};
+    use tenor_abi::id::{AssetId, CodeHash, Hash, PartyId};
     use tenor_abi::money::Currency;
     use tenor_wire::op::AccountKind;
 
@@ -662,6 +663,32 @@ mod tests {
         assert_eq!((by_account, shown), (vec![(AccountId([1; 32]), 2), (AccountId([2; 32]), 1)], 3));
         let expected = written.map(|(key, value)| (key, Some(value)));
         assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
+    }
+
+    #[test]
+    fn versions_of_an_agreement_share_its_terms() {
+        let record = AgreementRecord {
+            code: CodeHash([1; 32]),
+            bank: PartyId([2; 32]),
+            opened_by: PartyId([3; 32]),
+            opened_at: Timestamp(4),
+            terms_version: 0,
+            terms: vec![5; 1000].into(),
+            state: 0,
+            signers: vec![],
+            keys: 0,
+        };
+        let mut overlay = Overlay::new(&Nothing);
+        overlay.put(&[9; 32], &record);
+        let mark = overlay.mark();
+        for keys in 1..=100 {
+            let counted: AgreementRecord = overlay.get(&[9; 32]).unwrap().unwrap();
+            assert!(std::ptr::eq(&*counted.terms, &*record.terms));
+            overlay.set(&[9; 32], AgreementRecord { keys, ..counted });
+        }
+        overlay.roll_back(mark);
+        assert_eq!(overlay.get::<AgreementRecord>(&[9; 32]).unwrap(), Some(record.clone()));
+        assert_eq!(codec::encode(&record.terms), codec::encode(&vec![5u8; 1000]), "no byte is another");
     }
 
     #[test]
