@@ -48,7 +48,7 @@ calls_only! {
     storage_get(key: &[u8]) -> Option<&[u8]>;
     storage_set(key: &[u8], value: &[u8]) -> ();
     storage_remove(key: &[u8]) -> bool;
-    storage_next(from: &[u8], end: &[u8]) -> Option<Row>;
+    storage_next(from: &[u8], end: &[u8], pay: &mut dyn FnMut(usize) -> bool) -> Option<Row>;
     post(request: &[u8]) -> Option<u32>;
     try_post(request: &[u8]) -> Option<Vec<u8>>;
     collect_up_to(request: &[u8]) -> Vec<u8>;

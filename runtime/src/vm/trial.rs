@@ -160,7 +160,12 @@ impl Session for World {
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError> {
         Ok(self.rows.remove(key).is_some())
     }
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError> {
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        _: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Row>, HostError> {
         let found = self.rows.range(from.to_vec()..).next().filter(|(key, _)| key.as_slice() < end);
         Ok(found.map(|(key, value)| (key.clone(), value.clone())))
     }
