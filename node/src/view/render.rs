@@ -9,7 +9,7 @@ use tenor_abi::entry::Side;
 use tenor_abi::event::{Event, EventBody};
 use tenor_abi::id::AgreementId;
 use tenor_abi::money::Decimal;
-use tenor_abi::spec::{Spec, TypeNumber};
+use tenor_abi::spec::Spec;
 use tenor_abi::value;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::schedule::CURSOR_KIND;
@@ -106,13 +106,7 @@ pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
                 .events
                 .get(usize::from(*number))
                 .with_context(|| format!("{} has no event {number}", spec.name))?;
-            let values = value::decode_fields(&spec, value::fields_of(&def.fields), data)?;
-            let told = |name: &String, ty: TypeNumber, value| {
-                (name.clone(), words::show(&spec, ty, value), words::json(&spec, ty, value))
-            };
-            let fields =
-                def.fields.iter().zip(&values).map(|(field, value)| told(&field.name, field.ty, value));
-            (def.name.clone(), fields.collect())
+            (def.name.clone(), words::told_fields(&spec, value::fields_of(&def.fields), data)?)
         }
         EventBody::Opened => ("opened".into(), vec![]),
         EventBody::Signed => ("signed".into(), vec![]),
