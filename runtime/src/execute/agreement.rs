@@ -127,7 +127,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
         opened_by: actor,
         opened_at: run.time(),
         terms_version: 0,
-        terms: op.terms.clone(),
+        terms: op.terms.clone().into(),
         state: contract.spec.initial_state(),
         signers: vec![],
         keys: 0,

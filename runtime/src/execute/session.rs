@@ -307,9 +307,14 @@ impl Session for Frame<'_, '_, '_> {
         Ok(is_there)
     }
 
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {
         let full = |own: &[u8]| key::storage(&self.opened.id, own);
-        let found = self.state.next_row(&full(from), &full(end)).map_err(fault)?;
+        let found = self.state.next_row_paid(&full(from), &full(end), pay).map_err(fault)?;
         Ok(found.map(|(row, value)| (row[33..].to_vec(), value)))
     }
 
