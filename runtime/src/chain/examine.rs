@@ -1,7 +1,7 @@
 //! Examining a folder: everything that is stored is read and held against what covers it, and nothing is healed.
 
 use super::journal::{Blocks, peek_block};
-use super::open::{LOG_FOLDER, STATE_FOLDER};
+use super::open::{LOG_FOLDER, STATE_FOLDER, newest_snapshot};
 use crate::fault::Fault;
 use crate::ledger;
 use crate::log::{Log, LogError, Reader};
@@ -50,14 +50,6 @@ pub enum Finding {
         /// Height of the block.
         height: u64,
     },
-    /// The log does not have the block of the mark.
-    #[error("the state store has seen block {mark}, the log ends at {tip}")]
-    Ahead {
-        /// Height of the mark.
-        mark: u64,
-        /// Newest block of the log.
-        tip: u64,
-    },
     /// A row cannot be read, or is missing where another says that it is.
     #[error("{0}")]
     Row(Fault),
@@ -90,6 +82,7 @@ impl Finding {
     pub fn code(&self) -> &'static str {
         match self {
             Finding::Log(LogError::Missing { .. }) => "log-missing",
+            Finding::Log(LogError::Short { .. }) => "log-short",
             Finding::Log(_) => "log-damaged",
             Finding::TornTail { .. } => "log-torn",
             Finding::Store(_) => "state-unreadable",
@@ -97,7 +90,6 @@ impl Finding {
             Finding::Top(_) => "state-top",
             Finding::Page(_) => "state-page",
             Finding::Root { .. } => "state-root",
-            Finding::Ahead { .. } => "log-short",
             Finding::Row(_) => "state-row",
             Finding::Index { .. } => "state-index",
             Finding::History(_) => "state-history",
@@ -110,9 +102,6 @@ impl Finding {
     pub fn remedy(&self) -> &'static str {
         match self {
             Finding::Log(error) => error.remedy(),
-            Finding::Ahead { .. } => {
-                "copy the log's segments back from a backup, or restore the backup into another folder"
-            }
             Finding::Books(_) => "keep the folder as it is, stop the node, and run `tenor verify`",
             Finding::TornTail { .. } => "nothing: the next opening cuts it off",
             _ => "the next opening or `tenor doctor --rebuild` makes the state again from the log",
@@ -138,6 +127,11 @@ pub fn examine(
     if survey.torn.bytes > 0 {
         found.push(Finding::TornTail { bytes: survey.torn.bytes });
     }
+    let short = |had: u64| Finding::Log(LogError::Short { tip, had });
+    // Where a damaged log ends is not known.
+    let is_damaged = found.iter().any(|finding| matches!(finding, Finding::Log(_)));
+    let snapshot = newest_snapshot(folder)?.filter(|had| *had > tip && !is_damaged);
+    found.extend(snapshot.map(short));
     let folder = folder.join(STATE_FOLDER);
     if !folder.exists() {
         found.push(Finding::Store(format!("there is no {}", folder.display())));
@@ -163,7 +157,9 @@ pub fn examine(
         }
     };
     if mark.height > tip {
-        found.push(Finding::Ahead { mark: mark.height, tip });
+        if snapshot.is_none() {
+            found.push(short(mark.height));
+        }
     } else if let Ok(Some(block)) = peek_block(&log, chain, mark.height)
         && block.header.state != mark.root
     {

@@ -234,16 +234,16 @@ impl Stored {
             opened => opened,
         };
         let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
+        let keep = had(folder, mark.as_ref())?;
         if let (Ok(disk), Some(mark)) = (disk, &mark) {
-            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log)?;
+            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log, keep)?;
             let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
             if let Ok(stored) = resumed {
                 return Ok(stored);
             }
         }
-        // Whatever is wrong with the disk, the state can be made again. What the store has seen was synced in
-        // the log before: a log that ends below it has lost blocks.
-        make_again(folder, chain, room, mark.map(|mark| mark.height), &mut |_, _| {})
+        // Whatever is wrong with the disk, the state can be made again.
+        make_again(folder, chain, room, keep, &mut |_, _| {})
     }
 
     /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
@@ -255,7 +255,7 @@ impl Stored {
     pub fn rebuild(folder: &Path, chain: ChainId, room: Room, progress: Told<'_>) -> Result<Stored, Fault> {
         let disk = Disk::open(&folder.join(STATE_FOLDER));
         let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
-        let made = make_again(folder, chain, room, mark.map(|mark| mark.height), progress)?;
+        let made = make_again(folder, chain, room, had(folder, mark.as_ref())?, progress)?;
         begin_behind_gaps(&folder.join(LOG_FOLDER))?;
         Ok(made)
     }
@@ -350,6 +350,8 @@ fn make_again(
             .and_then(|snapshot| from_snapshot(folder, chain, &snapshot, room, keep, &mut *progress));
         match made {
             Ok(stored) => return Ok(stored),
+            // Every snapshot meets it.
+            Err(Fault::Log(same)) if same == why => break,
             Err(error) => why = format!("{why}; {}: {error}", path.display()),
         }
     }
@@ -368,6 +370,18 @@ fn from_log(
         put_in_place(folder, room, |base| redo(base, FileJournal::new(log), None, Mmr::default(), progress))?;
     stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
     Ok(stored)
+}
+
+/// The highest block that the log of a folder has had, as far as state store and snapshots know: it was synced there
+/// before they were made, and a log that ends below it has lost blocks.
+fn had(folder: &Path, mark: Option<&Mark>) -> Result<Option<u64>, Fault> {
+    Ok(mark.map(|mark| mark.height).max(newest_snapshot(folder)?))
+}
+
+/// Height of the newest snapshot in a folder whose manifest is whole.
+pub(super) fn newest_snapshot(folder: &Path) -> Result<Option<u64>, Fault> {
+    let mut whole = snapshots(folder)?.into_iter().filter_map(|path| Snapshot::open(&path).ok());
+    Ok(whole.next().map(|snapshot| snapshot.header().height))
 }
 
 /// The folders of a data folder's snapshots, the newest first.

@@ -688,6 +688,48 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
 }
 
 #[test]
+fn a_log_that_ends_below_a_snapshot_has_lost_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = folder.path().join(SNAPSHOT_FOLDER);
+    fs::create_dir(&snapshots).unwrap();
+    let mut grown = Grown::begin(folder.path(), 20_000).unwrap();
+    (0..31).for_each(|_| grown.block().unwrap());
+    let to = snapshots.join("30");
+    Snapshot::create(&to, &grown.base.now().unwrap(), grown.tip(), |_, _| {}).unwrap();
+    let state = read_files(folder.path(), STATE_FOLDER);
+    drop(grown);
+    let (segment, log) = (last_segment(folder.path()), read_files(folder.path(), LOG_FOLDER));
+    let is_short = |with_state: bool| {
+        fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+        if with_state {
+            write_files(folder.path(), &state);
+        }
+        let before = read_files(folder.path(), LOG_FOLDER);
+        for opened in [Stored::open(folder.path(), CHAIN, ROOM), rebuilt(folder.path())] {
+            let fault = opened.map(|_| ()).unwrap_err().to_string();
+            assert!(fault.contains("ends at block") && fault.matches("is of block 30;").count() == 1, "{fault}");
+        }
+        assert!(read_files(folder.path(), LOG_FOLDER) == before, "it is left as it is");
+        let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
+        assert!(found.iter().any(|finding| finding.code() == "log-short"), "{found:?}");
+    };
+    for cut in [1, 3_000] {
+        let bytes = fs::read(&segment).unwrap();
+        fs::write(&segment, &bytes[..bytes.len().saturating_sub(cut)]).unwrap();
+        [true, false].into_iter().for_each(is_short);
+        write_files(folder.path(), &log);
+    }
+    fs::remove_file(&segment).unwrap();
+    [true, false].into_iter().for_each(is_short);
+    write_files(folder.path(), &log);
+    assert_eq!(Stored::open(folder.path(), CHAIN, ROOM).unwrap().tip.height, 30);
+}
+
+fn rebuilt(folder: &Path) -> Result<Stored, Fault> {
+    Stored::rebuild(folder, CHAIN, ROOM, &mut |_, _| {})
+}
+
+#[test]
 fn a_tail_is_not_redone_at_every_opening() {
     let folder = tempfile::tempdir().unwrap();
     let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();

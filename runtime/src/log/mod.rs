@@ -63,6 +63,14 @@ pub enum LogError {
         /// The first block that is missing.
         from: u64,
     },
+    /// It ends below a block that it had.
+    #[error("the log ends at block {tip}, and the state store or a snapshot in the folder is of block {had}")]
+    Short {
+        /// Its newest block.
+        tip: u64,
+        /// Height of the block that was in it.
+        had: u64,
+    },
     /// A newer build wrote it.
     #[error("segment {segment} has format {given}, this build reads {FORMAT}")]
     Newer {
@@ -105,6 +113,9 @@ impl LogError {
             LogError::Missing { .. } => {
                 "copy the segment back from a backup; where there is none, `tenor doctor --rebuild` goes on from a snapshot"
             }
+            LogError::Short { .. } => {
+                "copy the log's segments back from a backup, or restore the backup into another folder; where `state` or the newest snapshot came here from elsewhere, move it away"
+            }
             LogError::Newer { .. } => "use the newer build that wrote it",
             LogError::Foreign(_) => "name the folder of this chain, or copy its log back from a backup",
             LogError::Order { .. } | LogError::TooLong { .. } => "report it: this is no fault of the folder",
@@ -118,6 +129,7 @@ impl std::convert::From<LogError> for Fault {
         match error {
             LogError::Damaged { .. }
             | LogError::Missing { .. }
+            | LogError::Short { .. }
             | LogError::Newer { .. }
             | LogError::Foreign(_)
             | LogError::Order { .. } => Fault::Log(text),
@@ -261,21 +273,27 @@ impl Log {
     /// Opens the log of a folder and reads all of it; a torn tail is cut and what is whole is synced before it is
     /// believed.
     ///
-    /// `keep` is a height that is known to have been synced, where one is known (the state store's mark): a
-    /// log that ends below it is damaged, and is left as it is.
+    /// `keep` is a height that is known to have been synced, where one is known (the state store's mark, a
+    /// snapshot): a log that ends below it is damaged, and is left as it is.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Foreign`] for another chain.
+    /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Short`] for an end below `keep`,
+    /// [`LogError::Foreign`] for another chain.
     pub fn open(folder: &Path, chain: ChainId, keep: Option<u64>) -> Result<(Log, TornTail), LogError> {
         Log::read_from(folder, chain, &Start::First, keep)
     }
 
-    /// Opens the log of a folder and reads only what lies behind a position.
+    /// Opens the log of a folder and reads only what lies behind a position. `keep` as in [`Log::open`].
     ///
     /// # Errors
     /// As [`Log::open`]; also [`LogError::Damaged`] when the log is not what it was when the position was taken.
-    pub fn open_at(folder: &Path, chain: ChainId, position: &Position) -> Result<(Log, TornTail), LogError> {
-        Log::read_from(folder, chain, &Start::Behind(position), Some(position.height))
+    pub fn open_at(
+        folder: &Path,
+        chain: ChainId,
+        position: &Position,
+        keep: Option<u64>,
+    ) -> Result<(Log, TornTail), LogError> {
+        Log::read_from(folder, chain, &Start::Behind(position), keep.max(Some(position.height)))
     }
 
     /// Opens the log of a folder and reads it from the segment on that holds the block of a height; what lies
@@ -413,13 +431,8 @@ impl Log {
             end = segment::scan(path, chain, &from, *path == last)?;
             note(&mut heights, &mut tip, number, path, &end)?;
         }
-        if keep.is_some_and(|keep| tip.is_none_or(|tip| tip < keep)) {
-            return Err(LogError::Damaged {
-                segment: segment::name(&last),
-                offset: end.whole,
-                height: tip.unwrap_or(0),
-                what: "it ends before a block that the state store has seen",
-            });
+        if let Some(had) = keep.filter(|keep| tip.is_none_or(|tip| tip < *keep)) {
+            return Err(LogError::Short { tip: tip.unwrap_or(0), had });
         }
         let synced = position.filter(|_| first + 1 == segments.len()).map_or(0, |position| position.offset);
         let file = segment::rewrite(&last, synced, end.whole)?;
