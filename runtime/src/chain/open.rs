@@ -1,10 +1,10 @@
 //! Beginning a chain, and opening one again: load the store, redo the log after its mark, compare the root.
 
-use super::journal::{FileJournal, Journal, MemoryJournal};
+use super::journal::{FileJournal, Journal, MemoryJournal, peek_block};
 use super::replay::first_wrong_key;
 use super::{Chain, Genesis};
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
+use crate::log::{Log, LogError, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
 use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{ChangeRef, Changes, Disk, Mark, StoreError, WriteSet};
@@ -236,10 +236,15 @@ impl Stored {
         let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
         let keep = had(folder, mark.as_ref())?;
         if let (Ok(disk), Some(mark)) = (disk, &mark) {
-            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log, keep)?;
-            let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
-            if let Ok(stored) = resumed {
-                return Ok(stored);
+            match Log::open_at(&log_folder, chain, &mark.log, keep) {
+                Ok((log, torn)) => {
+                    let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
+                    if let Ok(stored) = resumed {
+                        return Ok(stored);
+                    }
+                }
+                Err(LogError::Damaged { .. }) if is_foreign(&log_folder, chain, mark)? => {}
+                Err(error) => return Err(error.into()),
             }
         }
         // Whatever is wrong with the disk, the state can be made again.
@@ -370,6 +375,16 @@ fn from_log(
         put_in_place(folder, room, |base| redo(base, FileJournal::new(log), None, Mmr::default(), progress))?;
     stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
     Ok(stored)
+}
+
+/// Whether a mark that does not fit a log is another chain's: the log is whole, goes beyond it, and has another state
+/// at its height.
+fn is_foreign(log: &Path, chain: ChainId, mark: &Mark) -> Result<bool, Fault> {
+    let survey = Log::survey(log, chain, |_, _| {})?;
+    if !survey.damage.is_empty() || survey.tip.is_none_or(|tip| tip < mark.height) {
+        return Ok(false);
+    }
+    Ok(peek_block(log, chain, mark.height)?.is_some_and(|block| block.header.state != mark.root))
 }
 
 /// The highest block that the log of a folder has had, as far as state store and snapshots know: it was synced there

@@ -707,7 +707,10 @@ fn a_log_that_ends_below_a_snapshot_has_lost_blocks() {
         let before = read_files(folder.path(), LOG_FOLDER);
         for opened in [Stored::open(folder.path(), CHAIN, ROOM), rebuilt(folder.path())] {
             let fault = opened.map(|_| ()).unwrap_err().to_string();
-            assert!(fault.contains("ends at block") && fault.matches("is of block 30;").count() == 1, "{fault}");
+            assert!(
+                fault.contains("ends at block") && fault.matches("is of block 30;").count() == 1,
+                "{fault}"
+            );
         }
         assert!(read_files(folder.path(), LOG_FOLDER) == before, "it is left as it is");
         let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
@@ -727,6 +730,70 @@ fn a_log_that_ends_below_a_snapshot_has_lost_blocks() {
 
 fn rebuilt(folder: &Path) -> Result<Stored, Fault> {
     Stored::rebuild(folder, CHAIN, ROOM, &mut |_, _| {})
+}
+
+/// A folder of sled that was copied in part, also where a checkpoint meets it.
+#[test]
+fn a_file_of_sled_that_is_missing_is_damage_and_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
+    (0..4).for_each(|_| grown.block().unwrap());
+    // Longer than sled keeps among the others.
+    let long = |byte: u8| vec![(Kind::Asset.full_key(&[byte; 32]), Some(vec![byte; 300_000]))];
+    grown.block_of(long(1)).unwrap();
+    grown.base.flush().unwrap();
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    let state = read_files(folder.path(), STATE_FOLDER);
+    let blobs: Vec<_> = state.iter().filter(|(path, _)| path.to_string_lossy().contains("blobs/")).collect();
+    assert!(!blobs.is_empty());
+    for writing in [false, true] {
+        write_files(folder.path(), &state);
+        blobs.iter().for_each(|(path, _)| fs::remove_file(folder.path().join(path)).unwrap());
+        let (mut grown, opened) = Grown::open(folder.path(), &rows);
+        if !opened.rebuilt {
+            let told = match writing {
+                true => grown.block_of(long(2)).and_then(|()| grown.base.flush()),
+                false => all(&grown.base).map(drop),
+            };
+            if let Err(fault) = told {
+                assert!(fault.to_string().contains("makes the state again"), "{fault}");
+            }
+        }
+        drop(grown);
+        if !writing {
+            let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
+            assert!((opened.rebuilt || stored.opened.rebuilt) && stored.tip == tip);
+            assert!(all(&stored.base).unwrap() == rows);
+        }
+    }
+}
+
+#[test]
+fn another_chains_state_is_made_again_from_the_log() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut grown = Grown::begin(ours.path(), 20_000).unwrap();
+    (0..30).for_each(|_| grown.block().unwrap());
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    let mut other = Grown::begin(theirs.path(), 20_000).unwrap();
+    other.chance = Chance(99);
+    for until in [20, 40] {
+        while other.tip.as_ref().is_none_or(|tip| tip.height < until) {
+            other.block().unwrap();
+        }
+        other.base.flush().unwrap();
+        fs::remove_dir_all(ours.path().join(STATE_FOLDER)).unwrap();
+        write_files(ours.path(), &read_files(theirs.path(), STATE_FOLDER));
+        match Stored::open(ours.path(), CHAIN, ROOM) {
+            Ok(stored) => {
+                assert!(until == 20 && stored.opened.rebuilt && stored.tip == tip);
+                assert!(all(&stored.base).unwrap() == rows);
+            }
+            // A log that lost its end looks the same.
+            Err(fault) => assert!(until == 40 && matches!(fault, Fault::Log(_)), "{fault}"),
+        }
+    }
 }
 
 #[test]
