@@ -329,8 +329,14 @@ fn opened<'s>(solo: &'s OnceCell<Solo>, folder: &Folder) -> Result<&'s Solo> {
         bail!("this is a bank's chain: a node with its guard makes its blocks; ask one with `--node`");
     }
     if solo.get().is_none() {
+        let key = folder.keys.get(VALIDATOR)?;
+        if folder.chain.genesis().validators.validators.first().map(|signs| signs.key) != Some(key.public()) {
+            bail!(
+                "the key `{VALIDATOR}` is not the one that signs this chain's blocks: it is another chain's, or changed"
+            );
+        }
         // A cell that is filled meanwhile holds the same key.
-        let _ = solo.set(Solo::new(folder.keys.get(VALIDATOR)?));
+        let _ = solo.set(Solo::new(key));
     }
     solo.get().context("the key that signs blocks")
 }

@@ -62,7 +62,7 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
     };
     let spends: Vec<_> = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
     let mut signed = Signed::by(vec![OWNER], &spends, None);
-    let plan = ledger::plan(state, draft, &signed)?;
+    let plan = ledger::plan(state, &draft, &signed)?;
     ledger::commit(state, plan, &mut signed, 1)?;
     Ok(())
 }

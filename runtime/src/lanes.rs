@@ -105,7 +105,13 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Makes so many things, in order: very many in shares, one on each core.
+/// Shares into which very much work is cut: more than there are cores, so that it is held up less where a core does something
+/// else meanwhile.
+pub(crate) fn shares() -> usize {
+    2 * cores()
+}
+
+/// Makes so many things, in order: very many in shares, on every core.
 pub(crate) fn in_shares<T: Send>(count: usize, make: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
     in_shares_from(SHARED_FROM, count, make)
 }
@@ -119,7 +125,7 @@ fn in_shares_from<T: Send>(
     if count < very_many {
         return make(0..count);
     }
-    let (make, each) = (&make, count.div_ceil(cores()));
+    let (make, each) = (&make, count.div_ceil(shares()));
     let mut shares = (0..count).step_by(each).map(|from| from..count.min(from + each));
     let first = shares.next().unwrap_or_default();
     thread::scope(|scope| {

@@ -331,13 +331,13 @@ impl World<'_> {
                 return self.check(from, to).map(|()| 0);
             }
             let parts = [HoldPart { from, to, line: line(from, Side::Debit) }];
-            ledger::plan_hold(&self.state, draft, &parts, HOLD_DAYS, &signed)?
+            ledger::plan_hold(&self.state, &mut draft, &parts, HOLD_DAYS, &signed)?
         } else {
             if minor == 0 {
                 return self.check(from, to).map(|()| 0);
             }
             draft.lines = vec![line(from, Side::Debit), line(to, Side::Credit)];
-            ledger::plan(&self.state, draft, &signed)?
+            ledger::plan(&self.state, &draft, &signed)?
         };
         ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
         Ok(minor)
@@ -384,11 +384,11 @@ impl World<'_> {
             return Ok(0);
         }
         let mut signed = Signed::by(vec![PARTY], &[], None);
-        let draft = self.draft();
+        let mut draft = self.draft();
         let is_post = has_flag(step, "post_pending_transfer");
         let held = self.amounts.get(&key(&step["pending_id"])).copied();
         if !is_post || asked == 0 {
-            let plan = ledger::plan_release(&self.state, draft, hold, &signed)?;
+            let plan = ledger::plan_release(&self.state, &mut draft, hold, &signed)?;
             ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
             return Ok(if is_post { 0 } else { held.unwrap_or(0) });
         }
@@ -396,15 +396,15 @@ impl World<'_> {
         let from = from.ok_or(Refusal::UnknownHold { hold })?;
         let parts = if asked == u128::MAX { vec![] } else { vec![(from, asked)] };
         let capture = Capture { hold, parts: &parts, last: true };
-        let plan = ledger::plan_capture(&self.state, draft, &capture, &signed)?;
+        let plan = ledger::plan_capture(&self.state, &mut draft, &capture, &signed)?;
         let entry = ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
         Ok(entry.postings[0].amount)
     }
 
     fn expire(&mut self) -> Result<(), String> {
         for hold in ledger::due_holds(&self.state, self.now, 1_000).map_err(|fault| fault.to_string())? {
-            let draft = self.draft();
-            let plan = ledger::expire(&self.state, draft, hold).map_err(|stop| stop.to_string())?;
+            let mut draft = self.draft();
+            let plan = ledger::expire(&self.state, &mut draft, hold).map_err(|stop| stop.to_string())?;
             let mut signed = Signed::default();
             ledger::commit(&mut self.state, plan, &mut signed, self.height)
                 .map_err(|fault| fault.to_string())?;

@@ -181,8 +181,8 @@ impl Books {
         let mut signed = Signed::by([party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
         let lines = vec![line(payer, Side::Debit), line(to, Side::Credit)];
-        let plan = ledger::plan(state, self.draft(item, lines), &signed)
-            .map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+        let draft = self.draft(item, lines);
+        let plan = ledger::plan(state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
         let entry = ledger::commit(state, plan, &mut signed, self.chain.tip().height + 1)?;
         // The item is over, as after every transaction of a block.
         state.keep();
@@ -314,7 +314,7 @@ impl Books {
         timed.count(asked.len() * postings, || {
             for (draft, mut signed) in asked {
                 let plan =
-                    ledger::plan(&state, draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+                    ledger::plan(&state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
                 black_box(ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?);
                 state.keep();
             }
@@ -338,7 +338,7 @@ impl Books {
             self.read_accounts(&state, paid + 1)?;
             let start = thread_cpu();
             let draft = self.draft(Hash([number as u8; 32]), lines);
-            let plan = ledger::plan(&state, draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
+            let plan = ledger::plan(&state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
             let entry = ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?;
             times.push((thread_cpu() - start).as_secs_f64() * 1e3);
             ensure!(entry.postings.len() == LONGEST, "every line is booked");

@@ -1,12 +1,13 @@
 //! `tenor account`: accounts opened, their limits, freezing, closing.
 
 use super::hook::{Hook, Place};
-use super::{Data, act_of_staff, currency_of, desk, find_account};
+use super::{Data, act_of_staff, desk, find_account};
 use crate::output::Output;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use tenor_abi::entry::FreezeReason;
 use tenor_abi::id::{AssetId, PartyId};
+use tenor_runtime::state::record::AccountRecord;
 use tenor_wire::op::{AccountChange, AccountChangeOp, AccountKind, AccountOp, Operation, account_id};
 
 /// `tenor account`.
@@ -83,15 +84,15 @@ pub struct Open {
 pub struct Limits {
     #[command(flatten)]
     change: Change,
-    /// Lowest balance, like -100.00.
-    #[arg(long, default_value = "0", allow_hyphen_values = true)]
-    floor: String,
-    /// Highest balance; none where it is not given.
-    #[arg(long)]
+    /// Lowest balance, like -100.00; as it is where it is not given.
+    #[arg(long, allow_hyphen_values = true)]
+    floor: Option<String>,
+    /// Highest balance, or `none`; as it is where it is not given.
+    #[arg(long, allow_hyphen_values = true)]
     ceiling: Option<String>,
-    /// Lets holds use what lies below zero.
-    #[arg(long)]
-    holds_overdraft: bool,
+    /// Whether holds may use what lies below zero; as it is where it is not given.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    holds_overdraft: Option<bool>,
 }
 
 /// `tenor account freeze`.
@@ -210,15 +211,25 @@ impl Limits {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
         let Limits { change, floor, ceiling, holds_overdraft } = self;
         let name = change.account.clone();
+        let minor = |record: &AccountRecord, text: &str| anyhow::Ok(record.currency.parse(text)?.minor);
         change.run(
             |desk| {
                 let account = find_account(&desk.folder().names, &name)?;
-                let currency = currency_of(desk.folder(), &account)?;
-                let floor = currency.parse(&floor)?.minor;
-                let ceiling = ceiling.map(|text| currency.parse(&text)).transpose()?.map(|money| money.minor);
+                let record: AccountRecord = desk
+                    .folder()
+                    .chain
+                    .record(&account.0)?
+                    .with_context(|| format!("there is no {account}"))?;
+                let floor = floor.as_deref().map_or(Ok(record.floor), |text| minor(&record, text))?;
+                let ceiling = match ceiling.as_deref() {
+                    None => record.ceiling,
+                    Some("none") => None,
+                    Some(text) => Some(minor(&record, text)?),
+                };
+                let holds_overdraft = holds_overdraft.unwrap_or(record.holds_overdraft);
                 Ok(AccountChange::Limits { floor, ceiling, holds_overdraft })
             },
-            "limited as said",
+            "limited as said; what was not named is as it was",
             output,
         )
     }

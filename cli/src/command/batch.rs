@@ -1,6 +1,6 @@
 //! `tenor batch`: many transfers under one signature.
 
-use super::{Data, desk, find_account, payment_on, receipt_json, submit_once};
+use super::{Data, Refused, desk, find_account, payment_on, receipt_json, submit_once};
 use crate::once::Once;
 use crate::output::{Output, Table};
 use anyhow::{Context, Result};
@@ -69,6 +69,13 @@ impl Batch {
             let fate = format!("{:?}", sub.fate).to_lowercase();
             table.row(vec![to, money.to_string(), fate, desk.folder().names.named(why)]);
         }
-        output.result(&document, &format!("{}\n\n{table}", receipt.receipt.item))
+        output.result(&document, &format!("{}\n\n{table}", receipt.receipt.item))?;
+        match outcome.transfers.len() - done {
+            0 => Ok(()),
+            refused => {
+                Err(Refused(format!("{refused} of {} transfers were refused", outcome.transfers.len()))
+                    .into())
+            }
+        }
     }
 }

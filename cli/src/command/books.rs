@@ -1,12 +1,13 @@
 //! `tenor books`: what a bank decides about its books.
 
 use super::{Data, act_of_staff, desk, exposure_limit};
-use crate::output::Output;
+use crate::output::{Output, say};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use tenor_abi::date::Date;
 use tenor_abi::id::PartyId;
 use tenor_abi::spec::BookSide;
+use tenor_node::view::find::find_contract;
 use tenor_wire::op::{BooksChange, BooksOp, Operation};
 
 /// `tenor books`.
@@ -118,7 +119,12 @@ impl By {
 
 impl Exposure {
     fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let limit = exposure_limit(desk(&self.by.data)?.folder(), &self.limit)?;
+        let desk = desk(&self.by.data)?;
+        if let Err(missing) = find_contract(&desk.folder().chain, &self.product) {
+            say(&format!("warning: {missing}; the limit waits for one"));
+        }
+        let limit = exposure_limit(desk.folder(), &self.limit)?;
+        drop(desk);
         let done = format!("{} may have {} outstanding", self.product, self.limit);
         self.by.run(BooksChange::Exposure { product: self.product, limit }, &done, output)
     }

@@ -6,7 +6,7 @@
 pub(super) mod module;
 mod proof;
 
-use super::Data;
+use super::{Data, checkpoint};
 use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
@@ -31,6 +31,9 @@ pub struct Check {
     /// Genesis document for a proof; the data folder's where none is given.
     #[arg(long, conflicts_with_all = ["bare", "run"])]
     genesis: Option<PathBuf>,
+    /// Checkpoint for a proof instead of a genesis document, as `tenor checkpoint` and a restart print it.
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["bare", "run", "genesis"])]
+    checkpoint: Option<String>,
     #[command(flatten)]
     data: Data,
 }
@@ -41,12 +44,17 @@ impl Check {
     /// # Errors
     /// [`Found`](super::Found) when a module is not admitted; the first link of a proof that does not hold.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let is_proof = self.genesis.is_some() || self.file.extension().is_some_and(|end| end == "proof");
+        let is_trusted = self.genesis.is_some() || self.checkpoint.is_some();
+        let is_proof = is_trusted || self.file.extension().is_some_and(|end| end == "proof");
         self.data
             .remote
-            .none("a proof is checked against a genesis document that you trust: --genesis FILE")?;
+            .none("a proof is checked against what you trust: --genesis FILE or --checkpoint HEX")?;
         if is_proof && !self.bare && self.run.is_none() {
-            return proof::check(&self.file, self.genesis.as_deref(), &self.data, output);
+            let trusted = match &self.checkpoint {
+                Some(text) => checkpoint::read(text)?,
+                None => checkpoint::first(self.genesis.as_deref(), &self.data)?,
+            };
+            return proof::check(&self.file, &trusted, output);
         }
         module::check(&self.file, self.bare, self.run.as_deref(), self.gas, output)
     }

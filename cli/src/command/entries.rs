@@ -2,9 +2,9 @@
 
 use super::{Data, desk, find_account};
 use crate::output::Output;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
-use tenor_node::view::entries;
+use tenor_node::view::{check_made, entries};
 
 /// `tenor entries`.
 #[derive(Debug, Args)]
@@ -34,7 +34,10 @@ impl Entries {
         let desk = desk(&self.data)?;
         let (chain, names) = (&desk.folder().chain, &desk.folder().names);
         let account = self.account.as_ref().map(|asked| find_account(names, asked)).transpose()?;
-        let last = self.at.unwrap_or(u64::MAX).min(chain.tip().height);
+        let last = self.at.unwrap_or(chain.tip().height);
+        check_made(chain, last)?;
+        check_made(chain, self.from)?;
+        ensure!(self.from <= last, "there is no block from {} to {last}", self.from);
         let shown = entries::entries(chain, names, account, self.from, last, self.newest)?;
         output.result(&shown.document, &shown.text)
     }

@@ -45,7 +45,7 @@ use clap::{Args, Subcommand, value_parser};
 use std::path::PathBuf;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::AccountId;
-use tenor_abi::money::{Currency, Money};
+use tenor_abi::money::Money;
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
 pub(crate) use tenor_node::view::find::find_account;
@@ -318,13 +318,6 @@ pub(crate) fn act_of_staff(
     }
     let receipt = submit_signed(desk, tx, None)?;
     output.result(&receipt_json(&receipt), &format!("{done}\n{}", receipt.receipt.item))
-}
-
-/// The account's currency.
-pub(crate) fn currency_of(folder: &Folder, account: &AccountId) -> Result<Currency> {
-    let record: AccountRecord =
-        folder.chain.record(&account.0)?.with_context(|| format!("there is no {account}"))?;
-    Ok(record.currency)
 }
 
 /// Signs operations and runs them in one block, so that a crash leaves all of them or none.

@@ -7,6 +7,7 @@ use crate::reading;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
+use tenor_node::view::check_made;
 use tenor_runtime::chain::{Chain, Replica};
 
 /// `tenor trial-balance`.
@@ -27,6 +28,7 @@ impl TrialBalance {
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
         let chain = &desk.folder().chain;
+        self.at.map_or(Ok(()), |height| check_made(chain, height))?;
         if let Some(height) = self.at.filter(|height| *height < chain.tip().height) {
             return past(chain, height, output);
         }

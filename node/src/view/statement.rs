@@ -153,8 +153,12 @@ pub fn by_value_date(chain: &Chain, id: AccountId, asked: Asked) -> Result<(Show
         "account": id.to_string(), "currency": currency, "from": from.to_string(), "to": to.to_string(),
         "height": height, "opening": opening, "closing": closing, "lines_in_all": statement.lines.len(), "lines": rows,
     });
+    let left_out = match statement.lines.len() - (end - first) {
+        0 => String::new(),
+        lines => format!("{lines} of {} lines are not shown\n", statement.lines.len()),
+    };
     let text = format!(
-        "{id}\nfrom {from} to {to}, as of block {height}\n\nopening  {opening} {currency}\n\n{table}\nclosing  {closing} {currency}"
+        "{id}\nfrom {from} to {to}, as of block {height}\n\nopening  {opening} {currency}\n\n{left_out}{table}\nclosing  {closing} {currency}"
     );
     Ok((Shown { document, text }, csv.join("\n")))
 }

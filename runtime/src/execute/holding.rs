@@ -30,7 +30,7 @@ pub(super) fn hold(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &HoldOp) -> R
     };
     let parts: Vec<HoldPart> = op.lines.iter().map(part).collect();
     let days_max = run.block.parameters.limits.hold_days_max;
-    let plan = ledger::plan_hold(state, draft, &parts, days_max, &run.signed)?;
+    let plan = ledger::plan_hold(state, &mut draft, &parts, days_max, &run.signed)?;
     run.book_plan(state, plan)?;
     Ok(codec::encode(&id))
 }
@@ -38,25 +38,25 @@ pub(super) fn hold(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &HoldOp) -> R
 /// Pays out of a hold that a party placed. By the owners of the accounts that receive.
 pub(super) fn capture(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &CaptureOp) -> Ran {
     run.check_entries()?;
-    let draft = draft(state, run, first_account(state, &op.hold)?, None)?;
+    let mut draft = draft(state, run, first_account(state, &op.hold)?, None)?;
     let asked = Capture { hold: op.hold, parts: &op.parts, last: op.last };
-    let plan = ledger::plan_capture(state, draft, &asked, &run.signed)?;
+    let plan = ledger::plan_capture(state, &mut draft, &asked, &run.signed)?;
     Ok(codec::encode(&run.book_plan(state, plan)?))
 }
 
 /// Gives back what is left of a hold that a party placed. By the owners of the accounts that would receive.
 pub(super) fn release(state: &mut Overlay<'_>, run: &mut Run<'_>, hold: &HoldId) -> Ran {
     run.check_entries()?;
-    let draft = draft(state, run, first_account(state, hold)?, None)?;
-    let plan = ledger::plan_release(state, draft, *hold, &run.signed)?;
+    let mut draft = draft(state, run, first_account(state, hold)?, None)?;
+    let plan = ledger::plan_release(state, &mut draft, *hold, &run.signed)?;
     Ok(codec::encode(&run.book_plan(state, plan)?))
 }
 
 /// Ends a hold whose time is over.
 pub(super) fn expire(state: &mut Overlay<'_>, run: &mut Run<'_>, item: &ExpiryItem) -> Ran {
     run.charge(run.block.parameters.limits.expiry_gas)?;
-    let draft = draft(state, run, first_account(state, &item.hold)?, None)?;
-    let plan = ledger::expire(state, draft, item.hold)?;
+    let mut draft = draft(state, run, first_account(state, &item.hold)?, None)?;
+    let plan = ledger::expire(state, &mut draft, item.hold)?;
     Ok(codec::encode(&run.book_plan(state, plan)?))
 }
 

@@ -75,7 +75,7 @@ fn call_of(opened: &Opened, moment: HookMoment) -> Result<&CallDef, Refusal> {
 ///
 /// # Errors
 /// Refused by the first hook that does not agree, or cannot judge.
-pub(super) fn ask(state: &mut Overlay<'_>, run: &mut Run<'_>, plan: &Plan) -> Result<(), Stop> {
+pub(super) fn ask(state: &mut Overlay<'_>, run: &mut Run<'_>, plan: &Plan<'_>) -> Result<(), Stop> {
     for Question { hook, entry } in ledger::questions(state, plan, &run.signed)? {
         let limits = &run.block.parameters.limits;
         if run.hooks_asked >= limits.item_hooks {

@@ -76,7 +76,7 @@ pub(super) fn correct(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &CorrectOp
     let mut draft = draft(state, run, first, op.value_date)?;
     draft.narrative = op.narrative;
     let asked = Correction { entry: op.entry, lines: &op.lines };
-    let plan = ledger::correction(state, draft, asked, &run.signed)?;
+    let plan = ledger::correction(state, &mut draft, asked, &run.signed)?;
     Ok(codec::encode(&run.book_plan(state, plan)?))
 }
 
@@ -97,7 +97,7 @@ fn move_money(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &TransferOp) -> Re
     let line = |account, side| Line { account, side, minor, currency: None };
     draft.lines = vec![line(op.from, Side::Debit), line(op.to, Side::Credit)];
     (draft.narrative, draft.reference) = (op.narrative, op.reference);
-    let plan = ledger::plan(state, draft, &run.signed)?;
+    let plan = ledger::plan(state, &draft, &run.signed)?;
     run.book_plan(state, plan)
 }
 

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
     /// Books an entry of this item.
     pub fn book(&mut self, state: &mut Overlay<'_>, draft: Draft) -> Result<u32, Stop> {
         self.check_entries()?;
-        let plan = ledger::plan(state, draft, &self.signed)?;
+        let plan = ledger::plan(state, &draft, &self.signed)?;
         self.book_plan(state, plan)
     }
 
@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
     }
 
     /// Books what was planned, once its accounts' hooks agree, and has those told that are told afterwards.
-    pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan) -> Result<u32, Stop> {
+    pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan<'_>) -> Result<u32, Stop> {
         hook::ask(state, self, &plan)?;
         let tell = ledger::accounts_that_tell(&plan);
         let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;

@@ -200,23 +200,23 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         let mut draft = self.draft(asked.purpose, None)?;
         draft.act = Act::Hold { hold: id, expires_at: asked.expires_at };
         let days_max = self.run.block.parameters.limits.hold_days_max;
-        let plan = ledger::plan_hold(self.state, draft, &parts, days_max, &self.run.signed)?;
+        let plan = ledger::plan_hold(self.state, &mut draft, &parts, days_max, &self.run.signed)?;
         self.run.book_plan(self.state, plan)?;
         Ok(id)
     }
 
     fn pay_hold(&mut self, asked: &CaptureRequest) -> Result<(), Stop> {
         self.run.check_entries()?;
-        let draft = self.draft(asked.purpose, None)?;
+        let mut draft = self.draft(asked.purpose, None)?;
         let capture = Capture { hold: asked.hold, parts: &asked.parts, last: asked.last };
-        let plan = ledger::plan_capture(self.state, draft, &capture, &self.run.signed)?;
+        let plan = ledger::plan_capture(self.state, &mut draft, &capture, &self.run.signed)?;
         self.run.book_plan(self.state, plan).map(|_| ())
     }
 
     fn free_hold(&mut self, hold: HoldId) -> Result<(), Stop> {
         self.run.check_entries()?;
-        let draft = self.draft(0, None)?;
-        let plan = ledger::plan_release(self.state, draft, hold, &self.run.signed)?;
+        let mut draft = self.draft(0, None)?;
+        let plan = ledger::plan_release(self.state, &mut draft, hold, &self.run.signed)?;
         self.run.book_plan(self.state, plan).map(|_| ())
     }
 

@@ -73,7 +73,7 @@ fn what_is_late_counts_in_a_grant_where_it_was_due_and_never_in_closed_books() {
         let lines = vec![line(own, Side::Debit, 100), line(book, Side::Credit, 100)];
         let dated_by = dated.map_or(DatedBy::Chain, |_| DatedBy::Late { due, ahead_days: 366 });
         let draft = Draft { value_date: dated.unwrap_or(due), dated_by, ..world.draft(agreement(), lines) };
-        let planned = refused(plan(&world.state, draft, &Signed::default()))?;
+        let planned = refused(plan(&world.state, &draft, &Signed::default()))?;
         Ok(commit(&mut world.state, planned, &mut Signed::default(), 1).unwrap().value_date)
     };
     // Two days of a month that is closed: each has its own part of the grant, both count from the first open day.
@@ -108,7 +108,7 @@ fn a_capture_has_its_room_below_every_counter() {
         draft.act = Act::Hold { hold: HOLD, expires_at: Timestamp(draft.booked_at.0 + DAY_MS) };
         let parts = [HoldPart { from: own, to: book, line: line(own, Side::Debit, minor) }];
         let signed = Signed::by(vec![OWNER], &[Spend { account: own, amount: AMOUNT_MAX }], Some(LOAN));
-        refused(plan_hold(&world.state, draft, &parts, 5, &signed).map(|_| ()))
+        refused(plan_hold(&world.state, &mut draft, &parts, 5, &signed).map(|_| ()))
     };
     assert_eq!(hold(151), Err(Refusal::CounterFull { account: book }));
     assert_eq!(hold(10), Ok(()));

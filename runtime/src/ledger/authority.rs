@@ -104,11 +104,11 @@ impl Signed {
 /// being and ends only where the issuer signs.
 pub(super) fn check_debits(
     state: &Overlay<'_>,
-    plan: &mut Plan,
+    plan: &mut Plan<'_>,
     signed: &Signed,
     counted_on: Date,
 ) -> Result<(), Stop> {
-    let Plan { draft, effects, grants, .. } = plan;
+    let Plan { draft, effects, beside, .. } = plan;
     let agreement = match draft.source {
         EntrySource::Party => None,
         EntrySource::Agreement { agreement, .. } => Some(agreement),
@@ -139,7 +139,7 @@ pub(super) fn check_debits(
         match agreement {
             Some(agreement) => {
                 let (row, grant) = use_grant(state, draft, &agreement, (account, amount), counted_on)?;
-                grants.push((row, grant));
+                beside.get_or_insert_default().grants.push((row, grant));
                 Ok(())
             }
             None => check_clawback(state, account, &effect.asset, signed),

@@ -3,7 +3,7 @@
 use super::authority::Signed;
 use super::effect::Effect;
 use super::hold;
-use super::plan::{Line, Plan};
+use super::plan::{Beside, Line, Plan};
 use crate::fault::Fault;
 use crate::state::Overlay;
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
@@ -12,19 +12,25 @@ use tenor_wire::receipt::{Act, BookedPosting, Entry};
 ///
 /// # Errors
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
-pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: u64) -> Result<Entry, Fault> {
-    let Plan { draft, mut effects, linked, grants, exposures, holds, corrections } = plan;
-    signed.count(&effects);
-    effects.open(state)?;
+pub fn commit(
+    state: &mut Overlay<'_>,
+    mut plan: Plan<'_>,
+    signed: &mut Signed,
+    height: u64,
+) -> Result<Entry, Fault> {
+    signed.count(&plan.effects);
+    plan.effects.open(state)?;
+    let (Plan { draft, value_date, effects, .. }, beside) = (&plan, plan.beside());
+    let Beside { linked, grants, exposures, holds, corrections } = beside;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     let books = draft.act.books();
-    state.begin_entry((draft.id, height, draft.booked_at, draft.value_date));
+    state.begin_entry((draft.id, height, draft.booked_at, *value_date));
     let mut postings = Vec::with_capacity(draft.lines.len());
     for (number, line) in draft.lines.iter().enumerate() {
         postings.push(book(state, effects.at_line(number, &line.account), line, books)?);
     }
     let mut mirrored = Vec::with_capacity(linked.len());
-    for line in &linked {
+    for line in linked {
         mirrored.push(book(state, effects.get(&line.account), line, books)?);
     }
     for (account, effect) in effects.iter() {
@@ -38,14 +44,14 @@ pub fn commit(state: &mut Overlay<'_>, plan: Plan, signed: &mut Signed, height: 
     corrections.iter().for_each(|(row, correction)| state.put(row, correction));
     match draft.act {
         Act::Hold { hold, expires_at } => hold::index(state, &hold, &draft.lines, expires_at),
-        Act::Expire { hold } => hold::forget(state, &hold, &holds),
+        Act::Expire { hold } => hold::forget(state, &hold, holds),
         Act::Post | Act::Correct(_) | Act::Capture { .. } | Act::Release { .. } => {}
     }
     Ok(Entry {
         id: draft.id,
         source: draft.source,
         booked_at: draft.booked_at,
-        value_date: draft.value_date,
+        value_date: *value_date,
         postings,
         narrative: draft.narrative,
         reference: draft.reference,

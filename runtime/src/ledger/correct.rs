@@ -25,12 +25,12 @@ pub struct Correction<'c> {
 /// # Errors
 /// Refused when a posting is not one of the entry, when all corrections of it together would exceed it, and as any
 /// entry is; exposure limits do not bind it.
-pub fn correction(
+pub fn correction<'d>(
     state: &Overlay<'_>,
-    mut draft: Draft,
+    draft: &'d mut Draft,
     asked: Correction<'_>,
     signed: &Signed,
-) -> Result<Plan, Stop> {
+) -> Result<Plan<'d>, Stop> {
     let mut taken: BTreeMap<Vec<u8>, CorrectionRecord> = BTreeMap::new();
     draft.act = Act::Correct(asked.entry);
     draft.lines = Vec::with_capacity(asked.lines.len());
@@ -60,6 +60,6 @@ pub fn correction(
         draft.lines.push(Line { account, side: posting.side.other(), minor: amount as i128, currency: None });
     }
     let mut plan = plan::plan(state, draft, signed)?;
-    plan.corrections = taken.into_iter().collect();
+    plan.beside_mut().corrections = taken.into_iter().collect();
     Ok(plan)
 }

@@ -86,16 +86,12 @@ impl Among {
 #[derive(Clone)]
 pub(super) struct Effects {
     list: Vec<(AccountId, Effect)>,
-    /// Where the accounts of the lines that come next lie.
-    found: Few,
     /// What there is among the accounts.
     pub among: Among,
-    /// Whether there are so few lines that their accounts are looked for again.
-    is_short: bool,
-    /// Where the account of each line stands, otherwise.
-    of_lines: Vec<u32>,
+    /// Where the account of each line stands, unless there are so few lines that it is looked for again.
+    of_lines: Option<Vec<u32>>,
     /// Where in the list an account stands, once there are more than a few.
-    places: Option<Places>,
+    places: Option<Box<Places>>,
 }
 
 #[derive(Clone, Default)]
@@ -106,19 +102,16 @@ struct Places {
 }
 
 impl Effects {
-    /// The effect on the account of the next line of a draft.
+    /// The effect on the account of the next line of a draft, which may lie where it was found.
     pub fn touch_line(
         &mut self,
         state: &Overlay<'_>,
-        lines: &[Line],
-        number: usize,
+        line: &Line,
+        found: Option<Guess>,
     ) -> Result<&mut Effect, Stop> {
-        if number > 0 && number.is_multiple_of(FEW) {
-            self.found = found(state, &lines[number..]);
-        }
-        let at = self.touched(state, &lines[number].account, self.found.get(number % FEW))?;
-        if !self.is_short {
-            self.of_lines.push(at as u32);
+        let at = self.touched(state, &line.account, found)?;
+        if let Some(of_lines) = &mut self.of_lines {
+            of_lines.push(at as u32);
         }
         Ok(&mut self.list[at].1)
     }
@@ -184,21 +177,20 @@ impl Effects {
         Ok(())
     }
 
-    /// Of the lines of a draft, the accounts of which are looked for from here on.
-    pub fn of_lines(state: &Overlay<'_>, lines: &[Line]) -> Effects {
-        // What follows is done while memory is waited for.
-        let found = found(state, lines);
-        let is_short = lines.len() <= FEW;
-        let lines = lines.len().min(POSTINGS_MAX);
-        let of_lines = Vec::with_capacity(if is_short { 0 } else { lines });
-        let list = Vec::with_capacity(lines);
-        Effects { list, found, among: Among::default(), is_short, of_lines, places: None }
+    /// None, with room for those of so many lines.
+    pub fn of_lines(lines: usize) -> Effects {
+        let lines = lines.min(POSTINGS_MAX);
+        let of_lines = (lines > FEW).then(|| Vec::with_capacity(lines));
+        Effects { list: Vec::with_capacity(lines), among: Among::default(), of_lines, places: None }
     }
 
     /// The effect on the account of a line.
     pub fn at_line(&self, line: usize, account: &AccountId) -> Option<&Effect> {
         // In a short entry each line mostly has an account of its own.
-        let guess = if self.is_short { Some(line) } else { self.of_lines.get(line).map(|at| *at as usize) };
+        let guess = match &self.of_lines {
+            None => Some(line),
+            Some(of_lines) => of_lines.get(line).map(|at| *at as usize),
+        };
         match guess.and_then(|at| self.list.get(at)) {
             Some((other, effect)) if other == account => Some(effect),
             _ => self.get(account),
@@ -218,7 +210,8 @@ impl Effects {
     fn place(&self, account: &AccountId) -> Option<usize> {
         match &self.places {
             None => self.list.iter().position(|(other, _)| other == account),
-            Some(Places { table, hasher }) => {
+            Some(places) => {
+                let Places { table, hasher } = &**places;
                 table.find(hasher.hash_one(account.0), |place| self.list[*place].0 == *account).copied()
             }
         }
@@ -230,7 +223,7 @@ impl Effects {
             return;
         }
         let Effects { list, places, .. } = self;
-        let Places { table, hasher } = places.get_or_insert_default();
+        let Places { table, hasher } = &mut **places.get_or_insert_default();
         let hash = |place: &usize| hasher.hash_one(list[*place].0.0);
         let first = table.len();
         if first == 0 {
@@ -241,7 +234,7 @@ impl Effects {
 }
 
 /// Where the accounts of the first few lines lie.
-fn found(state: &Overlay<'_>, lines: &[Line]) -> Few {
+pub(super) fn found(state: &Overlay<'_>, lines: &[Line]) -> Few {
     state.find_few(lines.iter().map(|line| &line.account))
 }
 

@@ -44,17 +44,17 @@ pub struct Capture<'c> {
 ///
 /// # Errors
 /// Refused as the debit that it prepares would be, or when it would last too long.
-pub fn plan_hold(
+pub fn plan_hold<'d>(
     state: &Overlay<'_>,
-    mut draft: Draft,
+    draft: &'d mut Draft,
     parts: &[HoldPart],
     days_max: u16,
     signed: &Signed,
-) -> Result<Plan, Stop> {
+) -> Result<Plan<'d>, Stop> {
     let Act::Hold { hold, expires_at } = draft.act else {
         return Err(Fault::Books("a hold is planned as something else".into()).into());
     };
-    check_expiry(&draft, expires_at, days_max)?;
+    check_expiry(draft, expires_at, days_max)?;
     if parts.is_empty() || parts.len() > HOLD_LINES_MAX {
         let rule = format!("a hold has 1 to {HOLD_LINES_MAX} lines, {} given", parts.len());
         return Err(Refusal::BadValue { rule }.into());
@@ -65,20 +65,20 @@ pub fn plan_hold(
     };
     draft.lines = parts.iter().flat_map(sides).collect();
     let (id, source) = (draft.id, draft.source);
-    let mut plan = Plan::of(state, draft);
+    let mut plan = Plan::of(draft);
     plan::begin(state, &mut plan)?;
-    let counted_on = dates::counted_on(&plan.draft);
+    let counted_on = dates::counted_on(plan.draft);
     authority::check_debits(state, &mut plan, signed, counted_on)?;
     check_limits(state, &mut plan)?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
         let record = HoldRecord { to: part.to, placed, left: placed, expires_at, source, entry: id };
         let row = key::hold(&part.from, &hold);
-        if plan.holds.iter().any(|(other, _)| *other == row) {
+        if plan.beside().holds.iter().any(|(other, _)| *other == row) {
             let rule = format!("{} pays in two lines of one hold", part.from);
             return Err(Refusal::BadValue { rule }.into());
         }
-        plan.holds.push((row, record));
+        plan.beside_mut().holds.push((row, record));
     }
     plan::expose(state, &mut plan, true)?;
     Ok(plan)
@@ -105,13 +105,13 @@ pub(super) fn index(state: &mut Overlay<'_>, hold: &HoldId, lines: &[Line], expi
 ///
 /// # Errors
 /// Refused when the hold is unknown, resolved or expired, another placed it, or more is asked than is left.
-pub fn plan_capture(
+pub fn plan_capture<'d>(
     state: &Overlay<'_>,
-    mut draft: Draft,
+    draft: &'d mut Draft,
     asked: &Capture<'_>,
     signed: &Signed,
-) -> Result<Plan, Stop> {
-    let mut lines = open_lines(state, &asked.hold, &draft, signed)?;
+) -> Result<Plan<'d>, Stop> {
+    let mut lines = open_lines(state, &asked.hold, draft, signed)?;
     let hold = asked.hold;
     let mut taken: Vec<u128> = lines.iter().map(|_| 0).collect();
     if asked.parts.is_empty() {
@@ -132,7 +132,7 @@ pub fn plan_capture(
     draft.act = Act::Capture { hold, last: asked.last };
     let paid = lines.iter().zip(&taken).filter(|(_, taken)| **taken > 0);
     draft.lines = paid.flat_map(|((from, record), taken)| sides(*from, record.to, *taken)).collect();
-    let mut plan = Plan::of(state, draft);
+    let mut plan = Plan::of(draft);
     plan::begin(state, &mut plan)?;
     for ((_, record), taken) in lines.iter_mut().zip(&taken) {
         record.left -= taken;
@@ -141,7 +141,8 @@ pub fn plan_capture(
         let released = if asked.last { std::mem::take(&mut record.left) } else { 0 };
         free(state, &mut plan.effects, *from, record.to, taken + released)?;
     }
-    plan.holds = lines.into_iter().map(|(from, record)| (key::hold(&from, &hold), record)).collect();
+    plan.beside_mut().holds =
+        lines.into_iter().map(|(from, record)| (key::hold(&from, &hold), record)).collect();
     plan::link(state, &mut plan)?;
     plan::expose(state, &mut plan, false)?;
     Ok(plan)
@@ -151,13 +152,13 @@ pub fn plan_capture(
 ///
 /// # Errors
 /// Refused when the hold is unknown, resolved or expired, or another placed it.
-pub fn plan_release(
+pub fn plan_release<'d>(
     state: &Overlay<'_>,
-    mut draft: Draft,
+    draft: &'d mut Draft,
     hold: HoldId,
     signed: &Signed,
-) -> Result<Plan, Stop> {
-    let lines = open_lines(state, &hold, &draft, signed)?;
+) -> Result<Plan<'d>, Stop> {
+    let lines = open_lines(state, &hold, draft, signed)?;
     draft.act = Act::Release { hold };
     freeing(state, draft, hold, lines)
 }
@@ -166,7 +167,7 @@ pub fn plan_release(
 ///
 /// # Errors
 /// [`Fault`] when the hold is not there.
-pub fn expire(state: &Overlay<'_>, mut draft: Draft, hold: HoldId) -> Result<Plan, Stop> {
+pub fn expire<'d>(state: &Overlay<'_>, draft: &'d mut Draft, hold: HoldId) -> Result<Plan<'d>, Stop> {
     let lines = hold_lines(state, &hold)?;
     let Some((_, first)) = lines.first() else {
         return Err(Fault::State(format!("{hold} is queued to expire and is not there")).into());
@@ -176,20 +177,21 @@ pub fn expire(state: &Overlay<'_>, mut draft: Draft, hold: HoldId) -> Result<Pla
     freeing(state, draft, hold, lines)
 }
 
-fn freeing(
+fn freeing<'d>(
     state: &Overlay<'_>,
-    mut draft: Draft,
+    draft: &'d mut Draft,
     hold: HoldId,
     mut lines: Vec<(AccountId, HoldRecord)>,
-) -> Result<Plan, Stop> {
+) -> Result<Plan<'d>, Stop> {
     let open = lines.iter().filter(|(_, record)| record.left > 0);
     draft.lines = open.flat_map(|(from, record)| sides(*from, record.to, record.left)).collect();
-    let mut plan = Plan::of(state, draft);
+    let mut plan = Plan::of(draft);
     for (from, record) in &mut lines {
         let left = std::mem::take(&mut record.left);
         free(state, &mut plan.effects, *from, record.to, left)?;
     }
-    plan.holds = lines.into_iter().map(|(from, record)| (key::hold(&from, &hold), record)).collect();
+    plan.beside_mut().holds =
+        lines.into_iter().map(|(from, record)| (key::hold(&from, &hold), record)).collect();
     plan::expose(state, &mut plan, false)?;
     Ok(plan)
 }

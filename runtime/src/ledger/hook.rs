@@ -30,7 +30,7 @@ pub struct Question {
 ///
 /// # Errors
 /// [`Fault`] of the store, or when a hook that the account names is missing.
-pub fn questions(state: &Overlay<'_>, plan: &Plan, signed: &Signed) -> Result<Vec<Question>, Fault> {
+pub fn questions(state: &Overlay<'_>, plan: &Plan<'_>, signed: &Signed) -> Result<Vec<Question>, Fault> {
     let mut questions = vec![];
     if !matches!(plan.draft.act, Act::Post | Act::Hold { .. }) {
         return Ok(questions);
@@ -52,7 +52,7 @@ pub fn questions(state: &Overlay<'_>, plan: &Plan, signed: &Signed) -> Result<Ve
 /// Whether an owner's hook binds a plan.
 fn binds(
     state: &Overlay<'_>,
-    plan: &Plan,
+    plan: &Plan<'_>,
     signed: &Signed,
     account: &AccountId,
     effect: &Effect,
@@ -72,7 +72,7 @@ fn binds(
     }
 }
 
-fn shown(plan: &Plan, account: &AccountId, effect: &Effect) -> Result<PlannedEntry, Fault> {
+fn shown(plan: &Plan<'_>, account: &AccountId, effect: &Effect) -> Result<PlannedEntry, Fault> {
     let draft = &plan.draft;
     let side = effect.side.ok_or_else(|| Fault::Books(format!("{account} has no posting in the plan")))?;
     let lines = draft.lines.iter().filter(|line| line.account == *account);
@@ -81,14 +81,14 @@ fn shown(plan: &Plan, account: &AccountId, effect: &Effect) -> Result<PlannedEnt
         side,
         amounts: lines.map(|line| Money { minor: line.minor, currency: effect.currency }).collect(),
         sets_aside: matches!(draft.act, Act::Hold { .. }),
-        value_date: draft.value_date,
+        value_date: plan.value_date,
         narrative: draft.narrative,
         reference: draft.reference,
     })
 }
 
 /// The accounts of a plan with a hook that is told of what is booked on them.
-pub fn accounts_that_tell(plan: &Plan) -> Vec<AccountId> {
+pub fn accounts_that_tell(plan: &Plan<'_>) -> Vec<AccountId> {
     if !plan.draft.act.books() {
         return vec![];
     }
@@ -96,7 +96,7 @@ pub fn accounts_that_tell(plan: &Plan) -> Vec<AccountId> {
 }
 
 /// The accounts with a posting of the plan's own and a hook for a moment, ascending.
-fn with_hooks(plan: &Plan, moment: HookMoment) -> Vec<(&AccountId, &Effect)> {
+fn with_hooks<'p>(plan: &'p Plan<'_>, moment: HookMoment) -> Vec<(&'p AccountId, &'p Effect)> {
     let has = |effect: &Effect| effect.side.is_some() && effect.hooks.has_any(moment);
     let mut found: Vec<_> = plan.effects.iter().filter(|(_, effect)| has(effect)).collect();
     found.sort_unstable_by_key(|(account, _)| **account);

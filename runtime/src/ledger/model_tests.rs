@@ -360,7 +360,7 @@ fn run(real: &mut Real<'_>, model: &mut Model, op: &Op) -> Result<Option<&'stati
                 (days, true) if days < -i32::from(BACK_DAYS) => broken.insert("BeforeWindow"),
                 _ => false,
             };
-            let planned = plan(&real.state, draft, &signed);
+            let planned = plan(&real.state, &draft, &signed);
             let done = real.commit(planned).map(|_| ());
             (done, broken, Some(Box::new(move |model| model.book(id, &changes, date))))
         }
@@ -374,7 +374,7 @@ fn run(real: &mut Real<'_>, model: &mut Model, op: &Op) -> Result<Option<&'stati
                 broken.insert("BadExpiry");
             }
             let part = HoldPart { from: account(*from), to: account(*to), line: line(*from, true, *amount) };
-            let planned = plan_hold(&real.state, draft, &[part], HOLD_DAYS, &signed);
+            let planned = plan_hold(&real.state, &mut draft, &[part], HOLD_DAYS, &signed);
             let done = real.commit(planned).map(|_| ());
             let held = Held { id: hold, from: *from, to: *to, left: amount.unsigned_abs(), end };
             (done, broken, Some(Box::new(move |model| model.holds.push(held))))
@@ -444,7 +444,7 @@ fn resolve(real: &mut Real<'_>, model: &Model, op: &Op, signed: &Signed) -> Trie
         // What is resolved is forgotten when its time is over.
         broken.extend(["HoldResolved", "UnknownHold"]);
     }
-    let draft = real.draft(model, 0, false);
+    let mut draft = real.draft(model, 0, false);
     let (id, date) = (draft.id, draft.value_date);
     let (taken, last, planned) = match op {
         Op::Capture { amount, last, .. } => {
@@ -456,10 +456,10 @@ fn resolve(real: &mut Real<'_>, model: &Model, op: &Op, signed: &Signed) -> Trie
             }
             let parts: Vec<_> = amount.map(|amount| (account(held.from), amount)).into_iter().collect();
             let asked = Capture { hold: held.id, parts: &parts, last: *last };
-            let planned = plan_capture(&real.state, draft, &asked, signed);
+            let planned = plan_capture(&real.state, &mut draft, &asked, signed);
             (amount.unwrap_or(held.left), *last, planned)
         }
-        _ => (0, true, plan_release(&real.state, draft, held.id, signed)),
+        _ => (0, true, plan_release(&real.state, &mut draft, held.id, signed)),
     };
     let done = real.commit(planned).map(|_| ());
     let effect = move |model: &mut Model| {
@@ -495,9 +495,9 @@ fn correct(real: &mut Real<'_>, model: &Model, entry: usize, hundredths: u128, s
     if booked.iter().any(|(_, _, amount, back)| back + part(*amount) > amount.unsigned_abs()) {
         broken.insert("AboveReverse");
     }
-    let draft = real.draft(model, 0, false);
+    let mut draft = real.draft(model, 0, false);
     let (id, date) = (draft.id, draft.value_date);
-    let planned = correction(&real.state, draft, Correction { entry: original, lines: &lines }, signed);
+    let planned = correction(&real.state, &mut draft, Correction { entry: original, lines: &lines }, signed);
     let done = real.commit(planned).map(|_| ());
     let effect = move |model: &mut Model| {
         for posting in &mut model.entries[place].1 {
@@ -511,8 +511,8 @@ fn correct(real: &mut Real<'_>, model: &Model, entry: usize, hundredths: u128, s
 fn end_holds(real: &mut Real<'_>, model: &mut Model) -> Result<(), Fault> {
     sweep_resolved(&mut real.state, model.now, 1_000)?;
     for hold in due_holds(&real.state, model.now, 1_000)? {
-        let draft = real.draft(model, 0, false);
-        let planned = expire(&real.state, draft, hold);
+        let mut draft = real.draft(model, 0, false);
+        let planned = expire(&real.state, &mut draft, hold);
         match real.commit(planned) {
             Ok(_) => {}
             Err(Stop::Fault(fault)) => return Err(fault),

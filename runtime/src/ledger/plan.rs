@@ -3,13 +3,13 @@
 use super::account::check_currency;
 use super::authority::{self, Signed};
 use super::dates::{self, DatedBy};
-use super::effect::{Effect, Effects};
+use super::effect::{Effect, Effects, found};
 use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
 use crate::fault::{Fault, Stop};
-use crate::state::Overlay;
 use crate::state::record::{
     AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
+use crate::state::{FEW, Few, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
@@ -60,23 +60,46 @@ pub struct Draft {
 
 /// An entry that was judged and may be booked, as long as nothing else was written since.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Plan {
-    pub(super) draft: Draft,
+pub struct Plan<'d> {
+    pub(super) draft: &'d Draft,
+    /// The day that it counts from, which may be another one than what was asked for.
+    pub(super) value_date: Date,
     pub(super) effects: Effects,
-    /// What control accounts mirror, ascending by account and side.
-    pub(super) linked: Vec<Line>,
-    pub(super) grants: Vec<(Vec<u8>, GrantRecord)>,
-    pub(super) exposures: Vec<(Vec<u8>, ExposureRecord)>,
-    pub(super) holds: Vec<(Vec<u8>, HoldRecord)>,
-    pub(super) corrections: Vec<(Vec<u8>, CorrectionRecord)>,
+    /// What it changes besides the accounts of its lines; most entries change nothing.
+    pub(super) beside: Option<Box<Beside>>,
 }
 
-impl Plan {
+/// What an entry changes besides the accounts of its lines.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(super) struct Beside {
+    /// What control accounts mirror, ascending by account and side.
+    pub linked: Vec<Line>,
+    pub grants: Vec<(Vec<u8>, GrantRecord)>,
+    pub exposures: Vec<(Vec<u8>, ExposureRecord)>,
+    pub holds: Vec<(Vec<u8>, HoldRecord)>,
+    pub corrections: Vec<(Vec<u8>, CorrectionRecord)>,
+}
+
+impl Beside {
+    const NOTHING: &Beside =
+        &Beside { linked: vec![], grants: vec![], exposures: vec![], holds: vec![], corrections: vec![] };
+}
+
+impl<'d> Plan<'d> {
     /// Of a draft that is to be judged.
-    pub(super) fn of(state: &Overlay<'_>, draft: Draft) -> Plan {
-        let effects = Effects::of_lines(state, &draft.lines);
-        let (grants, holds, corrections) = (vec![], vec![], vec![]);
-        Plan { draft, effects, linked: vec![], grants, exposures: vec![], holds, corrections }
+    pub(super) fn of(draft: &'d Draft) -> Plan<'d> {
+        let effects = Effects::of_lines(draft.lines.len());
+        Plan { draft, value_date: draft.value_date, effects, beside: None }
+    }
+
+    /// What it changes besides the accounts of its lines.
+    pub(super) fn beside(&self) -> &Beside {
+        self.beside.as_deref().unwrap_or(Beside::NOTHING)
+    }
+
+    /// The same, to be added to.
+    pub(super) fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
     }
 }
 
@@ -85,11 +108,11 @@ impl Plan {
 /// # Errors
 /// [`Stop::Refused`] with the first rule that is broken, in the order: shape, accounts, balance of each
 /// asset, value date, authority, limits, exposure.
-pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, Stop> {
-    let mut plan = Plan::of(state, draft);
+pub fn plan<'d>(state: &Overlay<'_>, draft: &'d Draft, signed: &Signed) -> Result<Plan<'d>, Stop> {
+    let mut plan = Plan::of(draft);
     begin(state, &mut plan)?;
-    let counted_on = dates::counted_on(&plan.draft);
-    plan.draft.value_date = dates::judge(state, &plan.draft, &plan.effects)?;
+    let counted_on = dates::counted_on(draft);
+    plan.value_date = dates::judge(state, draft, &plan.effects)?;
     authority::check_debits(state, &mut plan, signed, counted_on)?;
     check_limits(state, &mut plan)?;
     link(state, &mut plan)?;
@@ -98,9 +121,11 @@ pub fn plan(state: &Overlay<'_>, draft: Draft, signed: &Signed) -> Result<Plan, 
 }
 
 /// Shape, accounts and balance: what holds for every entry.
-pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
-    check_shape(&plan.draft)?;
-    apply_lines(state, &plan.draft, &mut plan.effects)
+pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
+    // Memory is asked for what comes after the shape.
+    let found = found(state, &plan.draft.lines);
+    check_shape(plan.draft)?;
+    apply_lines(state, plan.draft, found, &mut plan.effects)
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -114,14 +139,22 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
 }
 
 /// What the lines do to the counters, to the pending ones where they are set aside, else to the posted ones; and that
-/// they balance.
-fn apply_lines(state: &Overlay<'_>, draft: &Draft, effects: &mut Effects) -> Result<(), Stop> {
+/// they balance. It was looked for where the first accounts lie.
+fn apply_lines(
+    state: &Overlay<'_>,
+    draft: &Draft,
+    mut looked: Few,
+    effects: &mut Effects,
+) -> Result<(), Stop> {
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
     let mut sums = Sums::default();
     for (number, line) in draft.lines.iter().enumerate() {
         let account = line.account;
-        let effect = effects.touch_line(state, &draft.lines, number)?;
+        if number > 0 && number.is_multiple_of(FEW) {
+            looked = found(state, &draft.lines[number..]);
+        }
+        let effect = effects.touch_line(state, line, looked.get(number % FEW))?;
         if *effect.side.get_or_insert(line.side) != line.side {
             return Err(Refusal::SameAccount { account }.into());
         }
@@ -186,7 +219,7 @@ impl Sums {
 }
 
 /// What the accounts allow to happen to them.
-pub(super) fn check_limits(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+pub(super) fn check_limits(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
     plan.effects.check(|account, effect| {
         let within = |before: &AccountRecord| within_limits(*account, before, effect);
         Ok(state.account_at(effect.seen, account, within)??)
@@ -226,7 +259,7 @@ fn within_limits(account: AccountId, before: &AccountRecord, effect: &Effect) ->
 }
 
 /// What control accounts mirror: every booked line, added up by account and side, up to the top.
-pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
+pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
     if !plan.effects.among.mirrored {
         return Ok(());
     }
@@ -247,7 +280,7 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan) -> Result<(), Stop> {
     for ((account, side), amount) in sums {
         let line = Line { account, side, minor: amount as i128, currency: None };
         count(plan.effects.touch(state, &account)?, account, &line, false)?;
-        plan.linked.push(line);
+        plan.beside_mut().linked.push(line);
     }
     Ok(())
 }
@@ -265,7 +298,7 @@ fn touch_below(
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the
 /// agreement together are below zero, what holds set aside on them counted as paid. Captures, releases and
 /// corrections move it and are not refused by it.
-pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Result<(), Stop> {
+pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan<'_>, bounded: bool) -> Result<(), Stop> {
     let bounded = bounded && matches!(plan.draft.act, Act::Post | Act::Hold { .. });
     if !plan.effects.among.books {
         return Ok(());
@@ -282,9 +315,9 @@ pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Res
         }
         let Some((bank, product)) = product_of(state, &agreement)? else { continue };
         let row = key::exposure(&bank, &asset, &product);
-        let planned = plan.exposures.iter().position(|(other, _)| *other == row);
+        let planned = plan.beside().exposures.iter().position(|(other, _)| *other == row);
         let kept = match planned {
-            Some(at) => Some(plan.exposures[at].1.clone()),
+            Some(at) => Some(plan.beside().exposures[at].1.clone()),
             None => state.get::<ExposureRecord>(&row)?,
         };
         // A product without a limit in this asset has no book in it that may go below zero.
@@ -300,8 +333,8 @@ pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan, bounded: bool) -> Res
             return Err(Refusal::ExposureExceeded { asset, limit, would_be }.into());
         }
         match planned {
-            Some(at) => plan.exposures[at].1 = exposure,
-            None => plan.exposures.push((row, exposure)),
+            Some(at) => plan.beside_mut().exposures[at].1 = exposure,
+            None => plan.beside_mut().exposures.push((row, exposure)),
         }
     }
     Ok(())

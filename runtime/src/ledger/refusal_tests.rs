@@ -101,7 +101,7 @@ impl Two {
 
     fn books(&mut self, lines: Vec<Line>) -> Result<(), Refusal> {
         let (draft, signed) = (self.world.draft(EntrySource::Party, lines), self.signed());
-        refused(plan(&self.world.state, draft, &signed).map(|_| ()))
+        refused(plan(&self.world.state, &draft, &signed).map(|_| ()))
     }
 
     fn pays(&mut self, minor: i128) -> Result<(), Refusal> {
@@ -119,7 +119,7 @@ impl Two {
         let lines = vec![line(self.from, Debit, 1), line(self.to, Credit, 1)];
         let value_date = TODAY.add_days(days);
         let draft = Draft { value_date, dated_by, ..self.world.draft(EntrySource::Party, lines) };
-        refused(plan(&self.world.state, draft, &self.signed()).map(|_| ()))
+        refused(plan(&self.world.state, &draft, &self.signed()).map(|_| ()))
     }
 }
 
@@ -208,7 +208,7 @@ fn authority(walk: &mut Walk) {
     let pay = |two: &mut Two, signed: Signed| {
         let draft =
             two.world.draft(EntrySource::Party, vec![line(two.from, Debit, 5), line(two.to, Credit, 5)]);
-        refused(plan(&two.world.state, draft, &signed).map(|_| ()))
+        refused(plan(&two.world.state, &draft, &signed).map(|_| ()))
     };
     let little = Signed::by(vec![OWNER], &[Spend { account: from, amount: 4 }], None);
     walk.sees(pay(&mut two, little), Refusal::SpendMax { account: from, bound: 4, asked: 5 });
@@ -218,13 +218,13 @@ fn authority(walk: &mut Walk) {
     walk.sees(pay(&mut two, issuer), Refusal::NotInAssetTerms { asset, what: "clawback".into() });
     two.world.grant(from, 10);
     let take = two.world.draft(agreement(), vec![line(from, Debit, 11), line(two.to, Credit, 11)]);
-    let taken = refused(plan(&two.world.state, take, &Signed::default()).map(|_| ()));
+    let taken = refused(plan(&two.world.state, &take, &Signed::default()).map(|_| ()));
     walk.sees(taken, Refusal::GrantExceeded { account: from, max: 10, used: 0, asked: 11 });
     let row = key::exposure(&BANK, &EUR, "loan");
     two.world.state.put(&row, &ExposureRecord { limit: 7, used: 0 });
     let owed = two.world.open(Holder::Agreement(LOAN), "owed", -1_000);
     let lend = two.world.draft(agreement(), vec![line(owed, Debit, 8), line(two.to, Credit, 8)]);
-    let lent = refused(plan(&two.world.state, lend, &Signed::default()).map(|_| ()));
+    let lent = refused(plan(&two.world.state, &lend, &Signed::default()).map(|_| ()));
     walk.sees(lent, Refusal::ExposureExceeded { asset, limit: 7, would_be: 8 });
 }
 
@@ -237,7 +237,7 @@ fn holds(walk: &mut Walk) {
         let mut draft = two.world.draft(agreement(), vec![]);
         draft.booked_at = Timestamp(draft.booked_at.0 + later);
         let asked = Capture { hold: HOLD, parts, last: true };
-        refused(plan_capture(&two.world.state, draft, &asked, &Signed::default()).map(|_| ()))
+        refused(plan_capture(&two.world.state, &mut draft, &asked, &Signed::default()).map(|_| ()))
     };
     walk.sees(capture(&mut two, &[], 0), Refusal::UnknownHold { hold });
     two.world.hold(account, book, 50).unwrap();
@@ -253,8 +253,8 @@ fn holds(walk: &mut Walk) {
     walk.sees(capture(&mut two, &[(account, 0)], 0), Refusal::BadAmount { minor: 0 });
     two.world.release();
     walk.sees(capture(&mut two, &[], 0), Refusal::HoldResolved { hold });
-    let draft = two.world.draft(agreement(), vec![]);
-    let again = plan_release(&two.world.state, draft, HOLD, &Signed::default());
+    let mut draft = two.world.draft(agreement(), vec![]);
+    let again = plan_release(&two.world.state, &mut draft, HOLD, &Signed::default());
     walk.sees(refused(again), Refusal::HoldResolved { hold });
     // Too long, and not at all.
     let given = two.world.hold_for(account, book, 1, 6 * DAY_MS);
@@ -328,8 +328,8 @@ fn corrections(walk: &mut Walk) {
     let entry = draft.id;
     two.world.book(draft, &signed).unwrap();
     let mut correct = |entry, lines: &[CorrectLineOp]| {
-        let draft = two.world.draft(EntrySource::Party, vec![]);
-        refused(correction(&two.world.state, draft, Correction { entry, lines }, &signed).map(|_| ()))
+        let mut draft = two.world.draft(EntrySource::Party, vec![]);
+        refused(correction(&two.world.state, &mut draft, Correction { entry, lines }, &signed).map(|_| ()))
     };
     let of = |sequence, amount| CorrectLineOp { account, sequence, amount };
     for sequence in [0, 2, u64::MAX] {

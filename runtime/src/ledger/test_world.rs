@@ -97,7 +97,7 @@ impl World {
     }
 
     pub fn book(&mut self, draft: Draft, signed: &Signed) -> Result<(), Refusal> {
-        let planned = refused(plan(&self.state, draft, signed))?;
+        let planned = refused(plan(&self.state, &draft, signed))?;
         commit(&mut self.state, planned, &mut signed.clone(), 1).unwrap();
         check(&self.state).unwrap();
         Ok(())
@@ -112,24 +112,24 @@ impl World {
         let mut draft = self.draft(agreement(), vec![]);
         draft.act = Act::Hold { hold: HOLD, expires_at: Timestamp(draft.booked_at.0 + ms) };
         let parts = [HoldPart { from, to, line: line(from, Side::Debit, minor) }];
-        let planned = refused(plan_hold(&self.state, draft, &parts, 5, &Signed::default()))?;
+        let planned = refused(plan_hold(&self.state, &mut draft, &parts, 5, &Signed::default()))?;
         commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
         check(&self.state).unwrap();
         Ok(())
     }
 
     pub fn capture(&mut self, parts: &[(AccountId, u128)]) -> Result<(), Refusal> {
-        let draft = self.draft(agreement(), vec![]);
+        let mut draft = self.draft(agreement(), vec![]);
         let asked = Capture { hold: HOLD, parts, last: false };
-        let planned = refused(plan_capture(&self.state, draft, &asked, &Signed::default()))?;
+        let planned = refused(plan_capture(&self.state, &mut draft, &asked, &Signed::default()))?;
         commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
         check(&self.state).unwrap();
         Ok(())
     }
 
     pub fn release(&mut self) {
-        let draft = self.draft(agreement(), vec![]);
-        let planned = plan_release(&self.state, draft, HOLD, &Signed::default()).unwrap();
+        let mut draft = self.draft(agreement(), vec![]);
+        let planned = plan_release(&self.state, &mut draft, HOLD, &Signed::default()).unwrap();
         commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
         check(&self.state).unwrap();
     }

@@ -1,8 +1,7 @@
 //! The due queue: per bank, in order of due time, agreement, kind, number, attempt.
 
 use crate::fault::Fault;
-use crate::state::record::key;
-use crate::state::{Kind, Overlay};
+use crate::state::{Kind, Overlay, Place};
 use std::collections::VecDeque;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::{AgreementId, PartyId};
@@ -39,11 +38,21 @@ struct Queue {
     bank: PartyId,
     /// Where to look for the head.
     from: Vec<u8>,
+    /// Where the cell of the head's row lies, if it was read ahead.
+    place: Option<Place>,
     head: Option<Head>,
     /// Whether the head was returned by [`Queues::read_ahead`].
     is_read: bool,
     /// What stands behind the head, as far as it was read ahead.
-    ahead: VecDeque<Head>,
+    ahead: VecDeque<Next>,
+}
+
+/// An occurrence that was read ahead, its row, and where the row's cell lies.
+#[derive(Debug)]
+struct Next {
+    head: Head,
+    row: Vec<u8>,
+    place: Place,
 }
 
 impl Queues {
@@ -57,8 +66,8 @@ impl Queues {
         while let Some((row, _)) = state.next_row(&from, &end)? {
             let head = parse(&row)?;
             from = end_of(&head.bank);
-            let ahead = VecDeque::new();
-            queues.push(Queue { bank: head.bank, from: row, head: Some(head), is_read: false, ahead });
+            let (bank, head, ahead) = (head.bank, Some(head), VecDeque::new());
+            queues.push(Queue { bank, from: row, place: None, head, is_read: false, ahead });
         }
         Ok(Queues(queues))
     }
@@ -90,7 +99,7 @@ impl Queues {
         let mut read: Vec<Vec<DueItem>> = vec![];
         for queue in &mut self.0 {
             // An occurrence of another queue may have taken out what stood here.
-            while queue.head.is_some() && state.is_deleted(&queue.from) {
+            while queue.head.is_some() && state.is_deleted(&queue.from, queue.place) {
                 queue.go_on(state)?;
             }
             // Behind a head that has the only room there is nobody looks.
@@ -100,16 +109,18 @@ impl Queues {
             else {
                 continue;
             };
-            let rows = state.next_rows(&queue.from, &end_of(&queue.bank), count_max)?;
-            for row in rows.iter().skip(1) {
-                let next = parse(row)?;
+            let mut rows = state.next_rows(&queue.from, &end_of(&queue.bank), count_max)?.into_iter();
+            queue.place = rows.next().map(|(_, place)| place);
+            for (row, place) in rows {
+                let next = parse(&row)?;
                 if next.due > time || next.due.0 >= head.due.0 + ahead_ms {
                     break;
                 }
-                queue.ahead.push_back(next);
+                queue.ahead.push_back(Next { head: next, row, place });
             }
             queue.is_read = true;
-            read.push([head].iter().chain(&queue.ahead).map(|head| head.item).collect());
+            let behind = queue.ahead.iter().map(|next| next.head.item);
+            read.push([head.item].into_iter().chain(behind).collect());
         }
         let turns = read.iter().map(Vec::len).max().unwrap_or(0);
         let turn = |place: usize| read.iter().filter_map(move |items| items.get(place).copied());
@@ -147,10 +158,9 @@ impl Queues {
 impl Queue {
     /// The next one that was read ahead and still waits, or whatever waits then.
     fn go_on(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
-        while let Some(next) = self.ahead.pop_front() {
-            let row = Kind::Due.full_key(&key::due(&next.bank, next.due, &next.item));
-            if !state.is_deleted(&row) {
-                (self.head, self.from) = (Some(next), row);
+        while let Some(Next { head, row, place }) = self.ahead.pop_front() {
+            if !state.is_deleted(&row, Some(place)) {
+                (self.head, self.from, self.place) = (Some(head), row, Some(place));
                 return Ok(());
             }
         }
@@ -160,7 +170,7 @@ impl Queue {
     fn look(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
         self.ahead.clear();
         let row = state.next_row(&self.from, &end_of(&self.bank))?.map(|(row, _)| row);
-        (self.head, self.is_read) = (row.as_deref().map(parse).transpose()?, false);
+        (self.head, self.place, self.is_read) = (row.as_deref().map(parse).transpose()?, None, false);
         self.from = row.unwrap_or_else(|| end_of(&self.bank));
         Ok(())
     }
@@ -204,7 +214,7 @@ fn parse(row: &[u8]) -> Result<Head, Fault> {
 mod tests {
     use super::*;
     use crate::state::Nothing;
-    use crate::state::record::DueRow;
+    use crate::state::record::{DueRow, key};
 
     const BANK: PartyId = PartyId([3; 32]);
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::mem;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Deref, Range, RangeBounds};
 use std::sync::Arc;
 use tenor_abi::entry::Side;
 use tenor_abi::id::{AccountId, Hash};
@@ -60,7 +60,28 @@ pub(super) enum Below {
     Unasked,
     Nothing,
     /// The value, and the record that it is once it was read as one.
-    Value(Vec<u8>, Option<Arc<dyn Held>>),
+    Value(Bytes, Option<Arc<dyn Held>>),
+}
+
+/// A value of the base, among those of the keys that were asked for with its own: they lie in one piece of memory, which is
+/// asked for once and given back once.
+pub(super) struct Bytes {
+    all: Arc<Vec<u8>>,
+    own: Range<usize>,
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(value: Vec<u8>) -> Bytes {
+        Bytes { own: 0..value.len(), all: Arc::new(value) }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.all[self.own.clone()]
+    }
 }
 
 /// What is written at a key.
@@ -96,7 +117,7 @@ impl Key {
     }
 }
 
-impl std::ops::Deref for Key {
+impl Deref for Key {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -201,14 +222,30 @@ impl Cells {
         let place = self.place(full_key);
         let cell = &self.list[place];
         if matches!((&cell.now, &cell.below), (Now::Unwritten, Below::Unasked)) {
-            self.remember(place, ask(full_key)?);
+            self.remember(place, ask(full_key)?.map(Bytes::from));
         }
         Ok(place)
     }
 
-    pub fn remember(&mut self, place: usize, value: Option<Vec<u8>>) {
+    /// What the base said of cells that it was asked about together.
+    pub fn remember_all(&mut self, places: &[usize], values: &[Option<Vec<u8>>]) {
+        let there = || values.iter().flatten();
+        let mut all = Vec::with_capacity(there().map(Vec::len).sum());
+        there().for_each(|value| all.extend_from_slice(value));
+        let (all, mut start) = (Arc::new(all), 0);
+        for (place, value) in places.iter().zip(values) {
+            let value = value.as_ref().map(|value| {
+                let own = start..start + value.len();
+                start = own.end;
+                Bytes { all: Arc::clone(&all), own }
+            });
+            self.remember(*place, value);
+        }
+    }
+
+    pub fn remember(&mut self, place: usize, value: Option<Bytes>) {
         let cell = &mut self.list[place];
-        self.remembered_bytes += value.as_ref().map_or(0, Vec::len) + cell.key.len();
+        self.remembered_bytes += value.as_ref().map_or(0, |value| value.len()) + cell.key.len();
         cell.below = value.map_or(Below::Nothing, |value| Below::Value(value, None));
     }
 
@@ -463,7 +500,7 @@ impl Cell {
             (Now::Value(bytes), _) => make(Some(bytes)),
             (Now::Record(record), _) => make(Some(&record.bytes())),
             (Now::Account(at), _) => make(Some(&record::to_bytes(&accounts.at(*at).record))),
-            (Now::Unwritten, Below::Value(bytes, _)) => make(Some(bytes)),
+            (Now::Unwritten, Below::Value(bytes, _)) => make(Some(&**bytes)),
             (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
         }
     }
@@ -493,8 +530,9 @@ impl Cell {
         if self.account.is_some() {
             return Ok(self.account);
         }
-        let bytes = match (&self.now, &self.below) {
-            (Now::Value(bytes), _) | (Now::Unwritten, Below::Value(bytes, _)) => bytes,
+        let bytes: &[u8] = match (&self.now, &self.below) {
+            (Now::Value(bytes), _) => bytes,
+            (Now::Unwritten, Below::Value(bytes, _)) => bytes,
             (Now::Record(_), _) => return Err(unlike::<AccountRecord>(&self.key)),
             _ => return Ok(None),
         };
@@ -530,7 +568,8 @@ impl Cell {
     pub fn bytes(&mut self) -> Option<&[u8]> {
         self.settle();
         match (&self.now, &self.below) {
-            (Now::Value(bytes), _) | (Now::Unwritten, Below::Value(bytes, _)) => Some(bytes),
+            (Now::Value(bytes), _) => Some(bytes),
+            (Now::Unwritten, Below::Value(bytes, _)) => Some(&**bytes),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@
 
 use super::accounts::{Accounts, Few, Guess, Seen};
 use super::base::Base;
-use super::cells::{Below, Cell, Cells, Now, Undo, in_order, own, with_full_key};
+use super::cells::{Below, Bytes, Cell, Cells, Now, Undo, in_order, own, with_full_key};
 use super::namespace::Kind;
 use super::record::{AccountRecord, Counters, PostingHead, Record};
 use crate::fault::Fault;
@@ -105,7 +105,7 @@ impl<'b> Overlay<'b> {
         places.retain(|place| matches!(cells.list[*place].below, Below::Unasked));
         let keys: Vec<&[u8]> = places.iter().map(|place| &*cells.list[*place].key).collect();
         let values = self.base.get_all(&keys)?;
-        places.into_iter().zip(values).for_each(|(place, value)| cells.remember(place, value));
+        cells.remember_all(&places, &values);
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl<'b> Overlay<'b> {
         cells.bound();
         if let Some(posting) = cells.posting(full_key) {
             // It is shown like a row that the base has.
-            let below = Below::Value(posting, None);
+            let below = Below::Value(posting.into(), None);
             return make(0, &mut Cell { below, ..Cell::new(full_key) }, &mut Accounts::default());
         }
         let place = cells.asked(full_key, |key| self.base.get(key))?;
@@ -201,29 +201,39 @@ impl<'b> Overlay<'b> {
         }
     }
 
-    /// The keys of the rows at or after `from` and before `end`, writes included, at most so many; what the base said
-    /// is remembered.
+    /// The keys of the rows at or after `from` and before `end`, writes included, at most so many, and the places of their
+    /// cells; what the base said is remembered.
     ///
     /// # Errors
     /// [`Fault`] of the base.
-    pub fn next_rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Vec<u8>>, Fault> {
+    pub fn next_rows(
+        &self,
+        from: &[u8],
+        end: &[u8],
+        count_max: usize,
+    ) -> Result<Vec<(Vec<u8>, Place)>, Fault> {
         let rows = self.rows(from, end, count_max)?;
         let mut cells = self.cells.borrow_mut();
-        let remember = |(key, value): Row| {
+        let (mut keys, mut places, mut values) = (Vec::with_capacity(rows.len()), vec![], vec![]);
+        for (key, value) in rows {
             let place = cells.place(&key);
             if matches!((&cells.list[place].now, &cells.list[place].below), (Now::Unwritten, Below::Unasked))
             {
-                cells.remember(place, Some(value));
+                places.push(place);
+                values.push(Some(value));
             }
-            key
-        };
-        Ok(rows.into_iter().map(remember).collect())
+            keys.push((key, cells.named(place)));
+        }
+        cells.remember_all(&places, &values);
+        Ok(keys)
     }
 
-    /// Whether a row was deleted here.
-    pub fn is_deleted(&self, full_key: &[u8]) -> bool {
+    /// Whether a row was deleted here. Where its cell lies may be known.
+    pub fn is_deleted(&self, full_key: &[u8], known: Option<Place>) -> bool {
         let cells = self.cells.borrow();
-        cells.find(full_key).is_some_and(|place| matches!(cells.list[place].now, Now::Deleted))
+        let known = known.filter(|known| known.generation == cells.generation).map(|known| known.cell);
+        let place = known.or_else(|| cells.find(full_key));
+        place.is_some_and(|place| matches!(cells.list[place].now, Now::Deleted))
     }
 
     /// The record of an id.
@@ -378,7 +388,7 @@ impl<'b> Overlay<'b> {
         let Cell { key, below, now, .. } = &cells.list[place.cell];
         if matches!((now, below), (Now::Unwritten, Below::Unasked)) {
             let value = self.base.get(key)?;
-            cells.remember(place.cell, value);
+            cells.remember(place.cell, value.map(Bytes::from));
         }
         let Cells { list, accounts, .. } = cells;
         list[place.cell].record(place.cell, accounts)

@@ -122,14 +122,13 @@ impl Postings {
         let length = (start + self.when.length) as u8;
         // An entry that was taken back has left its own behind.
         let in_use = self.list.len().checked_sub(1).map_or(0, |last| self.list.at(last).head() + 1);
-        while self.heads.len() > in_use {
-            self.heads.pop();
-        }
+        self.heads.truncate(in_use);
         self.heads.push(Head { bytes, length });
     }
 
     /// Adds the posting of a sequence to an account, which lies in a cell: so much on a side, after which the account
     /// counts so much.
+    #[inline(always)]
     pub fn push(&mut self, cell: u32, sequence: u64, (side, amount): (Side, u128), after: &Counters) {
         let head_and_side = 2 * (self.heads.len() as u32 - 1) + side as u32;
         self.list.push(Posting { amount, posted: after.posted(), sequence, cell, head_and_side });
@@ -194,14 +193,15 @@ impl Postings {
 
     /// Shows the row of each filed posting of accounts, which lie in cells, account by account and in order.
     pub fn show(&self, accounts: &[(usize, AccountId)], mut show: impl FnMut(&PostingRow)) {
-        let mut numbers = Vec::with_capacity(self.filed);
-        accounts.iter().for_each(|(cell, _)| numbers.extend_from_slice(self.filed_of(*cell)));
+        let mut postings = Vec::with_capacity(self.filed);
+        let of = |cell| self.filed_of(cell).iter().map(|number| self.list.at(*number as usize));
+        accounts.iter().for_each(|(cell, _)| postings.extend(of(*cell)));
         let mut next = 0;
         for (cell, account) in accounts {
             let mut row = PostingRow::of(account);
             for _ in 0..self.count_of(*cell) {
-                self.ask(&numbers, next);
-                self.write(self.list.at(numbers[next] as usize), &mut row);
+                self.ask(&postings, next);
+                self.write(postings[next], &mut row);
                 show(&row);
                 next += 1;
             }
@@ -209,14 +209,11 @@ impl Postings {
     }
 
     /// Asks memory for postings that come soon, and for the heads of those that come before them: they lie far apart.
-    fn ask(&self, numbers: &[u32], next: usize) {
+    fn ask(&self, postings: &[&Posting], next: usize) {
         if !next.is_multiple_of(NEAR) {
             return;
         }
-        let from = |place: usize| {
-            let numbers = numbers[place.min(numbers.len())..].iter().take(NEAR);
-            numbers.map(|number| self.list.at(*number as usize))
-        };
+        let from = |place: usize| postings[place.min(postings.len())..].iter().take(NEAR);
         if next == 0 {
             from(0).chain(from(NEAR)).for_each(|posting| _ = black_box(posting.cell));
         }
@@ -247,30 +244,42 @@ impl Postings {
 
 /// Values one behind the other in pieces that never move.
 struct Run<T> {
-    pieces: Vec<Vec<T>>,
+    /// The last values of the last one may be none yet.
+    pieces: Vec<Box<[T; PIECE]>>,
     length: usize,
 }
 
 /// Values of a piece.
-const PIECE: usize = 2048;
+const PIECE: usize = 256;
 
-impl<T> Run<T> {
+impl<T: Copy> Run<T> {
     fn len(&self) -> usize {
         self.length
     }
 
     #[inline(always)]
     fn push(&mut self, value: T) {
-        if self.length == self.pieces.len() * PIECE {
-            self.pieces.push(Vec::with_capacity(PIECE));
+        match self.pieces.get_mut(self.length / PIECE) {
+            Some(piece) => piece[self.length % PIECE] = value,
+            None => self.begin_piece(value),
         }
-        self.pieces[self.length / PIECE].push(value);
         self.length += 1;
+    }
+
+    #[cold]
+    fn begin_piece(&mut self, value: T) {
+        let Ok(piece) = vec![value; PIECE].try_into() else { unreachable!("a piece has so many values") };
+        self.pieces.push(piece);
     }
 
     fn pop(&mut self) -> Option<T> {
         self.length = self.length.checked_sub(1)?;
-        self.pieces[self.length / PIECE].pop()
+        Some(*self.at(self.length))
+    }
+
+    /// Keeps the first of them.
+    fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
     }
 
     fn at(&self, place: usize) -> &T {

@@ -82,7 +82,7 @@ impl Overlay<'_> {
             let is_same = match below {
                 // It counts a posting more.
                 _ if is_posted => false,
-                Below::Value(bytes, _) => value == Some(bytes),
+                Below::Value(bytes, _) => value == Some(&**bytes),
                 Below::Nothing => value.is_none(),
                 Below::Unasked => {
                     unasked.push(rows.len());

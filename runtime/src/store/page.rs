@@ -9,7 +9,7 @@
 use super::disk::{Disk, Side, Table};
 use super::spill::Place;
 use crate::fault::Fault;
-use crate::lanes::cores;
+use crate::lanes::{cores, shares};
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -305,7 +305,7 @@ impl<P: Page> Pages<P> {
         begin: impl Fn(Range<usize>) -> T + Sync,
         work: impl Fn(usize, &mut P, &mut T) + Sync,
     ) -> Result<Vec<T>, Fault> {
-        let threads = if numbers.len() < 16 * THREAD_MIN { 1 } else { cores() };
+        let threads = if numbers.len() < 16 * THREAD_MIN { 1 } else { shares() };
         let each = numbers.len().div_ceil(threads).max(1);
         let mut pages = Vec::with_capacity(numbers.len());
         for number in numbers {

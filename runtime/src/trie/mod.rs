@@ -339,6 +339,8 @@ impl Trie {
         // Most changes set leaves of buckets that have room for them.
         let begin = |puts: &[(Option<u16>, Range<usize>)]| {
             let own = puts.first().map_or(0, |put| put.1.start)..puts.last().map_or(0, |put| put.1.end);
+            // What the first share makes takes in that of the others.
+            let own = if own.start == 0 { 0..changes.len() } else { own };
             Put { undo: Undo::of(&changes[own]), gained: 0, left: vec![] }
         };
         let put = |(above, own): &(Option<u16>, Range<usize>), bucket: &mut Bucket, put: &mut Put| {

@@ -355,3 +355,78 @@ fn is_kebab(name: &str, longest: usize) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     !name.is_empty() && name.len() <= longest && name.bytes().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role;
+    use crate::spec::{FourEyes, TypeDef};
+    use crate::text::tests::spec;
+
+    fn broken_rule(checked: Checked) -> Option<String> {
+        checked.err().map(|error| format!("{error}"))
+    }
+
+    #[test]
+    fn a_spec_has_no_characters_that_cannot_be_seen() {
+        let hidden = ["\u{1b}[2J", "a\nb", "gnp\u{202e}.exe", "\u{200b}", "\u{7f}", "\u{feff}"];
+        for text in hidden {
+            let place: [fn(&mut Spec, String); 4] = [
+                |spec, text| spec.doc = text,
+                |spec, text| spec.purposes = [text].into(),
+                |spec, text| {
+                    spec.types = [TypeDef::Enum { name: String::new(), variants: [text].into() }].into()
+                },
+                |spec, text| spec.schedules = [text].into(),
+            ];
+            for put in place {
+                let mut spec = spec();
+                put(&mut spec, text.into());
+                let told = broken_rule(spec.check_texts()).expect("it is refused");
+                assert!(told.ends_with("has characters that cannot be seen"), "{told}");
+                assert!(!told.chars().any(text::is_hidden), "{told:?}");
+            }
+        }
+        let mut spec = spec();
+        spec.doc = "Für 5 € – «ça va» 日本".into();
+        assert_eq!(spec.check_texts(), Ok(()));
+    }
+
+    #[test]
+    fn four_eyes_compare_what_can_be_compared() {
+        let field = |ty| FieldDef { name: "amount".into(), ty, doc: String::new() };
+        // Option<U8> is the spec's second type of its own.
+        let arguments =
+            [Basic::Money as u16, Basic::U64 as u16, Basic::Text as u16, TYPES_OWN + 1].map(field);
+        let [money, number, words, maybe] = [0, 1, 2, 3].map(Operand::Argument);
+        let cases = [
+            (Some(money), Some(Operand::Constant(10_000)), true),
+            (Some(number), Some(Operand::Constant(100)), true),
+            (Some(money), Some(money), true),
+            (None, None, true),
+            (Some(money), Some(number), false),
+            (Some(words), Some(Operand::Constant(1)), false),
+            (Some(maybe), Some(Operand::Constant(1)), false),
+            (Some(money), Some(maybe), false),
+            (Some(Operand::Argument(4)), Some(Operand::Constant(1)), false),
+            (Some(money), None, false),
+        ];
+        for (amount, above, sound) in cases {
+            let call = CallDef {
+                name: "pay".into(),
+                kind: CallKind::Action,
+                by: [Authority::Anyone].into(),
+                from: Vec::new(),
+                to: None,
+                may_enter: Vec::new(),
+                four_eyes: Some(FourEyes { role: Role::Operations, amount, above }),
+                exit: false,
+                arguments: arguments.clone().into(),
+                returns: 0,
+                doc: String::new(),
+            };
+            let told = broken_rule(spec().check_call(0, &call, &["pay".into()]));
+            assert_eq!(told.is_none(), sound, "{amount:?} {above:?}: {told:?}");
+        }
+    }
+}

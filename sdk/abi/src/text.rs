@@ -224,4 +224,10 @@ pub(crate) mod tests {
             assert_eq!(read, expected.map_err(String::from), "{ty} {text}");
         }
     }
+
+    #[test]
+    fn everything_in_a_text_is_seen() {
+        assert_eq!(visible("12.50 EUR für ada"), "12.50 EUR für ada");
+        assert_eq!(visible("a\u{1b}]0;x\u{7}\nb\u{202e}c"), "a\\u{1b}]0;x\\u{7}\\u{a}b\\u{202e}c");
+    }
 }

@@ -1,10 +1,9 @@
-//! Verifies the proof of a receipt, or of what state held, against the genesis document alone.
+//! Verifies the proof of a receipt, or of what state held, against a checkpoint alone.
 //!
 //! It opens neither log nor state and takes no lock: what it trusts is the document whose hash is the chain's
-//! id, from which it makes block 0 itself.
+//! id, from which block 0 is made, or the checkpoint that it is given.
 
-use crate::command::checkpoint::first;
-use crate::command::{Data, receipt_json};
+use crate::command::receipt_json;
 use crate::output::Output;
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -13,12 +12,11 @@ use tenor_wire::hexadecimal::hex;
 use tenor_wire::proof::{Bundle, Checkpoint, STATE_BUNDLE_VERSION, StateBundle};
 
 /// Checks everything, from the receipt or record up to the chain's first header.
-pub(super) fn check(file: &Path, genesis: Option<&Path>, data: &Data, output: &mut Output<'_>) -> Result<()> {
+pub(super) fn check(file: &Path, trusted: &Checkpoint, output: &mut Output<'_>) -> Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let trusted = first(genesis, data)?;
     let shown = match bytes.first() {
-        Some(&STATE_BUNDLE_VERSION) => state(&bytes, &trusted, output),
-        _ => receipt(&bytes, &trusted, output),
+        Some(&STATE_BUNDLE_VERSION) => state(&bytes, trusted, output),
+        _ => receipt(&bytes, trusted, output),
     };
     shown.with_context(|| format!("{} shows nothing", file.display()))
 }
