@@ -4,7 +4,7 @@ use super::journal::{Blocks, peek_block};
 use super::open::{LOG_FOLDER, STATE_FOLDER, newest_snapshot};
 use crate::fault::Fault;
 use crate::ledger;
-use crate::log::{Log, LogError, Reader};
+use crate::log::{Log, LogError, Reader, TornTail};
 use crate::schedule;
 use crate::state::record::{
     AccountRecord, AgreementRecord, CursorRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting,
@@ -27,11 +27,8 @@ pub enum Finding {
     #[error("{0}")]
     Log(LogError),
     /// The log ends in something that is no record.
-    #[error("the log ends in {bytes} bytes that are no whole block; none of them was acknowledged")]
-    TornTail {
-        /// How many.
-        bytes: u64,
-    },
+    #[error("{0}")]
+    TornTail(TornTail),
     /// There is no state store, or sled cannot read it.
     #[error("the state store cannot be opened: {0}")]
     Store(String),
@@ -84,7 +81,7 @@ impl Finding {
             Finding::Log(LogError::Missing { .. }) => "log-missing",
             Finding::Log(LogError::Short { .. }) => "log-short",
             Finding::Log(_) => "log-damaged",
-            Finding::TornTail { .. } => "log-torn",
+            Finding::TornTail(_) => "log-torn",
             Finding::Store(_) => "state-unreadable",
             Finding::Mark => "state-mark",
             Finding::Top(_) => "state-top",
@@ -103,7 +100,9 @@ impl Finding {
         match self {
             Finding::Log(error) => error.remedy(),
             Finding::Books(_) => "keep the folder as it is, stop the node, and run `tenor verify`",
-            Finding::TornTail { .. } => "nothing: the next opening cuts it off",
+            Finding::TornTail(_) => {
+                "after a crash nothing: nobody was told of these bytes, and the next opening cuts them off; else copy the segment back from a backup"
+            }
             _ => "the next opening or `tenor doctor --rebuild` makes the state again from the log",
         }
     }
@@ -125,7 +124,7 @@ pub fn examine(
     let tip = survey.tip.unwrap_or(0);
     let mut found: Vec<Finding> = survey.damage.into_iter().map(Finding::Log).collect();
     if survey.torn.bytes > 0 {
-        found.push(Finding::TornTail { bytes: survey.torn.bytes });
+        found.push(Finding::TornTail(survey.torn));
     }
     let short = |had: u64| Finding::Log(LogError::Short { tip, had });
     // Where a damaged log ends is not known.

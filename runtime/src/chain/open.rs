@@ -68,6 +68,14 @@ pub struct Opened {
     pub snapshot: Option<u64>,
 }
 
+impl Opened {
+    /// What whoever opened the folder should hear of: that the log's end was cut.
+    pub fn warning(&self) -> Option<String> {
+        let cut = "it was cut there: after a crash nobody was told of these bytes, else bring the segment back from a backup";
+        (self.torn.bytes > 0).then(|| format!("{}; {cut}", self.torn))
+    }
+}
+
 /// Is told how much of how much is done.
 pub type Told<'p> = &'p mut dyn FnMut(u64, u64);
 

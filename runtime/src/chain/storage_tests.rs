@@ -407,6 +407,12 @@ fn a_log_cut_behind_the_mark_keeps_every_block_that_is_whole() {
         let (height, _, rows) = template.behind.iter().rfind(|(_, end, _)| *end <= length as u64).unwrap();
         let (mut grown, opened) = Grown::open(folder.path(), rows);
         assert_eq!((grown.tip().height, opened.rebuilt), (*height, false), "round {round}, cut at {length}");
+        assert_eq!(opened.torn.height, *height);
+        let said = opened.warning().unwrap_or_default();
+        let is_named = ["segment 0", "at offset", &format!("after block {height}")]
+            .iter()
+            .all(|part| said.contains(part));
+        assert_eq!(is_named, opened.torn.bytes > 0, "{said}");
         assert!(all(&grown.base).unwrap() == *rows);
         // And it goes on.
         grown.block().unwrap();

@@ -165,8 +165,24 @@ impl Position {
 /// What opening found at the end of the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TornTail {
-    /// Bytes that were cut; none of them was acknowledged.
+    /// File name of the newest segment.
+    pub segment: String,
+    /// Where what is whole of it ends.
+    pub offset: u64,
+    /// Bytes behind that: after a crash none of them was acknowledged.
     pub bytes: u64,
+    /// Height of the newest block that is whole.
+    pub height: u64,
+}
+
+impl std::fmt::Display for TornTail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let TornTail { segment, offset, bytes, height } = self;
+        write!(
+            f,
+            "segment {segment} ends at offset {offset} in {bytes} bytes that are no whole record, after block {height}"
+        )
+    }
 }
 
 /// Where opening begins to read.
@@ -348,7 +364,7 @@ impl Log {
             let scanned = segment::scan(path, chain, &From::Header(previous.take()), is_last);
             let noted = scanned.and_then(|scanned| {
                 note(&mut Heights::new(), &mut survey.tip, number, path, &scanned)?;
-                survey.torn.bytes = scanned.length - scanned.whole;
+                survey.torn = torn(path, &scanned, survey.tip);
                 (previous, sealed) = (Some(scanned.previous), scanned.is_sealed());
                 Ok(())
             });
@@ -435,6 +451,7 @@ impl Log {
             return Err(LogError::Short { tip: tip.unwrap_or(0), had });
         }
         let synced = position.filter(|_| first + 1 == segments.len()).map_or(0, |position| position.offset);
+        let torn = torn(&last, &end, tip);
         let file = segment::rewrite(&last, synced, end.whole)?;
         sync_folder(folder)?;
         let log = Log {
@@ -448,7 +465,7 @@ impl Log {
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         };
-        Ok((log, TornTail { bytes: end.length - end.whole }))
+        Ok((log, torn))
     }
 
     /// The chain that it was begun with.
@@ -576,6 +593,16 @@ impl Log {
         self.file = next.file;
         self.sealed = false;
         Ok(())
+    }
+}
+
+/// What the newest segment ends in.
+fn torn(path: &Path, scanned: &Scanned, tip: Option<u64>) -> TornTail {
+    TornTail {
+        segment: segment::name(path),
+        offset: scanned.whole,
+        bytes: scanned.length - scanned.whole,
+        height: tip.unwrap_or(0),
     }
 }
 
