@@ -407,6 +407,15 @@ pub(super) fn newest_snapshot(folder: &Path) -> Result<Option<u64>, Fault> {
     Ok(whole.next().map(|snapshot| snapshot.header().height))
 }
 
+/// The heights of a data folder's snapshots, the newest first.
+///
+/// # Errors
+/// [`Fault`] when the folder cannot be read.
+pub fn snapshot_heights(folder: &Path) -> Result<Vec<u64>, Fault> {
+    let whole = snapshots(folder)?.into_iter().filter_map(|path| Snapshot::open(&path).ok());
+    Ok(whole.map(|snapshot| snapshot.header().height).collect())
+}
+
 /// The folders of a data folder's snapshots, the newest first.
 pub(super) fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let folder = folder.join(SNAPSHOT_FOLDER);

@@ -5,7 +5,7 @@
 
 use super::examine::{Finding, examine};
 use super::journal::{FileJournal, Journal};
-use super::open::{LOG_FOLDER, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored};
+use super::open::{LOG_FOLDER, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, snapshot_heights};
 use super::retain::Retention;
 use crate::fault::Fault;
 use crate::log::{By, LetGo, Log, fail_at, failed};
@@ -856,6 +856,8 @@ fn old_segments_are_let_go_below_a_snapshot_and_nothing_else_is() {
     let (writes, before_it) =
         (stored.journal.writes(first).unwrap(), stored.journal.block(first - 1).unwrap());
     assert!(writes.is_none() && before_it.is_none());
+    assert_eq!((stored.journal.oldest(), stored.journal.fork(50).oldest()), (first, first));
+    assert_eq!(snapshot_heights(folder.path()).unwrap(), [59]);
     drop(stored);
     assert_eq!(retain(Some(15), Some(40)).writes, LetGo::default(), "it is done once");
     // The state is still made again, from the snapshot; a stop before the files were deleted does no harm.
