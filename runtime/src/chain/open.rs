@@ -251,7 +251,7 @@ impl Stored {
                         return Ok(stored);
                     }
                 }
-                Err(LogError::Damaged { .. }) if is_foreign(&log_folder, chain, mark)? => {}
+                Err(LogError::Damaged { .. }) if is_outdated(&log_folder, chain, mark)? => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -385,14 +385,14 @@ fn from_log(
     Ok(stored)
 }
 
-/// Whether a mark that does not fit a log is another chain's: the log is whole, goes beyond it, and has another state
-/// at its height.
-fn is_foreign(log: &Path, chain: ChainId, mark: &Mark) -> Result<bool, Fault> {
+/// Whether a mark that does not fit a log says nothing against it: the log is whole and goes beyond it, and its block
+/// was let go, or has another state there, as another chain's.
+fn is_outdated(log: &Path, chain: ChainId, mark: &Mark) -> Result<bool, Fault> {
     let survey = Log::survey(log, chain, |_, _| {})?;
     if !survey.damage.is_empty() || survey.tip.is_none_or(|tip| tip < mark.height) {
         return Ok(false);
     }
-    Ok(peek_block(log, chain, mark.height)?.is_some_and(|block| block.header.state != mark.root))
+    Ok(peek_block(log, chain, mark.height)?.is_none_or(|block| block.header.state != mark.root))
 }
 
 /// The highest block that the log of a folder has had, as far as state store and snapshots know: it was synced there

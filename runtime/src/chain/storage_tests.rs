@@ -876,6 +876,34 @@ fn old_segments_are_let_go_below_a_snapshot_and_nothing_else_is() {
 }
 
 #[test]
+fn letting_go_of_the_segment_that_the_mark_is_in_leaves_a_folder_that_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), 20_000).unwrap();
+    grown.block().unwrap();
+    grown.base.flush().unwrap();
+    let behind = read_files(folder.path(), STATE_FOLDER);
+    (0..59).for_each(|_| grown.block().unwrap());
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+    write_files(folder.path(), &behind);
+    let open = || Stored::open(folder.path(), CHAIN, ROOM).unwrap();
+    let stored = open();
+    assert_eq!(stored.opened.redone, 59, "the mark is at block 0");
+    let retention = Retention { writes_days: None, blocks_days: Some(40) };
+    assert!(stored.retain(folder.path(), retention, &mut |_, _| {}).unwrap().blocks.segments > 0);
+    let stored = open();
+    assert!(!stored.opened.rebuilt && stored.tip == tip && all(&stored.base).unwrap() == rows);
+    drop(stored);
+    // A state of before, brought back.
+    fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+    write_files(folder.path(), &behind);
+    let stored = open();
+    assert_eq!((stored.opened.snapshot, stored.tip == tip), (Some(59), true));
+    assert!(all(&stored.base).unwrap() == rows);
+}
+
+#[test]
 fn a_snapshot_that_is_damaged_lets_nothing_go() {
     let folder = tempfile::tempdir().unwrap();
     let mut grown = Grown::begin(folder.path(), 20_000).unwrap();
