@@ -59,6 +59,7 @@ fn a_restart_makes_another_chain_by_two_persons_alone() {
         (RestartOp { parent: Hash([1; 32]), ..op }, "it goes on from"),
         (RestartOp { time: Timestamp(time.0 + 1), ..op }, "the block of"),
         (RestartOp { abandoned: height - 1, ..op }, "the parent is block"),
+        (RestartOp { abandoned: u64::MAX, ..op }, "no block is behind it"),
     ] {
         let tx = by(&mut bank, &both, wrong);
         assert!(rejected(bank.chain(), time, tx).contains(said), "{said}");

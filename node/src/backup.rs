@@ -7,10 +7,11 @@ use crate::folder::{Folder, GENESIS, make_whole, sync, write_synced};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 use tenor_abi::id::{ChainId, Hash};
 use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Still, Stored, peek_block};
+use tenor_runtime::fault::Fault;
 use tenor_runtime::log::{Extent, Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
 use tenor_runtime::state::{Room, State};
@@ -77,6 +78,16 @@ pub enum BackupError {
         /// Block of the snapshot.
         height: u64,
     },
+    /// The list is of another block than log and snapshot.
+    #[error(
+        "{LIST} says block {listed}, log and snapshot end at block {height}; copy {LIST} again, or take another backup"
+    )]
+    Height {
+        /// Height in the list.
+        listed: u64,
+        /// Height of log and snapshot.
+        height: u64,
+    },
     /// The log is damaged.
     #[error("{0}; copy the log again, or take another backup")]
     Log(#[from] LogError),
@@ -115,10 +126,11 @@ pub struct Backup {
 pub type Steps<'t> = &'t mut dyn FnMut(&str, u64, u64);
 
 impl Backup {
-    /// Backs the data folder up into a new folder, and reads the snapshot back.
+    /// Backs the data folder up into a new folder, and reads snapshot and log back from there.
     ///
     /// # Errors
-    /// When something is there already, another process has the data folder, or the disk says no.
+    /// When something is there already, another process has the data folder, what is backed up is damaged, or the disk
+    /// says no.
     pub fn create(data: &Path, to: &Path, room: Room, told: Steps<'_>) -> Result<Backup> {
         let (_lock, genesis) = Folder::lock(data)?;
         let stored = Stored::open(data, genesis.chain_id(), room)?;
@@ -129,7 +141,7 @@ impl Backup {
     /// is the chain as it stood.
     ///
     /// # Errors
-    /// When something is there already, or the disk says no.
+    /// When something is there already, what is backed up is damaged, or the disk says no.
     pub fn write(still: &Still, data: &Path, to: &Path, told: Steps<'_>) -> Result<Backup> {
         make_whole(to, |making| {
             let snapshot =
@@ -142,6 +154,7 @@ impl Backup {
             for segment in still.log() {
                 copy_segment(segment, &making.join(LOG_FOLDER))?;
             }
+            check_copied(still, &making.join(LOG_FOLDER), &mut *told)?;
             for folder in [LOG_FOLDER, KEYS] {
                 sync(&making.join(folder))?;
             }
@@ -269,6 +282,10 @@ impl Backup {
             return Err(other("the genesis document"));
         }
         self.check_log()?;
+        let (listed, height) = (self.height(), self.snapshot.header().height);
+        if listed != height {
+            return Err(BackupError::Height { listed, height });
+        }
         for listed in &self.list.files {
             self.check_length(listed)?;
             let path = self.folder.join(&listed.path);
@@ -345,12 +362,31 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Reads the log of a backup back: what is damaged where it was copied from makes no backup.
+fn check_copied(still: &Still, log: &Path, told: Steps<'_>) -> Result<()> {
+    let survey = Log::survey(log, still.origin(), |done, of| told("reading the log", done, of));
+    let survey = survey.map_err(Fault::from)?;
+    if let Some(damage) = survey.damage.into_iter().next() {
+        return Err(Fault::from(damage)).context("nothing was backed up");
+    }
+    let (tip, height) = (survey.tip, still.header().height);
+    if survey.torn.bytes > 0 || tip.is_none_or(|tip| tip < height) {
+        let tip = tip.unwrap_or(0);
+        bail!(
+            "nothing was backed up: what is whole of the log ends at block {tip}, the chain at {height}; run `tenor doctor`"
+        );
+    }
+    Ok(())
+}
+
 /// Copies what counts of a segment that may go on.
 fn copy_segment(segment: &Extent, to: &Path) -> Result<()> {
     let to = to.join(&segment.name);
     let copy = || -> std::io::Result<()> {
         let mut copied = File::create(&to)?;
-        std::io::copy(&mut (&segment.file).take(segment.bytes), &mut copied)?;
+        let mut from = &segment.file;
+        from.rewind()?;
+        std::io::copy(&mut from.take(segment.bytes), &mut copied)?;
         copied.sync_all()
     };
     copy().with_context(|| format!("copying segment {} to {}", segment.name, to.display()))

@@ -205,6 +205,9 @@ impl Node {
         metrics.block_time_seconds.set((tip.time.0 / 1000) as i64);
         metrics.measure_state(&folder.chain.state_memory());
         let opened = &folder.opened;
+        if let Some(warning) = opened.warning() {
+            tracing::warn!("{warning}");
+        }
         tracing::info!(
             height = tip.height,
             redone = opened.redone,

@@ -140,6 +140,7 @@ impl SetClock {
 
 fn open(config: &Config) -> Result<Folder> {
     let folder = Folder::open(&config.data, config.room)?.keys_opened_by(config.passphrases.as_deref());
+    super::warn_of(&folder.opened);
     if config.guard.is_none() && !folder.chain.genesis().parameters.sandbox {
         bail!("`--guard` is needed: this chain is no sandbox");
     }

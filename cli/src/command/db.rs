@@ -46,6 +46,7 @@ impl Retain {
             bail!("everything is kept; name a term with --writes or --blocks");
         }
         let stored = Stored::open(&self.data.data, genesis.chain_id(), self.data.memory.room())?;
+        super::warn_of(&stored.opened);
         let mut progress = Progress::new();
         let told = &mut |done, of| progress.at("reading the snapshot", done, of);
         let done = stored.retain(&self.data.data, retention, told)?;
@@ -83,7 +84,8 @@ impl Db {
             Db::Retain(retain) => return retain.run(output),
         };
         let (_lock, genesis) = Folder::lock(&data)?;
-        let Stored { mut base, tip, .. } = Stored::open(&data, genesis.chain_id(), memory.room())?;
+        let Stored { mut base, tip, opened, .. } = Stored::open(&data, genesis.chain_id(), memory.room())?;
+        super::warn_of(&opened);
         base.flush()?;
         let mut counts = BTreeMap::<Kind, Count>::new();
         base.walk(|full_key, value| {

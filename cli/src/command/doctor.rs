@@ -107,6 +107,7 @@ fn rebuild(data: &Path, chain: ChainId, room: Room) -> Result<Opened> {
     let stored =
         Stored::rebuild(data, chain, room, &mut |done, of| progress.at("making the state", done, of))?;
     progress.end();
+    super::warn_of(&stored.opened);
     Ok(stored.opened)
 }
 

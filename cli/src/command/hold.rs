@@ -100,7 +100,11 @@ impl Place {
         let names = &desk.folder().names;
         let (from, to) = (find_account(names, &self.from)?, find_account(names, &self.to)?);
         let (money, amount) = payment_on(desk.folder(), &self.from, &from, &self.amount)?;
-        let expires_at = Timestamp(desk.time().0 + self.days * DAY_MS);
+        let (now, days) = (desk.time(), self.days);
+        let expires_at = days.checked_mul(DAY_MS).and_then(|ms| now.0.checked_add(ms)).map(Timestamp);
+        let days_max = desk.folder().chain.genesis().parameters.limits.hold_days_max;
+        let expires_at =
+            expires_at.with_context(|| format!("a hold lasts at most {days_max} days, {days} given"))?;
         let lines = vec![HoldLineOp { from, to, amount }];
         let op = HoldOp { lines, expires_at, narrative: None, reference: None };
         let by = self.by.as_deref().unwrap_or(&self.from);

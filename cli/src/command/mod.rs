@@ -37,7 +37,7 @@ mod verify;
 use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::once::Once;
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::remote::Remote;
 use crate::words;
 use anyhow::{Context, Result, bail};
@@ -50,6 +50,7 @@ use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Spec;
 pub(crate) use tenor_node::view::find::find_account;
 pub(crate) use tenor_node::view::receipt::summary as receipt_json;
+use tenor_runtime::chain::Opened;
 use tenor_runtime::state::record::AccountRecord;
 use tenor_runtime::state::{CACHE_BYTES, CACHE_BYTES_MIN, HISTORY_BYTES, Room};
 use tenor_wire::op::{ExposureLimit, Operation, Spend};
@@ -79,7 +80,16 @@ impl Data {
     /// # Errors
     /// As [`Folder::open`].
     pub fn open(&self) -> Result<Folder> {
-        Ok(Folder::open(&self.data, self.memory.room())?.keys_opened_by(self.passphrases.as_deref()))
+        let folder = Folder::open(&self.data, self.memory.room())?;
+        warn_of(&folder.opened);
+        Ok(folder.keys_opened_by(self.passphrases.as_deref()))
+    }
+}
+
+/// Says on standard error what opening a folder met.
+fn warn_of(opened: &Opened) {
+    if let Some(warning) = opened.warning() {
+        say(&format!("warning: {warning}"));
     }
 }
 

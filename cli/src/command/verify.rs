@@ -2,14 +2,14 @@
 
 use super::{Data, desk};
 use crate::demo::report::{trial_balance, trial_table};
-use crate::folder::engine;
+use crate::folder::{Folder, engine};
 use crate::keys::VALIDATOR;
 use crate::output::{Output, Progress};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::tag;
-use tenor_runtime::chain::{Chain, Replica, replay};
+use tenor_runtime::chain::{Chain, Replica, replay_on, snapshot_heights};
 use tenor_runtime::fault::Fault;
 use tenor_wire::block::{Block, Header};
 use tenor_wire::receipt::{FullReceipt, Receipt, list_root};
@@ -37,8 +37,10 @@ impl Verify {
         let tip = chain.tip().clone();
         let validators = &chain.genesis().validators;
         let key = folder.keys.get(VALIDATOR);
-        let mut parent = chain.block(0)?.context("block 0 is missing")?.header;
-        for height in 1..=tip.height {
+        let oldest = chain.journal().oldest();
+        let first = chain.block(oldest)?.with_context(|| format!("block {oldest} is missing"))?;
+        let mut parent = if oldest == 0 { first.header } else { check_content(first)? };
+        for height in oldest + 1..=tip.height {
             let block = chain.block(height)?.with_context(|| format!("block {height} is missing"))?;
             let header = check_content(block)?;
             if header.parent != parent.hash() {
@@ -58,7 +60,10 @@ impl Verify {
                 .with_context(|| format!("certificate of block {height}"))?;
             parent = header;
         }
-        let items = if self.quick { None } else { Some(execute_again(chain)?) };
+        let (from, items) = match self.quick {
+            true => (None, None),
+            false => execute_again(folder).map(|(from, items)| (Some(from), Some(items)))?,
+        };
         let checked = chain.check_agreements()?;
         let books = trial_balance(chain)?;
         if let Some((code, _)) = books.as_object().into_iter().flatten().find(|(_, row)| {
@@ -68,6 +73,8 @@ impl Verify {
         }
         let document = json!({
             "height": tip.height,
+            "oldest": oldest,
+            "executed_from": from,
             "items": items,
             "products_checked": checked.hold,
             "products_broken": checked.broken.iter().map(|(id, said)| json!({ "agreement": id.to_string(), "check": said })).collect::<Vec<_>>(),
@@ -84,8 +91,15 @@ impl Verify {
             0 => format!("{} hold", checked.hold),
             count => format!("{} hold, {count} do not\n{}", checked.hold, broken.join("\n")),
         };
+        let begins = match (oldest, from) {
+            (0, _) => String::new(),
+            (_, None) => format!("the log begins at block {oldest}: what was before was let go\n"),
+            (_, Some(from)) => format!(
+                "the log begins at block {oldest}: what was before was let go; executed again from the state of block {from} on\n"
+            ),
+        };
         let text = format!(
-            "consistent to block {}\nitems executed again  {again}\nproducts' own checks  {own}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
+            "consistent to block {}\n{begins}items executed again  {again}\nproducts' own checks  {own}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
             tip.height,
             tip.state,
             folder.opened.torn.bytes,
@@ -115,18 +129,34 @@ fn check_content(block: Block) -> Result<Header> {
     Ok(header)
 }
 
-/// Executes every block in an empty memory; the number of items.
-fn execute_again(chain: &Chain) -> Result<u64> {
+/// Executes every block in an empty memory, or, where the log no longer begins at block 0, those behind the oldest
+/// snapshot in it on the state of that; the height before the first one, and the number of items.
+fn execute_again(folder: &Folder) -> Result<(u64, u64)> {
+    let (chain, oldest) = (&folder.chain, folder.chain.journal().oldest());
     let tip = chain.tip();
     let mut progress = Progress::new();
-    let blocks = (1..=tip.height)
+    let from = match oldest {
+        0 => 0,
+        _ => {
+            let heights = snapshot_heights(&folder.path)?.into_iter();
+            let within = heights.filter(|height| (oldest..=tip.height).contains(height)).min();
+            within.with_context(|| {
+                format!(
+                    "the log begins at block {oldest}, and no snapshot stands above it: `--quick` executes nothing"
+                )
+            })?
+        }
+    };
+    let base = match oldest {
+        0 => Chain::in_memory(chain.genesis().clone(), engine()?)?,
+        _ => folder.chain_at(from, &mut |done, of| progress.at("making the state", done, of))?,
+    };
+    let blocks = (from + 1..=tip.height)
         .map(|height| chain.block(height)?.ok_or_else(|| Fault::Log(format!("block {height} is missing"))));
-    let replayed = replay(chain.genesis(), engine()?, blocks, |height| {
-        progress.at("executing again", height, tip.height)
-    })?;
+    let replayed = replay_on(base, blocks, |height| progress.at("executing again", height, tip.height))?;
     progress.end();
     if replayed.root != tip.state {
         bail!("executing again gives {}, the newest header says {}", replayed.root, tip.state);
     }
-    Ok(replayed.items)
+    Ok((from, replayed.items))
 }

@@ -111,6 +111,29 @@ fn a_folder_is_backed_up_while_blocks_are_made_in_it() {
 }
 
 #[test]
+fn a_damaged_log_makes_no_backup() {
+    let (scratch, data, _) = backed_up();
+    let desk = Desk::at_tip(Folder::open(&data, Room::default()).unwrap()).unwrap();
+    let still = desk.folder().chain.still().unwrap();
+    let to = scratch.path().join("damaged");
+    let whole = fs::read(data.join(SEGMENT)).unwrap();
+    let refused = |damage: &dyn Fn(&mut Vec<u8>), said: &str| {
+        let mut bytes = whole.clone();
+        damage(&mut bytes);
+        fs::write(data.join(SEGMENT), &bytes).unwrap();
+        let error = format!("{:#}", Backup::write(&still, &data, &to, &mut |_, _, _| {}).unwrap_err());
+        assert!(error.contains("nothing was backed up") && error.contains(said), "{error}");
+        assert!(!to.exists() && !scratch.path().join(".damaged.making").exists());
+    };
+    let middle = whole.len() / 2;
+    refused(&|bytes| bytes[middle..middle + 100].fill(0), "is damaged at offset");
+    refused(&|bytes| bytes[300] ^= 1, "is damaged at offset");
+    refused(&|bytes| bytes.truncate(middle), "run `tenor doctor`");
+    fs::write(data.join(SEGMENT), &whole).unwrap();
+    Backup::write(&still, &data, &to, &mut |_, _, _| {}).unwrap();
+}
+
+#[test]
 fn every_bad_backup_is_named() {
     let (scratch, data, to) = backed_up();
     let fresh = |name: &str| {
@@ -168,6 +191,12 @@ fn every_bad_backup_is_named() {
     let bad = fresh("list");
     flip(&bad.join("backup.json"), 0);
     assert!(matches!(Backup::open(&bad), Err(BackupError::List(_))));
+
+    let bad = fresh("height");
+    change(&bad.join("backup.json"), &|bytes| {
+        *bytes = String::from_utf8_lossy(bytes).replace("\"height\": 3", "\"height\": 99").into_bytes();
+    });
+    assert!(matches!(refused(&bad), BackupError::Height { listed: 99, height: 3 }));
 
     for outside in ["../names.json", "/names.json"] {
         let bad = fresh(&format!("outside-{}", outside.len()));

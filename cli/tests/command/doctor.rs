@@ -1,6 +1,6 @@
 //! The doctor and the figures: nothing found in a good folder, each damage found under its code, all of it healed.
 
-use crate::home::{copy, done, folder, tenor};
+use crate::home::{copy, done, folder, program, tenor};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -88,6 +88,16 @@ fn a_good_folder_has_nothing_and_each_damage_its_code() {
     fs::write(&segment, [&log[..], b"half a record"].concat()).unwrap();
     let (code, found) = run(&data, &["doctor"]);
     assert_eq!((code, codes(&found)), (3, vec!["log-torn"]));
+    let what = found["findings"][0]["what"].as_str().unwrap();
+    let place = format!("at offset {} in 13 bytes", log.len());
+    assert!(what.contains("segment 00000000000000000000.log ends") && what.contains(&place), "{what}");
+    // Who opens it hears of it once.
+    let said = program(&data, &["list", "agreements"]).output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.starts_with("warning: segment ") && said.contains(&place), "{said}");
+    let again = program(&data, &["list", "agreements"]).output().unwrap();
+    assert!(again.stderr.is_empty());
+    let log = fs::read(&segment).unwrap();
     let mut flipped = log.clone();
     flipped[1000] ^= 1;
     fs::write(&segment, flipped).unwrap();

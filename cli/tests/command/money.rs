@@ -24,6 +24,10 @@ fn money_is_held_and_paid_out_in_parts() {
     );
     let (code, _) = tenor(&data, &["transfer", "ada", "shop", "40.01 EUR"]);
     assert_ne!(code, 0);
+    for days in ["999999999999", "18446744073709551615", "213503982334", "61"] {
+        let words = ["hold", "place", "ada", "shop", "1.00 EUR", "--days", days];
+        assert!(matches!(tenor(&data, &words).0, 1 | 3), "{days}");
+    }
     let capture = ["hold", "capture", hold, "15.00 EUR", "--as", "shop", "--once", "first part"];
     let captured = done(&data, &capture);
     // Typed again under its name, a part is not paid again.

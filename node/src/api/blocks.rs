@@ -6,7 +6,7 @@ use super::reading::{At, Cursor, PageAsked, Reader, Reads, Wants, as_of, stamped
 use super::shapes;
 use super::strict::{Asked, Nothing, Number, Part, number};
 use super::transactions::{placed, prove, seen};
-use crate::view::{Missing, Shown, check_made, receipt, show};
+use crate::view::{Missing, Shown, check_made, no_block, receipt, show};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -59,18 +59,18 @@ pub async fn list(reads: Reads, Asked(page): Asked<PageAsked>) -> Result<Json<Do
                 Some(text) => number(text).ok_or_else(|| Cursor::wrong(text))?,
             };
             check_made(reader.chain(), first)?;
-            let last = first.saturating_sub(page.rows()? as u64 - 1);
+            let oldest = reader.chain().journal().oldest().min(first);
+            let last = first.saturating_sub(page.rows()? as u64 - 1).max(oldest);
             let blocks =
                 (last..=first).rev().map(|height| header(reader, height)).collect::<Result<Vec<_>, _>>()?;
-            let next = last.checked_sub(1).map(|height| height.to_string());
+            let next = (last > oldest).then(|| (last - 1).to_string());
             Ok(stamped(json!({ "blocks": blocks, "next": next }), reader.chain()))
         })
         .await
 }
 
 fn header(reader: &Reader, height: u64) -> Result<Document, Problem> {
-    let none =
-        || Missing(format!("there is no block {height}; the newest is {}", reader.chain().tip().height));
+    let none = || no_block(reader.chain(), height);
     let header = &reader.hub.block(&reader.tip, height)?.ok_or_else(none)?.header;
     Ok(json!({
         "height": height, "time": header.time.to_string(), "hash": header.hash().to_string(),

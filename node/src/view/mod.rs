@@ -42,6 +42,15 @@ impl Missing {
     }
 }
 
+/// Why there is no block of a height.
+pub fn no_block(chain: &Chain, height: u64) -> Missing {
+    let (oldest, tip) = (chain.journal().oldest(), chain.tip().height);
+    Missing(match height < oldest {
+        true => format!("block {height} was let go: the log begins at block {oldest}"),
+        false => format!("there is no block {height}; the newest is {tip}"),
+    })
+}
+
 /// Whether there is a block of this height.
 ///
 /// # Errors

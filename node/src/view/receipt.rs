@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::refusal::{HIDDEN, explain};
-use super::{Missing, Shown, render};
+use super::{Missing, Shown, no_block, render};
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,7 +77,7 @@ fn made(item: &Item, full: &FullReceipt) -> Option<String> {
 /// # Errors
 /// [`Missing`] when there is none.
 pub fn receipt(chain: &Chain, names: &Names, height: u64, index: u32) -> Result<Shown> {
-    let block = chain.block(height)?.ok_or_else(|| Missing(format!("there is no block {height}")))?;
+    let block = chain.block(height)?.ok_or_else(|| no_block(chain, height))?;
     of_block(chain, names, &block, index)
 }
 

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::receipt::summary;
 use super::table::Table;
-use super::{Missing, Shown, check_made, reading, words};
+use super::{Missing, Shown, check_made, no_block, reading, words};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::ops::Range;
@@ -232,8 +232,7 @@ pub fn contract(chain: &Chain, code: CodeHash) -> Result<Shown> {
 /// # Errors
 /// [`Missing`] when there is none.
 pub fn block(chain: &Chain, height: u64, places: Range<usize>) -> Result<Shown> {
-    let none = || Missing(format!("there is no block {height}; the newest is {}", chain.tip().height));
-    let block = chain.block(height)?.ok_or_else(none)?;
+    let block = chain.block(height)?.ok_or_else(|| no_block(chain, height))?;
     let mut items = Table::new(&["index", "item", "what", "fate", "gas"]);
     let mut list = vec![];
     let all = block.items.iter().zip(&block.receipts).enumerate();

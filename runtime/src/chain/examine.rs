@@ -1,10 +1,10 @@
 //! Examining a folder: everything that is stored is read and held against what covers it, and nothing is healed.
 
 use super::journal::{Blocks, peek_block};
-use super::open::{LOG_FOLDER, STATE_FOLDER};
+use super::open::{LOG_FOLDER, STATE_FOLDER, newest_snapshot};
 use crate::fault::Fault;
 use crate::ledger;
-use crate::log::{Log, LogError, Reader};
+use crate::log::{Log, LogError, Reader, TornTail};
 use crate::schedule;
 use crate::state::record::{
     AccountRecord, AgreementRecord, CursorRecord, HistoryPeaksRecord, Record, ScheduleRecord, Waiting,
@@ -27,11 +27,8 @@ pub enum Finding {
     #[error("{0}")]
     Log(LogError),
     /// The log ends in something that is no record.
-    #[error("the log ends in {bytes} bytes that are no whole block; none of them was acknowledged")]
-    TornTail {
-        /// How many.
-        bytes: u64,
-    },
+    #[error("{0}")]
+    TornTail(TornTail),
     /// There is no state store, or sled cannot read it.
     #[error("the state store cannot be opened: {0}")]
     Store(String),
@@ -49,14 +46,6 @@ pub enum Finding {
     Root {
         /// Height of the block.
         height: u64,
-    },
-    /// The log does not have the block of the mark.
-    #[error("the state store has seen block {mark}, the log ends at {tip}")]
-    Ahead {
-        /// Height of the mark.
-        mark: u64,
-        /// Newest block of the log.
-        tip: u64,
     },
     /// A row cannot be read, or is missing where another says that it is.
     #[error("{0}")]
@@ -90,14 +79,14 @@ impl Finding {
     pub fn code(&self) -> &'static str {
         match self {
             Finding::Log(LogError::Missing { .. }) => "log-missing",
+            Finding::Log(LogError::Short { .. }) => "log-short",
             Finding::Log(_) => "log-damaged",
-            Finding::TornTail { .. } => "log-torn",
+            Finding::TornTail(_) => "log-torn",
             Finding::Store(_) => "state-unreadable",
             Finding::Mark => "state-mark",
             Finding::Top(_) => "state-top",
             Finding::Page(_) => "state-page",
             Finding::Root { .. } => "state-root",
-            Finding::Ahead { .. } => "log-short",
             Finding::Row(_) => "state-row",
             Finding::Index { .. } => "state-index",
             Finding::History(_) => "state-history",
@@ -110,11 +99,10 @@ impl Finding {
     pub fn remedy(&self) -> &'static str {
         match self {
             Finding::Log(error) => error.remedy(),
-            Finding::Ahead { .. } => {
-                "copy the log's segments back from a backup, or restore the backup into another folder"
-            }
             Finding::Books(_) => "keep the folder as it is, stop the node, and run `tenor verify`",
-            Finding::TornTail { .. } => "nothing: the next opening cuts it off",
+            Finding::TornTail(_) => {
+                "after a crash nothing: nobody was told of these bytes, and the next opening cuts them off; else copy the segment back from a backup"
+            }
             _ => "the next opening or `tenor doctor --rebuild` makes the state again from the log",
         }
     }
@@ -136,8 +124,13 @@ pub fn examine(
     let tip = survey.tip.unwrap_or(0);
     let mut found: Vec<Finding> = survey.damage.into_iter().map(Finding::Log).collect();
     if survey.torn.bytes > 0 {
-        found.push(Finding::TornTail { bytes: survey.torn.bytes });
+        found.push(Finding::TornTail(survey.torn));
     }
+    let short = |had: u64| Finding::Log(LogError::Short { tip, had });
+    // Where a damaged log ends is not known.
+    let is_damaged = found.iter().any(|finding| matches!(finding, Finding::Log(_)));
+    let snapshot = newest_snapshot(folder)?.filter(|had| *had > tip && !is_damaged);
+    found.extend(snapshot.map(short));
     let folder = folder.join(STATE_FOLDER);
     if !folder.exists() {
         found.push(Finding::Store(format!("there is no {}", folder.display())));
@@ -163,7 +156,9 @@ pub fn examine(
         }
     };
     if mark.height > tip {
-        found.push(Finding::Ahead { mark: mark.height, tip });
+        if snapshot.is_none() {
+            found.push(short(mark.height));
+        }
     } else if let Ok(Some(block)) = peek_block(&log, chain, mark.height)
         && block.header.state != mark.root
     {

@@ -41,6 +41,10 @@ pub trait Journal: Send + Sync {
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault>;
     /// Height of the newest block.
     fn tip(&self) -> Option<u64>;
+    /// Height of the oldest block: what was before it was let go.
+    fn oldest(&self) -> u64 {
+        0
+    }
     /// The place behind a block, from which opening can go on; none in memory.
     ///
     /// # Errors
@@ -72,6 +76,8 @@ pub trait Blocks: Send + Sync {
     /// # Errors
     /// As [`Journal::block`].
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault>;
+    /// As [`Journal::oldest`].
+    fn oldest(&self) -> u64;
 }
 
 /// Blocks in the block log.
@@ -152,6 +158,10 @@ impl Journal for FileJournal {
         self.log.tip()
     }
 
+    fn oldest(&self) -> u64 {
+        self.log.reader().oldest()
+    }
+
     fn position_behind(&self, height: u64) -> Result<Option<Position>, Fault> {
         Ok(self.log.position_behind(height)?)
     }
@@ -185,6 +195,10 @@ impl Blocks for Reader {
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
         let bytes = self.read(Kind::Certificate, height)?;
         bytes.map(|bytes| decoded(&bytes, "certificate", height)).transpose()
+    }
+
+    fn oldest(&self) -> u64 {
+        Reader::oldest(self)
     }
 }
 
@@ -243,6 +257,10 @@ impl Journal for MemoryJournal {
             (None, Some(below)) => below.certificate(height),
             (None, None) => Ok(None),
         }
+    }
+
+    fn oldest(&self) -> u64 {
+        self.below.as_ref().map_or(0, |(below, _)| below.oldest())
     }
 
     fn tip(&self) -> Option<u64> {

@@ -24,8 +24,10 @@ pub use examine::{Finding, examine};
 pub use genesis::{GENESIS_VERSION, Genesis};
 pub use journal::{FileJournal, Journal, MemoryJournal, peek_block};
 pub use mirror::Source;
-pub use open::{LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, Told};
-pub use replay::{Replayed, replay};
+pub use open::{
+    LOG_FOLDER, OpenError, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, Told, snapshot_heights,
+};
+pub use replay::{Replayed, replay, replay_on};
 pub use replica::{Replica, Stashed};
 pub use retain::{Retained, Retention, RetentionError};
 pub use solo::Solo;

@@ -1,10 +1,10 @@
 //! Beginning a chain, and opening one again: load the store, redo the log after its mark, compare the root.
 
-use super::journal::{FileJournal, Journal, MemoryJournal};
+use super::journal::{FileJournal, Journal, MemoryJournal, peek_block};
 use super::replay::first_wrong_key;
 use super::{Chain, Genesis};
 use crate::fault::{Fault, Stop};
-use crate::log::{Log, TornTail, begin_behind_gaps, check_complete};
+use crate::log::{Log, LogError, TornTail, begin_behind_gaps, check_complete};
 use crate::snapshot::Snapshot;
 use crate::state::{Committed, Overlay, Resume, Room, State};
 use crate::store::{ChangeRef, Changes, Disk, Mark, StoreError, WriteSet};
@@ -66,6 +66,14 @@ pub struct Opened {
     pub rebuilt: bool,
     /// Height of the snapshot that it was made again from; none where the log alone gave it.
     pub snapshot: Option<u64>,
+}
+
+impl Opened {
+    /// What whoever opened the folder should hear of: that the log's end was cut.
+    pub fn warning(&self) -> Option<String> {
+        let cut = "it was cut there: after a crash nobody was told of these bytes, else bring the segment back from a backup";
+        (self.torn.bytes > 0).then(|| format!("{}; {cut}", self.torn))
+    }
 }
 
 /// Is told how much of how much is done.
@@ -234,16 +242,21 @@ impl Stored {
             opened => opened,
         };
         let mark = disk.as_ref().ok().and_then(|disk| disk.mark().ok().flatten());
+        let keep = had(folder, mark.as_ref())?;
         if let (Ok(disk), Some(mark)) = (disk, &mark) {
-            let (log, torn) = Log::open_at(&log_folder, chain, &mark.log)?;
-            let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
-            if let Ok(stored) = resumed {
-                return Ok(stored);
+            match Log::open_at(&log_folder, chain, &mark.log, keep) {
+                Ok((log, torn)) => {
+                    let resumed = from_mark(Arc::new(disk), mark, FileJournal::new(log), torn, room);
+                    if let Ok(stored) = resumed {
+                        return Ok(stored);
+                    }
+                }
+                Err(LogError::Damaged { .. }) if is_outdated(&log_folder, chain, mark)? => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        // Whatever is wrong with the disk, the state can be made again. What the store has seen was synced in
-        // the log before: a log that ends below it has lost blocks.
-        make_again(folder, chain, room, mark.map(|mark| mark.height), &mut |_, _| {})
+        // Whatever is wrong with the disk, the state can be made again.
+        make_again(folder, chain, room, keep, &mut |_, _| {})
     }
 
     /// Throws the state away and makes it again: from the log alone, or, where the log does not reach back to
@@ -255,7 +268,7 @@ impl Stored {
     pub fn rebuild(folder: &Path, chain: ChainId, room: Room, progress: Told<'_>) -> Result<Stored, Fault> {
         let disk = Disk::open(&folder.join(STATE_FOLDER));
         let mark = disk.ok().and_then(|disk| disk.mark().ok().flatten());
-        let made = make_again(folder, chain, room, mark.map(|mark| mark.height), progress)?;
+        let made = make_again(folder, chain, room, had(folder, mark.as_ref())?, progress)?;
         begin_behind_gaps(&folder.join(LOG_FOLDER))?;
         Ok(made)
     }
@@ -350,6 +363,8 @@ fn make_again(
             .and_then(|snapshot| from_snapshot(folder, chain, &snapshot, room, keep, &mut *progress));
         match made {
             Ok(stored) => return Ok(stored),
+            // Every snapshot meets it.
+            Err(Fault::Log(same)) if same == why => break,
             Err(error) => why = format!("{why}; {}: {error}", path.display()),
         }
     }
@@ -368,6 +383,37 @@ fn from_log(
         put_in_place(folder, room, |base| redo(base, FileJournal::new(log), None, Mmr::default(), progress))?;
     stored.opened = Opened { torn, rebuilt: true, ..stored.opened };
     Ok(stored)
+}
+
+/// Whether a mark that does not fit a log says nothing against it: the log is whole and goes beyond it, and its block
+/// was let go, or has another state there, as another chain's.
+fn is_outdated(log: &Path, chain: ChainId, mark: &Mark) -> Result<bool, Fault> {
+    let survey = Log::survey(log, chain, |_, _| {})?;
+    if !survey.damage.is_empty() || survey.tip.is_none_or(|tip| tip < mark.height) {
+        return Ok(false);
+    }
+    Ok(peek_block(log, chain, mark.height)?.is_none_or(|block| block.header.state != mark.root))
+}
+
+/// The highest block that the log of a folder has had, as far as state store and snapshots know: it was synced there
+/// before they were made, and a log that ends below it has lost blocks.
+fn had(folder: &Path, mark: Option<&Mark>) -> Result<Option<u64>, Fault> {
+    Ok(mark.map(|mark| mark.height).max(newest_snapshot(folder)?))
+}
+
+/// Height of the newest snapshot in a folder whose manifest is whole.
+pub(super) fn newest_snapshot(folder: &Path) -> Result<Option<u64>, Fault> {
+    let mut whole = snapshots(folder)?.into_iter().filter_map(|path| Snapshot::open(&path).ok());
+    Ok(whole.next().map(|snapshot| snapshot.header().height))
+}
+
+/// The heights of a data folder's snapshots, the newest first.
+///
+/// # Errors
+/// [`Fault`] when the folder cannot be read.
+pub fn snapshot_heights(folder: &Path) -> Result<Vec<u64>, Fault> {
+    let whole = snapshots(folder)?.into_iter().filter_map(|path| Snapshot::open(&path).ok());
+    Ok(whole.map(|snapshot| snapshot.header().height).collect())
 }
 
 /// The folders of a data folder's snapshots, the newest first.

@@ -30,10 +30,21 @@ pub fn replay(
     genesis: &Genesis,
     guest: Arc<dyn Guest>,
     blocks: impl Iterator<Item = Result<Block, Fault>>,
+    progress: impl FnMut(u64),
+) -> Result<Replayed, Fault> {
+    let chain = Chain::in_memory(genesis.clone(), guest).map_err(|error| Fault::State(error.to_string()))?;
+    replay_on(chain, blocks, progress)
+}
+
+/// As [`replay`], on a chain that stands before the first of the blocks.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_on(
+    mut chain: Chain,
+    blocks: impl Iterator<Item = Result<Block, Fault>>,
     mut progress: impl FnMut(u64),
 ) -> Result<Replayed, Fault> {
-    let mut chain =
-        Chain::in_memory(genesis.clone(), guest).map_err(|error| Fault::State(error.to_string()))?;
     let mut done = Replayed { blocks: 0, items: 0, root: chain.tip().state };
     for block in blocks {
         let block = block?;

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::log::{LetGo, Log, delete_below, strip_below};
 use crate::params::{Limits, RETAIN_DAYS_MIN};
 use crate::snapshot::Snapshot;
+use crate::state::State;
 use std::path::Path;
 use tenor_abi::date::{DAY_MS, Timestamp};
 
@@ -71,8 +72,15 @@ impl Stored {
     ///
     /// # Errors
     /// [`Fault`].
-    pub fn retain(self, folder: &Path, retention: Retention, progress: Told<'_>) -> Result<Retained, Fault> {
+    pub fn retain(
+        mut self,
+        folder: &Path,
+        retention: Retention,
+        progress: Told<'_>,
+    ) -> Result<Retained, Fault> {
         let height = self.good_snapshot(folder, progress)?;
+        // The next opening goes on from the state's mark, which is not to lie in what goes.
+        self.base.flush()?;
         let log = folder.join(LOG_FOLDER);
         let bounds = [retention.writes_days, retention.blocks_days]
             .map(|days| days.map_or(Ok(0), |days| self.first_within(&log, days)));

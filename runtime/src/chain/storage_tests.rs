@@ -5,7 +5,7 @@
 
 use super::examine::{Finding, examine};
 use super::journal::{FileJournal, Journal};
-use super::open::{LOG_FOLDER, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored};
+use super::open::{LOG_FOLDER, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, snapshot_heights};
 use super::retain::Retention;
 use crate::fault::Fault;
 use crate::log::{By, LetGo, Log, fail_at, failed};
@@ -407,6 +407,12 @@ fn a_log_cut_behind_the_mark_keeps_every_block_that_is_whole() {
         let (height, _, rows) = template.behind.iter().rfind(|(_, end, _)| *end <= length as u64).unwrap();
         let (mut grown, opened) = Grown::open(folder.path(), rows);
         assert_eq!((grown.tip().height, opened.rebuilt), (*height, false), "round {round}, cut at {length}");
+        assert_eq!(opened.torn.height, *height);
+        let said = opened.warning().unwrap_or_default();
+        let is_named = ["segment 0", "at offset", &format!("after block {height}")]
+            .iter()
+            .all(|part| said.contains(part));
+        assert_eq!(is_named, opened.torn.bytes > 0, "{said}");
         assert!(all(&grown.base).unwrap() == *rows);
         // And it goes on.
         grown.block().unwrap();
@@ -688,6 +694,115 @@ fn a_folder_without_its_old_segments_heals_from_the_newest_good_snapshot() {
 }
 
 #[test]
+fn a_log_that_ends_below_a_snapshot_has_lost_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = folder.path().join(SNAPSHOT_FOLDER);
+    fs::create_dir(&snapshots).unwrap();
+    let mut grown = Grown::begin(folder.path(), 20_000).unwrap();
+    (0..31).for_each(|_| grown.block().unwrap());
+    let to = snapshots.join("30");
+    Snapshot::create(&to, &grown.base.now().unwrap(), grown.tip(), |_, _| {}).unwrap();
+    let state = read_files(folder.path(), STATE_FOLDER);
+    drop(grown);
+    let (segment, log) = (last_segment(folder.path()), read_files(folder.path(), LOG_FOLDER));
+    let is_short = |with_state: bool| {
+        fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+        if with_state {
+            write_files(folder.path(), &state);
+        }
+        let before = read_files(folder.path(), LOG_FOLDER);
+        for opened in [Stored::open(folder.path(), CHAIN, ROOM), rebuilt(folder.path())] {
+            let fault = opened.map(|_| ()).unwrap_err().to_string();
+            assert!(
+                fault.contains("ends at block") && fault.matches("is of block 30;").count() == 1,
+                "{fault}"
+            );
+        }
+        assert!(read_files(folder.path(), LOG_FOLDER) == before, "it is left as it is");
+        let found = examine(folder.path(), CHAIN, ROOM, |_, _| {}).unwrap();
+        assert!(found.iter().any(|finding| finding.code() == "log-short"), "{found:?}");
+    };
+    for cut in [1, 3_000] {
+        let bytes = fs::read(&segment).unwrap();
+        fs::write(&segment, &bytes[..bytes.len().saturating_sub(cut)]).unwrap();
+        [true, false].into_iter().for_each(is_short);
+        write_files(folder.path(), &log);
+    }
+    fs::remove_file(&segment).unwrap();
+    [true, false].into_iter().for_each(is_short);
+    write_files(folder.path(), &log);
+    assert_eq!(Stored::open(folder.path(), CHAIN, ROOM).unwrap().tip.height, 30);
+}
+
+fn rebuilt(folder: &Path) -> Result<Stored, Fault> {
+    Stored::rebuild(folder, CHAIN, ROOM, &mut |_, _| {})
+}
+
+/// A folder of sled that was copied in part, also where a checkpoint meets it.
+#[test]
+fn a_file_of_sled_that_is_missing_is_damage_and_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
+    (0..4).for_each(|_| grown.block().unwrap());
+    // Longer than sled keeps among the others.
+    let long = |byte: u8| vec![(Kind::Asset.full_key(&[byte; 32]), Some(vec![byte; 300_000]))];
+    grown.block_of(long(1)).unwrap();
+    grown.base.flush().unwrap();
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    let state = read_files(folder.path(), STATE_FOLDER);
+    let blobs: Vec<_> = state.iter().filter(|(path, _)| path.to_string_lossy().contains("blobs/")).collect();
+    assert!(!blobs.is_empty());
+    for writing in [false, true] {
+        write_files(folder.path(), &state);
+        blobs.iter().for_each(|(path, _)| fs::remove_file(folder.path().join(path)).unwrap());
+        let (mut grown, opened) = Grown::open(folder.path(), &rows);
+        if !opened.rebuilt {
+            let told = match writing {
+                true => grown.block_of(long(2)).and_then(|()| grown.base.flush()),
+                false => all(&grown.base).map(drop),
+            };
+            if let Err(fault) = told {
+                assert!(fault.to_string().contains("makes the state again"), "{fault}");
+            }
+        }
+        drop(grown);
+        if !writing {
+            let stored = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
+            assert!((opened.rebuilt || stored.opened.rebuilt) && stored.tip == tip);
+            assert!(all(&stored.base).unwrap() == rows);
+        }
+    }
+}
+
+#[test]
+fn another_chains_state_is_made_again_from_the_log() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut grown = Grown::begin(ours.path(), 20_000).unwrap();
+    (0..30).for_each(|_| grown.block().unwrap());
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    let mut other = Grown::begin(theirs.path(), 20_000).unwrap();
+    other.chance = Chance(99);
+    for until in [20, 40] {
+        while other.tip.as_ref().is_none_or(|tip| tip.height < until) {
+            other.block().unwrap();
+        }
+        other.base.flush().unwrap();
+        fs::remove_dir_all(ours.path().join(STATE_FOLDER)).unwrap();
+        write_files(ours.path(), &read_files(theirs.path(), STATE_FOLDER));
+        match Stored::open(ours.path(), CHAIN, ROOM) {
+            Ok(stored) => {
+                assert!(until == 20 && stored.opened.rebuilt && stored.tip == tip);
+                assert!(all(&stored.base).unwrap() == rows);
+            }
+            // A log that lost its end looks the same.
+            Err(fault) => assert!(until == 40 && matches!(fault, Fault::Log(_)), "{fault}"),
+        }
+    }
+}
+
+#[test]
 fn a_tail_is_not_redone_at_every_opening() {
     let folder = tempfile::tempdir().unwrap();
     let mut grown = Grown::begin(folder.path(), u64::MAX).unwrap();
@@ -741,6 +856,8 @@ fn old_segments_are_let_go_below_a_snapshot_and_nothing_else_is() {
     let (writes, before_it) =
         (stored.journal.writes(first).unwrap(), stored.journal.block(first - 1).unwrap());
     assert!(writes.is_none() && before_it.is_none());
+    assert_eq!((stored.journal.oldest(), stored.journal.fork(50).oldest()), (first, first));
+    assert_eq!(snapshot_heights(folder.path()).unwrap(), [59]);
     drop(stored);
     assert_eq!(retain(Some(15), Some(40)).writes, LetGo::default(), "it is done once");
     // The state is still made again, from the snapshot; a stop before the files were deleted does no harm.
@@ -756,6 +873,34 @@ fn old_segments_are_let_go_below_a_snapshot_and_nothing_else_is() {
     let fault = Stored::open(folder.path(), CHAIN, ROOM).map(|_| ()).unwrap_err().to_string();
     let name = lost.file_name().unwrap().to_str().unwrap();
     assert!(fault.contains(name) && fault.contains("is missing"), "{fault}");
+}
+
+#[test]
+fn letting_go_of_the_segment_that_the_mark_is_in_leaves_a_folder_that_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), 20_000).unwrap();
+    grown.block().unwrap();
+    grown.base.flush().unwrap();
+    let behind = read_files(folder.path(), STATE_FOLDER);
+    (0..59).for_each(|_| grown.block().unwrap());
+    let (rows, tip) = (grown.rows.clone(), grown.tip().clone());
+    drop(grown);
+    fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+    write_files(folder.path(), &behind);
+    let open = || Stored::open(folder.path(), CHAIN, ROOM).unwrap();
+    let stored = open();
+    assert_eq!(stored.opened.redone, 59, "the mark is at block 0");
+    let retention = Retention { writes_days: None, blocks_days: Some(40) };
+    assert!(stored.retain(folder.path(), retention, &mut |_, _| {}).unwrap().blocks.segments > 0);
+    let stored = open();
+    assert!(!stored.opened.rebuilt && stored.tip == tip && all(&stored.base).unwrap() == rows);
+    drop(stored);
+    // A state of before, brought back.
+    fs::remove_dir_all(folder.path().join(STATE_FOLDER)).unwrap();
+    write_files(folder.path(), &behind);
+    let stored = open();
+    assert_eq!((stored.opened.snapshot, stored.tip == tip), (Some(59), true));
+    assert!(all(&stored.base).unwrap() == rows);
 }
 
 #[test]

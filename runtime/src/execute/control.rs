@@ -58,11 +58,16 @@ pub fn check(
     if named.time != block.time {
         return rejected(format!("it is of {}, the block of {}", named.time, block.time));
     }
-    if let Operation::Restart(op) = &tx.body.operation
-        && op.abandoned + 1 < block.height
-    {
+    if let Operation::Restart(op) = &tx.body.operation {
         let parent = block.height - 1;
-        return rejected(format!("block {} is given up, the parent is block {parent}", op.abandoned));
+        match op.abandoned.checked_add(1) {
+            None => return rejected(format!("block {} is given up: no block is behind it", op.abandoned)),
+            Some(next) if next < block.height => {
+                let given = op.abandoned;
+                return rejected(format!("block {given} is given up, the parent is block {parent}"));
+            }
+            Some(_) => {}
+        }
     }
     let limits = &block.parameters.limits;
     let needed = limits.tx_gas_base + limits.tx_gas_per_byte * tx.to_bytes().len() as u64;

@@ -63,6 +63,14 @@ pub enum LogError {
         /// The first block that is missing.
         from: u64,
     },
+    /// It ends below a block that it had.
+    #[error("the log ends at block {tip}, and the state store or a snapshot in the folder is of block {had}")]
+    Short {
+        /// Its newest block.
+        tip: u64,
+        /// Height of the block that was in it.
+        had: u64,
+    },
     /// A newer build wrote it.
     #[error("segment {segment} has format {given}, this build reads {FORMAT}")]
     Newer {
@@ -105,6 +113,9 @@ impl LogError {
             LogError::Missing { .. } => {
                 "copy the segment back from a backup; where there is none, `tenor doctor --rebuild` goes on from a snapshot"
             }
+            LogError::Short { .. } => {
+                "copy the log's segments back from a backup, or restore the backup into another folder; where `state` or the newest snapshot came here from elsewhere, move it away"
+            }
             LogError::Newer { .. } => "use the newer build that wrote it",
             LogError::Foreign(_) => "name the folder of this chain, or copy its log back from a backup",
             LogError::Order { .. } | LogError::TooLong { .. } => "report it: this is no fault of the folder",
@@ -118,6 +129,7 @@ impl std::convert::From<LogError> for Fault {
         match error {
             LogError::Damaged { .. }
             | LogError::Missing { .. }
+            | LogError::Short { .. }
             | LogError::Newer { .. }
             | LogError::Foreign(_)
             | LogError::Order { .. } => Fault::Log(text),
@@ -153,8 +165,24 @@ impl Position {
 /// What opening found at the end of the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TornTail {
-    /// Bytes that were cut; none of them was acknowledged.
+    /// File name of the newest segment.
+    pub segment: String,
+    /// Where what is whole of it ends.
+    pub offset: u64,
+    /// Bytes behind that: after a crash none of them was acknowledged.
     pub bytes: u64,
+    /// Height of the newest block that is whole.
+    pub height: u64,
+}
+
+impl std::fmt::Display for TornTail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let TornTail { segment, offset, bytes, height } = self;
+        write!(
+            f,
+            "segment {segment} ends at offset {offset} in {bytes} bytes that are no whole record, after block {height}"
+        )
+    }
 }
 
 /// Where opening begins to read.
@@ -261,21 +289,27 @@ impl Log {
     /// Opens the log of a folder and reads all of it; a torn tail is cut and what is whole is synced before it is
     /// believed.
     ///
-    /// `keep` is a height that is known to have been synced, where one is known (the state store's mark): a
-    /// log that ends below it is damaged, and is left as it is.
+    /// `keep` is a height that is known to have been synced, where one is known (the state store's mark, a
+    /// snapshot): a log that ends below it is damaged, and is left as it is.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Foreign`] for another chain.
+    /// [`LogError::Damaged`] for damage that is not a torn tail, [`LogError::Short`] for an end below `keep`,
+    /// [`LogError::Foreign`] for another chain.
     pub fn open(folder: &Path, chain: ChainId, keep: Option<u64>) -> Result<(Log, TornTail), LogError> {
         Log::read_from(folder, chain, &Start::First, keep)
     }
 
-    /// Opens the log of a folder and reads only what lies behind a position.
+    /// Opens the log of a folder and reads only what lies behind a position. `keep` as in [`Log::open`].
     ///
     /// # Errors
     /// As [`Log::open`]; also [`LogError::Damaged`] when the log is not what it was when the position was taken.
-    pub fn open_at(folder: &Path, chain: ChainId, position: &Position) -> Result<(Log, TornTail), LogError> {
-        Log::read_from(folder, chain, &Start::Behind(position), Some(position.height))
+    pub fn open_at(
+        folder: &Path,
+        chain: ChainId,
+        position: &Position,
+        keep: Option<u64>,
+    ) -> Result<(Log, TornTail), LogError> {
+        Log::read_from(folder, chain, &Start::Behind(position), keep.max(Some(position.height)))
     }
 
     /// Opens the log of a folder and reads it from the segment on that holds the block of a height; what lies
@@ -330,7 +364,7 @@ impl Log {
             let scanned = segment::scan(path, chain, &From::Header(previous.take()), is_last);
             let noted = scanned.and_then(|scanned| {
                 note(&mut Heights::new(), &mut survey.tip, number, path, &scanned)?;
-                survey.torn.bytes = scanned.length - scanned.whole;
+                survey.torn = torn(path, &scanned, survey.tip);
                 (previous, sealed) = (Some(scanned.previous), scanned.is_sealed());
                 Ok(())
             });
@@ -413,15 +447,11 @@ impl Log {
             end = segment::scan(path, chain, &from, *path == last)?;
             note(&mut heights, &mut tip, number, path, &end)?;
         }
-        if keep.is_some_and(|keep| tip.is_none_or(|tip| tip < keep)) {
-            return Err(LogError::Damaged {
-                segment: segment::name(&last),
-                offset: end.whole,
-                height: tip.unwrap_or(0),
-                what: "it ends before a block that the state store has seen",
-            });
+        if let Some(had) = keep.filter(|keep| tip.is_none_or(|tip| tip < *keep)) {
+            return Err(LogError::Short { tip: tip.unwrap_or(0), had });
         }
         let synced = position.filter(|_| first + 1 == segments.len()).map_or(0, |position| position.offset);
+        let torn = torn(&last, &end, tip);
         let file = segment::rewrite(&last, synced, end.whole)?;
         sync_folder(folder)?;
         let log = Log {
@@ -435,7 +465,7 @@ impl Log {
             segment_bytes: SEGMENT_BYTES,
             poisoned: false,
         };
-        Ok((log, TornTail { bytes: end.length - end.whole }))
+        Ok((log, torn))
     }
 
     /// The chain that it was begun with.
@@ -563,6 +593,16 @@ impl Log {
         self.file = next.file;
         self.sealed = false;
         Ok(())
+    }
+}
+
+/// What the newest segment ends in.
+fn torn(path: &Path, scanned: &Scanned, tip: Option<u64>) -> TornTail {
+    TornTail {
+        segment: segment::name(path),
+        offset: scanned.whole,
+        bytes: scanned.length - scanned.whole,
+        height: tip.unwrap_or(0),
     }
 }
 

@@ -70,6 +70,11 @@ impl Reader {
         Ok(Reader::new(chain, segments(folder)?, tip, Heights::new()))
     }
 
+    /// Height of the oldest block.
+    pub fn oldest(&self) -> u64 {
+        self.segments.first().map_or(0, |path| segment::first_of(path))
+    }
+
     /// Enters a record that was written at the end.
     pub(super) fn note(&mut self, kind: Kind, height: u64, span: Span) {
         let place = Place { segment: self.segments.len() - 1, span };

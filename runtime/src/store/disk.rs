@@ -97,6 +97,15 @@ impl std::fmt::Debug for Disk {
 fn guarded<T>(what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
+        // A file of its own that is not there, or not whole, is no disk that says no.
+        Ok(Err(sled::Error::Io(error)))
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData
+            ) =>
+        {
+            Err(StoreError::Damaged(format!("{what}: {error}")))
+        }
         Ok(Err(sled::Error::Io(error))) => Err(StoreError::of_io(what, &error)),
         Ok(Err(error)) => Err(StoreError::Damaged(format!("{what}: {error}"))),
         Err(_) => Err(StoreError::Damaged(format!("{what}: the database gave up"))),
@@ -168,8 +177,8 @@ impl Disk {
         codec::decode_own(mark).map(Some).map_err(|_| damaged())
     }
 
-    /// Reads; where sled finds itself damaged, the mark is taken away.
-    fn reading<T>(&self, what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    /// Asks sled; where it finds itself damaged, the mark is taken away.
+    fn asking<T>(&self, what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
         guarded(what, work).inspect_err(|error| {
             if matches!(error, StoreError::Damaged(_)) {
                 // The damage itself is what is told.
@@ -197,7 +206,7 @@ impl Disk {
         let mut bytes = Vec::with_capacity(mark.top_bytes as usize);
         for chunk in 0..mark.top_bytes.div_ceil(CHUNK_BYTES as u64) {
             let key = top_key(mark.sequence, chunk as u32);
-            bytes.extend(guarded("top", || self.top.get(key))?.iter().flat_map(|chunk| chunk.iter()));
+            bytes.extend(self.asking("top", || self.top.get(key))?.iter().flat_map(|chunk| chunk.iter()));
         }
         bytes.truncate(mark.top_bytes as usize);
         if plain_hash(&[&bytes]) != mark.top {
@@ -218,7 +227,7 @@ impl Disk {
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, StoreError> {
         let tree = &self.pages[table as usize][side as usize];
-        Ok(self.reading("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
+        Ok(self.asking("read", || tree.get(number.to_be_bytes()))?.map(|bytes| read(&bytes)))
     }
 
     /// Where pages go that leave memory.
@@ -236,7 +245,7 @@ impl Disk {
     /// # Errors
     /// [`StoreError`].
     pub fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.reading("read", || self.rows.get(key))?.map(|value| value.to_vec()))
+        Ok(self.asking("read", || self.rows.get(key))?.map(|value| value.to_vec()))
     }
 
     /// The last row at or before a key.
@@ -244,7 +253,7 @@ impl Disk {
     /// # Errors
     /// [`StoreError`].
     pub fn row_before(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        let found = self.reading("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
+        let found = self.asking("scan", || self.rows.range::<&[u8], _>(..=key).next_back().transpose())?;
         Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
@@ -257,7 +266,7 @@ impl Disk {
             return Ok(None);
         }
         let range = (Bound::Included(from), Bound::Excluded(end));
-        let found = self.reading("scan", || self.rows.range::<&[u8], _>(range).next().transpose())?;
+        let found = self.asking("scan", || self.rows.range::<&[u8], _>(range).next().transpose())?;
         Ok(found.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
@@ -306,13 +315,13 @@ impl Disk {
         for (key, value) in rows {
             match value {
                 Some(value) => self.put(&self.rows, key, value)?,
-                None => guarded("write", || self.rows.remove(key)).map(|_| ())?,
+                None => self.asking("write", || self.rows.remove(key)).map(|_| ())?,
             }
         }
         for (number, chunk) in (0u32..).zip(top.chunks(CHUNK_BYTES)) {
             self.put(&self.top, &top_key(sequence, number), chunk)?;
         }
-        guarded("flush", || self.db.flush()).map(|_| ())
+        self.asking("flush", || self.db.flush()).map(|_| ())
     }
 
     /// The tree in which a page has its place.
@@ -325,7 +334,7 @@ impl Disk {
     /// Nodes that were cut before there was anything in them take each page once.
     fn make_places(&self, pages: &[DirtyPage]) -> Result<(), StoreError> {
         let Some(tree) = pages.first().map(|page| self.tree(page)) else { return Ok(()) };
-        let last = guarded("write", || tree.last())?.map(|(key, _)| key);
+        let last = self.asking("write", || tree.last())?.map(|(key, _)| key);
         let keys = pages.iter().map(|page| page.number.to_be_bytes());
         for key in keys.skip_while(|key| last.as_ref().is_some_and(|last| key[..] <= last[..])) {
             self.put(tree, &key, &[])?;
@@ -338,7 +347,7 @@ impl Disk {
         let bytes = codec::encode(mark);
         let sealed = [&plain_hash(&[&bytes]).0[..], &bytes].concat();
         self.put(&self.marks, MARK.as_bytes(), &sealed)?;
-        guarded("flush", || self.db.flush())?;
+        self.asking("flush", || self.db.flush())?;
         self.stored.store(mark.sequence, Ordering::Release);
         Ok(())
     }
@@ -367,7 +376,7 @@ impl Disk {
 
     fn put(&self, tree: &sled::Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.written_bytes.fetch_add((key.len() + value.len()) as u64, Ordering::Relaxed);
-        guarded("write", || tree.insert(key, value)).map(|_| ())
+        self.asking("write", || tree.insert(key, value)).map(|_| ())
     }
 }
 
@@ -402,6 +411,20 @@ mod tests {
             bytes: PageBytes::Here(bytes(number).into()),
         };
         numbers.map(page).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_short_is_damage_and_a_disk_that_says_no_is_not() {
+        let said = |kind: ErrorKind| {
+            guarded("read", || sled::Result::<()>::Err(sled::Error::Io(kind.into()))).unwrap_err()
+        };
+        for kind in [ErrorKind::NotFound, ErrorKind::UnexpectedEof, ErrorKind::InvalidData] {
+            assert!(matches!(said(kind), StoreError::Damaged(_)), "{kind}");
+        }
+        assert!(matches!(said(ErrorKind::StorageFull), StoreError::Full(_)));
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::Other] {
+            assert!(matches!(said(kind), StoreError::Io(_)), "{kind}");
+        }
     }
 
     #[test]

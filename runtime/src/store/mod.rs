@@ -89,7 +89,13 @@ impl StoreError {
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Fault {
-        Fault::Storage(error.to_string())
+        match error {
+            // What is damaged is not believed again.
+            StoreError::Damaged(_) => {
+                Fault::State(format!("{error}; the next opening makes the state again from the log"))
+            }
+            _ => Fault::Storage(error.to_string()),
+        }
     }
 }
 
