@@ -156,7 +156,7 @@ fn stored(kind: Kind) -> Option<Vec<u8>> {
                 opened_by: party,
                 opened_at: time,
                 terms_version: 1,
-                terms: vec![1, 2, 3],
+                terms: vec![1, 2, 3].into(),
                 state: 2,
                 signers: vec![party],
                 keys: 4,

@@ -4,7 +4,7 @@
 use crate::seal::{Passphrases, Sealed};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tenor_wire::crypto::SecretKey;
@@ -53,18 +53,23 @@ impl Keys {
             }
             None => hex(secret),
         };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("there is a key `{name}` already, or it cannot be written"))?;
+        if path.exists() {
+            bail!("there is a key `{name}` already");
+        }
+        // It has its name only once it is whole, and takes nobody else's.
+        let begun = path.with_extension("begun");
+        let write = || {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&begun)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::hard_link(&begun, &path)
+        };
+        let written = write();
+        let _ = fs::remove_file(&begun);
         // The folder is synced as well: a key whose name is lost in a crash is lost.
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::File::open(&self.folder)?.sync_all());
-        written.context("writing a key")
+        let synced = written.and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        synced.with_context(|| format!("writing the key `{name}`"))
     }
 
     /// A key by its name.
@@ -73,9 +78,16 @@ impl Keys {
     /// When there is none, naming those that there are; when it is sealed and its passphrase is not given or another.
     pub fn get(&self, name: &str) -> Result<SecretKey> {
         let path = self.path(name)?;
-        let Ok(text) = fs::read_to_string(&path) else {
-            let names = self.names()?;
-            bail!("there is no key `{name}`{}", crate::near::hint(name, names.iter().map(String::as_str)));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let names = self.names()?;
+                bail!(
+                    "there is no key `{name}`{}",
+                    crate::near::hint(name, names.iter().map(String::as_str))
+                );
+            }
+            Err(error) => return Err(error).with_context(|| format!("reading the key `{name}`")),
         };
         let damaged = || format!("the key `{name}` is damaged");
         let bytes = match unhex(text.trim_end()) {

@@ -35,8 +35,9 @@ pub struct Open {
 }
 
 /// What to do about it.
-pub fn remedy(data: &Path) -> String {
-    format!("`chmod -R go= {}`", data.display())
+pub fn remedy<'p>(paths: impl IntoIterator<Item = &'p Path>) -> String {
+    let paths = paths.into_iter().map(|path| format!(" {}", path.display()));
+    format!("`chmod -R go={}`", paths.collect::<String>())
 }
 
 /// What of a data folder others than its owner may read or write.
@@ -59,6 +60,23 @@ pub fn open_to_others(data: &Path) -> Result<Vec<Open>> {
             for path in paths {
                 found.extend(open(&path, believed)?);
             }
+        }
+    }
+    Ok(found)
+}
+
+/// What of the files that lie outside a data folder others than its owner may read or write: those of a folder, too.
+///
+/// # Errors
+/// When the disk says no.
+pub fn beside_open_to_others<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<Vec<Open>> {
+    let mut found = vec![];
+    for path in paths {
+        let inside = path.is_dir().then(|| fs::read_dir(path)).transpose();
+        let inside = inside.with_context(|| format!("reading {}", path.display()))?;
+        found.extend(open(path, true)?);
+        for entry in inside.into_iter().flatten() {
+            found.extend(open(&entry?.path(), true)?);
         }
     }
     Ok(found)
@@ -122,6 +140,14 @@ mod tests {
         fs::create_dir_all(data.join("keys")).unwrap();
         fs::create_dir_all(data.join("state")).unwrap();
         fs::write(data.join("keys/bank.key"), "").unwrap();
+        let guard = folder.path().join("guard");
+        fs::write(&guard, "").unwrap();
+        for (mode, readable, writable) in [(0o600, false, false), (0o640, true, false), (0o666, true, true)] {
+            fs::set_permissions(&guard, fs::Permissions::from_mode(mode)).unwrap();
+            let found = beside_open_to_others([&*guard, &folder.path().join("no such file")]).unwrap();
+            assert_eq!(found.len(), usize::from(readable), "{mode:o}");
+            assert_eq!(found.iter().any(|open| open.writable), writable, "{mode:o}");
+        }
         fs::write(data.join("tokens.json"), "[]").unwrap();
         for (name, mode) in [("keys/bank.key", 0o600), ("keys", 0o700), ("tokens.json", 0o600)] {
             set(name, mode);

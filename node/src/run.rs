@@ -22,7 +22,7 @@ use crate::turns::{Share, Shares, Turns};
 use crate::webhook::{Hooks, Sender};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tenor_runtime::chain::Replica;
@@ -107,11 +107,15 @@ fn raise_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
-/// What others than its owner may read in a data folder is warned of; where they may write what says who may do what,
+/// What others than its owner may read in a data folder, or of the guard and the passphrases, is warned of; where they may write what says who may do what,
 /// the node does not believe it.
-fn believe(data: &Path) -> Result<(), Stop> {
-    let open = modes::open_to_others(data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
-    let remedy = modes::remedy(data);
+fn believe<'p>(data: &Path, beside: impl Iterator<Item = &'p Path>) -> Result<(), Stop> {
+    let failed = |error: anyhow::Error| Stop::Folder(format!("{error:#}"));
+    let mut open = modes::open_to_others(data).map_err(failed)?;
+    let beside = modes::beside_open_to_others(beside).map_err(failed)?;
+    let inside = (!open.is_empty()).then_some(data).into_iter();
+    let remedy = modes::remedy(inside.chain(beside.iter().map(|open| &*open.path)));
+    open.extend(beside);
     let written = modes::names(data, open.iter().filter(|open| open.writable && open.believed));
     if !written.is_empty() {
         let why = format!("others than its owner may write {written}: look what is in it, then {remedy}");
@@ -136,7 +140,8 @@ impl Node {
         let folder =
             Folder::open(&config.data, config.room).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let folder = folder.keys_opened_by(config.passphrases.as_deref());
-        believe(&config.data)?;
+        let beside = config.guard.iter().chain(&config.passphrases).map(PathBuf::as_path);
+        believe(&config.data, beside)?;
         let tokens = Tokens::of(&config.data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let names = Folder::names_kept(&config.data).map_err(|error| Stop::Folder(format!("{error:#}")))?;
         let is_sandbox = folder.chain.genesis().parameters.sandbox;

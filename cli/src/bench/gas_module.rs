@@ -170,6 +170,25 @@ pub(super) fn operators() -> Vec<Probe> {
             )
         },
         Probe {
+            rounds: 200,
+            ..probe(
+                "memory.fill of nothing",
+                vec![I::I32Const(0), I::I32Const(1), I::I32Const(0), I::MemoryFill(0)],
+            )
+        },
+        Probe {
+            rounds: 200,
+            ..probe(
+                "memory.copy of nothing",
+                vec![
+                    I::I32Const(0),
+                    I::I32Const(0),
+                    I::I32Const(0),
+                    I::MemoryCopy { src_mem: 0, dst_mem: 0 },
+                ],
+            )
+        },
+        Probe {
             rounds: 1,
             pages: 16,
             ..probe(

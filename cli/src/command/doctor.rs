@@ -149,7 +149,7 @@ fn permissions(data: &Path) -> Result<Vec<Line>> {
             lines.push(Line {
                 code,
                 what: format!("others than its owner may {may} {names}"),
-                remedy: modes::remedy(data),
+                remedy: modes::remedy([data]),
             });
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 use tenor_abi::spec::CallKind;
-use tenor_abi::value;
+use tenor_abi::value::{self, ValueError};
 use tenor_node::view::find::find_agreement;
 
 /// `tenor query`.
@@ -47,7 +47,14 @@ impl Query {
         let arguments =
             words::arguments(&spec, def, &Arguments::parse(&self.arguments)?, &|word| folder.lookup(word))
                 .map_err(|error| folder.names.hint(error))?;
-        let answer = value::decode(&spec, def.returns, &chain.view(id, &self.view, &arguments)?)?;
+        let bytes = chain.view(id, &self.view, &arguments)?;
+        let answer = match value::decode(&spec, def.returns, &bytes) {
+            Err(error @ ValueError::Values { .. }) => {
+                let (text, answer) = words::as_bytes(&bytes, &error);
+                return output.result(&json!({ "answer": answer }), &text);
+            }
+            answer => answer?,
+        };
         let text = match &answer {
             value::Value::List(values) => values
                 .iter()

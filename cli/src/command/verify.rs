@@ -29,7 +29,7 @@ impl Verify {
     /// executing every item again gives the same root.
     ///
     /// # Errors
-    /// The first thing that does not hold.
+    /// The first thing that does not hold; of products' own checks all, after the result.
     pub fn run(self, output: &mut Output<'_>) -> Result<()> {
         let desk = desk(&self.data)?;
         let folder = desk.folder();
@@ -76,7 +76,8 @@ impl Verify {
             "oldest": oldest,
             "executed_from": from,
             "items": items,
-            "products_checked": checked,
+            "products_checked": checked.hold,
+            "products_broken": checked.broken.iter().map(|(id, said)| json!({ "agreement": id.to_string(), "check": said })).collect::<Vec<_>>(),
             "state_root": tip.state.to_string(),
             "cut_bytes": folder.opened.torn.bytes,
             "redone_blocks": folder.opened.redone,
@@ -84,6 +85,12 @@ impl Verify {
             "trial_balance": books,
         });
         let again = items.map_or_else(|| "none, as asked".to_string(), |items| items.to_string());
+        let broken: Vec<String> =
+            checked.broken.iter().map(|(id, said)| format!("the check of {id} {said}")).collect();
+        let own = match broken.len() {
+            0 => format!("{} hold", checked.hold),
+            count => format!("{} hold, {count} do not\n{}", checked.hold, broken.join("\n")),
+        };
         let begins = match (oldest, from) {
             (0, _) => String::new(),
             (_, None) => format!("the log begins at block {oldest}: what was before was let go\n"),
@@ -92,14 +99,18 @@ impl Verify {
             ),
         };
         let text = format!(
-            "consistent to block {}\n{begins}items executed again  {again}\nproducts' own checks  {checked} hold\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
+            "consistent to block {}\n{begins}items executed again  {again}\nproducts' own checks  {own}\nstate root            {}\ntail cut              {} bytes\nblocks redone         {}\n\n{}",
             tip.height,
             tip.state,
             folder.opened.torn.bytes,
             folder.opened.redone,
             trial_table(&document)
         );
-        output.result(&document, &text)
+        output.result(&document, &text)?;
+        match broken.first() {
+            None => Ok(()),
+            Some(first) => bail!("{} products' own checks do not hold; {first}", broken.len()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Money at the command line: held, paid out, batched, taken back, limited, frozen, and seen in statements.
 
-use crate::home::{done, folder, tenor, text};
+use crate::home::{complaint, done, folder, tenor, text};
 use std::path::PathBuf;
 
 /// A sandbox with Ada, who has 100.00, and a shop.
@@ -56,10 +56,14 @@ fn a_batch_pays_what_it_can_and_a_correction_takes_it_back() {
     let file = folder.path().join("wages.csv");
     std::fs::write(&file, "# wages\nshop,30.00 EUR\nbank,80.00 EUR\nshop, 0.50 EUR\n").unwrap();
     let file = file.to_string_lossy().into_owned();
-    let batch = done(&data, &["batch", "ada", &file, "--once", "wages"]);
+    let pay = || {
+        let (code, text) = tenor(&data, &["batch", "ada", &file, "--once", "wages", "--json"]);
+        assert_eq!(code, 3, "a line is refused");
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let batch = pay();
     assert_eq!((batch["done"].as_u64(), batch["refused"].as_u64()), (Some(2), Some(1)));
-    let again = done(&data, &["batch", "ada", &file, "--once", "wages"]);
-    assert_eq!(again["item"], batch["item"], "done once");
+    assert_eq!(pay()["item"], batch["item"], "done once");
     assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "69.50");
     let entry = format!("{}/0", batch["item"].as_str().unwrap());
     let (code, _) = tenor(&data, &["correct", &entry, "--as", "ada"]);
@@ -76,6 +80,20 @@ fn accounts_are_limited_frozen_closed_and_mirrored() {
     done(&data, &["account", "limits", "ada", "--floor", "-50.00", "--ceiling", "200.00"]);
     let shown = text(&data, &["show", "account", "ada"]);
     assert!(shown.contains("floor    -50.00 EUR") && shown.contains("ceiling  200.00 EUR"), "{shown}");
+    for (named, floor, ceiling) in [
+        (&["--ceiling", "300.00"][..], "-50.00", Some("300.00")),
+        (&["--floor", "-20.00"], "-20.00", Some("300.00")),
+        (&["--ceiling", "none", "--holds-overdraft"], "-20.00", None),
+        (
+            &["--floor", "-50.00", "--ceiling", "200.00", "--holds-overdraft", "false"],
+            "-50.00",
+            Some("200.00"),
+        ),
+    ] {
+        done(&data, &[&["account", "limits", "ada"], named].concat());
+        let shown = done(&data, &["show", "account", "ada"]);
+        assert_eq!((shown["floor"].as_str(), shown["ceiling"].as_str()), (Some(floor), ceiling), "{named:?}");
+    }
     done(&data, &["account", "freeze", "ada", "--out", "--reason", "fraud"]);
     let (code, _) = tenor(&data, &["transfer", "ada", "shop", "1.00 EUR"]);
     assert_ne!(code, 0);
@@ -96,6 +114,23 @@ fn accounts_are_limited_frozen_closed_and_mirrored() {
         (&"100.00".into(), &"0.00".into())
     );
     done(&data, &["verify"]);
+    // What is not there yet is not what is newest.
+    for words in
+        [&["trial-balance", "--at", "999"][..], &["entries", "--at", "999"], &["entries", "--from", "999"]]
+    {
+        assert!(complaint(&data, 1, words).contains("is not made yet"), "{words:?}");
+    }
+    assert!(complaint(&data, 1, &["entries", "--from", "5", "--at", "2"]).contains("no block from 5 to 2"));
+}
+
+#[test]
+fn a_key_of_another_chain_makes_no_block() {
+    let (_folder, data) = sandbox();
+    let (_other, others) = sandbox();
+    std::fs::copy(others.join("keys/validator.key"), data.join("keys/validator.key")).unwrap();
+    let told = complaint(&data, 1, &["transfer", "ada", "shop", "1.00 EUR"]);
+    assert!(told.contains("not the one that signs this chain's blocks"), "{told}");
+    assert_eq!(done(&data, &["show", "account", "ada"])["balance"], "100.00");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn what_is_done_over_a_network_prints_what_it_prints_on_the_folder() {
     both.each([&["transfer", "ada", "bob", "2.00 EUR", "--once", "gift"]; 2], 1);
     let lines = both.here.with_extension("lines");
     fs::write(&lines, "bob,1.00 EUR\n# a comment\nada/savings, 2.00 EUR\nbob,9000.00 EUR\n").unwrap();
-    both.done(&["batch", "ada", lines.to_str().unwrap()]);
+    both.each([&["batch", "ada", lines.to_str().unwrap()]; 2], 3);
     let held = both.done(&["hold", "place", "ada", "bob", "20.00 EUR", "--json"]);
     let hold = field(&held, "hold");
     both.with(&hold, &["hold", "capture", "*", "5.00 EUR", "--as", "bob"]);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Document, json};
 use tenor_abi::id::AgreementId;
 use tenor_abi::spec::{CallDef, CallKind, Spec};
 use tenor_abi::text::type_name;
-use tenor_abi::value;
+use tenor_abi::value::{self, ValueError};
 use tenor_runtime::chain::Chain;
 use tenor_runtime::execute::ViewError;
 use tenor_runtime::state::record::{
@@ -265,9 +265,12 @@ pub async fn view(
                 ViewError::Fault(fault) => fault.into(),
                 other => Problem::new(problem::VIEW_REFUSED, other),
             })?;
-            let answer = value::decode(&spec, def.returns, &answer)
-                .map_err(|error| Problem::new(problem::VIEW_REFUSED, error))?;
-            Ok(stamped(json!({ "view": name, "answer": words::json(&spec, def.returns, &answer) }), chain))
+            let answer = match value::decode(&spec, def.returns, &answer) {
+                Ok(value) => words::json(&spec, def.returns, &value),
+                Err(error @ ValueError::Values { .. }) => words::as_bytes(&answer, &error).1,
+                Err(error) => return Err(Problem::new(problem::VIEW_REFUSED, error)),
+            };
+            Ok(stamped(json!({ "view": name, "answer": answer }), chain))
         })
         .await
 }

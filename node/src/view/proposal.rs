@@ -30,10 +30,10 @@ pub fn proposal(chain: &Chain, names: &Names, id: ProposalId) -> Result<Shown> {
     if let (Operation::Invoke(op) | Operation::Sign(op), Some(spec)) = (&record.operation, &spec) {
         agreement = Some(op.seen.agreement.to_string());
         if let Some(def) = spec.calls.get(usize::from(op.call)) {
-            let values = value::decode_fields(spec, value::fields_of(&def.arguments), &op.arguments)?;
-            for (field, value) in def.arguments.iter().zip(&values) {
-                table.row(vec![field.name.clone(), words::show(spec, field.ty, value)]);
-                documents.insert(field.name.clone(), words::json(spec, field.ty, value));
+            let told = words::told_fields(spec, value::fields_of(&def.arguments), &op.arguments)?;
+            for (name, text, document) in told {
+                table.row(vec![name.clone(), text]);
+                documents.insert(name, document);
             }
         }
     }

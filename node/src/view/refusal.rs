@@ -72,12 +72,8 @@ fn by_contract(receipt: &FullReceipt, spec: Option<&Spec>) -> String {
 fn own_words(code: u16, data: &[u8], spec: Option<&Spec>) -> Option<String> {
     let spec = spec?;
     let error = spec.errors.get(usize::from(code.checked_sub(CODE_OWN)?))?;
-    let values = value::decode_fields(spec, value::fields_of(&error.fields), data).unwrap_or_default();
-    let shown = error
-        .fields
-        .iter()
-        .zip(&values)
-        .map(|(field, value)| format!("{} {}", field.name, words::show(spec, field.ty, value)));
+    let told = words::told_fields(spec, value::fields_of(&error.fields), data).unwrap_or_default();
+    let shown = told.into_iter().map(|(name, text, _)| format!("{name} {text}"));
     let said = format!("{} ({}) {}", error.doc, error.name, shown.collect::<Vec<_>>().join(", "));
     Some(said.trim_end().to_string())
 }

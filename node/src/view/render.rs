@@ -5,17 +5,17 @@ use super::table::Table;
 use super::{reading, words};
 use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
+use std::fmt::Display;
 use tenor_abi::entry::Side;
 use tenor_abi::event::{Event, EventBody};
 use tenor_abi::id::AgreementId;
 use tenor_abi::money::Decimal;
-use tenor_abi::spec::{FieldDef, Spec};
-use tenor_abi::value::{self, Value};
+use tenor_abi::spec::Spec;
+use tenor_abi::value;
 use tenor_runtime::chain::Chain;
 use tenor_runtime::schedule::CURSOR_KIND;
 use tenor_runtime::state::record::{AccountRecord, Holder};
 use tenor_wire::block::Item;
-use tenor_wire::hexadecimal::hex;
 use tenor_wire::op::Operation;
 use tenor_wire::receipt::{Entry, EntrySource};
 
@@ -103,22 +103,19 @@ pub fn event(chain: &Chain, event: &Event) -> Result<Told> {
         |name: &str, at: u16| (name.to_string(), spec.state_name(at).to_string(), json!(spec.state_name(at)));
     let (name, fields) = match &event.body {
         EventBody::Contract { number, data } => {
-            let def = spec.events.get(usize::from(*number));
-            let values =
-                def.and_then(|def| value::decode_fields(&spec, value::fields_of(&def.fields), data).ok());
-            match (def, values) {
-                (Some(def), Some(values)) => {
-                    let told = |(field, value): (&FieldDef, &Value)| {
-                        let text = words::show(&spec, field.ty, value);
-                        (field.name.clone(), text, words::json(&spec, field.ty, value))
-                    };
-                    (def.name.clone(), def.fields.iter().zip(&values).map(told).collect())
+            // A contract may report what its spec does not know.
+            let raw = |why: &dyn Display| {
+                let (text, document) = words::as_bytes(data, &why);
+                vec![("bytes".to_string(), text, document)]
+            };
+            match spec.events.get(usize::from(*number)) {
+                Some(def) => {
+                    let told = words::told_fields(&spec, value::fields_of(&def.fields), data);
+                    (def.name.clone(), told.unwrap_or_else(|error| raw(&error)))
                 }
-                // A contract may report what its spec does not know.
-                _ => {
-                    let bytes = hex(data);
-                    let name = def.map_or_else(|| format!("event_{number}"), |def| def.name.clone());
-                    (name, vec![("bytes".into(), bytes.clone(), json!(bytes))])
+                None => {
+                    let why = format!("{} has no event {number}", spec.name);
+                    (format!("event_{number}"), raw(&why))
                 }
             }
         }

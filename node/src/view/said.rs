@@ -95,10 +95,8 @@ impl Saying<'_> {
                 let Ok(spec) = reading::spec(self.0, &op.code) else {
                     return one(format!("opens an agreement under {}, which is not there", op.code));
                 };
-                let values = value::decode_fields(&spec, value::terms_of(&spec), &op.terms)?;
-                let terms = spec.terms.iter().zip(&values);
-                let terms = terms
-                    .map(|(term, value)| format!("{}={}", term.name, words::show(&spec, term.ty, value)));
+                let terms = words::told_fields(&spec, value::terms_of(&spec), &op.terms)?;
+                let terms = terms.into_iter().map(|(name, text, _)| format!("{name}={text}"));
                 one(format!(
                     "opens an agreement under {}@{}: {}",
                     spec.name,
@@ -311,7 +309,6 @@ impl Saying<'_> {
 
 /// Arguments of a call: names and what people read.
 fn arguments(spec: &Spec, fields: &[FieldDef], bytes: &[u8]) -> Result<Vec<(String, String)>> {
-    let values = value::decode_fields(spec, value::fields_of(fields), bytes)?;
-    let shown = fields.iter().zip(&values);
-    Ok(shown.map(|(field, value)| (field.name.clone(), words::show(spec, field.ty, value))).collect())
+    let told = words::told_fields(spec, value::fields_of(fields), bytes)?;
+    Ok(told.into_iter().map(|(name, text, _)| (name, text)).collect())
 }

@@ -24,12 +24,11 @@ use tenor_wire::op::{AccountKind, HookMoment, HookOf};
 /// [`Missing`] when there is none.
 pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
     let (record, spec) = reading::agreement(chain, &id)?;
-    let values = value::decode_fields(&spec, value::terms_of(&spec), &record.terms)?;
     let mut terms = Table::new(&["term", "value"]);
     let mut documents = serde_json::Map::new();
-    for (term, value) in spec.terms.iter().zip(&values) {
-        terms.row(vec![term.name.clone(), words::show(&spec, term.ty, value)]);
-        documents.insert(term.name.clone(), words::json(&spec, term.ty, value));
+    for (name, text, document) in words::told_fields(&spec, value::terms_of(&spec), &record.terms)? {
+        terms.row(vec![name.clone(), text]);
+        documents.insert(name, document);
     }
     let mut books = Table::new(&["book", "balance", "currency"]);
     let mut book_documents = vec![];

@@ -3,14 +3,16 @@
 use crate::near;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::str::FromStr;
 use tenor_abi::id::{AccountId, AgreementId, AssetId, CalendarId, Hash, IdError, PREFIXES, PartyId};
 use tenor_abi::money::{Code, Currency, Money};
 use tenor_abi::spec::{Basic, CallDef, FieldDef, Spec, TermDef, TypeDef, TypeNumber};
 use tenor_abi::text::{self, type_name};
-use tenor_abi::value::{self, Value};
+use tenor_abi::value::{self, Value, ValueError};
 use tenor_runtime::execute;
 use tenor_runtime::params::Limits;
+use tenor_wire::hexadecimal::hex;
 pub use tenor_wire::shown::show;
 
 /// What a word stands for, asked as `kind:word`: the text of an id for the name of a party, account, asset,
@@ -172,6 +174,41 @@ pub fn hash_text(start: &[u8]) -> String {
     Hash(bytes).to_string()
 }
 
+/// A field as it is shown: its name, what people read, and as JSON.
+pub type Told = (String, String, serde_json::Value);
+
+/// What bytes say by a spec, field by field. Where they stand for more values than are made of bytes, there is one field:
+/// the bytes as they are.
+///
+/// # Errors
+/// When the bytes are not the fields.
+pub fn told_fields<'f>(
+    spec: &Spec,
+    fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
+    bytes: &[u8],
+) -> Result<Vec<Told>, ValueError> {
+    let fields: Vec<(&str, TypeNumber)> = fields.collect();
+    match value::decode_fields(spec, fields.iter().copied(), bytes) {
+        Ok(values) => {
+            let told = |((name, ty), value): (&(&str, TypeNumber), &Value)| {
+                ((*name).to_string(), show(spec, *ty, value), json(spec, *ty, value))
+            };
+            Ok(fields.iter().zip(&values).map(told).collect())
+        }
+        Err(error @ ValueError::Values { .. }) => {
+            let (text, document) = as_bytes(bytes, &error);
+            Ok(vec![("bytes".into(), text, document)])
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Bytes that are told as they are, for people and as JSON, and why.
+pub fn as_bytes(bytes: &[u8], why: &impl Display) -> (String, serde_json::Value) {
+    let (bytes, note) = (hex(bytes), why.to_string());
+    (format!("{bytes} ({note})"), serde_json::json!({ "bytes": bytes, "note": note }))
+}
+
 /// A value as JSON: amounts and large numbers as texts, never as JSON numbers.
 pub fn json(spec: &Spec, ty: TypeNumber, value: &Value) -> serde_json::Value {
     use serde_json::Value as Json;
@@ -192,5 +229,46 @@ pub fn json(spec: &Spec, ty: TypeNumber, value: &Value) -> serde_json::Value {
         (Value::Byte(number), _) => Json::from(*number),
         (Value::Text(text), _) => Json::from(text.as_str()),
         _ => Json::String(show(spec, ty, value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenor_abi::spec::{TYPES_OWN, Version};
+
+    #[test]
+    fn bytes_that_stand_for_too_many_values_are_shown_as_they_are() {
+        let field = |ty: TypeNumber| FieldDef { name: "maybe".into(), ty, doc: String::new() };
+        let spec = Spec {
+            abi: 0,
+            name: "many".into(),
+            version: Version { major: 1, minor: 0, patch: 0 },
+            doc: String::new(),
+            types: vec![
+                TypeDef::Option(Basic::U8 as u16),
+                TypeDef::Record { name: "Row".into(), fields: vec![field(TYPES_OWN); 128] },
+                TypeDef::List(TYPES_OWN + 1),
+            ],
+            terms: vec![],
+            states: vec![],
+            schedules: vec![],
+            books: vec![],
+            storage: vec![],
+            calls: vec![],
+            errors: vec![],
+            events: vec![],
+            purposes: vec![],
+        };
+        let fields = || [("rows", TYPES_OWN + 2)].into_iter();
+        let rows = |count: u8| [&[1, count], &vec![0; usize::from(count)][..]].concat();
+        let told = told_fields(&spec, fields(), &rows(3)).unwrap();
+        assert_eq!((told.len(), told[0].0.as_str()), (1, "rows"));
+        let told = told_fields(&spec, fields(), &rows(100)).unwrap();
+        let (name, text, document) = &told[0];
+        assert_eq!((told.len(), name.as_str()), (1, "bytes"));
+        assert!(text.starts_with("016400") && text.ends_with("values, absent fields counted)"), "{text}");
+        assert_eq!(document["bytes"], hex(&rows(100)));
+        told_fields(&spec, fields(), &[1, 1, 9]).unwrap_err();
     }
 }

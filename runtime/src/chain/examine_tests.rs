@@ -72,7 +72,7 @@ fn bank() -> Rows {
         opened_by: bank,
         opened_at: Timestamp(5),
         terms_version: 0,
-        terms: vec![],
+        terms: vec![].into(),
         state: 0,
         signers: vec![],
         keys: 0,

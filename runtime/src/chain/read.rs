@@ -1,7 +1,7 @@
 //! Reading a chain: receipts, proofs, lists. Nothing here writes.
 
 use super::{Chain, Replica};
-use crate::execute::{self, BlockContext, Candidate, Contracts, Ending, Rejection, ViewError};
+use crate::execute::{self, BlockContext, Candidate, Checked, Contracts, Ending, Rejection, ViewError};
 use crate::fault::Fault;
 use crate::state::Kind;
 use crate::state::record::{
@@ -97,11 +97,11 @@ impl Chain {
         execute::view(&mut self.state(), &context, agreement, name, arguments, gas)
     }
 
-    /// Asks every agreement whether its storage and its books fit each other; how many can say so.
+    /// Asks every agreement whether its storage and its books fit each other.
     ///
     /// # Errors
-    /// [`Fault::Books`] naming the agreement that says they do not.
-    pub fn check_agreements(&self) -> Result<u64, Fault> {
+    /// [`Fault`] of the store or the engine.
+    pub fn check_agreements(&self) -> Result<Checked, Fault> {
         execute::check_agreements(&mut self.state(), &self.context(Timestamp(self.tip.time.0 + 1)))
     }
 

@@ -127,7 +127,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
         opened_by: actor,
         opened_at: run.time(),
         terms_version: 0,
-        terms: op.terms.clone(),
+        terms: op.terms.clone().into(),
         state: contract.spec.initial_state(),
         signers: vec![],
         keys: 0,
@@ -137,7 +137,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
     open_books(state, &opened)?;
     list_parties(state, run, &opened)?;
     sign_terms(state, run, &mut opened)?;
-    run.report(id, EventBody::Opened)?;
+    run.report(id, EventBody::Opened);
     let date = run.business_date(state, &opened.record.bank)?;
     let calling = Calling {
         def: &def,
@@ -273,7 +273,7 @@ pub(super) fn enter_state(
     if contract.spec.is_terminal(to) {
         end_schedules(state, run, id, &record, contract.spec.schedules.len())?;
     }
-    if from == to { Ok(()) } else { run.report(id, EventBody::State { from, to }) }
+    if from == to { Ok(()) } else { run.emit(id, EventBody::State { from, to }) }
 }
 
 /// Nothing falls due after the end.
@@ -539,7 +539,8 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
         run.signed.promise(*account, grant.per_period);
         state.put(&key::grant(account, &opened.id), &grant);
     }
-    run.report(opened.id, EventBody::Signed)
+    run.report(opened.id, EventBody::Signed);
+    Ok(())
 }
 
 fn collect_accounts(value: &Value, named: &mut BTreeSet<AccountId>) {

@@ -13,28 +13,53 @@ use tenor_abi::id::AgreementId;
 use tenor_abi::spec::{CHECK, CODE_OWN, CallKind, Spec};
 use tenor_abi::value;
 
-/// Asks every agreement; how many have a check.
+/// What products' own checks came to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Checked {
+    /// How many hold.
+    pub hold: u64,
+    /// Agreements whose check does not hold or gives no answer, ascending, and what it said.
+    pub broken: Vec<(AgreementId, String)>,
+}
+
+/// What the check of an agreement came to.
+enum Said {
+    /// It has none.
+    Nothing,
+    Holds,
+    Broken(String),
+}
+
+/// Asks every agreement.
 ///
 /// # Errors
-/// [`Fault::Books`] naming the agreement whose check does not hold.
-pub fn check_agreements(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result<u64, Fault> {
-    let (mut from, mut asked) = (Kind::Agreement.full_key(&[]), 0);
+/// [`Fault`] of the store or the engine.
+pub fn check_agreements(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result<Checked, Fault> {
+    let (mut from, mut checked) = (Kind::Agreement.full_key(&[]), Checked::default());
     while let Some((full, _)) = state.next_row(&from, &[Kind::Agreement as u8 + 1])? {
-        asked += u64::from(check(state, block, id_of(&full)?)?);
+        let id = id_of(&full)?;
+        match check(state, block, id)? {
+            Said::Nothing => {}
+            Said::Holds => checked.hold += 1,
+            Said::Broken(said) => checked.broken.push((id, said)),
+        }
         from = full;
         from.push(0);
     }
-    Ok(asked)
+    Ok(checked)
 }
 
 /// Asks the agreements whose storage a block has written, before it is done.
 ///
 /// # Errors
-/// As [`check_agreements`].
+/// [`Fault::Books`] naming the agreement whose check does not hold, and as [`check_agreements`].
 pub fn check_touched(state: &mut Overlay<'_>, block: &BlockContext<'_>) -> Result<(), Fault> {
     let ids: BTreeSet<AgreementId> =
         state.written(Kind::Storage, |full, _| id_of(full)).into_iter().collect::<Result<_, Fault>>()?;
-    ids.into_iter().try_for_each(|id| check(state, block, id).map(|_| ()))
+    ids.into_iter().try_for_each(|id| match check(state, block, id)? {
+        Said::Nothing | Said::Holds => Ok(()),
+        Said::Broken(said) => Err(Fault::Books(format!("the check of {id} {said}"))),
+    })
 }
 
 fn id_of(full_key: &[u8]) -> Result<AgreementId, Fault> {
@@ -42,24 +67,24 @@ fn id_of(full_key: &[u8]) -> Result<AgreementId, Fault> {
     id.ok_or_else(|| Fault::State("a key of an agreement is too short".into()))
 }
 
-/// Asks an agreement; false where it has no check.
-fn check(state: &mut Overlay<'_>, block: &BlockContext<'_>, id: AgreementId) -> Result<bool, Fault> {
-    let Some(record) = state.get::<AgreementRecord>(&id.0)? else { return Ok(false) };
+/// Asks an agreement.
+fn check(state: &mut Overlay<'_>, block: &BlockContext<'_>, id: AgreementId) -> Result<Said, Fault> {
+    let Some(record) = state.get::<AgreementRecord>(&id.0)? else { return Ok(Said::Nothing) };
     let contract = block.contracts.of_agreement(state, block.guest, &record).map_err(|stop| match stop {
         Stop::Fault(fault) => fault,
         Stop::Refused(refusal) => Fault::State(refusal.to_string()),
     })?;
     if !contract.spec.calls.iter().any(|call| call.kind == CallKind::View && call.name == CHECK) {
-        return Ok(false);
+        return Ok(Said::Nothing);
     }
     let none = value::encode_fields(&[]);
     match view(state, block, id, CHECK, &none, block.parameters.limits.item_gas_max) {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(Said::Holds),
         Err(ViewError::Fault(fault)) => Err(fault),
         Err(ViewError::Contract { code, .. }) => {
-            Err(Fault::Books(format!("{id} says of itself: {}", name_of(&contract.spec, code))))
+            Ok(Said::Broken(format!("says: {}", name_of(&contract.spec, code))))
         }
-        Err(error) => Err(Fault::Books(format!("{id} cannot say whether its books hold: {error}"))),
+        Err(error) => Ok(Said::Broken(format!("gives no answer: {error}"))),
     }
 }
 

@@ -4,8 +4,8 @@ use super::agreement::{self, Calling, Opened, operand};
 use super::run::{Run, Trouble};
 use super::{BlockContext, Ending, hook};
 use crate::fault::{Fault, Stop};
-use crate::schedule::{self, CURSOR_KIND, Missing, Place};
-use crate::state::record::{ScheduleRecord, Waiting, key};
+use crate::schedule::{self, CURSOR_KIND, Halt, Missing, Place};
+use crate::state::record::{AgreementRecord, ScheduleRecord, Waiting, key};
 use crate::state::{Kind, Overlay};
 use crate::vm::Context;
 use tenor_abi::call::{Actor, Occurrence};
@@ -80,16 +80,43 @@ pub(super) fn run(
         state.roll_back(before);
         return Ok(None);
     }
-    match ran {
-        Ok(ending) => Ok(Some(ending)),
-        Err(Trouble::Fault(fault)) => Err(fault),
-        Err(Trouble::Refused { code, .. }) => {
-            Err(Fault::State(format!("occurrence {item:?} cannot be settled: refusal {code}")))
-        }
+    let (fate, code, data) = match ran {
+        Ok(ending) => return Ok(Some(ending)),
+        Err(Trouble::Fault(fault)) => return Err(fault),
+        Err(Trouble::Refused { code, data }) => (Fate::Refused, code, data),
         Err(Trouble::Failed(failure)) => {
-            Err(Fault::State(format!("occurrence {item:?} cannot be settled: {}", failure.name())))
+            if failure == Failure::OutOfGas {
+                run.gas_left = 0;
+            }
+            (Fate::Failed, failure.code(), vec![])
         }
+    };
+    state.roll_back(before);
+    run.forget();
+    suspend(state, &mut run, &item, code)?;
+    Ok(Some(ending(&mut run, fate, code, data)))
+}
+
+/// What failed, or was refused outside its handler, does not run again by itself: a schedule waits for the bank, and
+/// who is told of bookings is told of nothing more until it is attached anew. The chain goes on.
+fn suspend(state: &mut Overlay<'_>, run: &mut Run<'_>, item: &DueItem, code: u16) -> Result<(), Fault> {
+    let (agreement, now) = (item.agreement, run.time());
+    let ahead_ms = run.block.parameters.limits.due_ahead_ms;
+    if item.kind == CURSOR_KIND {
+        schedule::stop_cursor(state, agreement)?;
+        schedule::go_on(state, item, None, now, ahead_ms)?;
+    } else {
+        let record: Option<AgreementRecord> = state.get(&agreement.0)?;
+        let bank = record.ok_or_else(|| Fault::State(format!("{agreement} of {item:?} is missing")))?.bank;
+        schedule::suspend(state, Place { agreement, bank, kind: item.kind, now, ahead_ms }, code).map_err(
+            |stop| match stop {
+                Stop::Fault(fault) => fault,
+                Stop::Refused(refusal) => Fault::State(format!("{item:?} cannot be suspended: {refusal}")),
+            },
+        )?;
     }
+    run.report(agreement, EventBody::ScheduleSuspended { kind: item.kind, number: item.number, code });
+    Ok(())
 }
 
 fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<Ending, Trouble> {
@@ -104,7 +131,7 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
     };
     let late = Place { now: run.time(), ..place };
     if schedule::move_from_holiday(state, late)? {
-        run.report(item.agreement, EventBody::Moved { kind: item.kind, number: item.number })?;
+        run.report(item.agreement, EventBody::Moved { kind: item.kind, number: item.number });
         return Ok(ending(run, Fate::Done, 0, vec![]));
     }
     let contract = std::sync::Arc::clone(&opened.contract);
@@ -116,11 +143,12 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
         );
     };
     if let Some(missing) = passed_over(state, &late, &standing, &opened, def, *catch_up)? {
-        schedule::finish(state, place, missing.count)?;
         run.report(
             item.agreement,
             EventBody::Missed { kind: item.kind, first: missing.first, count: missing.count },
-        )?;
+        );
+        let halt = schedule::finish(state, place, missing.count)?;
+        tell(run, &item, halt);
         return Ok(ending(run, Fate::Done, 0, vec![]));
     }
     let terms = opened.terms()?;
@@ -163,15 +191,16 @@ fn handle(
     let mark = state.mark();
     match agreement::call(state, run, opened, calling) {
         Ok(data) => {
-            schedule::finish(state, place, 1)?;
+            let halt = schedule::finish(state, place, 1)?;
+            tell(run, item, halt);
             Ok(ending(run, Fate::Done, 0, data))
         }
         Err(Trouble::Refused { code, data }) => {
             state.roll_back(mark);
-            forget(run);
+            run.forget();
             let (kind, number, attempt) = (item.kind, item.number, item.attempt);
-            run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
-            match retry {
+            run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code });
+            let halt = match retry {
                 // After a late attempt the next one is spaced from its booking: an outage burns no retries.
                 Some(retry) if round < retries && attempt < u8::MAX => {
                     schedule::retry(state, Place { now: run.time(), ..place }, retry.every)?
@@ -179,24 +208,21 @@ fn handle(
                 Some(retry) => {
                     schedule::give_up(state, place)?;
                     agreement::enter_state(state, run, item.agreement, retry.then)?;
+                    None
                 }
                 None => schedule::finish(state, place, 1)?,
-            }
+            };
+            tell(run, item, halt);
             Ok(ending(run, Fate::Refused, code, data))
         }
-        Err(Trouble::Failed(failure)) => {
-            state.roll_back(mark);
-            forget(run);
-            let code = failure.code();
-            schedule::suspend(state, place, code)?;
-            let suspended = EventBody::ScheduleSuspended { kind: item.kind, number: item.number, code };
-            run.report(item.agreement, suspended)?;
-            if failure == Failure::OutOfGas {
-                run.gas_left = 0;
-            }
-            Ok(ending(run, Fate::Failed, code, vec![]))
-        }
-        Err(Trouble::Fault(fault)) => Err(fault.into()),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Bank and customer are told of a schedule that was suspended because its next date cannot be told.
+fn tell(run: &mut Run<'_>, item: &DueItem, halt: Option<Halt>) {
+    if let Some(Halt { number, code }) = halt {
+        run.report(item.agreement, EventBody::ScheduleSuspended { kind: item.kind, number, code });
     }
 }
 
@@ -215,12 +241,6 @@ fn passed_over(
     }
     let count = schedule::passed_over(state, late, &standing.record, catch_up)?;
     Ok((count > 0).then_some(Missing { first, count }))
-}
-
-/// What was booked and reported before the rollback never happened.
-pub(super) fn forget(run: &mut Run<'_>) {
-    run.entries.clear();
-    run.events.clear();
 }
 
 pub(super) fn ending(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Ending {

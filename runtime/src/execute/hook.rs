@@ -1,7 +1,7 @@
 //! Hooks at work: attached and detached, asked before an entry is booked, told of what was booked.
 
 use super::agreement::{Called, Calling, Opened, call_within, check_seen, check_state};
-use super::due::{ending, forget};
+use super::due::ending;
 use super::native::owner_signed;
 use super::run::{Run, Trouble};
 use super::{Ending, books::bank_of_account};
@@ -101,7 +101,8 @@ fn judge(
     let gas = run.block.parameters.limits.hook_gas;
     let mut own = Run::of_chain(run.block, run.item, gas);
     own.at_work.clone_from(&run.at_work);
-    let opened = Opened::load(state, &own, hook).map_err(stop)?;
+    let account = entry.account;
+    let opened = Opened::load(state, &own, hook).map_err(|trouble| says_no(account, hook, trouble))?;
     let def = call_of(&opened, HookMoment::Before)?;
     // A hook is in force in the states that its call names; one whose agreement has ended in none.
     if check_state(&opened.contract.spec, def, opened.record.state).is_err() {
@@ -119,29 +120,18 @@ fn judge(
     let mark = state.mark();
     let Called { ended, .. } = call_within(state, &mut own, &opened, calling, gas)?;
     state.roll_back(mark);
-    let account = entry.account;
-    match ended {
-        Ok(_) => Ok(()),
-        Err(Trouble::Refused { code, data }) => {
-            let data = if data.len() > REFUSAL_DATA_MAX { vec![] } else { data };
-            Err(Refusal::HookRefused { account, hook, code, data }.into())
-        }
-        Err(Trouble::Failed(failure)) => {
-            Err(Refusal::HookFailed { account, hook, code: failure.code() }.into())
-        }
-        Err(Trouble::Fault(fault)) => Err(fault.into()),
-    }
+    ended.map(|_| ()).map_err(|trouble| says_no(account, hook, trouble))
 }
 
-fn stop(trouble: Trouble) -> Stop {
+/// A hook that does not agree, or cannot judge.
+fn says_no(account: AccountId, hook: AgreementId, trouble: Trouble) -> Stop {
     match trouble {
+        Trouble::Refused { code, data } => {
+            let data = if data.len() > REFUSAL_DATA_MAX { vec![] } else { data };
+            Refusal::HookRefused { account, hook, code, data }.into()
+        }
+        Trouble::Failed(failure) => Refusal::HookFailed { account, hook, code: failure.code() }.into(),
         Trouble::Fault(fault) => fault.into(),
-        Trouble::Refused { code, .. } => {
-            Fault::State(format!("a hook that is attached cannot be loaded: refusal {code}")).into()
-        }
-        Trouble::Failed(failure) => {
-            Fault::State(format!("a hook that is attached cannot be loaded: {}", failure.name())).into()
-        }
     }
 }
 
@@ -155,8 +145,7 @@ pub(super) fn tell(state: &mut Overlay<'_>, run: &Run<'_>, accounts: &[AccountId
     Ok(())
 }
 
-/// An agreement reads on in an account that it is a hook of. What it refuses is read all the same; one that fails is
-/// told of nothing more, until it is attached anew.
+/// An agreement reads on in an account that it is a hook of. What it refuses is read all the same.
 pub(super) fn read(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<Ending, Trouble> {
     let opened = Opened::load(state, run, item.agreement)?;
     let (due, news) = schedule::news(state, &item)?;
@@ -189,24 +178,12 @@ pub(super) fn read(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) ->
         }
         Err(Trouble::Refused { code, data }) => {
             state.roll_back(mark);
-            forget(run);
+            run.forget();
             let DueItem { kind, number, attempt, .. } = item;
-            run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code })?;
+            run.report(item.agreement, EventBody::AttemptRefused { kind, number, attempt, code });
             schedule::go_on(state, &item, read, now, ahead_ms)?;
             Ok(ending(run, Fate::Refused, code, data))
         }
-        Err(Trouble::Failed(failure)) => {
-            state.roll_back(mark);
-            forget(run);
-            let (kind, number, code) = (item.kind, item.number, failure.code());
-            schedule::stop_cursor(state, item.agreement)?;
-            schedule::go_on(state, &item, None, now, ahead_ms)?;
-            run.report(item.agreement, EventBody::ScheduleSuspended { kind, number, code })?;
-            if failure == tenor_abi::refusal::Failure::OutOfGas {
-                run.gas_left = 0;
-            }
-            Ok(ending(run, Fate::Failed, code, vec![]))
-        }
-        Err(Trouble::Fault(fault)) => Err(fault.into()),
+        Err(trouble) => Err(trouble),
     }
 }

@@ -27,7 +27,7 @@ mod view;
 mod check;
 
 pub use candidate::{Candidate, check_ahead};
-pub use check::{check_agreements, check_touched};
+pub use check::{Checked, check_agreements, check_touched};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
 pub use ending::{Ending, receipts};

@@ -9,8 +9,9 @@ use crate::state::record::{
     AccountRecord, AgreementRecord, AssetRecord, CalendarRecord, GrantRecord, Holder, KeyRecord, PartyRecord,
     RoleRecord, key,
 };
+use tenor_abi::calendar::Calendar;
 use tenor_abi::codec;
-use tenor_abi::date::Timestamp;
+use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::id::{AccountId, Hash, PartyId};
 use tenor_abi::limit::AMOUNT_MAX;
 use tenor_abi::money::SCALE_MAX;
@@ -202,7 +203,7 @@ pub(super) fn calendar(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &Calendar
     op.calendar.validate().map_err(|error| Refusal::BadValue { rule: format!("calendar: {error}") })?;
     if let Some(old) = state.get::<CalendarRecord>(&id.0)? {
         let tomorrow = run.business_date(state, &publisher.home)?.add_days(1);
-        if let Some(day) = old.calendar.first_difference(&op.calendar).filter(|day| *day <= tomorrow) {
+        if let Some(day) = first_change(&old.calendar, &op.calendar, tomorrow) {
             let rule =
                 format!("a calendar changes only after tomorrow, {tomorrow}; it would change on {day}");
             return Err(Refusal::BadValue { rule }.into());
@@ -210,6 +211,21 @@ pub(super) fn calendar(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &Calendar
     }
     insert_calendar(state, op);
     Ok(codec::encode(&id))
+}
+
+/// The first day up to another that a calendar tells and the next one tells otherwise, or no longer. What it did not
+/// tell yet may be told late: whatever waits for it is suspended.
+fn first_change(old: &Calendar, next: &Calendar, until: Date) -> Option<Date> {
+    let mut day = Date::of(old.first_year.clamp(1, 9999), 1, 1);
+    while day <= until {
+        if let Ok(is_open) = old.is_business_day(day)
+            && next.is_business_day(day).ok() != Some(is_open)
+        {
+            return Some(day);
+        }
+        day = day.checked_add_days(1)?;
+    }
+    None
 }
 
 /// Writes a calendar.

@@ -154,13 +154,13 @@ fn check_on_time(
 }
 
 fn check_arguments(opened: &Opened, def: &CallDef, arguments: &[u8]) -> Result<(), Trouble> {
-    let spec = &opened.contract.spec;
-    let values =
-        value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)?;
-    match &def.four_eyes {
-        Some(rule) if is_above(rule, opened.terms()?, &values) => {
-            Err(Refusal::FourEyes { role: rule.role }.into())
-        }
-        _ => Ok(()),
+    let (spec, known) = (&opened.contract.spec, value::fields_of(&def.arguments));
+    let Some(rule) = &def.four_eyes else {
+        return Ok(value::check_fields(spec, known, arguments).map_err(bad_arguments)?);
+    };
+    let values = value::decode_fields(spec, known, arguments).map_err(bad_arguments)?;
+    if is_above(rule, opened.terms()?, &values) {
+        return Err(Refusal::FourEyes { role: rule.role }.into());
     }
+    Ok(())
 }

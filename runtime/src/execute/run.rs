@@ -226,23 +226,34 @@ impl<'a> Run<'a> {
         EntryId { item: self.item, index: self.entries.len() as u32 }
     }
 
-    /// Reports an event of an agreement.
-    pub fn report(&mut self, agreement: AgreementId, body: EventBody) -> Result<(), Trouble> {
+    /// What was booked and reported so far never happened.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+        self.events.clear();
+        self.event_bytes = 0;
+    }
+
+    /// Reports what a contract brings about, within what an item may report.
+    pub fn emit(&mut self, agreement: AgreementId, body: EventBody) -> Result<(), Trouble> {
         let limits = &self.block.parameters.limits;
-        if let EventBody::Contract { data, .. } = &body {
-            self.event_bytes += data.len();
-        }
-        if self.events.len() >= limits.item_events as usize
-            || self.event_bytes > limits.item_event_bytes as usize
+        let own = if let EventBody::Contract { data, .. } = &body { data.len() } else { 0 };
+        let event_bytes = self.event_bytes + own;
+        if self.events.len() >= limits.item_events as usize || event_bytes > limits.item_event_bytes as usize
         {
             return Err(Trouble::Failed(Failure::HostRule));
         }
+        self.event_bytes = event_bytes;
+        self.report(agreement, body);
+        Ok(())
+    }
+
+    /// Reports what the runtime does by itself, however much a contract has reported.
+    pub fn report(&mut self, agreement: AgreementId, body: EventBody) {
         if self.events.is_empty() {
             // Most items report one.
             self.events.reserve_exact(1);
         }
         self.events.push(Event { agreement, body });
-        Ok(())
     }
 
     /// Whether a party signed by whose own authority the item runs. An approver's is not among it: no account of

@@ -165,7 +165,8 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
     fn book(&mut self, request: &EntryRequest) -> Result<Option<u32>, Stop> {
         let mut draft = self.draft(request.purpose, request.value_date)?;
         let asked = self.asked(&request.postings)?;
-        draft.lines = ledger::settle(self.state, &asked)?;
+        let (id, now) = (&self.opened.id, self.run.time());
+        draft.lines = ledger::settle(self.state, &asked, id, now, &self.run.signed)?;
         if draft.lines.is_empty() && !asked.is_empty() {
             return Ok(None);
         }
@@ -277,7 +278,7 @@ fn request<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> R
 impl Session for Frame<'_, '_, '_> {
     fn emit(&mut self, event: u16, data: &[u8]) -> Result<(), HostError> {
         let body = EventBody::Contract { number: event, data: data.to_vec() };
-        match self.run.report(self.opened.id, body) {
+        match self.run.emit(self.opened.id, body) {
             Ok(()) => Ok(()),
             Err(Trouble::Fault(broken)) => Err(fault(broken)),
             Err(_) => Err(rule(HostRule::Events, "more events than an item may report".into())),
@@ -306,9 +307,14 @@ impl Session for Frame<'_, '_, '_> {
         Ok(is_there)
     }
 
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, HostError> {
         let full = |own: &[u8]| key::storage(&self.opened.id, own);
-        let found = self.state.next_row(&full(from), &full(end)).map_err(fault)?;
+        let found = self.state.next_row_paid(&full(from), &full(end), pay).map_err(fault)?;
         Ok(found.map(|(row, value)| (row[33..].to_vec(), value)))
     }
 
@@ -385,6 +391,11 @@ impl Session for Frame<'_, '_, '_> {
     fn collect_up_to(&mut self, bytes: &[u8]) -> Result<Vec<u8>, HostError> {
         let asked: CollectRequest = request(bytes)?;
         let from = self.account(asked.from).map_err(stop)?;
+        let (id, most, now) = (&self.opened.id, asked.money.minor, self.run.time());
+        // What is there is told to nobody who may not take it.
+        if most > 0 {
+            ledger::check_may_debit(self.state, id, from, most, now, &self.run.signed).map_err(stop)?;
+        }
         let available = ledger::balance(self.state, &from).map_err(stop)?.available;
         let minor = asked.money.minor.min(i128::try_from(available).unwrap_or(i128::MAX));
         if minor > 0 {
@@ -435,7 +446,7 @@ impl Session for Frame<'_, '_, '_> {
         let Some(passed) = schedule::resume(self.state, place, missed).map_err(stop)? else { return Ok(()) };
         let body = EventBody::Missed { kind, first: passed.first, count: passed.count };
         self.run
-            .report(self.opened.id, body)
+            .emit(self.opened.id, body)
             .map_err(|_| rule(HostRule::Events, "more events than an item may report".into()))
     }
 

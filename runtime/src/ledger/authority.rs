@@ -4,9 +4,9 @@ use super::effect::Effects;
 use super::plan::{Draft, Plan};
 use crate::fault::Stop;
 use crate::state::Overlay;
-use crate::state::record::{AgreementRecord, AssetRecord, GrantRecord, Holder, key};
+use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
 use smallvec::SmallVec;
-use tenor_abi::date::Date;
+use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Period;
@@ -147,6 +147,37 @@ pub(super) fn check_debits(
     })
 }
 
+/// An agreement may debit an account at all: it is its own book, its owner signed and listed it, or there is a grant.
+/// How much is judged with the entry ([`check_debits`]).
+///
+/// # Errors
+/// Refused as the entry would be.
+pub fn check_may_debit(
+    state: &Overlay<'_>,
+    agreement: &AgreementId,
+    account: AccountId,
+    minor: i128,
+    now: Timestamp,
+    signed: &Signed,
+) -> Result<(), Stop> {
+    let record: Option<AccountRecord> = state.get(&account.0)?;
+    let owner = match record.ok_or(Refusal::UnknownAccount { account })?.owner {
+        Holder::Agreement(book) if book == *agreement => return Ok(()),
+        Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account }.into()),
+        Holder::Party(party) => party,
+    };
+    if signed.has(&owner) {
+        if !signed.allowed.iter().any(|allowed| allowed.account == account && allowed.amount > 0) {
+            let asked = minor.max(0).unsigned_abs();
+            return Err(Refusal::SpendMax { account, bound: 0, asked }.into());
+        }
+        if signed.top == Some(*agreement) {
+            return Ok(());
+        }
+    }
+    granted(state, agreement, account, now).map(|_| ())
+}
+
 fn check_issuer(
     state: &Overlay<'_>,
     account: &AccountId,
@@ -177,6 +208,24 @@ fn check_clawback(
     Ok(())
 }
 
+/// The grant under which an agreement may debit an account.
+fn granted(
+    state: &Overlay<'_>,
+    agreement: &AgreementId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<(Vec<u8>, GrantRecord), Stop> {
+    let row = key::grant(&account, agreement);
+    let none = || Refusal::DebitNotAllowed { account };
+    let grant: GrantRecord = state.get(&row)?.ok_or_else(none)?;
+    let record: AgreementRecord = state.get(&agreement.0)?.ok_or_else(none)?;
+    let expired = grant.expires_at.is_some_and(|end| end < now);
+    if expired || record.code != grant.code {
+        return Err(none().into());
+    }
+    Ok((row, grant))
+}
+
 /// A grant after an agreement used it.
 fn use_grant(
     state: &Overlay<'_>,
@@ -185,14 +234,8 @@ fn use_grant(
     (account, amount): (AccountId, u128),
     counted_on: Date,
 ) -> Result<(Vec<u8>, GrantRecord), Stop> {
-    let row = key::grant(&account, agreement);
     let none = || Refusal::DebitNotAllowed { account };
-    let mut grant: GrantRecord = state.get(&row)?.ok_or_else(none)?;
-    let record: AgreementRecord = state.get(&agreement.0)?.ok_or_else(none)?;
-    let expired = grant.expires_at.is_some_and(|end| end < draft.booked_at);
-    if expired || record.code != grant.code {
-        return Err(none().into());
-    }
+    let (row, mut grant) = granted(state, agreement, account, draft.booked_at)?;
     let start = period_start(grant.period, counted_on);
     let place = grant.used.partition_point(|(first, _)| *first < start);
     if grant.used.get(place).is_none_or(|(first, _)| *first != start) {

@@ -32,7 +32,7 @@ mod attack_tests;
 
 pub use account::{Opening, TrialRow, balance, bank_of, check_currency, open_account, supply, trial_balance};
 pub use amounts::{Asked, settle};
-pub use authority::{Signed, period_start};
+pub use authority::{Signed, check_may_debit, period_start};
 pub use book::commit;
 pub use change::{change_account, set_books};
 pub use check::{check, check_block, check_touched};

@@ -51,7 +51,7 @@ impl World {
             opened_by: OWNER,
             opened_at: Timestamp(0),
             terms_version: 0,
-            terms: vec![],
+            terms: vec![].into(),
             state: 0,
             signers: vec![],
             keys: 0,

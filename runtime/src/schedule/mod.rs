@@ -17,6 +17,6 @@ pub use cursor::{
 };
 pub use queue::{Head, Queues, heads, next_wake};
 pub use turn::{
-    Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry, start,
-    suspend,
+    Halt, Missing, Place, end, finish, give_up, hold, move_from_holiday, of, passed_over, resume, retry,
+    start, suspend,
 };

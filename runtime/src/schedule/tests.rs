@@ -1,8 +1,11 @@
 //! Whatever happens to a schedule, each of its numbers is settled once, in order, and none is left out: it runs, or
 //! it is reported as missed.
 
-use super::{Place, business_day_start, end, finish, give_up, heads, hold, of, passed_over, resume, retry};
+use super::{
+    Halt, Place, business_day_start, end, finish, give_up, heads, hold, of, passed_over, resume, retry,
+};
 use super::{start, suspend, zone};
+use crate::fault::Stop;
 use crate::state::record::{CalendarRecord, ScheduleRecord, Waiting};
 use crate::state::{Nothing, Overlay};
 use proptest::prelude::*;
@@ -12,6 +15,7 @@ use tenor_abi::date::{Date, DayOfMonth, Timestamp};
 use tenor_abi::id::{AgreementId, CalendarId, PartyId};
 use tenor_abi::money::Code;
 use tenor_abi::recurrence::{Daily, Monthly, Recurrence, Weekly};
+use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::{Missed, Spacing};
 
 const CALENDAR: CalendarId = CalendarId([3; 32]);
@@ -217,5 +221,71 @@ proptest! {
             lived.check();
         }
         prop_assert_eq!(lived.next, last);
+    }
+}
+
+/// A state whose calendar ends with 2026.
+fn short() -> Overlay<'static> {
+    let mut state = Overlay::new(&Nothing);
+    let calendar = Calendar::named("TARGET", 2026, 2026).unwrap();
+    let record = CalendarRecord { publisher: PartyId([2; 32]), code: Code::of("TARGET"), calendar };
+    state.put(&CALENDAR.0, &record);
+    state
+}
+
+fn monthly(first: Date) -> Recurrence {
+    Monthly::on(DayOfMonth::of(15)).from(first).adjust(BusinessDayConvention::Following, CALENDAR)
+}
+
+#[test]
+fn a_schedule_whose_next_date_cannot_be_told_is_suspended_and_goes_on_with_a_longer_calendar() {
+    let mut state = short();
+    let begun = place(Date::of(2026, 10, 1).midnight());
+    assert!(start(&mut state, begun, monthly(Date::of(2027, 1, 1))).is_err(), "its first date is unknown");
+    assert!(heads(&state).unwrap().is_empty());
+    start(&mut state, begun, monthly(Date::of(2026, 11, 1))).unwrap();
+    let code = Refusal::CalendarShort { rule: String::new() }.code();
+    for halt in [None, Some(Halt { number: 2, code })] {
+        let due = heads(&state).unwrap()[0].due;
+        assert_eq!(finish(&mut state, place(due), 1).unwrap(), halt);
+    }
+    let record = |state: &Overlay<'_>| of(state, &begun.agreement, 0).unwrap().unwrap();
+    assert_eq!(record(&state).waiting, Waiting::Suspended { code });
+    assert!(heads(&state).unwrap().is_empty());
+    let late = place(Date::of(2027, 2, 1).midnight());
+    for missed in [Missed::Each, Missed::Latest, Missed::Skip] {
+        let said = resume(&mut state, late, missed).unwrap_err();
+        assert!(matches!(said, Stop::Refused(Refusal::CalendarShort { .. })), "{said}");
+    }
+    let calendar = Calendar::named("TARGET", 2026, 2030).unwrap();
+    let longer = CalendarRecord { publisher: PartyId([2; 32]), code: Code::of("TARGET"), calendar };
+    state.put(&CALENDAR.0, &longer);
+    assert_eq!(resume(&mut state, late, Missed::Each).unwrap(), None);
+    assert_eq!((record(&state).number(), heads(&state).unwrap().len()), (2, 1), "none is left out");
+}
+
+#[test]
+fn a_retry_whose_date_cannot_be_told_keeps_its_place() {
+    let mut state = short();
+    let now = place(Date::of(2026, 12, 1).midnight());
+    start(&mut state, now, monthly(Date::of(2026, 12, 1))).unwrap();
+    let code = Refusal::CalendarShort { rule: String::new() }.code();
+    let due = heads(&state).unwrap()[0].due;
+    assert_eq!(retry(&mut state, place(due), Spacing::BusinessDays(5)).unwrap(), None);
+    let due = heads(&state).unwrap()[0].due;
+    let said = retry(&mut state, place(due), Spacing::BusinessDays(20)).unwrap();
+    assert_eq!(said, Some(Halt { number: 0, code }));
+    let record = of(&state, &now.agreement, 0).unwrap().unwrap();
+    assert_eq!((record.number(), record.tried, record.waiting), (0, 2, Waiting::Suspended { code }));
+}
+
+#[test]
+fn what_is_late_and_has_no_known_date_has_not_passed() {
+    let late = place(Date::of(2027, 3, 1).midnight());
+    for (rule, passed) in [(Missed::Each, 0), (Missed::Latest, 1), (Missed::Skip, 2)] {
+        let mut state = short();
+        start(&mut state, place(Date::of(2026, 11, 1).midnight()), monthly(Date::of(2026, 11, 1))).unwrap();
+        let record = of(&state, &late.agreement, 0).unwrap().unwrap();
+        assert_eq!(passed_over(&state, &late, &record, rule).unwrap(), passed, "{rule:?}");
     }
 }

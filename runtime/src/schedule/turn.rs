@@ -39,6 +39,15 @@ pub struct Missing {
     pub count: u32,
 }
 
+/// A schedule was suspended: the date on which it goes on cannot be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Halt {
+    /// Number of the occurrence whose date it is.
+    pub number: u32,
+    /// Code of the refusal that says why.
+    pub code: u16,
+}
+
 /// Everything that dates are computed with.
 struct Days {
     zone: ZoneRecord,
@@ -52,10 +61,42 @@ impl Days {
     }
 
     /// The adjusted day of an occurrence and the instant it is due; none after the last.
-    fn due(&self, recurrence: &Recurrence, number: u32) -> Result<Option<(Date, Timestamp)>, Stop> {
+    fn due(&self, recurrence: &Recurrence, number: u32) -> Result<Option<(Date, Timestamp)>, Refusal> {
         let short = |error: &dyn core::fmt::Display| Refusal::CalendarShort { rule: error.to_string() };
         let date = recurrence.adjusted(number, self.calendar.as_ref()).map_err(|error| short(&error))?;
         Ok(date.map(|date| (date, self.instant(recurrence, date))))
+    }
+
+    /// What the occurrence at the record's place waits for; after the last the schedule has ended.
+    fn next(&self, place: &Place, record: &ScheduleRecord) -> Result<Waiting, Refusal> {
+        Ok(match self.due(&record.recurrence, record.place)? {
+            Some((date, due)) => {
+                let due = due.max(Timestamp(place.now.0 + place.ahead_ms));
+                Waiting::Due { date, attempt_date: date, due, attempt: record.tried, moved: false }
+            }
+            None => Waiting::Ended,
+        })
+    }
+
+    /// The instant of a retry so long after an attempt, and its day.
+    fn again(
+        &self,
+        place: &Place,
+        recurrence: &Recurrence,
+        attempt_date: Date,
+        every: Spacing,
+    ) -> Result<(Date, Timestamp), Refusal> {
+        let from = attempt_date.max(business_date(&self.zone, place.now));
+        let next = match (every, &self.calendar) {
+            (Spacing::Days(count), _) | (Spacing::BusinessDays(count), None) => {
+                from.add_days(i32::from(count))
+            }
+            (Spacing::BusinessDays(count), Some(calendar)) => calendar
+                .add_business_days(from, i32::from(count))
+                .map_err(|error| Refusal::CalendarShort { rule: error.to_string() })?,
+        };
+        let due = self.instant(recurrence, next).max(Timestamp(place.now.0 + place.ahead_ms));
+        Ok((next, due))
     }
 
     fn instant(&self, recurrence: &Recurrence, date: Date) -> Timestamp {
@@ -104,8 +145,10 @@ pub fn start(state: &mut Overlay<'_>, place: Place, recurrence: Recurrence) -> R
         let rule = format!("the first occurrence would be on {first}, which has passed; today is {today}");
         return Err(Refusal::BadSchedule { rule }.into());
     }
-    let record = ScheduleRecord { recurrence, place: 0, base, tried, waiting: Waiting::Ended };
-    wait_for(state, &place, &days, record)
+    let mut record = ScheduleRecord { recurrence, place: 0, base, tried, waiting: Waiting::Ended };
+    record.waiting = days.next(&place, &record)?;
+    wait(state, &place, &record);
+    Ok(())
 }
 
 /// Holds a schedule: nothing of it falls due until it is resumed.
@@ -136,10 +179,11 @@ pub fn resume(state: &mut Overlay<'_>, place: Place, missed: Missed) -> Result<O
         return Err(Refusal::BadSchedule { rule }.into());
     }
     let days = Days::of(state, &place, &record.recurrence)?;
+    let due = |place| days.due(&record.recurrence, place);
     let passed = match missed {
         Missed::Each => 0,
-        Missed::Latest => count_passed(&days, &record, place.now)?.saturating_sub(1),
-        Missed::Skip => count_passed(&days, &record, place.now)?,
+        Missed::Latest => count_passed(&record, place.now, due)?.saturating_sub(1),
+        Missed::Skip => count_passed(&record, place.now, due)?,
     };
     let missing = (passed > 0).then_some(Missing { first: record.number(), count: passed });
     if passed == 0 && record.tried == u8::MAX {
@@ -147,7 +191,8 @@ pub fn resume(state: &mut Overlay<'_>, place: Place, missed: Missed) -> Result<O
         return Err(Refusal::BadSchedule { rule }.into());
     }
     record.go_on(passed);
-    wait_for(state, &place, &days, record)?;
+    record.waiting = days.next(&place, &record)?;
+    wait(state, &place, &record);
     Ok(missing)
 }
 
@@ -166,10 +211,11 @@ pub fn end(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
     Ok(())
 }
 
-/// How many occurrences of a late schedule are passed over by the spec's rule before one runs.
+/// How many occurrences of a late schedule are passed over by the spec's rule before one runs. One whose date cannot
+/// be told has not passed.
 ///
 /// # Errors
-/// [`Stop`] of the calendar.
+/// [`Fault`] of the store, or refused when there is no such calendar.
 pub fn passed_over(
     state: &Overlay<'_>,
     place: &Place,
@@ -185,21 +231,21 @@ pub fn passed_over(
     if attempt != record.tried || attempt_date >= today {
         return Ok(0);
     }
-    let due = count_passed(&days, record, place.now)?;
-    let today_runs = days
-        .due(&record.recurrence, record.place + due.saturating_sub(1))?
-        .is_some_and(|(date, _)| date >= today);
+    let known = |place| days.due(&record.recurrence, place).ok().flatten();
+    let due = count_passed(record, place.now, |place| Ok(known(place)))?;
+    let today_runs = known(record.place + due.saturating_sub(1)).is_some_and(|(date, _)| date >= today);
     Ok(match catch_up {
         Missed::Skip if !today_runs => due,
         _ => due.saturating_sub(1),
     })
 }
 
-/// The occurrence is over (done, given up, or passed over): `count` further, the next one waits.
+/// The occurrence is over (done, given up, or passed over): `count` further, the next one waits, or the schedule is
+/// suspended where its date cannot be told.
 ///
 /// # Errors
-/// [`Stop`] of the calendar.
-pub fn finish(state: &mut Overlay<'_>, place: Place, count: u32) -> Result<(), Stop> {
+/// [`Fault`] of the store, or refused when the schedule was never started.
+pub fn finish(state: &mut Overlay<'_>, place: Place, count: u32) -> Result<Option<Halt>, Stop> {
     let mut record = load(state, &place)?;
     // The handler may have held or ended its own schedule; then only the number moves on.
     let waits = matches!(record.waiting, Waiting::Due { .. });
@@ -207,35 +253,32 @@ pub fn finish(state: &mut Overlay<'_>, place: Place, count: u32) -> Result<(), S
     record.go_on(count);
     if !waits {
         store(state, &place, &record);
-        return Ok(());
+        return Ok(None);
     }
-    let days = Days::of(state, &place, &record.recurrence)?;
-    wait_for(state, &place, &days, record)
+    let next = Days::of(state, &place, &record.recurrence).and_then(|days| Ok(days.next(&place, &record)?));
+    Ok(wait_or_suspend(state, &place, record, next)?)
 }
 
 /// The attempt was refused and there is another one.
 ///
-/// Spaced from the attempt's due day, or from today where it ran late, so that an outage burns no retries.
+/// Spaced from the attempt's due day, or from today where it ran late, so that an outage burns no retries. Where its
+/// date cannot be told the occurrence keeps its place and the schedule is suspended.
 ///
 /// # Errors
-/// [`Stop`] of the calendar.
-pub fn retry(state: &mut Overlay<'_>, place: Place, every: Spacing) -> Result<(), Stop> {
+/// [`Fault`] of the store, or refused when the schedule was never started.
+pub fn retry(state: &mut Overlay<'_>, place: Place, every: Spacing) -> Result<Option<Halt>, Stop> {
     let mut record = load(state, &place)?;
-    let Waiting::Due { date, attempt_date, attempt, moved, .. } = record.waiting else { return Ok(()) };
+    let Waiting::Due { date, attempt_date, attempt, moved, .. } = record.waiting else { return Ok(None) };
     leave_queue(state, &place, &record);
-    let days = Days::of(state, &place, &record.recurrence)?;
-    let from = attempt_date.max(business_date(&days.zone, place.now));
-    let next = match (every, &days.calendar) {
-        (Spacing::Days(count), _) | (Spacing::BusinessDays(count), None) => from.add_days(i32::from(count)),
-        (Spacing::BusinessDays(count), Some(calendar)) => calendar
-            .add_business_days(from, i32::from(count))
-            .map_err(|error| Refusal::CalendarShort { rule: error.to_string() })?,
-    };
-    let due = days.instant(&record.recurrence, next).max(Timestamp(place.now.0 + place.ahead_ms));
-    record.waiting = Waiting::Due { date, attempt_date: next, due, attempt: attempt + 1, moved };
-    enter_queue(state, &place, &record);
-    store(state, &place, &record);
-    Ok(())
+    let days = Days::of(state, &place, &record.recurrence);
+    let next = days.and_then(|days| {
+        let (next, due) = days.again(&place, &record.recurrence, attempt_date, every)?;
+        Ok(Waiting::Due { date, attempt_date: next, due, attempt: attempt + 1, moved })
+    });
+    if next.is_err() {
+        record.count_attempt();
+    }
+    Ok(wait_or_suspend(state, &place, record, next)?)
 }
 
 /// The last attempt was refused: the occurrence keeps its place and the schedule is held.
@@ -251,10 +294,10 @@ pub fn give_up(state: &mut Overlay<'_>, place: Place) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The handler failed: the schedule waits for the bank.
+/// The handler failed, or how the schedule goes on cannot be told: it waits for the bank.
 ///
 /// # Errors
-/// [`Fault`] of the store.
+/// [`Fault`] of the store, or refused when it was never started.
 pub fn suspend(state: &mut Overlay<'_>, place: Place, code: u16) -> Result<(), Stop> {
     let mut record = load(state, &place)?;
     leave_queue(state, &place, &record);
@@ -286,37 +329,47 @@ pub fn move_from_holiday(state: &mut Overlay<'_>, place: Place) -> Result<bool, 
     leave_queue(state, &place, &record);
     let due = days.instant(&record.recurrence, next).max(Timestamp(place.now.0 + place.ahead_ms));
     record.waiting = Waiting::Due { date: next, attempt_date: next, due, attempt, moved: true };
-    enter_queue(state, &place, &record);
-    store(state, &place, &record);
+    wait(state, &place, &record);
     Ok(true)
 }
 
 /// How many occurrences from the next one on are due at or before an instant.
-fn count_passed(days: &Days, record: &ScheduleRecord, now: Timestamp) -> Result<u32, Stop> {
+fn count_passed(
+    record: &ScheduleRecord,
+    now: Timestamp,
+    due: impl Fn(u32) -> Result<Option<(Date, Timestamp)>, Refusal>,
+) -> Result<u32, Refusal> {
     let mut count = 0;
-    while days.due(&record.recurrence, record.place + count)?.is_some_and(|(_, due)| due <= now) {
+    while due(record.place + count)?.is_some_and(|(_, due)| due <= now) {
         count += 1;
     }
     Ok(count)
 }
 
-/// Puts the occurrence at the record's place into the queue, or ends the schedule after the last.
-fn wait_for(
+/// Keeps the record, and puts what it waits for into the queue.
+fn wait(state: &mut Overlay<'_>, place: &Place, record: &ScheduleRecord) {
+    enter_queue(state, place, record);
+    store(state, place, record);
+}
+
+/// The record waits as was found out, or is suspended for what was refused.
+fn wait_or_suspend(
     state: &mut Overlay<'_>,
     place: &Place,
-    days: &Days,
     mut record: ScheduleRecord,
-) -> Result<(), Stop> {
-    record.waiting = match days.due(&record.recurrence, record.place)? {
-        Some((date, due)) => {
-            let due = due.max(Timestamp(place.now.0 + place.ahead_ms));
-            Waiting::Due { date, attempt_date: date, due, attempt: record.tried, moved: false }
+    next: Result<Waiting, Stop>,
+) -> Result<Option<Halt>, Fault> {
+    let (waiting, halt) = match next {
+        Ok(waiting) => (waiting, None),
+        Err(Stop::Refused(refusal)) => {
+            let code = refusal.code();
+            (Waiting::Suspended { code }, Some(Halt { number: record.number(), code }))
         }
-        None => Waiting::Ended,
+        Err(Stop::Fault(fault)) => return Err(fault),
     };
-    enter_queue(state, place, &record);
-    store(state, place, &record);
-    Ok(())
+    record.waiting = waiting;
+    wait(state, place, &record);
+    Ok(halt)
 }
 
 fn queue_row(place: &Place, record: &ScheduleRecord) -> Option<Vec<u8>> {

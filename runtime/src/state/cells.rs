@@ -458,9 +458,20 @@ impl Cells {
     fn next_written(&mut self, kind: u8, from: Bound<&[u8]>, end: &[u8]) -> Option<usize> {
         let Written { fresh, ordered } = self.written.get_mut(&kind)?;
         ordered.extend(fresh.drain(..).map(|place| (self.list[place].key.to_vec(), place)));
-        let mut range = ordered.range::<[u8], _>((from, Bound::Excluded(end)));
-        // A write that was rolled back left its cell in the order.
-        range.find(|(_, place)| !matches!(self.list[**place].now, Now::Unwritten)).map(|(_, place)| *place)
+        let list = &self.list;
+        let is_written = |place: usize| !matches!(list[place].now, Now::Unwritten);
+        // A write that was rolled back left its cell in the order: it is met once, and leaves.
+        let mut left = vec![];
+        let range = ordered.range::<[u8], _>((from, Bound::Excluded(end)));
+        let found = range.map(|(key, place)| (key, *place)).find(|(key, place)| {
+            is_written(*place) || {
+                left.push((*key).clone());
+                false
+            }
+        });
+        let found = found.map(|(_, place)| place);
+        left.iter().for_each(|key| _ = ordered.remove(key));
+        found
     }
 
     /// The first posting that was added, from a key on and before another.

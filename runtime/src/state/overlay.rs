@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tenor_abi::entry::Side;
 use tenor_abi::id::{AccountId, Hash};
 
-/// Rows of the base that are read together where some of them were written over.
+/// Most rows of the base that are read together where some of them were written over.
 const TOGETHER: usize = 256;
 
 /// A point that an overlay can be rolled back to.
@@ -160,13 +160,34 @@ impl<'b> Overlay<'b> {
     /// # Errors
     /// [`Fault`] of the base.
     pub fn next_row(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
-        Ok(self.rows(from, end, 1)?.pop())
+        Ok(self.rows(from, end, 1, &mut |_| true)?.pop())
     }
 
-    fn rows(&self, from: &[u8], end: &[u8], count_max: usize) -> Result<Vec<Row>, Fault> {
+    /// As [`Overlay::next_row`], where each deleted row that is passed over is paid for, with the bytes that the base has
+    /// of its value: what is passed follows from the writes alone. None, where it is not paid for.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn next_row_paid(
+        &self,
+        from: &[u8],
+        end: &[u8],
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Row>, Fault> {
+        Ok(self.rows(from, end, 1, pay)?.pop())
+    }
+
+    fn rows(
+        &self,
+        from: &[u8],
+        end: &[u8],
+        count_max: usize,
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<Row>, Fault> {
         if from >= end {
             return Ok(vec![]);
         }
+        let mut hidden_bytes = 0;
         let mut cells = self.cells.borrow_mut();
         let mut written = cells.next_written_between(Bound::Included(from), end);
         let (mut rows, mut from, mut count) = (vec![], from.to_vec(), count_max);
@@ -184,10 +205,17 @@ impl<'b> Overlay<'b> {
                     && let Some((key, value)) =
                         written.take_if(|found| row.as_ref().is_none_or(|row| found.0 < row.0))
                 {
+                    let bytes = std::mem::take(&mut hidden_bytes);
+                    if value.is_none() && !pay(bytes) {
+                        return Ok(vec![]);
+                    }
                     written = cells.next_written_between(Bound::Excluded(&key), end);
                     rows.extend(value.map(|value| (key, value)));
                 }
                 let is_hidden = written.as_ref().zip(row.as_ref()).is_some_and(|(own, row)| own.0 == row.0);
+                if let Some((_, value)) = row.as_ref().filter(|_| is_hidden) {
+                    hidden_bytes = value.len();
+                }
                 rows.extend(row.filter(|_| !is_hidden && rows.len() < count_max));
                 if rows.len() == count_max {
                     return Ok(rows);
@@ -196,8 +224,8 @@ impl<'b> Overlay<'b> {
             if is_last {
                 return Ok(rows);
             }
-            // What was read was written over: more of it may have been.
-            count = count_max.max(TOGETHER);
+            // What was read was written over: more of it may have been. No more is read than about what was passed.
+            count = (count * 2).min(count_max.max(TOGETHER));
         }
     }
 
@@ -212,7 +240,7 @@ impl<'b> Overlay<'b> {
         end: &[u8],
         count_max: usize,
     ) -> Result<Vec<(Vec<u8>, Place)>, Fault> {
-        let rows = self.rows(from, end, count_max)?;
+        let rows = self.rows(from, end, count_max, &mut |_| true)?;
         let mut cells = self.cells.borrow_mut();
         let (mut keys, mut places, mut values) = (Vec::with_capacity(rows.len()), vec![], vec![]);
         for (key, value) in rows {
@@ -528,12 +556,13 @@ impl Base for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::record::{HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
+    use crate::state::record::{AgreementRecord, HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use tenor_abi::codec;
     use tenor_abi::date::{Date, Timestamp};
     use tenor_abi::entry::EntryId;
-    use tenor_abi::id::{AssetId, Hash, PartyId};
+    use tenor_abi::id::{AssetId, CodeHash, Hash, PartyId};
     use tenor_abi::money::Currency;
     use tenor_wire::op::AccountKind;
 
@@ -672,6 +701,66 @@ mod tests {
         assert_eq!((by_account, shown), (vec![(AccountId([1; 32]), 2), (AccountId([2; 32]), 1)], 3));
         let expected = written.map(|(key, value)| (key, Some(value)));
         assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
+    }
+
+    #[test]
+    fn a_deleted_row_that_is_passed_is_paid_for() {
+        let rows: BTreeMap<Vec<u8>, Vec<u8>> = (0..100).map(|n| (vec![7, n], vec![n; 3])).collect();
+        let base = Rows(rows);
+        let mut overlay = Overlay::new(&base);
+        // What was written and taken back, or only read, is not passed.
+        let mark = overlay.mark();
+        (0..60).for_each(|n| overlay.set_row(&[7, n, 1], Some(vec![])));
+        overlay.set_row(&[7, 5], None);
+        overlay.roll_back(mark);
+        overlay.next_rows(&[7], &[8], 50).unwrap();
+        let walk = |overlay: &Overlay<'_>, from: u8, paid_max: usize| {
+            let (mut passed, mut bytes) = (0, 0);
+            let found = overlay.next_row_paid(&[7, from], &[8], &mut |value| {
+                (passed, bytes) = (passed + 1, bytes + value);
+                passed <= paid_max
+            });
+            (found.unwrap().map(|(key, _)| key[1]), passed, bytes)
+        };
+        assert_eq!(walk(&overlay, 0, 1000), (Some(0), 0, 0));
+        (0..40).for_each(|n| overlay.set_row(&[7, n], None));
+        overlay.set_row(&[7, 20, 1], Some(vec![1; 9]));
+        overlay.set_row(&[7, 20, 1], None);
+        overlay.set_row(&[7, 40], Some(vec![1; 5]));
+        assert_eq!(walk(&overlay, 0, 1000), (Some(40), 41, 120));
+        assert_eq!(walk(&overlay, 38, 1000), (Some(40), 2, 6));
+        assert_eq!(walk(&overlay, 40, 1000), (Some(40), 0, 0));
+        assert_eq!(walk(&overlay, 0, 10), (None, 11, 33), "it ends where it is not paid for");
+        // What is behind the row is not paid for.
+        (50..100).for_each(|n| overlay.set_row(&[7, n], None));
+        assert_eq!(walk(&overlay, 49, 1000), (Some(49), 0, 0));
+        assert_eq!(walk(&overlay, 50, 1000), (None, 50, 150));
+    }
+
+    #[test]
+    fn versions_of_an_agreement_share_its_terms() {
+        let record = AgreementRecord {
+            code: CodeHash([1; 32]),
+            bank: PartyId([2; 32]),
+            opened_by: PartyId([3; 32]),
+            opened_at: Timestamp(4),
+            terms_version: 0,
+            terms: vec![5; 1000].into(),
+            state: 0,
+            signers: vec![],
+            keys: 0,
+        };
+        let mut overlay = Overlay::new(&Nothing);
+        overlay.put(&[9; 32], &record);
+        let mark = overlay.mark();
+        for keys in 1..=100 {
+            let counted: AgreementRecord = overlay.get(&[9; 32]).unwrap().unwrap();
+            assert!(std::ptr::eq(&*counted.terms, &*record.terms));
+            overlay.set(&[9; 32], AgreementRecord { keys, ..counted });
+        }
+        overlay.roll_back(mark);
+        assert_eq!(overlay.get::<AgreementRecord>(&[9; 32]).unwrap(), Some(record.clone()));
+        assert_eq!(codec::encode(&record.terms), codec::encode(&vec![5u8; 1000]), "no byte is another");
     }
 
     #[test]

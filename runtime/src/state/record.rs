@@ -4,6 +4,7 @@ use super::namespace::Kind;
 use crate::fault::Fault;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tenor_abi::calendar::Calendar;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
@@ -210,6 +211,37 @@ impl<'de> Deserialize<'de> for PurposeCode {
     }
 }
 
+/// Terms of an agreement, which the versions of its record share: its keys are counted and its state changes often, and
+/// what is kept of before must not take as much memory as the terms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms(Arc<[u8]>);
+
+impl From<Vec<u8>> for Terms {
+    fn from(bytes: Vec<u8>) -> Terms {
+        Terms(bytes.into())
+    }
+}
+
+impl std::ops::Deref for Terms {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Serialize for Terms {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        codec::bytes::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Terms {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Terms, D::Error> {
+        codec::bytes::deserialize(from).map(Terms::from)
+    }
+}
+
 macro_rules! records {
     ($($(#[$doc:meta])* $kind:ident => $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* })*) => {$(
         $(#[$doc])*
@@ -389,8 +421,7 @@ records! {
         /// Version of the terms, from 0.
         terms_version: u32,
         /// Terms in the encoding of the spec.
-        #[serde(with = "codec::bytes")]
-        terms: Vec<u8>,
+        terms: Terms,
         /// Lifecycle state.
         state: u16,
         /// Who signed the terms, ascending.
@@ -616,9 +647,9 @@ pub enum Waiting {
         /// Since when.
         since: Timestamp,
     },
-    /// A handler failed; waits for the bank.
+    /// A handler failed, or its next date cannot be told; waits for the bank.
     Suspended {
-        /// Code of the failure.
+        /// Code of the failure or the refusal.
         code: u16,
     },
     /// No occurrence follows.

@@ -7,6 +7,7 @@ use super::instance::{Frame, Live, Loaded, Returned, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
 use super::profile::{self, Profile, Recorder, code_of};
+use super::room::{PLACES, ROOMS, Rooms};
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,10 @@ const HOST_STACK_BYTES: usize = 384 * 1024;
 const MEMORY_BYTES_MAX: u64 = LIMITS.memory_pages * 65_536;
 /// Instances that are kept between calls; the one that was used longest ago makes room.
 const KEPT_MAX: usize = 64;
-/// Instances at the same time: those that are kept, one that executes with what it calls, some that look.
-const INSTANCES: u32 = KEPT_MAX as u32 + 64;
+/// Instances at the same time: those that are kept, and those of every room.
+const INSTANCES: u32 = (KEPT_MAX + ROOMS * PLACES) as u32;
+/// Places of the pool whose memory stays with the process while nothing is in them.
+const WARM: u32 = KEPT_MAX as u32 + 64;
 /// Bytes at the start of an instance's memory that are cleared by writing instead of given back to the system.
 const RESIDENT_BYTES: usize = 128 * 1024;
 /// Compiled modules that are kept; the one that was used longest ago makes room.
@@ -78,6 +81,7 @@ pub struct Engine {
     artefacts: Option<Artefacts>,
     profiling: Option<Profiling>,
     cache: Mutex<Cache>,
+    pub(super) rooms: Rooms,
 }
 
 /// What an engine that profiles has besides.
@@ -138,7 +142,7 @@ fn config(settings: &Settings) -> Config {
         .table_elements(LIMITS.table as usize)
         .linear_memory_keep_resident(RESIDENT_BYTES)
         .table_keep_resident(RESIDENT_BYTES)
-        .max_unused_warm_slots(INSTANCES);
+        .max_unused_warm_slots(WARM);
     let mut config = code_config(settings);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
@@ -175,6 +179,7 @@ impl Engine {
             artefacts: None,
             profiling: None,
             cache: Mutex::default(),
+            rooms: Rooms::default(),
         })
     }
 
@@ -435,6 +440,11 @@ impl Guest for Engine {
         gas: u64,
         session: &mut dyn Session,
     ) -> Result<CallReport, Fault> {
+        let Some(_open) = self.rooms.open() else {
+            let text = "calls of agreements are open in one another too deep".into();
+            let outcome = CallOutcome::Failed(Failure::StackLimit, text);
+            return Ok(CallReport { outcome, gas_used: 0 });
+        };
         let taken = self.cache()?.take(code);
         let (loaded, kept) = taken.ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
         // Agreements call each other: each call has the whole of its stack, whoever's thread this is.
@@ -449,7 +459,7 @@ impl Guest for Engine {
             .unwrap_or_else(|_| Err(Fault::Engine(format!("the host panicked in `{export}`"))));
         let (report, live) = ran?;
         if let Some(live) = live {
-            self.cache()?.keep(code, &loaded, live, self.settings.kept_max);
+            self.cache()?.keep(code, &loaded, live, self.settings.kept_max.min(KEPT_MAX));
         }
         Ok(report)
     }

@@ -3,11 +3,14 @@
 
 use super::compiler::Bounds;
 use super::engine::{Engine, NATIVE_STACK_BYTES, Settings};
+use super::room::{OPEN_MAX, ROOMS};
 use super::session::{CallEnd, CallOutcome, Guest, HostError, HostRule, Session};
 use super::{Context, admit};
 use crate::fault::Fault;
 use crate::store::Row;
 use std::fmt::Write;
+use std::sync::{RwLock, mpsc};
+use std::thread;
 use tenor_abi::id::CodeHash;
 use tenor_abi::refusal::Failure;
 
@@ -16,25 +19,36 @@ const GAS: u64 = 1_000_000_000;
 /// A session that nothing may be asked of.
 struct Nobody;
 
-macro_rules! nobody {
+/// A session of which only other agreements may be called.
+trait Calls {
+    fn call(&mut self) -> CallEnd;
+}
+
+impl Calls for Nobody {
+    fn call(&mut self) -> CallEnd {
+        CallEnd { gas_used: 0, answer: Err(HostError::Rule(HostRule::Context, "call".into())) }
+    }
+}
+
+macro_rules! calls_only {
     ($($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)*) => {
-        impl Session for Nobody {
+        impl<C: Calls> Session for C {
             $(fn $name(&mut self, $($param: $ty),*) -> Result<$result, HostError> {
                 $(let _ = $param;)*
                 Err(HostError::Rule(HostRule::Context, stringify!($name).into()))
             })*
             fn call(&mut self, _: &[u8], _: Context, _: u64) -> CallEnd {
-                CallEnd { gas_used: 0, answer: Err(HostError::Rule(HostRule::Context, "call".into())) }
+                Calls::call(self)
             }
         }
     };
 }
-nobody! {
+calls_only! {
     emit(event: u16, data: &[u8]) -> ();
     storage_get(key: &[u8]) -> Option<&[u8]>;
     storage_set(key: &[u8], value: &[u8]) -> ();
     storage_remove(key: &[u8]) -> bool;
-    storage_next(from: &[u8], end: &[u8]) -> Option<Row>;
+    storage_next(from: &[u8], end: &[u8], pay: &mut dyn FnMut(usize) -> bool) -> Option<Row>;
     post(request: &[u8]) -> Option<u32>;
     try_post(request: &[u8]) -> Option<Vec<u8>>;
     collect_up_to(request: &[u8]) -> Vec<u8>;
@@ -224,4 +238,75 @@ fn the_module_that_was_used_longest_ago_makes_room() {
     engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut Nobody).unwrap();
     engine.load(&codes[2], &wasm, Bounds::NEW).unwrap();
     assert_eq!(codes.map(|code| engine.is_loaded(&code)), [true, false, true]);
+}
+
+/// A session whose contract calls the next module, and so on, down to the deepest, which says that it is there and waits
+/// until it is let go.
+struct Deep<'a> {
+    engine: &'a Engine,
+    /// Modules below.
+    below: &'a [CodeHash],
+    there: &'a mpsc::Sender<()>,
+    go: &'a RwLock<()>,
+}
+
+impl Calls for Deep<'_> {
+    fn call(&mut self) -> CallEnd {
+        let Deep { engine, below, there, go } = *self;
+        if below.is_empty() {
+            there.send(()).unwrap();
+            drop(go.read().unwrap());
+        } else {
+            nest(engine, below, there, go);
+        }
+        CallEnd { gas_used: 0, answer: Ok(vec![]) }
+    }
+}
+
+fn nest(engine: &Engine, codes: &[CodeHash], there: &mpsc::Sender<()>, go: &RwLock<()>) -> CallOutcome {
+    let mut session = Deep { engine, below: &codes[1..], there, go };
+    engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut session).unwrap().outcome
+}
+
+#[test]
+fn a_call_begins_while_readers_have_all_their_instances() {
+    let engine = Engine::new().unwrap();
+    let wasm = module(
+        r#"(import "tenor_1" "call" (func $call (param i32 i32) (result i32))) (memory (export "memory") 1)
+        (func (export "f") (result i32) (drop (call $call (i32.const 0) (i32.const 0))) (i32.const 0))"#,
+    );
+    let code = |number: usize| CodeHash([number as u8; 32]);
+    // As many as are kept, and others that are not.
+    let codes: Vec<CodeHash> = (0..80 + OPEN_MAX).map(code).collect();
+    codes.iter().for_each(|code| engine.load(code, &wasm, Bounds::NEW).unwrap());
+    let (there, arrived) = mpsc::channel();
+    let go = RwLock::new(());
+    for code in &codes[..80] {
+        assert!(matches!(nest(&engine, &[*code], &there, &go), CallOutcome::Done { .. }));
+        arrived.recv().unwrap();
+    }
+
+    let done = |outcome| assert!(matches!(outcome, CallOutcome::Done { .. }), "{outcome:?}");
+    let deepest = &codes[80..];
+    thread::scope(|scope| {
+        let stop = go.write().unwrap();
+        let begin = || {
+            let (engine, there, go) = (&engine, there.clone(), &go);
+            scope.spawn(move || done(nest(engine, deepest, &there, go)));
+        };
+        (1..ROOMS).for_each(|_| begin());
+        (1..ROOMS).for_each(|_| arrived.recv().unwrap());
+        // Whoever makes a block has a room, for as many calls.
+        begin();
+        arrived.recv().unwrap();
+        // One reader more waits for one of them to end.
+        begin();
+        while engine.rooms.waiting() == 0 {
+            thread::yield_now();
+        }
+        drop(stop);
+    });
+    let too_deep: Vec<CodeHash> = (0..=OPEN_MAX).map(code).collect();
+    done(nest(&engine, &too_deep, &there, &go));
+    assert_eq!(arrived.try_iter().count(), 1, "the last one's calls were too deep, and it was not there");
 }

@@ -3,6 +3,7 @@
 //! One method for each row of the table in `tenor_abi::host`; a row without a method does not compile.
 
 use super::instance::Frame;
+use super::price::PASSED;
 use super::profile::WATCH;
 use super::session::{HostError, HostRule, Session};
 use std::ops::Range;
@@ -276,8 +277,16 @@ impl Call<'_> {
     ) -> Hosted<i32> {
         let from = self.place(from, from_len, STORAGE_KEY_BYTES_MAX)?;
         let end = self.place(end, end_len, STORAGE_KEY_BYTES_MAX)?;
-        let memory = &*self.memory;
-        match session(|s| s.storage_next(&memory[from], &memory[end]))? {
+        let Call { memory, function, left, .. } = self;
+        let mut pay = |bytes: usize| {
+            let gas = PASSED.saturating_add(function.gas_per_byte.saturating_mul(bytes as u64));
+            *left = left.saturating_sub(i64::try_from(gas).unwrap_or(i64::MAX));
+            *left >= 0
+        };
+        let found = session(|s| s.storage_next(&memory[from], &memory[end], &mut pay))?;
+        // What could not be paid for ends the call.
+        self.charge(0)?;
+        match found {
             Some((key, value)) => {
                 let row = [&(key.len() as u32).to_le_bytes(), key.as_slice(), &value].concat();
                 self.give(out, cap, &row)

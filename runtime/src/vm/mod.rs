@@ -10,6 +10,7 @@ mod host;
 mod profile;
 mod instance;
 mod compiler;
+mod room;
 mod engine;
 mod trial;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The price table, version 4: gas of each class of operator and of what they do by size.
+//! The price table, version 5: gas of each class of operator and of what they do by size.
 //!
 //! Host functions are priced in the table of host functions.
 
@@ -6,10 +6,12 @@ use super::access::{self, Access};
 use wasmparser::Operator;
 
 /// Version of the table.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// Gas of a page of memory that the system gives and takes back for each call: one that was grown, or one of many that a
 /// module begins with. Touching it is what takes long.
 pub const PAGE: u64 = 52_000;
+/// Gas of a bulk operation, however little it moves: it leaves the module's code.
+const BULK: u64 = 100;
 /// Bytes that a bulk operation moves for one gas, as a shift.
 pub const BULK_SHIFT: i64 = 2;
 /// Gas of calling a module at all: a clean instance.
@@ -18,6 +20,8 @@ pub const INSTANCE: u64 = 2_000;
 pub const PAGE_AT_START: u64 = 2_000;
 /// How many these are: they stay with the engine and are cleared by writing.
 const PAGES_AT_START: u64 = 2;
+/// Gas of each deleted row that looking for a storage key passes over, besides the bytes of the value that it had.
+pub const PASSED: u64 = 500;
 /// Gas of reading memory that lies in the nearest cache.
 const LOAD: u64 = 6;
 /// Gas of writing memory: where it is noted, that is code besides, and a load of what was just written across two lines waits.
@@ -61,7 +65,7 @@ pub fn operator(op: &Operator<'_>) -> u64 {
         O::CallIndirect { .. } => 10,
         O::BrTable { targets } => 3 + u64::from(targets.len()) / 16,
         O::MemoryGrow { .. } => 200,
-        O::MemoryCopy { .. } | O::MemoryFill { .. } => 20,
+        O::MemoryCopy { .. } | O::MemoryFill { .. } => BULK,
         _ => match access::of(op) {
             Some(Access::Load) => 0,
             Some(Access::Store { .. }) => STORE,
@@ -75,8 +79,8 @@ pub fn text() -> String {
     let host: Vec<String> =
         tenor_abi::host::TABLE.iter().map(|f| format!("{}={}+{}", f.name, f.gas, f.gas_per_byte)).collect();
     format!(
-        "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk=20+n>>{BULK_SHIFT} load={LOAD}+pages*3/4 store={STORE} \
-         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} {}",
+        "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk={BULK}+n>>{BULK_SHIFT} load={LOAD}+pages*3/4 store={STORE} \
+         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} passed={PASSED} {}",
         host.join(" ")
     )
 }

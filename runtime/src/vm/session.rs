@@ -57,7 +57,14 @@ pub trait Session {
     fn storage_get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, HostError>;
     fn storage_set(&mut self, key: &[u8], value: &[u8]) -> Result<(), HostError>;
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError>;
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError>;
+    /// Each row that was deleted in the block and is passed over is paid for, with the bytes of the value that it had
+    /// before; where it is not, what is answered does not count.
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Row>, HostError>;
     fn post(&mut self, request: &[u8]) -> Result<Option<u32>, HostError>;
     fn try_post(&mut self, request: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
     fn collect_up_to(&mut self, request: &[u8]) -> Result<Vec<u8>, HostError>;

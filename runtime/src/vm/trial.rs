@@ -59,6 +59,8 @@ impl Engine {
     /// [`Fault`] when this machine cannot.
     pub fn try_alone(&self, wasm: &[u8], export: &str, gas: u64) -> Result<Trial, Fault> {
         let loaded = self.compile(wasm, Bounds::NEW)?;
+        let open = self.rooms.open();
+        let _open = open.ok_or_else(|| Fault::Engine("a module is not tried within a call".into()))?;
         let mut live = Live::start(&self.engine, &loaded)?;
         let failed = |failure, text: &str, gas_used| CallReport {
             outcome: CallOutcome::Failed(failure, text.into()),
@@ -158,7 +160,12 @@ impl Session for World {
     fn storage_remove(&mut self, key: &[u8]) -> Result<bool, HostError> {
         Ok(self.rows.remove(key).is_some())
     }
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, HostError> {
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        _: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Row>, HostError> {
         let found = self.rows.range(from.to_vec()..).next().filter(|(key, _)| key.as_slice() < end);
         Ok(found.map(|(key, value)| (key.clone(), value.clone())))
     }

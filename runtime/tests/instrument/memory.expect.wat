@@ -18,7 +18,7 @@
   (func (;0;) (type 0) (result i32)
     (local i32 i64 i64 i64 i32)
     global.get 0
-    i64.const 257
+    i64.const 417
     i64.sub
     global.set 0
     global.get 0

@@ -15,6 +15,8 @@ pub const GAS: u64 = 100_000_000;
 pub struct Desk {
     pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
     pub events: Vec<(u16, Vec<u8>)>,
+    /// Bytes of the values of rows that every look for a key passes over.
+    pub passed: Vec<usize>,
     /// Calls that reached the session.
     pub reached: u32,
 }
@@ -45,7 +47,15 @@ impl Session for Desk {
         let was = self.rows.remove(key).is_some();
         self.reach(was)
     }
-    fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Answer<Option<(Vec<u8>, Vec<u8>)>> {
+    fn storage_next(
+        &mut self,
+        from: &[u8],
+        end: &[u8],
+        pay: &mut dyn FnMut(usize) -> bool,
+    ) -> Answer<Option<(Vec<u8>, Vec<u8>)>> {
+        if !self.passed.iter().all(|bytes| pay(*bytes)) {
+            return self.reach(None);
+        }
         let found = self.rows.range(from.to_vec()..).next().filter(|(key, _)| key.as_slice() < end);
         let found = found.map(|(key, value)| (key.clone(), value.clone()));
         self.reach(found)

@@ -204,6 +204,22 @@ fn storage_goes_through() {
 }
 
 #[test]
+fn rows_that_are_passed_over_are_paid_for() {
+    let body = with_host(
+        "(drop (call $storage_next (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 16) (i32.const 64))) (i32.const 0)",
+    );
+    let used = |passed: &[usize], gas| {
+        let mut desk = Desk { passed: passed.to_vec(), ..Desk::default() };
+        let report = call(&body, Context::Action, b"", gas, &mut desk).unwrap();
+        (words(&Ok(report.clone())), report.gas_used)
+    };
+    let (_, none) = used(&[], GAS);
+    assert_eq!(used(&[0, 0, 100], GAS), ("done ".into(), none + 3 * 500 + 2 * 100));
+    let gas = none + 499;
+    assert_eq!(used(&[0], gas), ("failed out_of_gas: the gas limit is used up".into(), gas));
+}
+
+#[test]
 fn the_session_ends_a_call() {
     // The argument is the request.
     let post =

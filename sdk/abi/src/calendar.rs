@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub const YEARS_MAX: i32 = 200;
 /// The most holidays of a calendar.
 pub const HOLIDAYS_MAX: usize = 10_000;
+/// The most days in a row without business: who looks for a business day need not look further.
+pub const CLOSED_DAYS_MAX: i32 = 60;
 
 /// Why a calendar is none, or has no answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum CalendarError {
     /// A holiday falls on the weekend, where it says nothing.
     #[error("{0} is a holiday on the weekend; leave it out")]
     Redundant(Date),
+    /// Too long without a business day.
+    #[error("no business day in more than {CLOSED_DAYS_MAX} days from {0} on; at most so many are allowed")]
+    Closed(Date),
     /// Too many holidays.
     #[error("{given} holidays given, at most 10000 allowed")]
     TooMany {
@@ -181,6 +186,30 @@ impl Calendar {
             match at.checked_sub(1).and_then(|at| self.holidays.get(at)).copied() {
                 Some(previous) if previous >= next => return Err(CalendarError::Order { previous, next }),
                 _ => {}
+            }
+        }
+        self.check_open()
+    }
+
+    /// Business days come often enough: behind each holiday, and so everywhere, for without one there is one every week.
+    fn check_open(&self) -> Result<(), CalendarError> {
+        let mut open = Date::of(self.first_year, 1, 1);
+        for holiday in &self.holidays {
+            if *holiday < open {
+                continue;
+            }
+            let mut since = *holiday;
+            while let Some(before) =
+                since.checked_add_days(-1).filter(|day| self.is_business_day(*day) == Ok(false))
+            {
+                since = before;
+            }
+            open = *holiday;
+            while self.is_business_day(open) == Ok(false) {
+                open = self.step(open, 1)?;
+                if open.days() - since.days() > CLOSED_DAYS_MAX {
+                    return Err(CalendarError::Closed(since));
+                }
             }
         }
         Ok(())
@@ -696,6 +725,17 @@ mod tests {
             bad(|c| c.holidays = vec![Date::of(2026, 1, 3)]),
             CalendarError::Redundant(Date::of(2026, 1, 3))
         );
+        let closed = |until: Date| {
+            let mut calendar = good.clone();
+            let days = (Date::of(2026, 3, 2).days()..=until.days()).map(Date::from_days);
+            calendar.holidays.extend(days.filter(|day| !good.is_weekend(*day)));
+            calendar.holidays.sort();
+            calendar.holidays.dedup();
+            calendar.validate()
+        };
+        // From Saturday 28 February, 60 days.
+        assert_eq!(closed(Date::of(2026, 4, 28)), Ok(()));
+        assert_eq!(closed(Date::of(2026, 4, 29)), Err(CalendarError::Closed(Date::of(2026, 2, 28))));
         assert_eq!(Calendar::named("XXXX", 2026, 2026), None);
         assert_eq!(Calendar::named("JPTO", 2026, 2100), None);
         assert_eq!(Calendar::named("TARGET", 2026, 2025), None);

@@ -55,13 +55,13 @@ pub enum EventBody {
         /// How many.
         count: u32,
     },
-    /// A handler trapped or ran out of something; its schedule waits for the bank.
+    /// A handler failed, or its next date cannot be told; its schedule waits for the bank.
     ScheduleSuspended {
         /// Kind of the schedule.
         kind: u16,
         /// Number of the occurrence.
         number: u32,
-        /// Code of the failure.
+        /// Code of the failure or the refusal.
         code: u16,
     },
     /// An occurrence's day had become a holiday and was moved.

@@ -375,47 +375,77 @@ pub struct Term<A, S> {
     pub minor: i128,
 }
 
+/// Why the lines of an entry have no amounts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SettleError<S> {
+    /// An amount that is asked for, or that would balance the others, is none of 1 to 10^30; at most may also be
+    /// nothing.
+    #[error("{minor} minor units are no amount")]
+    Amount {
+        /// The amount, minor units; the largest number where it is larger.
+        minor: i128,
+    },
+    /// The balancing lines of an asset are two, or would have to be on the other side.
+    #[error("an asset cannot be balanced")]
+    Unbalanced(S),
+}
+
 /// The amounts of an entry's lines in minor units: what is at most is cut to the room that its account has besides
-/// the exact lines, in their order; what balances takes what is left of its asset. A line may come to zero.
+/// the exact lines, in their order; what balances takes what is left of its asset. A line at most, or that balances,
+/// may come to zero.
 ///
 /// # Errors
-/// The asset whose balancing lines are two, or would have to be on the other side.
+/// [`SettleError`]; amounts are judged before any room is asked for.
 pub fn settle<A: Ord + Copy, S: Ord + Copy>(
     terms: &[Term<A, S>],
     mut room: impl FnMut(&A, Side) -> Option<u128>,
-) -> Result<Vec<i128>, S> {
+) -> Result<Vec<i128>, SettleError<S>> {
+    for &Term { mode, minor, .. } in terms.iter().filter(|term| term.mode != Mode::Balancing) {
+        let least = if mode == Mode::AtMost { 0 } else { 1 };
+        if minor < least || minor.unsigned_abs() > crate::limit::AMOUNT_MAX {
+            return Err(SettleError::Amount { minor });
+        }
+    }
     let mut used: BTreeMap<(A, Side), u128> = BTreeMap::new();
     for term in terms.iter().filter(|term| term.mode == Mode::Exact) {
-        *used.entry((term.account, term.side)).or_default() += term.minor.max(0).unsigned_abs();
+        let used = used.entry((term.account, term.side)).or_default();
+        *used = sum(*used, term.minor)?;
     }
     let mut amounts: Vec<i128> = terms.iter().map(|term| term.minor).collect();
     for (term, amount) in terms.iter().zip(&mut amounts).filter(|(term, _)| term.mode == Mode::AtMost) {
         let used = used.entry((term.account, term.side)).or_default();
-        let most = term.minor.max(0).unsigned_abs();
-        let free = room(&term.account, term.side).map_or(most, |room| room.saturating_sub(*used).min(most));
-        *used += free;
-        *amount = free as i128;
+        if let Some(room) = room(&term.account, term.side) {
+            // No more than the amount that is asked for, so it is one again.
+            *amount = room.saturating_sub(*used).min(term.minor.unsigned_abs()) as i128;
+        }
+        *used = sum(*used, *amount)?;
     }
     let mut open: BTreeMap<S, usize> = BTreeMap::new();
     for (place, term) in terms.iter().enumerate().filter(|(_, term)| term.mode == Mode::Balancing) {
         if open.insert(term.asset, place).is_some() {
-            return Err(term.asset);
+            return Err(SettleError::Unbalanced(term.asset));
         }
     }
     for (asset, place) in open {
-        let others = terms.iter().zip(&amounts).enumerate();
-        let others = others.filter(|(at, (term, _))| *at != place && term.asset == asset);
-        let mut missing = 0i128;
-        for (_, (term, amount)) in others {
-            let sign = if term.side == terms[place].side { -1 } else { 1 };
-            missing = missing.saturating_add(sign * *amount);
+        let (mut own, mut other) = (0, 0);
+        for (at, (term, amount)) in terms.iter().zip(&amounts).enumerate() {
+            if at != place && term.asset == asset {
+                let side = if term.side == terms[place].side { &mut own } else { &mut other };
+                *side = sum(*side, *amount)?;
+            }
         }
-        if missing < 0 {
-            return Err(asset);
-        }
-        amounts[place] = missing;
+        let missing = other.checked_sub(own).ok_or(SettleError::Unbalanced(asset))?;
+        amounts[place] = i128::try_from(missing)
+            .ok()
+            .filter(|minor| minor.unsigned_abs() <= crate::limit::AMOUNT_MAX)
+            .ok_or(SettleError::Amount { minor: i128::try_from(missing).unwrap_or(i128::MAX) })?;
     }
     Ok(amounts)
+}
+
+/// A sum with an amount that is not below zero.
+fn sum<S>(sum: u128, minor: i128) -> Result<u128, SettleError<S>> {
+    sum.checked_add(minor.max(0).unsigned_abs()).ok_or(SettleError::Amount { minor: i128::MAX })
 }
 
 #[cfg(test)]
@@ -474,11 +504,72 @@ mod tests {
             term('b', credit, Mode::Balancing, 0),
         ];
         assert_eq!(settle(&lines, room), Ok(vec![20, 50, 5, 65]));
-        assert_eq!(settle(&[lines[2], term('b', credit, Mode::Balancing, 0)], room), Err(0));
-        assert_eq!(settle(&[lines[3], lines[3]], room), Err(0));
+        let unbalanced = Err(SettleError::Unbalanced(0));
+        assert_eq!(settle(&[lines[2], term('b', credit, Mode::Balancing, 0)], room), unbalanced);
+        assert_eq!(settle(&[lines[3], lines[3]], room), unbalanced);
+    }
+
+    #[test]
+    fn amounts_that_are_none_are_refused_before_anything_is_added_up() {
+        let term = |account, mode, minor| Term { account, asset: 0, side: Side::Debit, mode, minor };
+        let balancing = term('a', Mode::Balancing, 0);
+        let asked = |terms: &[Term<char, u8>]| settle(terms, |_, _| panic!("no room is asked for"));
+        for (mode, minor) in [
+            (Mode::Exact, i128::MAX),
+            (Mode::Exact, i128::MIN),
+            (Mode::Exact, 0),
+            (Mode::Exact, AMOUNT_MAX + 1),
+            (Mode::AtMost, i128::MAX),
+            (Mode::AtMost, -1),
+        ] {
+            let line = term('b', mode, minor);
+            let said = Err(SettleError::Amount { minor });
+            assert_eq!(asked(&[line, line, line, balancing]), said, "{mode:?}");
+        }
+        // What balances is an amount itself.
+        let credit = Term { side: Side::Credit, ..term('b', Mode::Exact, AMOUNT_MAX) };
+        assert_eq!(asked(&[credit, balancing]), Ok(vec![AMOUNT_MAX, AMOUNT_MAX]));
+        let said = Err(SettleError::Amount { minor: 2 * AMOUNT_MAX });
+        assert_eq!(asked(&[credit, credit, balancing]), said);
+    }
+
+    const AMOUNT_MAX: i128 = crate::limit::AMOUNT_MAX as i128;
+
+    fn extreme() -> impl Strategy<Value = i128> {
+        prop_oneof![
+            prop::sample::select(vec![i128::MIN, i128::MIN + 1, -AMOUNT_MAX, -1, 0, 1, i128::MAX]),
+            prop::sample::select(vec![AMOUNT_MAX - 1, AMOUNT_MAX, AMOUNT_MAX + 1]),
+            0..1_000i128,
+        ]
+    }
+
+    fn terms() -> impl Strategy<Value = Vec<Term<u8, u8>>> {
+        let mode = prop::sample::select(vec![Mode::Exact, Mode::AtMost, Mode::Balancing]);
+        let side = prop::sample::select(vec![Side::Debit, Side::Credit]);
+        let term = (0u8..3, 0u8..2, side, mode, extreme());
+        let term =
+            term.prop_map(|(account, asset, side, mode, minor)| Term { account, asset, side, mode, minor });
+        prop::collection::vec(term, 0..8)
     }
 
     proptest! {
+        #[test]
+        fn whatever_is_asked_is_settled_or_refused(terms in terms(), rooms in prop::collection::vec(prop::option::of(any::<u128>()), 3)) {
+            let Ok(amounts) = settle(&terms, |account, _| rooms[usize::from(*account)]) else { return Ok(()) };
+            for (term, amount) in terms.iter().zip(&amounts) {
+                prop_assert!((0..=AMOUNT_MAX).contains(amount));
+                match term.mode {
+                    Mode::Exact => prop_assert_eq!(*amount, term.minor),
+                    Mode::AtMost => prop_assert!(*amount <= term.minor),
+                    Mode::Balancing => {
+                        let of = |side| terms.iter().zip(&amounts).filter(move |(other, _)| other.asset == term.asset && other.side == side);
+                        let sum = |side| of(side).map(|(_, amount)| amount).sum::<i128>();
+                        prop_assert_eq!(sum(Side::Debit), sum(Side::Credit));
+                    }
+                }
+            }
+        }
+
         #[test]
         fn nothing_is_lost_in_shares(amount in 0..10u128.pow(30), weights in prop::collection::vec(1u64..1_000, 1..20), first: bool) {
             let sum = weights.iter().sum::<u64>();

@@ -100,7 +100,8 @@ macro_rules! host_functions {
             /// Removes a storage key: 1 when it was there.
             7 storage_remove(key: i32, key_len: i32) -> i32, WRITES, 3_000, 2;
             /// The first key and value from a key on, before an end: key length u32 little-endian, key, value;
-            /// -1 when there is none.
+            /// -1 when there is none. Each key on the way that was removed in the block costs 500 gas, and the gas of the
+            /// bytes of the value that it had before the block.
             8 storage_next(from: i32, from_len: i32, end: i32, end_len: i32, out: i32, cap: i32) -> i32, ALL, 2_000, 2;
             /// Books an [`crate::entry::EntryRequest`] or ends the call with the ledger's refusal; the entry's
             /// place among the item's entries.

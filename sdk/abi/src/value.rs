@@ -20,6 +20,10 @@ use serde::de::DeserializeOwned;
 
 /// Most levels that types of a spec may nest.
 pub const NESTING_MAX: u32 = 16;
+/// Values that any bytes may be.
+pub const VALUES_FREE: usize = 4_096;
+/// Values besides that they may be for each byte.
+pub const VALUES_PER_BYTE: usize = 4;
 
 /// A value of some type of a spec.
 #[derive(Clone, PartialEq, Debug)]
@@ -100,6 +104,12 @@ pub enum ValueError {
         /// Fields of the record.
         known: u16,
     },
+    /// The bytes stand for more values than [`values_max`].
+    #[error("more than {max} values, absent fields counted")]
+    Values {
+        /// How many may be.
+        max: usize,
+    },
     /// A field that must be there is missing.
     #[error("`{0}` is missing")]
     Missing(String),
@@ -108,18 +118,22 @@ pub enum ValueError {
     Mismatch(String),
 }
 
+/// Most values that bytes may be, absent fields counted: a record of nothing but absent fields is one byte.
+pub const fn values_max(bytes: usize) -> usize {
+    VALUES_FREE + bytes * VALUES_PER_BYTE
+}
+
 /// Reads the fields of a record: their count, then each; what is missing at the end reads as none.
 ///
 /// # Errors
-/// [`ValueError`]; also when the bytes are not the one form of the fields.
+/// [`ValueError`]; also when the bytes are not the one form of the fields, or more values than [`values_max`].
 pub fn decode_fields<'f>(
     spec: &Spec,
     fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
     bytes: &[u8],
 ) -> Result<Vec<Value>, ValueError> {
-    let types: Vec<(&str, TypeNumber)> = fields.collect();
     let mut rest = bytes;
-    let values = take_fields(spec, &types, &mut rest, 0)?;
+    let values = Reading::bounded(spec, bytes).take_fields(fields, &mut rest, 0)?;
     if !rest.is_empty() || encode_fields(&values) != bytes {
         return Err(CodecError::NotCanonical.into());
     }
@@ -127,7 +141,7 @@ pub fn decode_fields<'f>(
 }
 
 /// The values of fields whose bytes were checked before and have been kept since: as [`decode_fields`], without
-/// asking again whether they are the one form.
+/// asking again whether they are the one form, and how many values they are.
 ///
 /// # Errors
 /// As [`decode_fields`].
@@ -136,13 +150,13 @@ pub fn decode_own_fields<'f>(
     fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
     bytes: &[u8],
 ) -> Result<Vec<Value>, ValueError> {
-    let types: Vec<(&str, TypeNumber)> = fields.collect();
     let mut rest = bytes;
-    let values = take_fields(spec, &types, &mut rest, 0)?;
+    let values = Reading { spec, budget: Budget::of(usize::MAX) }.take_fields(fields, &mut rest, 0)?;
     if rest.is_empty() { Ok(values) } else { Err(CodecError::NotCanonical.into()) }
 }
 
-/// Whether bytes are what [`decode_fields`] takes, without making values where the fields are plain.
+/// Whether bytes are what [`decode_fields`] takes, without making values: it takes no memory for them, and a step for
+/// each that is there.
 ///
 /// # Errors
 /// As [`decode_fields`].
@@ -151,46 +165,17 @@ pub fn check_fields<'f>(
     fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
     bytes: &[u8],
 ) -> Result<(), ValueError> {
-    match are_plain_fields(fields.clone(), bytes) {
-        Some(true) => Ok(()),
-        _ => decode_fields(spec, fields, bytes).map(|_| ()),
-    }
-}
-
-/// Whether bytes are all of the fields, each a plain number or id in its one form; none where there is another
-/// kind of field.
-fn are_plain_fields<'f>(
-    fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
-    bytes: &[u8],
-) -> Option<bool> {
-    let count = u8::try_from(fields.len()).ok().filter(|count| *count < 0x80)?;
-    let Some(mut rest) = bytes.strip_prefix(&[count]) else { return Some(false) };
-    for (_, ty) in fields {
-        let length = match Basic::of(ty)? {
-            Basic::Party
-            | Basic::Account
-            | Basic::Asset
-            | Basic::Agreement
-            | Basic::Calendar
-            | Basic::Hash => 32,
-            Basic::U8 => 1,
-            Basic::U16 => varint_length(rest, 3, 0x03)?,
-            Basic::U32 => varint_length(rest, 5, 0x0f)?,
-            Basic::U64 => varint_length(rest, 10, 0x01)?,
-            Basic::U128 => varint_length(rest, 19, 0x03)?,
-            _ => return None,
-        };
-        rest = rest.get(length..)?;
-    }
-    Some(rest.is_empty())
-}
-
-/// Bytes of a number in its one form: at most so many, the last of them at most so much, and none for nothing.
-fn varint_length(bytes: &[u8], longest: usize, most: u8) -> Option<usize> {
-    let last = bytes.iter().take(longest).position(|byte| byte & 0x80 == 0)?;
-    let top = bytes[last];
-    let sound = (last == 0 || top != 0) && (last + 1 < longest || top <= most);
-    sound.then_some(last + 1)
+    let mut walk = Walk {
+        spec,
+        budget: Budget::of(values_max(bytes.len())),
+        needed: Vec::new(),
+        again: Vec::new(),
+        is_canonical: true,
+    };
+    let mut rest = bytes;
+    let needed = needed(spec, fields.clone());
+    walk.pass_fields(fields, needed, &mut rest, 0)?;
+    if rest.is_empty() && walk.is_canonical { Ok(()) } else { Err(CodecError::NotCanonical.into()) }
 }
 
 /// The bytes of a record's fields: count, then each, trailing `None`s cut.
@@ -203,10 +188,10 @@ pub fn encode_fields(values: &[Value]) -> Vec<u8> {
 /// Reads one value of a type.
 ///
 /// # Errors
-/// [`ValueError`]; also when the bytes are not the one form of the value.
+/// [`ValueError`]; also when the bytes are not the one form of the value, or more values than [`values_max`].
 pub fn decode(spec: &Spec, ty: TypeNumber, bytes: &[u8]) -> Result<Value, ValueError> {
     let mut rest = bytes;
-    let value = take(spec, ty, &mut rest, 0)?;
+    let value = Reading::bounded(spec, bytes).take(ty, &mut rest, 0)?;
     let mut again = Vec::new();
     put(&value, &mut again);
     if !rest.is_empty() || again != bytes {
@@ -238,92 +223,296 @@ fn take_one<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, ValueError> {
     Ok(value)
 }
 
-fn take_fields(
-    spec: &Spec,
-    fields: &[(&str, TypeNumber)],
-    bytes: &mut &[u8],
-    depth: u32,
-) -> Result<Vec<Value>, ValueError> {
+/// Values that may still be.
+struct Budget {
+    max: usize,
+    left: usize,
+}
+
+impl Budget {
+    fn of(max: usize) -> Budget {
+        Budget { max, left: max }
+    }
+
+    fn spend(&mut self, count: usize) -> Result<(), ValueError> {
+        match self.left.checked_sub(count) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(ValueError::Values { max: self.max }),
+        }
+    }
+}
+
+/// Makes values of bytes.
+struct Reading<'s> {
+    spec: &'s Spec,
+    budget: Budget,
+}
+
+impl<'s> Reading<'s> {
+    fn bounded(spec: &'s Spec, bytes: &[u8]) -> Reading<'s> {
+        Reading { spec, budget: Budget::of(values_max(bytes.len())) }
+    }
+
+    fn take_fields<'f>(
+        &mut self,
+        fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)>,
+        bytes: &mut &[u8],
+        depth: u32,
+    ) -> Result<Vec<Value>, ValueError> {
+        let given = given(fields.len(), bytes)?;
+        self.budget.spend(fields.len() - usize::from(given))?;
+        let mut values = Vec::with_capacity(fields.len());
+        for (place, (name, ty)) in fields.enumerate() {
+            if place < usize::from(given) {
+                values.push(self.take(ty, bytes, depth)?);
+            } else if is_option(self.spec, ty) {
+                values.push(Value::Option(None));
+            } else {
+                return Err(ValueError::Missing(name.into()));
+            }
+        }
+        Ok(values)
+    }
+
+    fn take(&mut self, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<Value, ValueError> {
+        if depth > NESTING_MAX {
+            return Err(ValueError::Nesting);
+        }
+        self.budget.spend(1)?;
+        let Some(basic) = Basic::of(ty) else { return self.take_own(ty, bytes, depth) };
+        Ok(match basic {
+            Basic::Unit => Value::Unit,
+            Basic::Bool => Value::Bool(take_one(bytes)?),
+            Basic::U8 => Value::Byte(take_one(bytes)?),
+            Basic::U16 => Value::Unsigned(take_one::<u16>(bytes)?.into()),
+            Basic::U32 => Value::Unsigned(take_one::<u32>(bytes)?.into()),
+            Basic::U64 => Value::Unsigned(take_one::<u64>(bytes)?.into()),
+            Basic::U128 => Value::Unsigned(take_one(bytes)?),
+            Basic::I64 => Value::Signed(take_one::<i64>(bytes)?.into()),
+            Basic::I128 => Value::Signed(take_one(bytes)?),
+            Basic::Text => Value::Text(take_one(bytes)?),
+            Basic::Bytes => Value::Bytes(take_one(bytes)?),
+            Basic::Money => Value::Money(take_one(bytes)?),
+            Basic::Currency => Value::Currency(take_one(bytes)?),
+            Basic::Rate => Value::Rate(take_one(bytes)?),
+            Basic::Date => Value::Date(take_one(bytes)?),
+            Basic::Timestamp => Value::Timestamp(take_one(bytes)?),
+            Basic::DayOfMonth => Value::DayOfMonth(take_one(bytes)?),
+            Basic::Weekday => Value::Weekday(take_one(bytes)?),
+            Basic::DayCount => Value::DayCount(take_one(bytes)?),
+            Basic::Convention => Value::Convention(take_one(bytes)?),
+            Basic::Party => Value::Party(take_one(bytes)?),
+            Basic::Account => Value::Account(take_one(bytes)?),
+            Basic::Asset => Value::Asset(take_one(bytes)?),
+            Basic::Agreement => Value::Agreement(take_one(bytes)?),
+            Basic::Calendar => Value::Calendar(take_one(bytes)?),
+            Basic::Hash => Value::Hash(take_one(bytes)?),
+            Basic::Recurrence => Value::Recurrence(take_one(bytes)?),
+        })
+    }
+
+    fn take_own(&mut self, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<Value, ValueError> {
+        let spec = self.spec;
+        Ok(match spec.own_type(ty).ok_or(ValueError::Type(ty))? {
+            TypeDef::Option(of) => Value::Option(match take_one::<u8>(bytes)? {
+                0 => None,
+                1 => Some(Box::new(self.take(*of, bytes, depth + 1)?)),
+                _ => return Err(CodecError::Malformed.into()),
+            }),
+            TypeDef::List(of) => {
+                let count = list_count(bytes)?;
+                Value::List((0..count).map(|_| self.take(*of, bytes, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            TypeDef::Record { fields, .. } => {
+                Value::Record(self.take_fields(fields_of(fields), bytes, depth + 1)?)
+            }
+            TypeDef::Enum { variants, .. } => Value::Enum(variant(variants.len(), bytes)?),
+        })
+    }
+}
+
+/// Goes over bytes as [`Reading`] does, and says the same of them.
+struct Walk<'s> {
+    spec: &'s Spec,
+    budget: Budget,
+    /// Fields that must be given, of each of the spec's own types that was met as a record.
+    needed: Vec<Option<usize>>,
+    /// A value once more, to compare.
+    again: Vec<u8>,
+    is_canonical: bool,
+}
+
+impl Walk<'_> {
+    fn pass_fields<'f>(
+        &mut self,
+        fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        needed: usize,
+        bytes: &mut &[u8],
+        depth: u32,
+    ) -> Result<(), ValueError> {
+        let known = fields.len();
+        let given = usize::from(self.canonical(bytes, |bytes| given(known, bytes))?);
+        self.budget.spend(fields.len() - given)?;
+        let mut is_last_absent = false;
+        for (_, ty) in fields.clone().take(given) {
+            is_last_absent = bytes.first() == Some(&0) && is_option(self.spec, ty);
+            self.pass(ty, bytes, depth)?;
+        }
+        // An absent field at the end is not written.
+        self.is_canonical &= !is_last_absent;
+        if given >= needed {
+            return Ok(());
+        }
+        let missing = fields.skip(given).find(|(_, ty)| !is_option(self.spec, *ty));
+        missing.map_or(Ok(()), |(name, _)| Err(ValueError::Missing(name.into())))
+    }
+
+    fn pass(&mut self, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<(), ValueError> {
+        if depth > NESTING_MAX {
+            return Err(ValueError::Nesting);
+        }
+        self.budget.spend(1)?;
+        let Some(basic) = Basic::of(ty) else { return self.pass_own(ty, bytes, depth) };
+        if let Some(rest) = plain_length(basic, bytes).and_then(|length| bytes.get(length..)) {
+            *bytes = rest;
+            return Ok(());
+        }
+        match basic {
+            Basic::Unit => Ok(()),
+            Basic::Bool => self.pass_one::<bool>(bytes),
+            Basic::U8 => self.pass_one::<u8>(bytes),
+            Basic::U16 => self.pass_one::<u16>(bytes),
+            Basic::U32 => self.pass_one::<u32>(bytes),
+            Basic::U64 => self.pass_one::<u64>(bytes),
+            Basic::U128 => self.pass_one::<u128>(bytes),
+            Basic::I64 => self.pass_one::<i64>(bytes),
+            Basic::I128 => self.pass_one::<i128>(bytes),
+            Basic::Text => self.pass_one::<String>(bytes),
+            Basic::Bytes => self.pass_one::<Vec<u8>>(bytes),
+            Basic::Money => self.pass_one::<Money>(bytes),
+            Basic::Currency => self.pass_one::<Currency>(bytes),
+            Basic::Rate => self.pass_one::<Rate>(bytes),
+            Basic::Date => self.pass_one::<Date>(bytes),
+            Basic::Timestamp => self.pass_one::<Timestamp>(bytes),
+            Basic::DayOfMonth => self.pass_one::<DayOfMonth>(bytes),
+            Basic::Weekday => self.pass_one::<Weekday>(bytes),
+            Basic::DayCount => self.pass_one::<DayCount>(bytes),
+            Basic::Convention => self.pass_one::<BusinessDayConvention>(bytes),
+            Basic::Party => self.pass_one::<PartyId>(bytes),
+            Basic::Account => self.pass_one::<AccountId>(bytes),
+            Basic::Asset => self.pass_one::<AssetId>(bytes),
+            Basic::Agreement => self.pass_one::<AgreementId>(bytes),
+            Basic::Calendar => self.pass_one::<CalendarId>(bytes),
+            Basic::Hash => self.pass_one::<Hash>(bytes),
+            Basic::Recurrence => self.pass_one::<Recurrence>(bytes),
+        }
+    }
+
+    fn pass_own(&mut self, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<(), ValueError> {
+        let spec = self.spec;
+        match spec.own_type(ty).ok_or(ValueError::Type(ty))? {
+            TypeDef::Option(of) => match take_one::<u8>(bytes)? {
+                0 => Ok(()),
+                1 => self.pass(*of, bytes, depth + 1),
+                _ => Err(CodecError::Malformed.into()),
+            },
+            TypeDef::List(of) => {
+                let count = self.canonical(bytes, list_count)?;
+                (0..count).try_for_each(|_| self.pass(*of, bytes, depth + 1))
+            }
+            TypeDef::Record { fields, .. } => {
+                let needed = self.needed(ty, fields);
+                self.pass_fields(fields_of(fields), needed, bytes, depth + 1)
+            }
+            TypeDef::Enum { variants, .. } => {
+                self.canonical(bytes, |bytes| variant(variants.len(), bytes)).map(|_| ())
+            }
+        }
+    }
+
+    /// A value that is its own form, read by the codec.
+    fn pass_one<T: Serialize + DeserializeOwned>(&mut self, bytes: &mut &[u8]) -> Result<(), ValueError> {
+        self.canonical(bytes, take_one::<T>).map(|_| ())
+    }
+
+    /// What is read, once it was noted whether its bytes are its one form.
+    fn canonical<T: Serialize>(
+        &mut self,
+        bytes: &mut &[u8],
+        read: impl FnOnce(&mut &[u8]) -> Result<T, ValueError>,
+    ) -> Result<T, ValueError> {
+        let before = *bytes;
+        let value = read(bytes)?;
+        self.again.clear();
+        codec::append(&mut self.again, &value);
+        self.is_canonical &= self.again == before[..before.len() - bytes.len()];
+        Ok(value)
+    }
+
+    /// How many fields of a record must be given, counted once.
+    fn needed(&mut self, ty: TypeNumber, fields: &[FieldDef]) -> usize {
+        let place = usize::from(ty);
+        if self.needed.len() <= place {
+            self.needed.resize(place + 1, None);
+        }
+        *self.needed[place].get_or_insert_with(|| needed(self.spec, fields_of(fields)))
+    }
+}
+
+/// How many fields must be given: those up to the last that is no option.
+fn needed<'f>(spec: &Spec, fields: impl Iterator<Item = (&'f str, TypeNumber)>) -> usize {
+    let last = fields.enumerate().filter(|(_, (_, ty))| !is_option(spec, *ty)).last();
+    last.map_or(0, |(place, _)| place + 1)
+}
+
+fn is_option(spec: &Spec, ty: TypeNumber) -> bool {
+    matches!(spec.own_type(ty), Some(TypeDef::Option(_)))
+}
+
+/// How many fields of so many are given.
+fn given(known: usize, bytes: &mut &[u8]) -> Result<u16, ValueError> {
     let given: u16 = take_one(bytes)?;
-    if usize::from(given) > fields.len() {
-        return Err(ValueError::Fields { given, known: fields.len() as u16 });
+    if usize::from(given) > known {
+        return Err(ValueError::Fields { given, known: known as u16 });
     }
-    let mut values = Vec::with_capacity(fields.len());
-    for (place, (name, ty)) in fields.iter().enumerate() {
-        if place < usize::from(given) {
-            values.push(take(spec, *ty, bytes, depth)?);
-        } else if matches!(spec.own_type(*ty), Some(TypeDef::Option(_))) {
-            values.push(Value::Option(None));
-        } else {
-            return Err(ValueError::Missing((*name).into()));
-        }
-    }
-    Ok(values)
+    Ok(given)
 }
 
-fn take(spec: &Spec, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<Value, ValueError> {
-    if depth > NESTING_MAX {
-        return Err(ValueError::Nesting);
-    }
-    let Some(basic) = Basic::of(ty) else { return take_own(spec, ty, bytes, depth) };
-    Ok(match basic {
-        Basic::Unit => Value::Unit,
-        Basic::Bool => Value::Bool(take_one(bytes)?),
-        Basic::U8 => Value::Byte(take_one(bytes)?),
-        Basic::U16 => Value::Unsigned(take_one::<u16>(bytes)?.into()),
-        Basic::U32 => Value::Unsigned(take_one::<u32>(bytes)?.into()),
-        Basic::U64 => Value::Unsigned(take_one::<u64>(bytes)?.into()),
-        Basic::U128 => Value::Unsigned(take_one(bytes)?),
-        Basic::I64 => Value::Signed(take_one::<i64>(bytes)?.into()),
-        Basic::I128 => Value::Signed(take_one(bytes)?),
-        Basic::Text => Value::Text(take_one(bytes)?),
-        Basic::Bytes => Value::Bytes(take_one(bytes)?),
-        Basic::Money => Value::Money(take_one(bytes)?),
-        Basic::Currency => Value::Currency(take_one(bytes)?),
-        Basic::Rate => Value::Rate(take_one(bytes)?),
-        Basic::Date => Value::Date(take_one(bytes)?),
-        Basic::Timestamp => Value::Timestamp(take_one(bytes)?),
-        Basic::DayOfMonth => Value::DayOfMonth(take_one(bytes)?),
-        Basic::Weekday => Value::Weekday(take_one(bytes)?),
-        Basic::DayCount => Value::DayCount(take_one(bytes)?),
-        Basic::Convention => Value::Convention(take_one(bytes)?),
-        Basic::Party => Value::Party(take_one(bytes)?),
-        Basic::Account => Value::Account(take_one(bytes)?),
-        Basic::Asset => Value::Asset(take_one(bytes)?),
-        Basic::Agreement => Value::Agreement(take_one(bytes)?),
-        Basic::Calendar => Value::Calendar(take_one(bytes)?),
-        Basic::Hash => Value::Hash(take_one(bytes)?),
-        Basic::Recurrence => Value::Recurrence(take_one(bytes)?),
-    })
+fn list_count(bytes: &mut &[u8]) -> Result<u32, ValueError> {
+    let count: u32 = take_one(bytes)?;
+    // Every value but the empty one takes a byte, so a count above the bytes left is a lie.
+    if count as usize > bytes.len() { Err(CodecError::Malformed.into()) } else { Ok(count) }
 }
 
-fn take_own(spec: &Spec, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<Value, ValueError> {
-    Ok(match spec.own_type(ty).ok_or(ValueError::Type(ty))? {
-        TypeDef::Option(of) => Value::Option(match take_one::<u8>(bytes)? {
-            0 => None,
-            1 => Some(Box::new(take(spec, *of, bytes, depth + 1)?)),
-            _ => return Err(CodecError::Malformed.into()),
-        }),
-        TypeDef::List(of) => {
-            let count: u32 = take_one(bytes)?;
-            // Every value but the empty one takes a byte, so a count above the bytes left is a lie.
-            if count as usize > bytes.len() {
-                return Err(CodecError::Malformed.into());
-            }
-            Value::List((0..count).map(|_| take(spec, *of, bytes, depth + 1)).collect::<Result<_, _>>()?)
+fn variant(known: usize, bytes: &mut &[u8]) -> Result<u32, ValueError> {
+    let number: u32 = take_one(bytes)?;
+    if number as usize >= known { Err(CodecError::Malformed.into()) } else { Ok(number) }
+}
+
+/// Bytes of a plain number or id at the front, in its one form; none where it is not there or another kind of value.
+fn plain_length(basic: Basic, bytes: &[u8]) -> Option<usize> {
+    match basic {
+        Basic::Party | Basic::Account | Basic::Asset | Basic::Agreement | Basic::Calendar | Basic::Hash => {
+            Some(32)
         }
-        TypeDef::Record { fields, .. } => {
-            let types: Vec<_> = fields_of(fields).collect();
-            Value::Record(take_fields(spec, &types, bytes, depth + 1)?)
-        }
-        TypeDef::Enum { variants, .. } => {
-            let number: u32 = take_one(bytes)?;
-            if number as usize >= variants.len() {
-                return Err(CodecError::Malformed.into());
-            }
-            Value::Enum(number)
-        }
-    })
+        Basic::U8 => Some(1),
+        Basic::U16 => varint_length(bytes, 3, 0x03),
+        Basic::U32 => varint_length(bytes, 5, 0x0f),
+        Basic::U64 => varint_length(bytes, 10, 0x01),
+        Basic::U128 => varint_length(bytes, 19, 0x03),
+        _ => None,
+    }
+}
+
+/// Bytes of a number in its one form: at most so many, the last of them at most so much, and none for nothing.
+fn varint_length(bytes: &[u8], longest: usize, most: u8) -> Option<usize> {
+    let last = bytes.iter().take(longest).position(|byte| byte & 0x80 == 0)?;
+    let top = bytes[last];
+    let sound = (last == 0 || top != 0) && (last + 1 < longest || top <= most);
+    sound.then_some(last + 1)
 }
 
 fn put_one<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
@@ -396,7 +585,76 @@ mod tests {
         ]
     }
 
+    /// A spec with types of every make, records of options among them.
+    fn rich() -> Spec {
+        let field = |ty: TypeNumber| FieldDef { name: "f".into(), doc: String::new(), ty };
+        let record = |types: &[TypeNumber]| TypeDef::Record {
+            name: "R".into(),
+            fields: types.iter().map(|ty| field(*ty)).collect(),
+        };
+        let own = crate::spec::TYPES_OWN;
+        let choice = TypeDef::Enum { name: "E".into(), variants: ["A".into(), "B".into()].into() };
+        let types = [
+            choice,
+            TypeDef::Option(Basic::U8 as u16),
+            record(&[own + 1; 40]),
+            TypeDef::List(own + 2),
+            record(&[Basic::U16 as u16, own + 1, own, own + 1]),
+            TypeDef::Option(own + 4),
+            TypeDef::List(own + 5),
+            TypeDef::List(Basic::Text as u16),
+        ];
+        Spec { types: types.into(), ..crate::text::tests::spec() }
+    }
+
+    fn own(place: u16) -> TypeNumber {
+        crate::spec::TYPES_OWN + place
+    }
+
+    #[test]
+    fn few_bytes_are_not_any_number_of_values() {
+        let spec = rich();
+        let fields = [("rows", own(3))];
+        let rows = |count: usize| {
+            let mut bytes = alloc::vec![1];
+            codec::append(&mut bytes, &(count as u32));
+            bytes.resize(bytes.len() + count, 0);
+            bytes
+        };
+        // A few rows of absent fields are what they are.
+        let few = rows(100);
+        let values = decode_fields(&spec, fields.into_iter(), &few).unwrap();
+        assert!(matches!(&values[..], [Value::List(rows)] if rows.len() == 100));
+        check_fields(&spec, fields.into_iter(), &few).unwrap();
+        let many = rows(50_000);
+        let too_many = Err(ValueError::Values { max: VALUES_FREE + many.len() * VALUES_PER_BYTE });
+        assert_eq!(check_fields(&spec, fields.into_iter(), &many), too_many);
+        assert_eq!(decode_fields(&spec, fields.into_iter(), &many).map(|_| ()), too_many);
+        assert_eq!(
+            decode(&spec, own(3), &many[1..]).map(|_| ()),
+            Err(ValueError::Values { max: VALUES_FREE + (many.len() - 1) * VALUES_PER_BYTE })
+        );
+        // What lies in state was checked when it came there.
+        assert!(decode_own_fields(&spec, fields.into_iter(), &many).is_ok());
+    }
+
     proptest! {
+        #[test]
+        fn bytes_are_checked_as_they_are_decoded(
+            types in prop::collection::vec(prop_oneof![0u16..27, (0u16..8).prop_map(own)], 0..5),
+            bytes in prop::collection::vec(prop_oneof![4 => 0u8..4, 1 => any::<u8>()], 0..60),
+        ) {
+            let fields = || types.iter().map(|ty| ("f", *ty));
+            let bytes = [&[types.len() as u8], bytes.as_slice()].concat();
+            let decoded = decode_fields(&rich(), fields(), &bytes).map(|_| ());
+            prop_assert_eq!(check_fields(&rich(), fields(), &bytes), decoded);
+            // The front of it that is a value, in its one form.
+            let mut rest = bytes.as_slice();
+            if let Ok(values) = Reading::bounded(&rich(), &bytes).take_fields(fields(), &mut rest, 0) {
+                prop_assert_eq!(check_fields(&rich(), fields(), &encode_fields(&values)), Ok(()));
+            }
+        }
+
         #[test]
         fn plain_fields_are_checked_as_they_are_decoded(
             fields in prop::collection::vec(field(), 0..6),
@@ -406,16 +664,15 @@ mod tests {
             let types: Vec<(&str, TypeNumber)> = fields.iter().map(|(basic, _)| ("f", *basic as u16)).collect();
             let mut bytes = alloc::vec![fields.len() as u8];
             fields.iter().for_each(|(_, field)| bytes.extend(field));
-            prop_assert_eq!(are_plain_fields(types.iter().copied(), &bytes), Some(true));
+            let spec = crate::text::tests::spec();
+            prop_assert_eq!(check_fields(&spec, types.iter().copied(), &bytes), Ok(()));
             if let Some((place, value)) = changed {
                 let place = place.index(bytes.len());
                 bytes[place] = value;
             }
             bytes.truncate(bytes.len() - cut.min(bytes.len()));
-            let spec = crate::text::tests::spec();
-            let decoded = decode_fields(&spec, types.iter().copied(), &bytes);
-            prop_assert_eq!(are_plain_fields(types.iter().copied(), &bytes) == Some(true), decoded.is_ok());
-            prop_assert_eq!(check_fields(&spec, types.iter().copied(), &bytes).is_ok(), decoded.is_ok());
+            let decoded = decode_fields(&spec, types.iter().copied(), &bytes).map(|_| ());
+            prop_assert_eq!(check_fields(&spec, types.iter().copied(), &bytes), decoded);
         }
     }
 }

@@ -130,7 +130,7 @@ impl Host for Calling<'_> {
         self.ask("storage_remove", |s| s.storage_remove(key))
     }
     fn storage_next(&mut self, from: &[u8], end: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-        self.ask("storage_next", |s| s.storage_next(from, end))
+        self.ask("storage_next", |s| s.storage_next(from, end, &mut |_| true))
     }
     fn post(&mut self, request: &[u8]) -> Option<u32> {
         self.ask("post", |s| s.post(request))
