@@ -260,7 +260,7 @@ fn a_folder_that_is_not_right_says_what_to_do() {
     change(&segment, &newer, &["verify"], &["has format 9, this build reads", "use the newer build"]);
     // Copied in part.
     let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
-    change(&segment, &half, &["verify"], &["when the state store saw it", "restore the backup"]);
+    change(&segment, &half, &["verify"], &["is of block 4;", "restore the backup"]);
     change(
         &segment,
         &|_| vec![],

@@ -251,7 +251,18 @@ impl Stored {
                         return Ok(stored);
                     }
                 }
-                Err(LogError::Damaged { .. }) if is_outdated(&log_folder, chain, mark)? => {}
+                Err(damaged @ LogError::Damaged { .. }) => {
+                    let survey = Log::survey(&log_folder, chain, |_, _| {})?;
+                    match survey.tip.filter(|tip| *tip >= mark.height) {
+                        _ if !survey.damage.is_empty() => return Err(damaged.into()),
+                        None => {
+                            let (tip, had) = (survey.tip.unwrap_or(0), mark.height);
+                            return Err(LogError::Short { tip, had }.into());
+                        }
+                        Some(_) if !is_outdated(&log_folder, chain, mark)? => return Err(damaged.into()),
+                        Some(_) => {}
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -385,13 +396,9 @@ fn from_log(
     Ok(stored)
 }
 
-/// Whether a mark that does not fit a log says nothing against it: the log is whole and goes beyond it, and its block
-/// was let go, or has another state there, as another chain's.
+/// Whether a mark that does not fit a log that is whole and goes beyond it says nothing against that: its block was let
+/// go, or has another state there, as another chain's.
 fn is_outdated(log: &Path, chain: ChainId, mark: &Mark) -> Result<bool, Fault> {
-    let survey = Log::survey(log, chain, |_, _| {})?;
-    if !survey.damage.is_empty() || survey.tip.is_none_or(|tip| tip < mark.height) {
-        return Ok(false);
-    }
     Ok(peek_block(log, chain, mark.height)?.is_none_or(|block| block.header.state != mark.root))
 }
 
