@@ -54,15 +54,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis 7bbf298d1e5d69f2
-body 2608c57e8e8b9a0d
-transaction aa93687ecb86e6e0
-receipt 3fea64decf0f247d
-entry c03ac091e7b8d06d
-header a67c4ed45cc81763
-certificate 45be86935b0f3052
-bundle 5749dc80cdf0494c
-writes d65d269df2bbc252";
+genesis de9bd74511412887
+body e8b8da5dd172cd9c
+transaction 758f891b89d0f41d
+receipt a082b6d84deedce0
+entry 50c8c424a11dd144
+header 9a1f7dac587d3992
+certificate 7d077b93b3c2b301
+bundle 9c93195a597b56eb
+writes fb7cb8ba9261e12b";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.
