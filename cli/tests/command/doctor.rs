@@ -3,6 +3,7 @@
 use crate::home::{copy, done, folder, program, tenor};
 use serde_json::Value;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,14 @@ fn as_a_reader(scratch: &Path, data: &Path, words: &[&str]) -> (Option<i32>, Str
         // Nobody may do everything but root.
         run.uid(65_534).gid(65_534);
     }
-    let done = run.args(words).arg("--data").arg(data).output().unwrap();
+    run.args(words).arg("--data").arg(data);
+    let done = loop {
+        match run.output() {
+            // A program that another test began just now has the copy still open for writing, until it is one itself.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            done => break done.unwrap(),
+        }
+    };
     let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (done.status.code(), text)
 }
