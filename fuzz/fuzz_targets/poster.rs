@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{AccountRef, EntryId, EntryRequest};
-use tenor_abi::id::{AccountId, AssetId, Hash, PartyId};
+use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
 use tenor_abi::money::Code;
 use tenor_runtime::fault::Stop;
 use tenor_runtime::ledger::{self, Asked, DatedBy, Draft, Line, Opening, Signed};
@@ -16,6 +16,8 @@ use tenor_wire::op::{AccountKind, AssetKind, PartyKind, Spend};
 use tenor_wire::receipt::{Act, EntrySource};
 
 const OWNER: PartyId = PartyId([1; 32]);
+/// The agreement that is called, by which the owner's accounts may be debited.
+const AGREEMENT: AgreementId = AgreementId([9; 32]);
 const ACCOUNTS: usize = 6;
 
 fn set_up(state: &mut Overlay<'_>) -> Vec<AccountId> {
@@ -47,21 +49,21 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
             mode: posting.mode,
         }
     });
-    let today = Date::of(2026, 1, 1);
+    let spends: Vec<_> = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
+    let mut signed = Signed::by(vec![OWNER], &spends, Some(AGREEMENT));
+    let (today, now) = (Date::of(2026, 1, 1), Timestamp(0));
     let draft = Draft {
         id: EntryId { item: Hash::ZERO, index },
         source: EntrySource::Party,
         act: Act::Post,
-        booked_at: Timestamp(0),
+        booked_at: now,
         today,
         value_date: request.value_date.unwrap_or(today),
         dated_by: DatedBy::Asker { ahead_days: 366 },
-        lines: ledger::settle(state, &asked.collect::<Vec<_>>())?,
+        lines: ledger::settle(state, &asked.collect::<Vec<_>>(), &AGREEMENT, now, &signed)?,
         narrative: request.narrative,
         reference: request.reference,
     };
-    let spends: Vec<_> = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
-    let mut signed = Signed::by(vec![OWNER], &spends, None);
     let plan = ledger::plan(state, &draft, &signed)?;
     ledger::commit(state, plan, &mut signed, 1)?;
     Ok(())
