@@ -58,7 +58,7 @@ impl Rooms {
             }
             (line.free, line.let_in) = (line.free - 1, line.let_in + 1);
             // Whoever is next may go in too.
-            self.moved.notify_all();
+            self.call_in(&line);
         }
         OPEN.set(open + 1);
         Some(Open(self))
@@ -67,6 +67,13 @@ impl Rooms {
     /// Nothing can panic while it is held, so what it holds is whole.
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes those who wait; to wake nobody would ask the system all the same.
+    fn call_in(&self, line: &Line) {
+        if line.came != line.let_in {
+            self.moved.notify_all();
+        }
     }
 
     /// How many wait.
@@ -82,8 +89,9 @@ impl Drop for Open<'_> {
         let open = OPEN.get() - 1;
         OPEN.set(open);
         if open == 0 {
-            self.0.line().free += 1;
-            self.0.moved.notify_all();
+            let mut line = self.0.line();
+            line.free += 1;
+            self.0.call_in(&line);
         }
     }
 }
