@@ -57,7 +57,7 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     books.compare()?;
     let time = Duration::from_secs(seconds.max(1));
     let (mut bare, mut booked, mut hashed) = (Timed::default(), Timed::default(), Timed::default());
-    let accounts: Vec<_> = books.accounts.iter().map(|(account, _)| *account).collect();
+    let accounts: Vec<_> = books.holders.iter().map(|(account, _)| *account).collect();
     let mut balances = balances(&accounts);
     // Turn by turn, so that what else the machine does meets both.
     while booked.spent < time {
@@ -135,6 +135,8 @@ struct Books {
     chain: Chain,
     solo: Solo,
     accounts: Vec<(AccountId, Signer)>,
+    /// The accounts and who has them, as both sides find them.
+    holders: Vec<(AccountId, PartyId)>,
     today: Date,
 }
 
@@ -147,13 +149,14 @@ impl Books {
             genesis.operations.extend([signer.enrolment(&cast), signer.account(&cast, "main", FLOOR)]);
         }
         let chain = Chain::in_memory(genesis, engine()?)?;
-        let accounts = signers
+        let accounts: Vec<(AccountId, Signer)> = signers
             .into_iter()
             .map(|signer| (account_id(&signer.party.0, &cast.eur, "main"), signer))
             .collect();
         let time = Timestamp(chain.tip().time.0 + 1);
         let today = schedule::business_date(&schedule::zone(&chain.state(), &cast.party("bank"))?, time);
-        Ok(Books { chain, solo: Solo::new(cast.key(VALIDATOR)), accounts, today })
+        let holders = accounts.iter().map(|(account, signer)| (*account, signer.party)).collect();
+        Ok(Books { chain, solo: Solo::new(cast.key(VALIDATOR)), accounts, holders, today })
     }
 
     /// Who pays whom: over the accounts in an order that memory does not guess.
@@ -165,8 +168,7 @@ impl Books {
     /// Judges and books one transfer of this chain's accounts.
     fn book(&self, state: &mut Overlay<'_>, item: Hash, number: usize) -> Result<Entry> {
         let (from, to) = Books::pair(number, ACCOUNTS);
-        let (payer, signer) = &self.accounts[from];
-        self.transfer(state, item, (*payer, signer.party), self.accounts[to].0)
+        self.transfer(state, item, self.holders[from], self.holders[to].0)
     }
 
     /// Judges and books one transfer, as an operation of its payer.

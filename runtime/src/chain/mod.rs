@@ -129,6 +129,8 @@ fn next_wake(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]
+mod retain_tests;
+#[cfg(test)]
 mod examine_tests;
 #[cfg(test)]
 mod past_tests;

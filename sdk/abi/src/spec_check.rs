@@ -78,38 +78,31 @@ impl Spec {
     /// People read these on terminals and in messages: what moves the cursor, hides or turns round what stands beside
     /// it could say something else there than what was admitted.
     fn check_texts(&self) -> Checked {
-        let fields = |list: &'_ [FieldDef]| -> Vec<String> {
-            list.iter().flat_map(|field| [field.name.clone(), field.doc.clone()]).collect()
-        };
-        let mut texts = Vec::from([self.doc.clone()]);
+        fn fields(list: &[FieldDef]) -> impl Iterator<Item = &String> {
+            list.iter().flat_map(|field| [&field.name, &field.doc])
+        }
+        let mut texts = Vec::from([&self.doc]);
         for ty in &self.types {
             match ty {
                 TypeDef::Record { name, fields: list } => {
-                    texts.push(name.clone());
-                    texts.extend(fields(list));
+                    texts.extend([name].into_iter().chain(fields(list)))
                 }
-                TypeDef::Enum { name, variants } => {
-                    texts.push(name.clone());
-                    texts.extend(variants.iter().cloned());
-                }
+                TypeDef::Enum { name, variants } => texts.extend([name].into_iter().chain(variants)),
                 TypeDef::Option(_) | TypeDef::List(_) => {}
             }
         }
         for term in &self.terms {
-            texts.extend([term.name.clone(), term.doc.clone()]);
-            texts.extend(term.default.clone());
+            texts.extend([&term.name, &term.doc].into_iter().chain(&term.default));
         }
-        texts.extend(self.states.iter().map(|state| state.name.clone()));
-        texts.extend(self.schedules.iter().chain(&self.purposes).cloned());
-        texts.extend(self.books.iter().map(|book| book.gl.clone()));
-        texts.extend(self.storage.iter().map(|field| field.name.clone()));
+        texts.extend(self.states.iter().map(|state| &state.name));
+        texts.extend(self.schedules.iter().chain(&self.purposes));
+        texts.extend(self.books.iter().map(|book| &book.gl));
+        texts.extend(self.storage.iter().map(|field| &field.name));
         for call in &self.calls {
-            texts.extend([call.name.clone(), call.doc.clone()]);
-            texts.extend(fields(&call.arguments));
+            texts.extend([&call.name, &call.doc].into_iter().chain(fields(&call.arguments)));
         }
         for message in self.errors.iter().chain(&self.events) {
-            texts.extend([message.name.clone(), message.doc.clone()]);
-            texts.extend(fields(&message.fields));
+            texts.extend([&message.name, &message.doc].into_iter().chain(fields(&message.fields)));
         }
         match texts.into_iter().find(|text| text.chars().any(text::is_hidden)) {
             Some(text) => {

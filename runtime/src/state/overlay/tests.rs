@@ -1,0 +1,256 @@
+//! Overlays against a plain map, and what they remember.
+
+use super::*;
+use crate::state::record::{AgreementRecord, HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tenor_abi::codec;
+use tenor_abi::date::{Date, Timestamp};
+use tenor_abi::entry::EntryId;
+use tenor_abi::id::{AssetId, CodeHash, Hash, PartyId};
+use tenor_abi::money::Currency;
+use tenor_wire::op::AccountKind;
+
+struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Base for Rows {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.0.get(key).cloned())
+    }
+    fn next(&self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
+        let mut range = self.0.range::<[u8], _>((Bound::Included(from), Bound::Excluded(end)));
+        Ok(range.next().map(|(k, v)| (k.clone(), v.clone())))
+    }
+}
+
+fn all(overlay: &Overlay<'_>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let (mut rows, mut from) = (BTreeMap::new(), vec![]);
+    while let Some((key, value)) = overlay.next_row(&from, &[255]).unwrap() {
+        from = key.clone();
+        from.push(0);
+        rows.insert(key, value);
+    }
+    rows
+}
+
+fn posting(account: u8, sequence: u64) -> Vec<u8> {
+    Kind::History.full_key(&[&[account; 32][..], &sequence.to_be_bytes()].concat())
+}
+
+fn account(history_count: u64) -> AccountRecord {
+    AccountRecord {
+        owner: Holder::Party(PartyId([1; 32])),
+        asset: AssetId([2; 32]),
+        purpose: PurposeCode::of("main").unwrap(),
+        currency: Currency::of("EUR", 2),
+        kind: AccountKind::Plain,
+        code: 0,
+        control: None,
+        counters: Counters { debits_posted: 5, credits_posted: 7, ..Counters::default() },
+        floor: 0,
+        ceiling: None,
+        holds_overdraft: false,
+        frozen_in: None,
+        frozen_out: None,
+        closed: false,
+        hooks: HookSet::default(),
+        history_count,
+        history_root: Hash::ZERO,
+    }
+}
+
+fn head(of: u8) -> PostingHead {
+    (EntryId { item: Hash([of; 32]), index: 0 }, 9, Timestamp(3), Date::of(2026, 1, 2))
+}
+
+/// The stored bytes of a posting, with what the account counts after it.
+fn posted(of: u8, side: Side, amount: u128, (debits_posted, credits_posted): (u128, u128)) -> Vec<u8> {
+    let (entry, height, booked_at, value_date) = head(of);
+    to_bytes(&HistoryRecord {
+        entry,
+        height,
+        booked_at,
+        value_date,
+        side,
+        amount,
+        debits_posted,
+        credits_posted,
+    })
+}
+
+fn open(overlay: &mut Overlay<'_>, of: u8) -> Seen {
+    let account = AccountId([of; 32]);
+    let seen = overlay.account(&account, None, |seen, _| seen).unwrap().unwrap();
+    overlay.open(seen, &account).unwrap().unwrap()
+}
+
+#[test]
+fn an_account_is_booked_on_where_it_lies() {
+    let full_key = |of: u8| Kind::Account.full_key(&[of; 32]);
+    let rows = [
+        (full_key(1), to_bytes(&account(1))),
+        (full_key(2), to_bytes(&account(1))),
+        (posting(1, 0), vec![10]),
+        (posting(2, 0), vec![20]),
+    ];
+    let base = Rows(rows.clone().into());
+    let mut overlay = Overlay::new(&base);
+    overlay.set_row(&[200], Some(vec![]));
+    let second = open(&mut overlay, 2);
+    overlay.begin_entry(head(2));
+    overlay.post(second, Side::Debit, 3);
+    let first = open(&mut overlay, 1);
+    overlay.begin_entry(head(1));
+    overlay.post(first, Side::Credit, 1);
+    let (mark, kept) = (overlay.mark(), all(&overlay));
+    let read: AccountRecord = overlay.get(&[1; 32]).unwrap().unwrap();
+    assert_eq!((read.counters.posted(), read.history_count), ((5, 8), 2));
+
+    // Whoever read an account keeps what it read.
+    let (_, shared) = overlay.shared::<AccountRecord>(&[1; 32]).unwrap().unwrap();
+    overlay.post(first, Side::Credit, 2);
+    let counters = overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters;
+    assert!(overlay.set_pending(second, &Counters { debits_pending: 4, ..counters }));
+    assert_eq!(*shared, read);
+    assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
+    assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
+    assert!(overlay.open(first, &AccountId([1; 32])).unwrap().is_none(), "it has changed");
+    overlay.roll_back(mark);
+    assert_eq!(all(&overlay), kept);
+    assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
+
+    let first = open(&mut overlay, 1);
+    overlay.begin_entry(head(3));
+    overlay.post(first, Side::Credit, 4);
+    overlay.keep();
+    let changed = |posted: (u128, u128), history_count| {
+        let (debits_posted, credits_posted) = posted;
+        let counters = Counters { debits_posted, credits_posted, ..Counters::default() };
+        to_bytes(&AccountRecord { counters, ..account(history_count) })
+    };
+    let written = [
+        (full_key(1), changed((5, 12), 3)),
+        (full_key(2), changed((8, 7), 2)),
+        (posting(1, 1), posted(1, Side::Credit, 1, (5, 8))),
+        (posting(1, 2), posted(3, Side::Credit, 4, (5, 12))),
+        (posting(2, 1), posted(2, Side::Debit, 3, (8, 7))),
+        (vec![200], vec![]),
+    ];
+    for (key, value) in &written {
+        assert_eq!(overlay.get_row(key).unwrap().as_ref(), Some(value));
+        assert!(overlay.has_row(key).unwrap());
+    }
+    assert_eq!(all(&overlay), rows.into_iter().chain(written.clone()).collect());
+    let mut shown = 0;
+    let by_account = overlay.posted(|_| shown += 1);
+    assert_eq!((by_account, shown), (vec![(AccountId([1; 32]), 2), (AccountId([2; 32]), 1)], 3));
+    let expected = written.map(|(key, value)| (key, Some(value)));
+    assert_eq!(overlay.into_writes().unwrap().to_vec(), expected);
+}
+
+#[test]
+fn a_deleted_row_that_is_passed_is_paid_for() {
+    let rows: BTreeMap<Vec<u8>, Vec<u8>> = (0..100).map(|n| (vec![7, n], vec![n; 3])).collect();
+    let base = Rows(rows);
+    let mut overlay = Overlay::new(&base);
+    // What was written and taken back, or only read, is not passed.
+    let mark = overlay.mark();
+    (0..60).for_each(|n| overlay.set_row(&[7, n, 1], Some(vec![])));
+    overlay.set_row(&[7, 5], None);
+    overlay.roll_back(mark);
+    overlay.next_rows(&[7], &[8], 50).unwrap();
+    let walk = |overlay: &Overlay<'_>, from: u8, paid_max: usize| {
+        let (mut passed, mut bytes) = (0, 0);
+        let found = overlay.next_row_paid(&[7, from], &[8], &mut |value| {
+            (passed, bytes) = (passed + 1, bytes + value);
+            passed <= paid_max
+        });
+        (found.unwrap().map(|(key, _)| key[1]), passed, bytes)
+    };
+    assert_eq!(walk(&overlay, 0, 1000), (Some(0), 0, 0));
+    (0..40).for_each(|n| overlay.set_row(&[7, n], None));
+    overlay.set_row(&[7, 20, 1], Some(vec![1; 9]));
+    overlay.set_row(&[7, 20, 1], None);
+    overlay.set_row(&[7, 40], Some(vec![1; 5]));
+    assert_eq!(walk(&overlay, 0, 1000), (Some(40), 41, 120));
+    assert_eq!(walk(&overlay, 38, 1000), (Some(40), 2, 6));
+    assert_eq!(walk(&overlay, 40, 1000), (Some(40), 0, 0));
+    assert_eq!(walk(&overlay, 0, 10), (None, 11, 33), "it ends where it is not paid for");
+    // What is behind the row is not paid for.
+    (50..100).for_each(|n| overlay.set_row(&[7, n], None));
+    assert_eq!(walk(&overlay, 49, 1000), (Some(49), 0, 0));
+    assert_eq!(walk(&overlay, 50, 1000), (None, 50, 150));
+}
+
+#[test]
+fn versions_of_an_agreement_share_its_terms() {
+    let record = AgreementRecord {
+        code: CodeHash([1; 32]),
+        bank: PartyId([2; 32]),
+        opened_by: PartyId([3; 32]),
+        opened_at: Timestamp(4),
+        terms_version: 0,
+        terms: vec![5; 1000].into(),
+        state: 0,
+        signers: vec![],
+        keys: 0,
+    };
+    let mut overlay = Overlay::new(&Nothing);
+    overlay.put(&[9; 32], &record);
+    let mark = overlay.mark();
+    for keys in 1..=100 {
+        let counted: AgreementRecord = overlay.get(&[9; 32]).unwrap().unwrap();
+        assert!(std::ptr::eq(&*counted.terms, &*record.terms));
+        overlay.set(&[9; 32], AgreementRecord { keys, ..counted });
+    }
+    overlay.roll_back(mark);
+    assert_eq!(overlay.get::<AgreementRecord>(&[9; 32]).unwrap(), Some(record.clone()));
+    assert_eq!(codec::encode(&record.terms), codec::encode(&vec![5u8; 1000]), "no byte is another");
+}
+
+#[test]
+#[should_panic(expected = "what was kept")]
+fn what_was_kept_is_not_taken_back() {
+    let mut overlay = Overlay::new(&Nothing);
+    let mark = overlay.mark();
+    overlay.set_row(&[1], None);
+    overlay.keep();
+    overlay.roll_back(mark);
+}
+
+proptest! {
+    #[test]
+    fn an_overlay_reads_like_a_map_and_rolls_back(
+        base in prop::collection::btree_map(prop::collection::vec(0u8..4, 1..3), prop::collection::vec(any::<u8>(), 0..3), 0..12),
+        first in prop::collection::vec((prop::collection::vec(0u8..4, 1..3), any::<Option<u8>>()), 0..20),
+        second in prop::collection::vec((prop::collection::vec(0u8..4, 1..3), any::<Option<u8>>()), 0..20),
+    ) {
+        let rows = Rows(base.clone());
+        let (mut overlay, mut model) = (Overlay::new(&rows), base);
+        let write = |overlay: &mut Overlay<'_>, model: &mut BTreeMap<Vec<u8>, Vec<u8>>, list: &[(Vec<u8>, Option<u8>)]| {
+            for (key, value) in list {
+                overlay.set_row(key, value.map(|v| vec![v]));
+                match value {
+                    Some(v) => model.insert(key.clone(), vec![*v]),
+                    None => model.remove(key),
+                };
+            }
+        };
+        write(&mut overlay, &mut model, &first);
+        prop_assert_eq!(&all(&overlay), &model);
+        let (mark, kept) = (overlay.mark(), model.clone());
+        write(&mut overlay, &mut model, &second);
+        prop_assert_eq!(&all(&overlay), &model);
+        overlay.roll_back(mark);
+        prop_assert_eq!(&all(&overlay), &kept);
+        let mut result = rows.0.clone();
+        for (key, value) in overlay.into_writes().unwrap().to_vec() {
+            prop_assert_ne!(rows.0.get(&key), value.as_ref());
+            match value {
+                Some(value) => result.insert(key, value),
+                None => result.remove(&key),
+            };
+        }
+        prop_assert_eq!(result, kept);
+    }
+}
