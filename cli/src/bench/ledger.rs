@@ -57,12 +57,11 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     books.compare()?;
     let time = Duration::from_secs(seconds.max(1));
     let (mut bare, mut booked, mut hashed) = (Timed::default(), Timed::default(), Timed::default());
-    let accounts: Vec<_> = books.holders.iter().map(|(account, _)| *account).collect();
-    let mut balances = balances(&accounts);
+    let mut balances = balances(books.accounts.iter().map(|(account, _)| account));
     // Turn by turn, so that what else the machine does meets both.
     while booked.spent < time {
         for _ in 0..4 {
-            bare.count(BLOCK, || transfer_bare(&mut balances, &accounts, 0..BLOCK))?;
+            bare.count(BLOCK, || transfer_bare(&mut balances, &books.transfers))?;
         }
         books.block(&mut booked, &mut hashed)?;
     }
@@ -135,9 +134,32 @@ struct Books {
     chain: Chain,
     solo: Solo,
     accounts: Vec<(AccountId, Signer)>,
-    /// The accounts and who has them, as both sides find them.
-    holders: Vec<(AccountId, PartyId)>,
+    /// Those of a block.
+    transfers: Vec<Transfer>,
     today: Date,
+}
+
+/// A transfer of one cent. Both sides read them one after the other from a list.
+struct Transfer {
+    payer: AccountId,
+    party: PartyId,
+    payee: AccountId,
+}
+
+impl Transfer {
+    /// The transfers of a range of numbers among some accounts, with who has them.
+    fn list(holders: &[(AccountId, PartyId)], numbers: Range<usize>) -> Vec<Transfer> {
+        let transfer = |number| {
+            let (from, to) = Books::pair(number, holders.len());
+            let (payer, party) = holders[from];
+            Transfer { payer, party, payee: holders[to].0 }
+        };
+        numbers.map(transfer).collect()
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        [&self.payer, &self.payee].into_iter()
+    }
 }
 
 impl Books {
@@ -155,8 +177,9 @@ impl Books {
             .collect();
         let time = Timestamp(chain.tip().time.0 + 1);
         let today = schedule::business_date(&schedule::zone(&chain.state(), &cast.party("bank"))?, time);
-        let holders = accounts.iter().map(|(account, signer)| (*account, signer.party)).collect();
-        Ok(Books { chain, solo: Solo::new(cast.key(VALIDATOR)), accounts, holders, today })
+        let holders: Vec<_> = accounts.iter().map(|(account, signer)| (*account, signer.party)).collect();
+        let transfers = Transfer::list(&holders, 0..BLOCK);
+        Ok(Books { chain, solo: Solo::new(cast.key(VALIDATOR)), accounts, transfers, today })
     }
 
     /// Who pays whom: over the accounts in an order that memory does not guess.
@@ -165,24 +188,17 @@ impl Books {
         (from, (from + 1 + number % 97) % accounts)
     }
 
-    /// Judges and books one transfer of this chain's accounts.
-    fn book(&self, state: &mut Overlay<'_>, item: Hash, number: usize) -> Result<Entry> {
-        let (from, to) = Books::pair(number, ACCOUNTS);
-        self.transfer(state, item, self.holders[from], self.holders[to].0)
-    }
-
-    /// Judges and books one transfer, as an operation of its payer.
-    fn transfer(
-        &self,
-        state: &mut Overlay<'_>,
-        item: Hash,
-        (payer, party): (AccountId, PartyId),
-        to: AccountId,
-    ) -> Result<Entry> {
+    /// Judges and books a transfer of a list, as an operation of its payer. Memory is asked for the accounts of the next
+    /// one, as it is before each transaction of a block.
+    fn book(&self, state: &mut Overlay<'_>, item: Hash, list: &[Transfer], place: usize) -> Result<Entry> {
+        if let Some(next) = list.get(place + 1) {
+            state.ask_soon(next.accounts());
+        }
+        let Transfer { payer, party, payee } = list[place];
         let spend = Spend { account: payer, amount: 1 };
         let mut signed = Signed::by([party], &[spend], None);
         let line = |account, side| Line { account, side, minor: 1, currency: None };
-        let lines = vec![line(payer, Side::Debit), line(to, Side::Credit)];
+        let lines = vec![line(payer, Side::Debit), line(payee, Side::Credit)];
         let draft = self.draft(item, lines);
         let plan = ledger::plan(state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
         let entry = ledger::commit(state, plan, &mut signed, self.chain.tip().height + 1)?;
@@ -219,7 +235,7 @@ impl Books {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
         let entries = booked.count(BLOCK, || {
-            let mut entry = |number: usize| self.book(&mut state, numbered(number), number);
+            let mut entry = |number| self.book(&mut state, numbered(number), &self.transfers, number);
             let mut entries = Vec::with_capacity(BLOCK);
             (0..BLOCK).try_for_each(|number| entry(number).map(|entry| entries.push(entry)))?;
             anyhow::Ok(entries)
@@ -244,7 +260,7 @@ impl Books {
         let sent: Vec<_> = (0..COMPARED).map(transfer).collect();
         let mut here = self.chain.state();
         for (number, tx) in sent.iter().enumerate() {
-            self.book(&mut here, Hash(tx.id().0), number)?;
+            self.book(&mut here, Hash(tx.id().0), &self.transfers, number)?;
         }
         ledger::settle_history(&mut here)?;
         let mut there = self.chain.fork()?;
@@ -265,29 +281,20 @@ impl Books {
     /// Entries and bare transfers a second, as in a block of this chain, among more accounts.
     fn among(&self, count: usize) -> Result<(f64, f64)> {
         let Opened { state, accounts, .. } = opened(count, FLOOR)?;
-        let ids: Vec<_> = accounts.iter().map(|(account, _)| *account).collect();
-        let mut balances = balances(&ids);
+        let mut balances = balances(accounts.iter().map(|(account, _)| account));
         let (mut bare, mut booked) = (Timed::default(), Timed::default());
         for block in 0..4 {
             let mut overlay = Overlay::new(&state);
-            let numbers = block * BLOCK..(block + 1) * BLOCK;
-            bare.count(BLOCK, || transfer_bare(&mut balances, &ids, numbers.clone()))?;
-            for number in numbers.clone() {
-                let (from, to) = Books::pair(number, count);
-                for at in [from, to] {
-                    overlay.read(&accounts[at].0.0, |_: Option<&AccountRecord>| ())?;
-                }
+            let transfers = Transfer::list(&accounts, block * BLOCK..(block + 1) * BLOCK);
+            bare.count(BLOCK, || transfer_bare(&mut balances, &transfers))?;
+            for account in transfers.iter().flat_map(Transfer::accounts) {
+                overlay.read(&account.0, |_: Option<&AccountRecord>| ())?;
             }
             let entries = booked.count(BLOCK, || {
                 let mut entries = Vec::with_capacity(BLOCK);
-                for number in numbers {
-                    let (from, to) = Books::pair(number, count);
-                    entries.push(self.transfer(
-                        &mut overlay,
-                        numbered(number),
-                        accounts[from],
-                        accounts[to].0,
-                    )?);
+                for place in 0..BLOCK {
+                    let item = numbered(block * BLOCK + place);
+                    entries.push(self.book(&mut overlay, item, &transfers, place)?);
                 }
                 Ok(entries)
             })?;
@@ -351,22 +358,17 @@ impl Books {
     }
 }
 
-fn balances(accounts: &[AccountId]) -> HashMap<[u8; 32], i128> {
-    accounts.iter().map(|account| (account.0, 0)).collect()
+fn balances<'i>(accounts: impl Iterator<Item = &'i AccountId>) -> HashMap<[u8; 32], i128> {
+    accounts.map(|account| (account.0, 0)).collect()
 }
 
-/// The transfers of some numbers, between entries of a hash map.
-fn transfer_bare(
-    balances: &mut HashMap<[u8; 32], i128>,
-    accounts: &[AccountId],
-    numbers: Range<usize>,
-) -> Result<()> {
-    for number in numbers {
-        let (from, to) = Books::pair(number, accounts.len());
-        let payer = balances.get_mut(&accounts[from].0).context("there is such an account")?;
+/// The transfers of a list, between entries of a hash map.
+fn transfer_bare(balances: &mut HashMap<[u8; 32], i128>, transfers: &[Transfer]) -> Result<()> {
+    for Transfer { payer, payee, .. } in transfers {
+        let payer = balances.get_mut(&payer.0).context("there is such an account")?;
         let left = payer.checked_sub(1).filter(|left| *left >= FLOOR).context("there is money")?;
         *payer = left;
-        let payee = balances.get_mut(&accounts[to].0).context("there is such an account")?;
+        let payee = balances.get_mut(&payee.0).context("there is such an account")?;
         *payee = payee.checked_add(1).context("there is room")?;
     }
     black_box(balances);

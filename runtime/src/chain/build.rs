@@ -481,7 +481,11 @@ impl Chain {
             making.reserve(next.len(), ROWS_OF_TRANSACTION);
             let rows: Vec<_> = next.iter().flat_map(Candidate::rows).collect();
             making.state.ask_ahead(&rows)?;
-            for candidate in next {
+            let mut next = next.into_iter();
+            while let Some(candidate) = next.next() {
+                if let Some(soon) = next.as_slice().first() {
+                    making.state.ask_soon(soon.accounts());
+                }
                 match making.run_transaction(candidate)? {
                     Attempt::Ran => {}
                     Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),

@@ -9,7 +9,7 @@ use crate::lanes::cores;
 use crate::state::record::{KeyRecord, key};
 use crate::state::{Kind, Overlay};
 use std::thread;
-use tenor_abi::id::TxId;
+use tenor_abi::id::{AccountId, TxId};
 use tenor_wire::crypto::PublicKey;
 use tenor_wire::op::Operation;
 use tenor_wire::tx::Transaction;
@@ -73,18 +73,26 @@ impl Candidate {
         }
         let body = &self.tx.body;
         let keys = body.authorisers.iter().map(|by| Kind::Key.full_key(&key::key(&by.party, by.key)));
-        let accounts = body.spend_max.iter().map(|spend| spend.account);
-        let (payee, agreement) = match &body.operation {
-            Operation::Transfer(op) => (Some(op.to), None),
-            Operation::Invoke(op) => (None, Some(op.seen.agreement)),
-            _ => (None, None),
+        let agreement = match &body.operation {
+            Operation::Invoke(op) => Some(op.seen.agreement),
+            _ => None,
         };
         let actor = body.authorisers.first();
         let used = actor.map(|actor| Kind::Idempotency.full_key(&key::idempotency(&actor.party, &body.key)));
-        keys.chain(accounts.chain(payee).map(|account| Kind::Account.full_key(&account.0)))
+        keys.chain(self.accounts().map(|account| Kind::Account.full_key(&account.0)))
             .chain(agreement.map(|agreement| Kind::Agreement.full_key(&agreement.0)))
             .chain(used)
             .collect()
+    }
+
+    /// Accounts that it names.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        let body = &self.tx.body;
+        let payee = match &body.operation {
+            Operation::Transfer(op) => Some(&op.to),
+            _ => None,
+        };
+        body.spend_max.iter().map(|spend| &spend.account).chain(payee)
     }
 
     /// Checks its signatures under keys. Signatures that do not hold are left to the door, which says so.

@@ -4,9 +4,9 @@
 //! waits for memory once for each account. A cell says which of them is its value.
 
 use super::record::{AccountRecord, Counters};
+use crate::near;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::{BuildHasher, Hasher};
-use std::hint::black_box;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 
@@ -68,6 +68,8 @@ enum Standing {
 pub(super) struct Kept {
     pub record: AccountRecord,
     id: AccountId,
+    /// Of the id.
+    hash: u32,
     edition: u64,
     /// Place of its cell.
     pub cell: u32,
@@ -78,25 +80,12 @@ pub(super) struct Kept {
 #[derive(Default)]
 pub(super) struct Accounts {
     list: Vec<Kept>,
-    /// The newest record of each account.
-    places: HashTable<Slot>,
+    /// Where the newest record of each account lies.
+    places: HashTable<u32>,
     /// With a seed of its own, for ids are made outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
     /// The last edition that was given.
     edition: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    at: u32,
-}
-
-impl Slot {
-    /// What the table goes by.
-    fn spread(&self) -> u64 {
-        u64::from(self.hash) << 32 | u64::from(self.hash)
-    }
 }
 
 impl Accounts {
@@ -121,29 +110,33 @@ impl Accounts {
 
     #[inline(always)]
     fn find_hashed(&self, hash: u32, id: &AccountId) -> Option<u32> {
-        let slot = Slot { hash, at: 0 };
-        let is_meant = |other: &Slot| other.hash == hash && self.list[other.at as usize].id == *id;
-        let at = self.places.find(slot.spread(), is_meant)?.at;
+        let at = *self.places.find(spread(hash), |at| self.list[*at as usize].id == *id)?;
         (self.list[at as usize].standing != Standing::Former).then_some(at)
+    }
+
+    /// Asks memory for the account of an id, and says whether its record is here.
+    pub fn ask_soon(&self, id: &AccountId) -> bool {
+        // Which of those that begin alike it is cannot be told before they are here.
+        let found = self.places.find(spread(self.hash(id)), |_| true);
+        found.inspect(|at| self.ask(**at)).is_some()
     }
 
     /// Asks memory for an account.
     pub fn ask(&self, at: u32) {
-        let Kept { record, edition, .. } = &self.list[at as usize];
-        let lines = (record.counters.debits_posted as u8, record.floor as u8, record.owner.bytes()[0]);
-        black_box((lines, record.asset.0[0], *edition as u8));
+        near::ask(&self.list[at as usize]);
     }
 
     /// Takes in an account as the base has it.
     pub fn read(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
-        self.add(Kept { record, id, edition: OF_BASE, cell: cell as u32, standing: Standing::Read })
+        let (hash, cell) = (self.hash(&id), cell as u32);
+        self.add(Kept { record, id, hash, edition: OF_BASE, cell, standing: Standing::Read })
     }
 
     /// Takes in a record that is to be written.
     pub fn write(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
         self.edition += 1;
-        let (edition, cell) = (self.edition, cell as u32);
-        self.add(Kept { record, id, edition, cell, standing: Standing::Written })
+        let (hash, edition, cell) = (self.hash(&id), self.edition, cell as u32);
+        self.add(Kept { record, id, hash, edition, cell, standing: Standing::Written })
     }
 
     fn add(&mut self, kept: Kept) -> u32 {
@@ -155,13 +148,11 @@ impl Accounts {
 
     /// Makes a record the one that is found.
     fn show(&mut self, at: u32) {
-        let id = self.list[at as usize].id;
-        let slot = Slot { hash: self.hash(&id), at };
         let Accounts { list, places, .. } = self;
-        let is_meant = |other: &Slot| other.hash == slot.hash && list[other.at as usize].id == id;
-        match places.find_mut(slot.spread(), is_meant) {
-            Some(other) => other.at = at,
-            None => _ = places.insert_unique(slot.spread(), slot, Slot::spread),
+        let Kept { id, hash, .. } = &list[at as usize];
+        match places.find_mut(spread(*hash), |other| list[*other as usize].id == *id) {
+            Some(other) => *other = at,
+            None => _ = places.insert_unique(spread(*hash), at, |at| spread(list[*at as usize].hash)),
         }
     }
 
@@ -239,6 +230,11 @@ impl Accounts {
         words.iter().for_each(|word| hasher.write_u64(u64::from_le_bytes(*word)));
         hasher.finish() as u32
     }
+}
+
+/// What the table goes by.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 impl Kept {

@@ -7,12 +7,12 @@ use super::overlay::Place;
 use super::posted::Postings;
 use super::record::{self, AccountRecord, Record};
 use crate::fault::Fault;
+use crate::near;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::hint::black_box;
 use std::mem;
 use std::ops::{Bound, Deref, Range, RangeBounds};
 use std::sync::Arc;
@@ -211,6 +211,14 @@ impl Cells {
     pub fn reserve(&mut self, count: usize) {
         self.list.reserve(count);
         self.places.reserve(count, Slot::spread);
+    }
+
+    /// Asks memory for the cell of a key, if there is one.
+    pub fn ask_soon(&self, full_key: &[u8]) {
+        let hash = self.hash(full_key);
+        if let Some(slot) = self.places.find(spread(hash), |slot| slot.hash == hash) {
+            near::ask(&self.list[slot.cell as usize]);
+        }
     }
 
     /// The place of a key, after the base was asked unless the cell is written.
@@ -670,19 +678,17 @@ pub(super) fn touch(list: &[Cell], accounts: &Accounts, places: &[usize], next: 
         return;
     }
     let soon = &places[(next + NEAR).min(places.len())..];
-    soon.iter().take(NEAR).for_each(|place| _ = black_box((list[*place].key.len(), list[*place].hash)));
+    soon.iter().take(NEAR).for_each(|place| near::ask(&list[*place]));
     for Cell { below, now, .. } in places[next..].iter().take(NEAR).map(|place| &list[*place]) {
-        let below = if let Below::Value(bytes, _) = below { bytes.first() } else { None };
-        let now = match now {
-            Now::Value(bytes) => bytes.first().copied(),
-            Now::Record(held) => Some(Arc::strong_count(held) as u8),
-            Now::Account(at) => {
-                accounts.ask(*at);
-                None
-            }
-            Now::Unwritten | Now::Deleted => None,
-        };
-        black_box((below.copied(), now));
+        if let Below::Value(bytes, _) = below {
+            near::ask(&**bytes);
+        }
+        match now {
+            Now::Value(bytes) => near::ask(bytes.as_slice()),
+            Now::Record(held) => near::ask(&**held),
+            Now::Account(at) => accounts.ask(*at),
+            Now::Unwritten | Now::Deleted => {}
+        }
     }
 }
 

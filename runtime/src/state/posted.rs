@@ -7,7 +7,7 @@
 use super::namespace::Kind;
 use super::record::{Counters, PostingHead};
 use super::stored::{HEAD_BYTES_MAX, WHEN_BYTES_MAX, write_entry, write_tail, write_when};
-use std::hint::black_box;
+use crate::near;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
@@ -215,10 +215,10 @@ impl Postings {
         }
         let from = |place: usize| postings[place.min(postings.len())..].iter().take(NEAR);
         if next == 0 {
-            from(0).chain(from(NEAR)).for_each(|posting| _ = black_box(posting.cell));
+            from(0).chain(from(NEAR)).for_each(|posting| near::ask(*posting));
         }
-        from(next + 2 * NEAR).for_each(|posting| _ = black_box(posting.cell));
-        from(next + NEAR).for_each(|posting| _ = black_box(self.heads.at(posting.head()).length));
+        from(next + 2 * NEAR).for_each(|posting| near::ask(*posting));
+        from(next + NEAR).for_each(|posting| near::ask(self.heads.at(posting.head())));
     }
 
     /// How many there are.
