@@ -10,6 +10,7 @@ use super::disk::{Disk, Side, Table};
 use super::spill::Place;
 use crate::fault::Fault;
 use crate::lanes::{cores, shares};
+use crate::near;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -20,6 +21,8 @@ pub type PageNumber = u32;
 
 /// Pages that are read, then hashed together.
 const GROUP: usize = 64;
+/// Pages that memory is asked for together.
+const NEAR: usize = 256;
 /// Fewer pages than this are not worth a thread.
 const THREAD_MIN: usize = 4 * GROUP;
 
@@ -236,16 +239,26 @@ impl<P: Page> Pages<P> {
         Ok(page)
     }
 
-    /// Reads and checks in one go whatever of these is not in memory.
+    /// Reads and checks in one go whatever of these is not in memory, and asks memory for the others.
     ///
     /// # Errors
     /// As [`Pages::get`].
-    pub fn load(&mut self, numbers: impl Iterator<Item = PageNumber>) -> Result<(), Fault> {
+    pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
         let mut missing = vec![];
-        for number in numbers {
-            match self.slot_of(number) {
-                None => missing.push(number),
-                Some(slot) => self.use_slot(slot),
+        for some in numbers.chunks(NEAR) {
+            // They lie far apart: all of them are asked for before the first is waited for.
+            some.iter().for_each(|number| near::ask(&self.metas[*number as usize]));
+            some.iter()
+                .filter_map(|number| self.slot_of(*number))
+                .for_each(|slot| near::ask(&self.slots[slot]));
+            for number in some {
+                match self.slot_of(*number) {
+                    None => missing.push(*number),
+                    Some(slot) => {
+                        self.use_slot(slot);
+                        self.slots[slot].page.iter().for_each(P::touch);
+                    }
+                }
             }
         }
         missing.sort_unstable();
@@ -264,7 +277,7 @@ impl<P: Page> Pages<P> {
             if (number as usize).is_multiple_of(GROUP) {
                 self.begin_batch();
             }
-            found.extend(self.load([number].into_iter()).err());
+            found.extend(self.load(&[number]).err());
         }
         found
     }
@@ -314,8 +327,11 @@ impl<P: Page> Pages<P> {
         }
         let do_share = |first: usize, share: &mut [P]| {
             let (mut made, mut hashes) = (begin(first..first + share.len()), Vec::with_capacity(share.len()));
-            for (at, group) in (first..).step_by(GROUP).zip(share.chunks_mut(GROUP)) {
-                group.iter().for_each(P::touch);
+            share.iter().take(GROUP).for_each(P::touch);
+            for at in (0..share.len()).step_by(GROUP) {
+                share[at..].iter().skip(GROUP).take(GROUP).for_each(P::touch);
+                let end = share.len().min(at + GROUP);
+                let (group, at) = (&mut share[at..end], first + at);
                 (at..).zip(&mut *group).for_each(|(place, page)| work(place, page, &mut made));
                 hashes.extend(P::hash_all(group));
             }

@@ -295,7 +295,8 @@ impl Trie {
         };
         let ways: Vec<Option<Reached>> = paths.map(find).collect();
         self.buckets.begin_batch();
-        self.buckets.load(ways.iter().flatten().map(|reached| reached.number))?;
+        let numbers: Vec<_> = ways.iter().flatten().map(|reached| reached.number).collect();
+        self.buckets.load(&numbers)?;
         Ok(ways)
     }
 
