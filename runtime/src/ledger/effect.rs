@@ -235,10 +235,6 @@ impl Effects {
 
 /// Where the accounts of the first few lines lie.
 pub(super) fn found(state: &Overlay<'_>, lines: &[Line]) -> Few {
-    // Those that come after them are needed next.
-    if lines.len() > FEW {
-        state.ask_soon(lines[FEW..].iter().take(FEW).map(|line| &line.account));
-    }
     state.find_few(lines.iter().map(|line| &line.account))
 }
 
