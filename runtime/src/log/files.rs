@@ -4,8 +4,13 @@
 use failing::ask;
 #[cfg(test)]
 pub(crate) use failing::{fail_at, failed};
+#[cfg(target_os = "linux")]
+use rustix::fs::{Advice, fadvise};
 use std::fs::{self, File};
 use std::io::{ErrorKind, IoSlice, Result, Write};
+#[cfg(target_os = "linux")]
+use std::num::NonZero;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -47,6 +52,14 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
 pub(super) fn sync_data(file: &File) -> Result<()> {
     ask(By::Log)?;
     file.sync_data()
+}
+
+/// Tells the system that bytes of a file, which are durable, need not stay in memory; it may do as it likes.
+pub(super) fn let_go(file: &File, bytes: Range<u64>) {
+    #[cfg(target_os = "linux")]
+    let _ = fadvise(file, bytes.start, NonZero::new(bytes.end - bytes.start), Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, bytes);
 }
 
 pub(super) fn sync(file: &File) -> Result<()> {

@@ -28,6 +28,9 @@ use tenor_abi::id::ChainId;
 pub const FORMAT: u32 = 2;
 /// A segment that has reached this many bytes is sealed and the next one begun.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes synced at once from which on the system need not keep them in memory: a long block is read seldom, and the next
+/// one is copied into the same memory.
+const LONG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why the log cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -238,6 +241,8 @@ pub struct Log {
     file: File,
     /// Bytes of the newest segment.
     length: u64,
+    /// Those of them that were synced here.
+    synced: u64,
     /// The newest segment's last record is a seal.
     sealed: bool,
     /// What the next record goes on from, and where in the newest segment that ends.
@@ -278,6 +283,7 @@ impl Log {
             reader: Reader::new(chain, vec![first.path], None, Heights::new()),
             file: first.file,
             length: first.length,
+            synced: first.length,
             sealed: false,
             previous: first.checksum,
             after: first.length,
@@ -459,6 +465,7 @@ impl Log {
             reader: Reader::new(chain, segments, tip, heights),
             file,
             length: end.whole,
+            synced: end.whole,
             sealed: end.is_sealed(),
             previous: end.previous,
             after: end.after,
@@ -553,6 +560,10 @@ impl Log {
         self.refuse_poisoned()?;
         self.poisoned = true;
         files::sync_data(&self.file).map_err(io("sync of the block log"))?;
+        if self.length - self.synced >= LONG_BYTES {
+            files::let_go(&self.file, self.synced..self.length);
+        }
+        self.synced = self.length;
         self.poisoned = false;
         Ok(())
     }
@@ -588,7 +599,8 @@ impl Log {
         }
         files::sync_data(&self.file).map_err(io("seal of a segment"))?;
         let next = Segment::begin(&self.folder, self.reader.chain, first_height, &self.previous)?;
-        (self.previous, self.after, self.length) = (next.checksum, next.length, next.length);
+        (self.previous, self.after) = (next.checksum, next.length);
+        (self.length, self.synced) = (next.length, next.length);
         self.reader.begin_segment(next.path);
         self.file = next.file;
         self.sealed = false;

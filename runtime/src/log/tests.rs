@@ -71,6 +71,27 @@ fn what_is_synced_is_read_back() {
 }
 
 #[test]
+fn a_long_block_that_left_memory_is_read_back_and_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(folder.path(), CHAIN).unwrap();
+    let payload = vec![7; LONG_BYTES as usize];
+    for height in 0..3 {
+        log.append(&records(height, &payload[height as usize..])).unwrap();
+        log.sync().unwrap();
+        assert_eq!(log.synced, log.length);
+    }
+    drop(log);
+    let (log, torn) = Log::open(folder.path(), CHAIN, Some(2)).unwrap();
+    assert_eq!(torn.bytes, 0);
+    for height in 0..3 {
+        assert_eq!(
+            log.reader.read(Kind::Block, height).unwrap().as_deref(),
+            Some(&payload[height as usize..])
+        );
+    }
+}
+
+#[test]
 fn a_log_is_gone_on_from_any_position() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Log::create(folder.path(), CHAIN).unwrap();
