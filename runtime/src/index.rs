@@ -5,8 +5,10 @@
 //! disk lost is noticed like one that it changed, because a page without it has another hash.
 
 use crate::fault::Fault;
+use crate::near;
 use crate::store::{ChangeRef, DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Row, Side, Table};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -19,6 +21,17 @@ use tenor_wire::crypto::plain_hash;
 const PAGE_BYTES_MAX: usize = 4096;
 /// A page with fewer joins the next one when both fit.
 const PAGE_BYTES_LOW: usize = 1024;
+/// Changes whose pages memory is asked for together.
+const NEAR: usize = 64;
+
+/// A key that parts pages: most are short, and lie side by side in the directory.
+type Parting = SmallVec<[u8; 22]>;
+
+/// The shortest key that lies behind one and not behind another, which is the greater.
+fn parting(last: &[u8], first: &[u8]) -> Parting {
+    let alike = last.iter().zip(first).take_while(|(a, b)| a == b).count();
+    first[..first.len().min(alike + 1)].into()
+}
 
 /// Rows of a page, ascending by key, in the form in which they are stored: of each row the length of its key
 /// (u16 little-endian), the key, the length of its value, the value.
@@ -70,6 +83,11 @@ impl Run {
 
     fn last_key(&self) -> Option<&[u8]> {
         self.len().checked_sub(1).map(|last| self.key(last))
+    }
+
+    /// What parts it from the page behind it.
+    fn parting(&self, behind: &Run) -> Parting {
+        parting(self.last_key().unwrap_or_default(), behind.key(0))
     }
 
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
@@ -209,6 +227,12 @@ impl Page for Run {
         self.bytes.capacity() + self.starts.capacity() * 4 + size_of::<Run>()
     }
 
+    /// Where rows begin, and those that a search meets first.
+    fn touch(&self) {
+        near::ask(self.starts.as_slice());
+        (1..8).for_each(|part| self.bytes.get(self.bytes.len() * part / 8).into_iter().for_each(near::ask));
+    }
+
     fn hash_all(pages: &mut [Run]) -> Vec<Hash> {
         pages.iter().map(|run| plain_hash(&[&run.bytes])).collect()
     }
@@ -225,7 +249,7 @@ pub struct IndexTop {
 #[derive(Debug)]
 pub struct Index {
     /// The lowest key that may lie in each page; the empty one for the first.
-    directory: BTreeMap<Box<[u8]>, PageNumber>,
+    directory: BTreeMap<Parting, PageNumber>,
     pages: Pages<Run>,
 }
 
@@ -247,7 +271,7 @@ impl Index {
                 Some(seen) if !*seen => *seen = true,
                 _ => return Err(Fault::State(format!("the index's directory is wrong about page {number}"))),
             }
-            index.directory.insert(first.into(), number);
+            index.directory.insert(first.as_slice().into(), number);
         }
         index.pages.restore(top.pages, |number| used[number as usize]);
         Ok(index)
@@ -332,7 +356,7 @@ impl Index {
         let Some(number) = self.page_of(key) else {
             if let Some(value) = value {
                 let first = self.pages.add(Run::one(key, value));
-                self.directory.insert(Box::default(), first);
+                self.directory.insert(Parting::new(), first);
             }
             return Ok(None);
         };
@@ -345,10 +369,10 @@ impl Index {
         run.set(key, value);
         let is_last = run.last_key() == Some(key);
         let behind = (run.bytes.len() > PAGE_BYTES_MAX && run.len() > 1).then(|| run.cut(is_last));
+        let behind = behind.map(|behind| (run.parting(&behind), behind));
         let is_low = run.bytes.len() < PAGE_BYTES_LOW;
         self.pages.changed(number);
-        if let Some(behind) = behind {
-            let first = behind.key(0).into();
+        if let Some((first, behind)) = behind {
             let added = self.pages.add(behind);
             self.directory.insert(first, added);
         } else if is_low && value.is_none() {
@@ -367,17 +391,26 @@ impl Index {
         changes: &[ChangeRef<'_>],
         mut before: impl FnMut(&[u8], Option<&[u8]>),
     ) -> Result<(), Fault> {
-        let mut rest = changes;
-        while let [(key, value), behind @ ..] = rest {
+        let (mut next, mut asked) = (0, 0);
+        while let [(key, value), behind @ ..] = &changes[next..] {
+            if next >= asked {
+                asked = changes.len().min(next + NEAR);
+                self.touch(changes[next..asked].iter().map(|(key, _)| *key));
+            }
             let count = self.together(key, behind);
             if count == 1 {
                 before(key, self.set(key, *value)?.as_deref());
             } else {
-                self.merge(&rest[..count], &mut before)?;
+                self.merge(&changes[next..next + count], &mut before)?;
             }
-            rest = &rest[count..];
+            next += count;
         }
         Ok(())
+    }
+
+    /// Asks memory for the pages of keys that are looked for next, all of them before the first is waited for.
+    pub fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        self.pages.touch(&keys.filter_map(|key| self.page_of(key)).collect::<Vec<_>>());
     }
 
     /// How many changes, that of a key and those behind it, lie in the page of the key.
@@ -400,13 +433,14 @@ impl Index {
         // Where rows only ever come behind, pages are filled.
         let bytes_max = if run.last_key() == Some(last) { PAGE_BYTES_MAX } else { PAGE_BYTES_MAX / 2 };
         let is_low = run.bytes.len() < PAGE_BYTES_LOW;
-        let mut pages = run.cut_up(bytes_max).into_iter();
+        let pages = run.cut_up(bytes_max);
+        let lowest: Vec<_> = pages.windows(2).map(|pair| pair[0].parting(&pair[1])).collect();
+        let mut pages = pages.into_iter();
         if let Some(own) = pages.next() {
             *self.pages.change(number)? = own;
             self.pages.changed(number);
         }
-        for page in pages {
-            let lowest = page.key(0).into();
+        for (lowest, page) in lowest.into_iter().zip(pages) {
             let number = self.pages.add(page);
             self.directory.insert(lowest, number);
         }
@@ -445,7 +479,11 @@ impl Index {
     /// How much memory it takes.
     pub fn memory(&self) -> PagesMemory {
         let mut memory = self.pages.memory();
-        memory.known_bytes += self.directory.keys().map(|first| first.len() + 64).sum::<usize>();
+        memory.known_bytes += self
+            .directory
+            .keys()
+            .map(|first| if first.spilled() { first.len() + 64 } else { 64 })
+            .sum::<usize>();
         memory
     }
 
@@ -462,7 +500,7 @@ impl Index {
     /// Takes an empty page away, or joins a small one with the next where both fit.
     fn shrink(&mut self, key: &[u8], number: PageNumber) -> Result<(), Fault> {
         let Some((lowest, _)) = self.place_of(key) else { return Ok(()) };
-        let lowest: Box<[u8]> = lowest.into();
+        let lowest: Parting = lowest.into();
         let behind = (Bound::Excluded(&lowest[..]), Bound::Unbounded);
         let next = self.directory.range::<[u8], _>(behind).next();
         let next = next.map(|(lowest, number)| (lowest.clone(), *number));

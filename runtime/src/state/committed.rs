@@ -395,16 +395,22 @@ impl Parts {
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
         let numbers = self.trie.load(paths.iter())?;
         let mut places = paths.iter().zip(&numbers).enumerate();
-        let mut value = |key: &&[u8]| match is_leaf(key).then(|| places.next()).flatten() {
-            Some((place, (path, number))) => {
+        let mut values = Vec::with_capacity(full_keys.len());
+        for some in full_keys.chunks(NEAR) {
+            let in_index = |key: &&&[u8]| !is_leaf(key) && !lies_in_rows(key);
+            self.index.touch(some.iter().filter(in_index).copied());
+            for key in some {
+                let Some((place, (path, number))) = is_leaf(key).then(|| places.next()).flatten() else {
+                    values.push(self.get(key)?);
+                    continue;
+                };
                 if place % NEAR == 0 {
                     self.trie.touch(&numbers[place..numbers.len().min(place + NEAR)]);
                 }
-                self.leaf_at(path, *number, key)
+                values.push(self.leaf_at(path, *number, key)?);
             }
-            None => self.get(key),
-        };
-        full_keys.iter().map(&mut value).collect()
+        }
+        Ok(values)
     }
 
     fn leaf(&mut self, full_key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

@@ -246,24 +246,27 @@ impl<P: Page> Pages<P> {
     pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
         let mut missing = vec![];
         for some in numbers.chunks(NEAR) {
-            // They lie far apart: all of them are asked for before the first is waited for.
-            some.iter().for_each(|number| near::ask(&self.metas[*number as usize]));
-            some.iter()
-                .filter_map(|number| self.slot_of(*number))
-                .for_each(|slot| near::ask(&self.slots[slot]));
+            self.touch(some);
             for number in some {
                 match self.slot_of(*number) {
                     None => missing.push(*number),
-                    Some(slot) => {
-                        self.use_slot(slot);
-                        self.slots[slot].page.iter().for_each(P::touch);
-                    }
+                    Some(slot) => self.use_slot(slot),
                 }
             }
         }
         missing.sort_unstable();
         missing.dedup();
         self.read(&missing)
+    }
+
+    /// Asks memory for those of these pages that are in it: they lie far apart, and all of them are asked for before the
+    /// first is waited for.
+    pub fn touch(&self, numbers: &[PageNumber]) {
+        numbers.iter().for_each(|number| near::ask(&self.metas[*number as usize]));
+        let slots =
+            || numbers.iter().filter_map(|number| self.slot_of(*number)).map(|slot| &self.slots[slot]);
+        slots().for_each(near::ask);
+        slots().filter_map(|slot| slot.page.as_ref()).for_each(P::touch);
     }
 
     /// Reads every page that is not in memory against its hash, and says what is wrong with those that are not
