@@ -107,8 +107,8 @@ impl Run {
         self.starts.get(place).map_or(self.bytes.len(), |start| *start as usize)
     }
 
-    fn set(&mut self, key: &[u8], value: Option<&[u8]>) {
-        let found = self.find(key);
+    /// Writes a row or takes it away, where its key was found or would be.
+    fn set(&mut self, key: &[u8], value: Option<&[u8]>, found: Result<usize, usize>) {
         let (Ok(place) | Err(place)) = found;
         let old = self.start(place)..self.start(place + usize::from(found.is_ok()));
         let new = value.map(|value| encode(key, value)).unwrap_or_default();
@@ -360,13 +360,24 @@ impl Index {
             }
             return Ok(None);
         };
+        self.set_in(number, key, value)
+    }
+
+    /// Writes a row of a page, or takes it away; what was there.
+    fn set_in(
+        &mut self,
+        number: PageNumber,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, Fault> {
         let run = self.pages.get(number)?;
-        let before = run.find(key).ok().map(|place| run.row(place).1.to_vec());
+        let found = run.find(key);
+        let before = found.ok().map(|place| run.row(place).1.to_vec());
         if value.is_none() && before.is_none() {
             return Ok(None);
         }
         let run = self.pages.change(number)?;
-        run.set(key, value);
+        run.set(key, value, found);
         let is_last = run.last_key() == Some(key);
         let behind = (run.bytes.len() > PAGE_BYTES_MAX && run.len() > 1).then(|| run.cut(is_last));
         let behind = behind.map(|behind| (run.parting(&behind), behind));
@@ -397,11 +408,11 @@ impl Index {
                 asked = changes.len().min(next + NEAR);
                 self.touch(changes[next..asked].iter().map(|(key, _)| *key));
             }
-            let count = self.together(key, behind);
-            if count == 1 {
-                before(key, self.set(key, *value)?.as_deref());
-            } else {
-                self.merge(&changes[next..next + count], &mut before)?;
+            let (number, count) = self.together(key, behind);
+            match number {
+                Some(number) if count == 1 => before(key, self.set_in(number, key, *value)?.as_deref()),
+                None => before(key, self.set(key, *value)?.as_deref()),
+                Some(number) => self.merge(number, &changes[next..next + count], &mut before)?,
             }
             next += count;
         }
@@ -413,22 +424,26 @@ impl Index {
         self.pages.touch(&keys.filter_map(|key| self.page_of(key)).collect::<Vec<_>>());
     }
 
-    /// How many changes, that of a key and those behind it, lie in the page of the key.
-    fn together(&self, key: &[u8], behind: &[ChangeRef<'_>]) -> usize {
-        let Some((lowest, _)) = self.place_of(key).filter(|_| !behind.is_empty()) else { return 1 };
-        let behind_it = (Bound::Excluded(lowest), Bound::Unbounded);
-        let next = self.directory.range::<[u8], _>(behind_it).next().map(|(lowest, _)| &lowest[..]);
-        1 + behind.iter().take_while(|(key, _)| next.is_none_or(|next| *key < next)).count()
+    /// The page of a key, and how many changes lie in it: that of the key and those behind it.
+    fn together(&self, key: &[u8], behind: &[ChangeRef<'_>]) -> (Option<PageNumber>, usize) {
+        let Some((lowest, number)) = self.place_of(key) else { return (None, 1) };
+        let next = || {
+            let behind_it = (Bound::Excluded(lowest), Bound::Unbounded);
+            self.directory.range::<[u8], _>(behind_it).next().map(|(lowest, _)| &lowest[..])
+        };
+        let next = if behind.is_empty() { None } else { next() };
+        let is_in = |(key, _): &&ChangeRef<'_>| next.is_none_or(|next| *key < next);
+        (Some(*number), 1 + behind.iter().take_while(is_in).count())
     }
 
     /// Makes changes that lie in one page.
     fn merge(
         &mut self,
+        number: PageNumber,
         changes: &[ChangeRef<'_>],
         before: &mut impl FnMut(&[u8], Option<&[u8]>),
     ) -> Result<(), Fault> {
         let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) else { return Ok(()) };
-        let Some(number) = self.page_of(first) else { return Ok(()) };
         let run = self.pages.get(number)?.with(changes, before);
         // Where rows only ever come behind, pages are filled.
         let bytes_max = if run.last_key() == Some(last) { PAGE_BYTES_MAX } else { PAGE_BYTES_MAX / 2 };
@@ -621,7 +636,7 @@ mod tests {
         let PageBytes::Here(bytes) = &mut pages[0].bytes else { panic!("it is in memory") };
         let mut less = Run::read(bytes).unwrap();
         let lost = less.key(3).to_vec();
-        less.set(&lost, None);
+        less.set(&lost, None, less.find(&lost));
         *bytes = Page::bytes(&less);
         disk.write_parts(&mut pages, &[], &[], 1).unwrap();
         let mut index = Index::restore(top, Some(disk), 0).unwrap();

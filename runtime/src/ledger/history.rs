@@ -6,8 +6,8 @@
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
-use crate::state::Overlay;
 use crate::state::record::HistoryPeaksRecord;
+use crate::state::{Kind, Overlay};
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
@@ -33,6 +33,8 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     });
     hashes.extend(leaves.hashes());
     let mut hashes = hashes.into_iter();
+    let peaks: Vec<_> = posted.iter().map(|(account, _)| Kind::HistoryPeaks.full_key(&account.0)).collect();
+    state.ask_ahead(&peaks)?;
     let (mut accounts, mut places) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
     let mut trees: Vec<(Mmr, Vec<Hash>)> = Vec::with_capacity(posted.len());
     for some in posted.chunks(NEAR) {
