@@ -5,7 +5,7 @@
 //! disk lost is noticed like one that it changed, because a page without it has another hash.
 
 use crate::fault::Fault;
-use crate::near;
+use crate::prefetch::prefetch;
 use crate::store::{ChangeRef, DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Row, Side, Table};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -24,14 +24,8 @@ const PAGE_BYTES_LOW: usize = 1024;
 /// Changes whose pages memory is asked for together.
 const NEAR: usize = 64;
 
-/// A key that parts pages: most are short, and lie side by side in the directory.
-type Parting = SmallVec<[u8; 22]>;
-
-/// The shortest key that lies behind one and not behind another, which is the greater.
-fn parting(last: &[u8], first: &[u8]) -> Parting {
-    let alike = last.iter().zip(first).take_while(|(a, b)| a == b).count();
-    first[..first.len().min(alike + 1)].into()
-}
+/// A key that separates two pages: most are short, and lie side by side in the directory.
+type Separator = SmallVec<[u8; 22]>;
 
 /// Rows of a page, ascending by key, in the form in which they are stored: of each row the length of its key
 /// (u16 little-endian), the key, the length of its value, the value.
@@ -85,9 +79,11 @@ impl Run {
         self.len().checked_sub(1).map(|last| self.key(last))
     }
 
-    /// What parts it from the page behind it.
-    fn parting(&self, behind: &Run) -> Parting {
-        parting(self.last_key().unwrap_or_default(), behind.key(0))
+    /// The shortest key that lies behind its rows and not behind those of the next page.
+    fn separator(&self, behind: &Run) -> Separator {
+        let (last, first) = (self.last_key().unwrap_or_default(), behind.key(0));
+        let alike = last.iter().zip(first).take_while(|(a, b)| a == b).count();
+        first[..first.len().min(alike + 1)].into()
     }
 
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
@@ -228,9 +224,9 @@ impl Page for Run {
     }
 
     /// Where rows begin, and those that a search meets first.
-    fn touch(&self) {
-        near::ask(self.starts.as_slice());
-        (1..8).for_each(|part| self.bytes.get(self.bytes.len() * part / 8).into_iter().for_each(near::ask));
+    fn prefetch(&self) {
+        prefetch(self.starts.as_slice());
+        (1..8).for_each(|part| self.bytes.get(self.bytes.len() * part / 8).into_iter().for_each(prefetch));
     }
 
     fn hash_all(pages: &mut [Run]) -> Vec<Hash> {
@@ -249,7 +245,7 @@ pub struct IndexTop {
 #[derive(Debug)]
 pub struct Index {
     /// The lowest key that may lie in each page; the empty one for the first.
-    directory: BTreeMap<Parting, PageNumber>,
+    directory: BTreeMap<Separator, PageNumber>,
     pages: Pages<Run>,
 }
 
@@ -356,7 +352,7 @@ impl Index {
         let Some(number) = self.page_of(key) else {
             if let Some(value) = value {
                 let first = self.pages.add(Run::one(key, value));
-                self.directory.insert(Parting::new(), first);
+                self.directory.insert(Separator::new(), first);
             }
             return Ok(None);
         };
@@ -380,7 +376,7 @@ impl Index {
         run.set(key, value, found);
         let is_last = run.last_key() == Some(key);
         let behind = (run.bytes.len() > PAGE_BYTES_MAX && run.len() > 1).then(|| run.cut(is_last));
-        let behind = behind.map(|behind| (run.parting(&behind), behind));
+        let behind = behind.map(|behind| (run.separator(&behind), behind));
         let is_low = run.bytes.len() < PAGE_BYTES_LOW;
         self.pages.changed(number);
         if let Some((first, behind)) = behind {
@@ -406,7 +402,7 @@ impl Index {
         while let [(key, value), behind @ ..] = &changes[next..] {
             if next >= asked {
                 asked = changes.len().min(next + NEAR);
-                self.touch(changes[next..asked].iter().map(|(key, _)| *key));
+                self.prefetch(changes[next..asked].iter().map(|(key, _)| *key));
             }
             let (number, count) = self.together(key, behind);
             match number {
@@ -420,8 +416,8 @@ impl Index {
     }
 
     /// Asks memory for the pages of keys that are looked for next, all of them before the first is waited for.
-    pub fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        self.pages.touch(&keys.filter_map(|key| self.page_of(key)).collect::<Vec<_>>());
+    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        self.pages.prefetch(&keys.filter_map(|key| self.page_of(key)).collect::<Vec<_>>());
     }
 
     /// The page of a key, and how many changes lie in it: that of the key and those behind it.
@@ -449,7 +445,7 @@ impl Index {
         let bytes_max = if run.last_key() == Some(last) { PAGE_BYTES_MAX } else { PAGE_BYTES_MAX / 2 };
         let is_low = run.bytes.len() < PAGE_BYTES_LOW;
         let pages = run.cut_up(bytes_max);
-        let lowest: Vec<_> = pages.windows(2).map(|pair| pair[0].parting(&pair[1])).collect();
+        let lowest: Vec<_> = pages.windows(2).map(|pair| pair[0].separator(&pair[1])).collect();
         let mut pages = pages.into_iter();
         if let Some(own) = pages.next() {
             *self.pages.change(number)? = own;
@@ -494,11 +490,8 @@ impl Index {
     /// How much memory it takes.
     pub fn memory(&self) -> PagesMemory {
         let mut memory = self.pages.memory();
-        memory.known_bytes += self
-            .directory
-            .keys()
-            .map(|first| if first.spilled() { first.len() + 64 } else { 64 })
-            .sum::<usize>();
+        let apart = |key: &Separator| if key.spilled() { key.len() } else { 0 };
+        memory.known_bytes += self.directory.keys().map(|key| 64 + apart(key)).sum::<usize>();
         memory
     }
 
@@ -515,7 +508,7 @@ impl Index {
     /// Takes an empty page away, or joins a small one with the next where both fit.
     fn shrink(&mut self, key: &[u8], number: PageNumber) -> Result<(), Fault> {
         let Some((lowest, _)) = self.place_of(key) else { return Ok(()) };
-        let lowest: Parting = lowest.into();
+        let lowest: Separator = lowest.into();
         let behind = (Bound::Excluded(&lowest[..]), Bound::Unbounded);
         let next = self.directory.range::<[u8], _>(behind).next();
         let next = next.map(|(lowest, number)| (lowest.clone(), *number));

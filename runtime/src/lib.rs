@@ -11,7 +11,7 @@ pub use tenor_wire as wire;
 pub mod fault;
 pub mod params;
 pub mod lanes;
-mod near;
+mod prefetch;
 pub mod log;
 pub mod store;
 pub mod trie;

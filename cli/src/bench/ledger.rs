@@ -192,7 +192,7 @@ impl Books {
     /// one, as it is before each transaction of a block.
     fn book(&self, state: &mut Overlay<'_>, item: Hash, list: &[Transfer], place: usize) -> Result<Entry> {
         if let Some(next) = list.get(place + 1) {
-            state.ask_soon(next.accounts());
+            state.prefetch_accounts(next.accounts());
         }
         let Transfer { payer, party, payee } = list[place];
         let spend = Spend { account: payer, amount: 1 };

@@ -484,7 +484,7 @@ impl Chain {
             let mut next = next.into_iter();
             while let Some(candidate) = next.next() {
                 if let Some(soon) = next.as_slice().first() {
-                    making.state.ask_soon(soon.accounts());
+                    making.state.prefetch_accounts(soon.accounts());
                 }
                 match making.run_transaction(candidate)? {
                     Attempt::Ran => {}

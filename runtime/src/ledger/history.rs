@@ -39,8 +39,8 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     let mut trees: Vec<(Mmr, Vec<Hash>)> = Vec::with_capacity(posted.len());
     for some in posted.chunks(NEAR) {
         // They lie far apart: all of them are looked for before the first is waited for.
-        state.ask_soon(some.iter().map(|(account, _)| account));
-        state.ask_records_soon::<HistoryPeaksRecord>(some.iter().map(|(account, _)| &account.0));
+        state.prefetch_accounts(some.iter().map(|(account, _)| account));
+        state.prefetch_records::<HistoryPeaksRecord>(some.iter().map(|(account, _)| &account.0));
         for (account, _) in some {
             accounts.push(state.account(account, None, |seen, record| (seen, record.history_root))?);
             places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);

@@ -241,7 +241,7 @@ pub struct Log {
     file: File,
     /// Bytes of the newest segment.
     length: u64,
-    /// Those of them that were synced here.
+    /// Up to where they were synced, or found at opening.
     synced: u64,
     /// The newest segment's last record is a seal.
     sealed: bool,

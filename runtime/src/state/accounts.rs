@@ -4,7 +4,7 @@
 //! waits for memory once for each account. A cell says which of them is its value.
 
 use super::record::{AccountRecord, Counters};
-use crate::near;
+use crate::prefetch::prefetch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::{BuildHasher, Hasher};
 use tenor_abi::entry::Side;
@@ -102,7 +102,7 @@ impl Accounts {
         for ((found, hash), id) in found.iter_mut().zip(hashes).zip(ids) {
             *found = self.find_hashed(hash, id);
             if let Some(at) = *found {
-                self.ask(at);
+                self.prefetch_at(at);
             }
         }
         found
@@ -115,15 +115,15 @@ impl Accounts {
     }
 
     /// Asks memory for the account of an id, and says whether its record is here.
-    pub fn ask_soon(&self, id: &AccountId) -> bool {
+    pub fn prefetch(&self, id: &AccountId) -> bool {
         // Which of those that begin alike it is cannot be told before they are here.
         let found = self.places.find(spread(self.hash(id)), |_| true);
-        found.inspect(|at| self.ask(**at)).is_some()
+        found.inspect(|at| self.prefetch_at(**at)).is_some()
     }
 
     /// Asks memory for an account.
-    pub fn ask(&self, at: u32) {
-        near::ask(&self.list[at as usize]);
+    pub fn prefetch_at(&self, at: u32) {
+        prefetch(&self.list[at as usize]);
     }
 
     /// Takes in an account as the base has it.

@@ -7,7 +7,7 @@ use super::overlay::Place;
 use super::posted::Postings;
 use super::record::{self, AccountRecord, Record};
 use crate::fault::Fault;
-use crate::near;
+use crate::prefetch::prefetch;
 use crate::store::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::any::Any;
@@ -214,10 +214,10 @@ impl Cells {
     }
 
     /// Asks memory for the cell of a key, if there is one.
-    pub fn ask_soon(&self, full_key: &[u8]) {
+    pub fn prefetch(&self, full_key: &[u8]) {
         let hash = self.hash(full_key);
         if let Some(slot) = self.places.find(spread(hash), |slot| slot.hash == hash) {
-            near::ask(&self.list[slot.cell as usize]);
+            prefetch(&self.list[slot.cell as usize]);
         }
     }
 
@@ -673,20 +673,20 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 const NEAR: usize = 32;
 
 /// Asks memory for the cells at places that come soon, and for what those hold that come next.
-pub(super) fn touch(list: &[Cell], accounts: &Accounts, places: &[usize], next: usize) {
+pub(super) fn prefetch_next(list: &[Cell], accounts: &Accounts, places: &[usize], next: usize) {
     if !next.is_multiple_of(NEAR) {
         return;
     }
     let soon = &places[(next + NEAR).min(places.len())..];
-    soon.iter().take(NEAR).for_each(|place| near::ask(&list[*place]));
+    soon.iter().take(NEAR).for_each(|place| prefetch(&list[*place]));
     for Cell { below, now, .. } in places[next..].iter().take(NEAR).map(|place| &list[*place]) {
         if let Below::Value(bytes, _) = below {
-            near::ask(&**bytes);
+            prefetch(&**bytes);
         }
         match now {
-            Now::Value(bytes) => near::ask(bytes.as_slice()),
-            Now::Record(held) => near::ask(&**held),
-            Now::Account(at) => accounts.ask(*at),
+            Now::Value(bytes) => prefetch(bytes.as_slice()),
+            Now::Record(held) => prefetch(&**held),
+            Now::Account(at) => accounts.prefetch_at(*at),
             Now::Unwritten | Now::Deleted => {}
         }
     }

@@ -398,14 +398,14 @@ impl Parts {
         let mut values = Vec::with_capacity(full_keys.len());
         for some in full_keys.chunks(NEAR) {
             let in_index = |key: &&&[u8]| !is_leaf(key) && !lies_in_rows(key);
-            self.index.touch(some.iter().filter(in_index).copied());
+            self.index.prefetch(some.iter().filter(in_index).copied());
             for key in some {
                 let Some((place, (path, number))) = is_leaf(key).then(|| places.next()).flatten() else {
                     values.push(self.get(key)?);
                     continue;
                 };
                 if place % NEAR == 0 {
-                    self.trie.touch(&numbers[place..numbers.len().min(place + NEAR)]);
+                    self.trie.prefetch(&numbers[place..numbers.len().min(place + NEAR)]);
                 }
                 values.push(self.leaf_at(path, *number, key)?);
             }

@@ -298,19 +298,19 @@ impl<'b> Overlay<'b> {
     }
 
     /// Asks memory for accounts that are needed soon, where they were read or asked for before.
-    pub fn ask_soon<'i>(&self, accounts: impl Iterator<Item = &'i AccountId>) {
+    pub fn prefetch_accounts<'i>(&self, accounts: impl Iterator<Item = &'i AccountId>) {
         let cells = self.cells.borrow();
         for account in accounts {
-            if !cells.accounts.ask_soon(account) {
-                with_full_key(Kind::Account, &account.0, |full| cells.ask_soon(full));
+            if !cells.accounts.prefetch(account) {
+                with_full_key(Kind::Account, &account.0, |full| cells.prefetch(full));
             }
         }
     }
 
     /// Asks memory for the cells of records that are needed soon, where they were read or asked for before.
-    pub fn ask_records_soon<'i, R: Record>(&self, ids: impl Iterator<Item = &'i [u8; 32]>) {
+    pub fn prefetch_records<'i, R: Record>(&self, ids: impl Iterator<Item = &'i [u8; 32]>) {
         let cells = self.cells.borrow();
-        ids.for_each(|id| with_full_key(R::KIND, id, |full| cells.ask_soon(full)));
+        ids.for_each(|id| with_full_key(R::KIND, id, |full| cells.prefetch(full)));
     }
 
     /// Where the first few of some accounts lie, if they were read before. Memory is asked for all of them before the

@@ -7,7 +7,7 @@
 use super::namespace::Kind;
 use super::record::{Counters, PostingHead};
 use super::stored::{HEAD_BYTES_MAX, WHEN_BYTES_MAX, write_entry, write_tail, write_when};
-use crate::near;
+use crate::prefetch::prefetch;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
@@ -200,7 +200,7 @@ impl Postings {
         for (cell, account) in accounts {
             let mut row = PostingRow::of(account);
             for _ in 0..self.count_of(*cell) {
-                self.ask(&postings, next);
+                self.prefetch(&postings, next);
                 self.write(postings[next], &mut row);
                 show(&row);
                 next += 1;
@@ -209,16 +209,16 @@ impl Postings {
     }
 
     /// Asks memory for postings that come soon, and for the heads of those that come before them: they lie far apart.
-    fn ask(&self, postings: &[&Posting], next: usize) {
+    fn prefetch(&self, postings: &[&Posting], next: usize) {
         if !next.is_multiple_of(NEAR) {
             return;
         }
         let from = |place: usize| postings[place.min(postings.len())..].iter().take(NEAR);
         if next == 0 {
-            from(0).chain(from(NEAR)).for_each(|posting| near::ask(*posting));
+            from(0).chain(from(NEAR)).for_each(|posting| prefetch(*posting));
         }
-        from(next + 2 * NEAR).for_each(|posting| near::ask(*posting));
-        from(next + NEAR).for_each(|posting| near::ask(self.heads.at(posting.head())));
+        from(next + 2 * NEAR).for_each(|posting| prefetch(*posting));
+        from(next + NEAR).for_each(|posting| prefetch(self.heads.at(posting.head())));
     }
 
     /// How many there are.

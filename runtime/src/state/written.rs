@@ -2,7 +2,7 @@
 //! order of the keys.
 
 use super::base::Base;
-use super::cells::{Below, Cell, Cells, Now, in_order, touch};
+use super::cells::{Below, Cell, Cells, Now, in_order, prefetch_next};
 use super::namespace::Kind;
 use super::overlay::Overlay;
 use super::stored::{ACCOUNT_BYTES_MAX, write_account};
@@ -56,7 +56,7 @@ impl Overlay<'_> {
             accounts.clear();
         };
         for (number, &place) in places.iter().enumerate() {
-            touch(list, kept, &places, number);
+            prefetch_next(list, kept, &places, number);
             let Cell { key, below, now, .. } = &list[place];
             let is_posted = postings.count_of(place) > 0;
             if is_posted {

@@ -10,7 +10,7 @@ use super::disk::{Disk, Side, Table};
 use super::spill::Place;
 use crate::fault::Fault;
 use crate::lanes::{cores, shares};
-use crate::near;
+use crate::prefetch::prefetch;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -39,7 +39,7 @@ pub trait Page: Sized + Clone + Send + Sync {
     /// About how many bytes of memory it takes.
     fn memory_bytes(&self) -> usize;
     /// Asks memory for what a change reads first.
-    fn touch(&self) {}
+    fn prefetch(&self) {}
     /// The hash of each, made anew where something changed.
     fn hash_all(pages: &mut [Self]) -> Vec<Hash>;
 }
@@ -246,7 +246,7 @@ impl<P: Page> Pages<P> {
     pub fn load(&mut self, numbers: &[PageNumber]) -> Result<(), Fault> {
         let mut missing = vec![];
         for some in numbers.chunks(NEAR) {
-            self.touch(some);
+            self.prefetch(some);
             for number in some {
                 match self.slot_of(*number) {
                     None => missing.push(*number),
@@ -261,12 +261,12 @@ impl<P: Page> Pages<P> {
 
     /// Asks memory for those of these pages that are in it: they lie far apart, and all of them are asked for before the
     /// first is waited for.
-    pub fn touch(&self, numbers: &[PageNumber]) {
-        numbers.iter().for_each(|number| near::ask(&self.metas[*number as usize]));
+    pub fn prefetch(&self, numbers: &[PageNumber]) {
+        numbers.iter().for_each(|number| prefetch(&self.metas[*number as usize]));
         let slots =
             || numbers.iter().filter_map(|number| self.slot_of(*number)).map(|slot| &self.slots[slot]);
-        slots().for_each(near::ask);
-        slots().filter_map(|slot| slot.page.as_ref()).for_each(P::touch);
+        slots().for_each(prefetch);
+        slots().filter_map(|slot| slot.page.as_ref()).for_each(P::prefetch);
     }
 
     /// Reads every page that is not in memory against its hash, and says what is wrong with those that are not
@@ -330,9 +330,9 @@ impl<P: Page> Pages<P> {
         }
         let do_share = |first: usize, share: &mut [P]| {
             let (mut made, mut hashes) = (begin(first..first + share.len()), Vec::with_capacity(share.len()));
-            share.iter().take(GROUP).for_each(P::touch);
+            share.iter().take(GROUP).for_each(P::prefetch);
             for at in (0..share.len()).step_by(GROUP) {
-                share[at..].iter().skip(GROUP).take(GROUP).for_each(P::touch);
+                share[at..].iter().skip(GROUP).take(GROUP).for_each(P::prefetch);
                 let end = share.len().min(at + GROUP);
                 let (group, at) = (&mut share[at..end], first + at);
                 (at..).zip(&mut *group).for_each(|(place, page)| work(place, page, &mut made));

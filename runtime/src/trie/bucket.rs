@@ -6,7 +6,7 @@
 //! 32 + `n` that of the inner node that parts leaf `n` from leaf `n + 1`.
 
 use crate::lanes::Messages;
-use crate::near;
+use crate::prefetch::prefetch;
 use crate::store::Page;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -497,11 +497,11 @@ impl Page for Bucket {
     }
 
     /// Where paths are looked for, the contents' end, the hashes.
-    fn touch(&self) {
+    fn prefetch(&self) {
         let quarter = self.len() / 4 * PATH_BYTES;
         let paths = [0, quarter, 2 * quarter, 3 * quarter].map(|place| self.bytes.get(HEAD + place));
-        paths.into_iter().chain([self.bytes.last()]).flatten().for_each(near::ask);
-        near::ask(&self.hashes[0]);
+        paths.into_iter().chain([self.bytes.last()]).flatten().for_each(prefetch);
+        prefetch(&self.hashes[0]);
     }
 
     fn hash_all(buckets: &mut [Bucket]) -> Vec<Hash> {

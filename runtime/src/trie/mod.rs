@@ -301,8 +301,8 @@ impl Trie {
     }
 
     /// Asks memory for the buckets of paths that are looked for next, all of them before the first is waited for.
-    pub fn touch(&self, numbers: &[Option<PageNumber>]) {
-        numbers.iter().flatten().filter_map(|number| self.buckets.peek(*number)).for_each(Bucket::touch);
+    pub fn prefetch(&self, numbers: &[Option<PageNumber>]) {
+        numbers.iter().flatten().filter_map(|number| self.buckets.peek(*number)).for_each(Bucket::prefetch);
     }
 
     /// Sets or removes leaves and returns what undoes it.
