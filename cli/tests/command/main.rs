@@ -15,3 +15,4 @@ mod backup;
 mod doctor;
 mod retry;
 mod crash;
+mod demo;
