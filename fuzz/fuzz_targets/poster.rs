@@ -50,7 +50,7 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
         }
     });
     let spends: Vec<_> = accounts.iter().map(|account| Spend { account: *account, amount: u128::MAX }).collect();
-    let mut signed = Signed::by(vec![OWNER], &spends, Some(AGREEMENT));
+    let mut signed = Signed::by([&OWNER], &spends, Some(AGREEMENT));
     let (today, now) = (Date::of(2026, 1, 1), Timestamp(0));
     let draft = Draft {
         id: EntryId { item: Hash::ZERO, index },

@@ -35,6 +35,17 @@ impl Messages {
         self.ends.push(self.bytes.len());
     }
 
+    /// Adds a message that is written where it will lie, into room for the longest; it says how long it is.
+    #[inline(always)]
+    pub fn push_written<const ROOM: usize>(&mut self, write: impl FnOnce(&mut [u8; ROOM]) -> usize) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + ROOM, 0);
+        let room = self.bytes[start..].first_chunk_mut().expect("room was just made");
+        let length = write(room);
+        self.bytes.truncate(start + length);
+        self.ends.push(start + length);
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -317,7 +317,7 @@ impl World<'_> {
         let minor = self.settled(step, from, to, asked.min(AMOUNT_MAX))?;
         let line = |account, side| Line { account, side, minor: minor as i128, currency: None };
         let spends = vec![Spend { account: from, amount: u128::MAX }];
-        let mut signed = Signed::by(vec![PARTY], &spends, None);
+        let mut signed = Signed::by([&PARTY], &spends, None);
         let mut draft = self.draft();
         let plan = if has_flag(step, "pending") {
             let hold = HoldId(account_of(&step["id"]).0);
@@ -383,7 +383,7 @@ impl World<'_> {
         if self.amounts.get(&key(&step["pending_id"])) == Some(&0) {
             return Ok(0);
         }
-        let mut signed = Signed::by(vec![PARTY], &[], None);
+        let mut signed = Signed::by([&PARTY], &[], None);
         let mut draft = self.draft();
         let is_post = has_flag(step, "post_pending_transfer");
         let held = self.amounts.get(&key(&step["pending_id"])).copied();

@@ -13,7 +13,7 @@ use super::{Figure, Measured, Ratio, commit, thread_cpu};
 use crate::demo::cast::Cast;
 use crate::folder::engine;
 use crate::keys::VALIDATOR;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::ops::Range;
@@ -188,25 +188,41 @@ impl Books {
         (from, (from + 1 + number % 97) % accounts)
     }
 
-    /// Judges and books a transfer of a list, as an operation of its payer. Memory is asked for the accounts of the next
-    /// one, as it is before each transaction of a block.
-    fn book(&self, state: &mut Overlay<'_>, item: Hash, list: &[Transfer], place: usize) -> Result<Entry> {
+    /// Judges and books a transfer of a list, as an operation of its payer, and adds the entry to others. Memory is asked
+    /// for the accounts of the next one, as it is before each transaction of a block.
+    fn book(
+        &self,
+        state: &mut Overlay<'_>,
+        item: Hash,
+        list: &[Transfer],
+        place: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<()> {
         if let Some(next) = list.get(place + 1) {
             state.prefetch_accounts(next.accounts());
         }
-        let Transfer { payer, party, payee } = list[place];
-        let spend = Spend { account: payer, amount: 1 };
-        let mut signed = Signed::by([party], &[spend], None);
-        let line = |account, side| Line { account, side, minor: 1, currency: None };
+        let Transfer { payer, party, payee } = &list[place];
+        let spend = Spend { account: *payer, amount: 1 };
+        let mut signed = Signed::default();
+        signed.add([party], &[spend]);
+        let line = |account: &AccountId, side| Line { account: *account, side, minor: 1, currency: None };
         let lines = vec![line(payer, Side::Debit), line(payee, Side::Credit)];
         let draft = self.draft(item, lines);
-        let plan = ledger::plan(state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
-        let entry = ledger::commit(state, plan, &mut signed, self.chain.tip().height + 1)?;
+        let plan = match ledger::plan(state, &draft, &signed) {
+            Ok(plan) => plan,
+            Err(stop) => bail!("{stop:?}"),
+        };
+        entries.push(ledger::commit(state, plan, &mut signed, self.height())?);
         // The item is over, as after every transaction of a block.
         state.keep();
-        Ok(entry)
+        Ok(())
     }
 
+    fn height(&self) -> u64 {
+        self.chain.tip().height + 1
+    }
+
+    #[inline(always)]
     fn draft(&self, item: Hash, lines: Vec<Line>) -> Draft {
         Draft {
             id: EntryId { item, index: 0 },
@@ -235,10 +251,11 @@ impl Books {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
         let entries = booked.count(BLOCK, || {
-            let mut entry = |number| self.book(&mut state, numbered(number), &self.transfers, number);
             let mut entries = Vec::with_capacity(BLOCK);
-            (0..BLOCK).try_for_each(|number| entry(number).map(|entry| entries.push(entry)))?;
-            anyhow::Ok(entries)
+            for number in 0..BLOCK {
+                self.book(&mut state, numbered(number), &self.transfers, number, &mut entries)?;
+            }
+            Ok(entries)
         })?;
         hashed.count(BLOCK, || Ok(ledger::settle_history(&mut state)?))?;
         let rows = booked.count(0, || Ok(state.into_writes()?))?;
@@ -258,9 +275,9 @@ impl Books {
             signer.sign(self.chain.id(), time, number as u64, spend, Operation::Transfer(op))
         };
         let sent: Vec<_> = (0..COMPARED).map(transfer).collect();
-        let mut here = self.chain.state();
+        let (mut here, mut entries) = (self.chain.state(), vec![]);
         for (number, tx) in sent.iter().enumerate() {
-            self.book(&mut here, Hash(tx.id().0), &self.transfers, number)?;
+            self.book(&mut here, Hash(tx.id().0), &self.transfers, number, &mut entries)?;
         }
         ledger::settle_history(&mut here)?;
         let mut there = self.chain.fork()?;
@@ -294,7 +311,7 @@ impl Books {
                 let mut entries = Vec::with_capacity(BLOCK);
                 for place in 0..BLOCK {
                     let item = numbered(block * BLOCK + place);
-                    entries.push(self.book(&mut overlay, item, &transfers, place)?);
+                    self.book(&mut overlay, item, &transfers, place, &mut entries)?;
                 }
                 Ok(entries)
             })?;
@@ -316,7 +333,7 @@ impl Books {
             let next = self.accounts.iter().cycle().skip(number % ACCOUNTS + 1).take(payees);
             lines.extend(next.map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: *payer, amount: payees as u128 };
-            (self.draft(numbered(number), lines), Signed::by([signer.party], &[spend], None))
+            (self.draft(numbered(number), lines), Signed::by([&signer.party], &[spend], None))
         };
         let asked: Vec<_> = (0..POSTINGS_OF_A_LENGTH / postings).map(asked).collect();
         let mut timed = Timed::default();
@@ -324,7 +341,7 @@ impl Books {
             for (draft, mut signed) in asked {
                 let plan =
                     ledger::plan(&state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
-                black_box(ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?);
+                black_box(ledger::commit(&mut state, plan, &mut signed, self.height())?);
                 state.keep();
             }
             Ok(())
@@ -342,13 +359,13 @@ impl Books {
             let mut lines = vec![line(payer.0, Side::Debit, paid as i128)];
             lines.extend(self.accounts[1..=paid].iter().map(|(account, _)| line(*account, Side::Credit, 1)));
             let spend = Spend { account: payer.0, amount: paid as u128 };
-            let mut signed = Signed::by([payer.1.party], &[spend], None);
+            let mut signed = Signed::by([&payer.1.party], &[spend], None);
             let mut state = self.chain.state();
             self.read_accounts(&state, paid + 1)?;
             let start = thread_cpu();
             let draft = self.draft(Hash([number as u8; 32]), lines);
             let plan = ledger::plan(&state, &draft, &signed).map_err(|stop| anyhow::anyhow!("{stop:?}"))?;
-            let entry = ledger::commit(&mut state, plan, &mut signed, self.chain.tip().height + 1)?;
+            let entry = ledger::commit(&mut state, plan, &mut signed, self.height())?;
             times.push((thread_cpu() - start).as_secs_f64() * 1e3);
             ensure!(entry.postings.len() == LONGEST, "every line is booked");
         }

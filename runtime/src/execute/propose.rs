@@ -92,7 +92,7 @@ pub(super) fn approve(
     run.limited = proposed_with.limits.iter().map(|_| (record.proposer, record.key)).collect();
     (run.actor_key, run.approver) = (record.key, Some(approver));
     run.actor = Some(record.proposer);
-    run.signed = Signed::by([record.proposer], &record.spend_max, None);
+    run.signed = Signed::by([&record.proposer], &record.spend_max, None);
     let spent = run.gas_used();
     run.gas_limit = (record.gas_limit + spent).max(run.gas_limit);
     run.gas_left = run.gas_limit - spent;

@@ -90,9 +90,10 @@ pub(super) struct Saved {
 impl<'a> Run<'a> {
     pub fn of_transaction(block: &'a BlockContext<'a>, checked: &CheckedTransaction) -> Run<'a> {
         let body = &checked.transaction().body;
-        let parties = body.authorisers.iter().map(|authoriser| authoriser.party);
-        let signed = Signed::by(parties, &body.spend_max, None);
-        let mut run = Run::new(block, Hash(checked.id().0), Some(body.actor()), signed, body.gas_limit);
+        let parties = body.authorisers.iter().map(|authoriser| &authoriser.party);
+        let actor = Some(body.actor());
+        let mut run = Run::new(block, Hash(checked.id().0), actor, Signed::default(), body.gas_limit);
+        run.signed.add(parties, &body.spend_max);
         run.actor_key = body.authorisers.first().map_or(0, |actor| actor.key);
         if checked.is_limited() {
             run.limited = body.authorisers.iter().map(|by| (by.party, by.key)).collect();
@@ -181,7 +182,7 @@ impl<'a> Run<'a> {
     /// Books what was planned, once its accounts' hooks agree, and has those told that are told afterwards.
     pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan<'_>) -> Result<u32, Stop> {
         hook::ask(state, self, &plan)?;
-        let tell = ledger::accounts_that_tell(&plan);
+        let tell = ledger::accounts_that_tell(state, &plan)?;
         let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;
         if cfg!(debug_assertions) {
             ledger::check_touched(state, &entry)?;

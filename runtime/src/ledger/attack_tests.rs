@@ -107,7 +107,7 @@ fn a_capture_has_its_room_below_every_counter() {
         let mut draft = world.draft(agreement(), vec![]);
         draft.act = Act::Hold { hold: HOLD, expires_at: Timestamp(draft.booked_at.0 + DAY_MS) };
         let parts = [HoldPart { from: own, to: book, line: line(own, Side::Debit, minor) }];
-        let signed = Signed::by(vec![OWNER], &[Spend { account: own, amount: AMOUNT_MAX }], Some(LOAN));
+        let signed = Signed::by([&OWNER], &[Spend { account: own, amount: AMOUNT_MAX }], Some(LOAN));
         refused(plan_hold(&world.state, &mut draft, &parts, 5, &signed).map(|_| ()))
     };
     assert_eq!(hold(151), Err(Refusal::CounterFull { account: book }));
@@ -125,7 +125,7 @@ fn no_bank_writes_into_the_totals_of_another() {
     assert!(matches!(said, Err(Refusal::BadValue { rule }) if rule.contains("of the same bank")));
     let own_total = world.open_as(Holder::Party(BANK), "total", 0, AccountKind::Control);
     change_account(&mut world.state, second, &AccountChange::Control(Some(own_total))).unwrap();
-    let signed = Signed::by(vec![OWNER], &[Spend { account: own, amount: 1 }], None);
+    let signed = Signed::by([&OWNER], &[Spend { account: own, amount: 1 }], None);
     let draft =
         world.draft(EntrySource::Party, vec![line(own, Side::Debit, 1), line(second, Side::Credit, 1)]);
     world.book(draft, &signed).unwrap();

@@ -1,7 +1,7 @@
 //! Who may take money from an account, and how much.
 
-use super::effect::Effects;
-use super::plan::{Draft, Plan};
+use super::effect::{Effect, Effects, Heard};
+use super::plan::Draft;
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AgreementRecord, AssetRecord, GrantRecord, Holder, key};
@@ -11,7 +11,6 @@ use tenor_abi::id::{AccountId, AgreementId, AssetId, PartyId};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::spec::Period;
 use tenor_wire::op::{AccountKind, Spend};
-use tenor_wire::receipt::EntrySource;
 
 /// Most periods of a grant whose use is remembered; a value date before them is refused.
 const PERIODS_KEPT: usize = 24;
@@ -41,19 +40,25 @@ struct Allowance {
 
 impl Signed {
     /// The authority of an item with signers, who allow each of some accounts to lose so much.
-    pub fn by(
-        parties: impl IntoIterator<Item = PartyId>,
+    pub fn by<'p>(
+        parties: impl IntoIterator<Item = &'p PartyId>,
         spend_max: &[Spend],
         top: Option<AgreementId>,
     ) -> Signed {
         let mut signed = Signed { top, ..Signed::default() };
-        // One by one is quicker than collecting, where there mostly is one.
-        parties.into_iter().for_each(|party| signed.parties.push(party));
-        signed.parties.sort();
-        for &Spend { account, amount } in spend_max {
-            signed.allowed.push(Allowance { account, amount, spent: 0 });
-        }
+        signed.add(parties, spend_max);
         signed
+    }
+
+    /// Adds signers, who allow each of some accounts to lose so much.
+    #[inline(always)]
+    pub fn add<'p>(&mut self, parties: impl IntoIterator<Item = &'p PartyId>, spend_max: &[Spend]) {
+        // One by one is quicker than collecting, where there mostly is one.
+        parties.into_iter().for_each(|party| self.parties.push(*party));
+        self.parties.sort();
+        for Spend { account, amount } in spend_max {
+            self.allowed.push(Allowance { account: *account, amount: *amount, spent: 0 });
+        }
     }
 
     /// The parties, ascending; none for an occurrence.
@@ -79,8 +84,8 @@ impl Signed {
 
     /// Counts what booked effects took of what signers allowed.
     pub(super) fn count(&mut self, effects: &Effects) {
-        for (account, effect) in effects.iter().filter(|(_, effect)| effect.by_signer) {
-            let allowed = self.allowed.iter_mut().find(|allowed| allowed.account == *account);
+        for effect in effects.iter().filter(|effect| effect.by_signer) {
+            let allowed = self.allowed.iter_mut().find(|allowed| allowed.account == effect.account);
             allowed.expect("what a signer's account loses is allowed").spent += effect.taken();
         }
     }
@@ -90,65 +95,84 @@ impl Signed {
         self.has(&asset.issuer) || self.staff.contains(&asset.issuer)
     }
 
-    fn check_spend(&self, account: AccountId, amount: u128) -> Result<(), Refusal> {
-        let allowed = self.allowed.iter().find(|allowed| allowed.account == account);
+    fn check_spend(&self, account: &AccountId, amount: u128) -> Result<(), Refusal> {
+        let allowed = self.allowed.iter().find(|allowed| allowed.account == *account);
         let (bound, spent) = allowed.map_or((0, 0), |allowed| (allowed.amount, allowed.spent));
         let asked = spent + amount;
-        if asked > bound { Err(Refusal::SpendMax { account, bound, asked }) } else { Ok(()) }
+        if asked > bound { Err(Refusal::SpendMax { account: *account, bound, asked }) } else { Ok(()) }
+    }
+}
+
+/// A debit that neither the owner nor the account allows by itself: a grant is needed, or the asset's issuer.
+pub(super) struct AskedDebit {
+    pub account: AccountId,
+    asset: AssetId,
+    amount: u128,
+}
+
+impl AskedDebit {
+    pub(super) fn of(effect: &Effect, before: &AccountRecord) -> AskedDebit {
+        AskedDebit { account: effect.account, asset: before.asset, amount: effect.taken() }
     }
 }
 
 /// An account is debited only by its owner's own operation, by the agreement that the owner called and listed
 /// the account for, under a grant, as the agreement's own book, or by the issuer where the asset's terms allow
-/// clawback. What is set aside counts like a debit; a grant is used in the period of `counted_on`. Money comes into
-/// being and ends only where the issuer signs.
-pub(super) fn check_debits(
+/// clawback. What is set aside counts like a debit. Whether it may be; where not, it must be asked about ([`ask`]).
+#[inline(always)]
+pub(super) fn may_debit(
+    before: &AccountRecord,
+    effect: &mut Effect,
+    agreement: Option<&AgreementId>,
+    signed: &Signed,
+) -> Result<bool, Refusal> {
+    let amount = effect.taken();
+    if amount == 0 {
+        return Ok(true);
+    }
+    let owner = match &before.owner {
+        Holder::Agreement(book) if Some(book) == agreement => return Ok(true),
+        Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account: effect.account }),
+        Holder::Party(party) => party,
+    };
+    effect.by_signer = signed.has(owner);
+    if effect.by_signer {
+        signed.check_spend(&effect.account, amount)?;
+        return Ok(agreement.is_none() || agreement == signed.top.as_ref());
+    }
+    Ok(false)
+}
+
+/// Asks about a debit: an agreement's grant, as it is after its use in the period of `counted_on`; without an agreement
+/// whether the issuer may take it back.
+pub(super) fn ask(
     state: &Overlay<'_>,
-    plan: &mut Plan<'_>,
+    draft: &Draft,
+    asked: &AskedDebit,
     signed: &Signed,
     counted_on: Date,
-) -> Result<(), Stop> {
-    let Plan { draft, effects, beside, .. } = plan;
-    let agreement = match draft.source {
-        EntrySource::Party => None,
-        EntrySource::Agreement { agreement, .. } => Some(agreement),
-    };
-    if effects.among.issuance {
-        effects.check(|account, effect| match effect.kind {
-            AccountKind::Issuance => check_issuer(state, account, effect.asset, signed),
-            AccountKind::Plain | AccountKind::Control => Ok(()),
-        })?;
+) -> Result<Option<(Vec<u8>, GrantRecord)>, Stop> {
+    let AskedDebit { account, asset, amount } = *asked;
+    match draft.source.agreement() {
+        Some(agreement) => use_grant(state, draft, agreement, (account, amount), counted_on).map(Some),
+        None => check_clawback(state, account, &asset, signed).map(|()| None),
     }
-    effects.check(|account, effect| {
-        let (account, amount) = (*account, effect.taken());
-        if amount == 0 {
-            return Ok(());
+}
+
+/// Money comes into being and ends only where the issuer signs.
+pub(super) fn check_issuance(state: &Overlay<'_>, effects: &Effects, signed: &Signed) -> Result<(), Stop> {
+    let mut heard = Heard::default();
+    for Effect { account, seen, .. } in effects.iter() {
+        let (kind, asset) = state.account_at(*seen, account, |before| (before.kind, before.asset))?;
+        if kind == AccountKind::Issuance {
+            heard.note_stop(*account, check_issuer(state, account, asset, signed))?;
         }
-        let owner = match state.account_at(effect.seen, &account, |before| before.owner)? {
-            Holder::Agreement(book) if Some(book) == agreement => return Ok(()),
-            Holder::Agreement(_) => return Err(Refusal::DebitNotAllowed { account }.into()),
-            Holder::Party(party) => party,
-        };
-        effect.by_signer = signed.has(&owner);
-        if effect.by_signer {
-            signed.check_spend(account, amount)?;
-            if agreement.is_none() || agreement == signed.top {
-                return Ok(());
-            }
-        }
-        match agreement {
-            Some(agreement) => {
-                let (row, grant) = use_grant(state, draft, &agreement, (account, amount), counted_on)?;
-                beside.get_or_insert_default().grants.push((row, grant));
-                Ok(())
-            }
-            None => check_clawback(state, account, &effect.asset, signed),
-        }
-    })
+    }
+    Ok(heard.end()?)
 }
 
 /// An agreement may debit an account at all: it is its own book, its owner signed and listed it, or there is a grant.
-/// How much is judged with the entry ([`check_debits`]).
+/// How much is judged with the entry ([`may_debit`]).
 ///
 /// # Errors
 /// Refused as the entry would be.

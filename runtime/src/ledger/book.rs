@@ -1,11 +1,12 @@
 //! Booking a plan: counters, history, grants, exposure. The one place where a balance changes.
 
 use super::authority::Signed;
-use super::effect::Effect;
 use super::hold;
-use super::plan::{Beside, Line, Plan};
+use super::plan::{Beside, Draft, Plan};
 use crate::fault::Fault;
 use crate::state::Overlay;
+use tenor_abi::date::Date;
+use tenor_abi::entry::Side;
 use tenor_wire::receipt::{Act, BookedPosting, Entry};
 
 /// Books a plan at a block height and returns the entry.
@@ -18,24 +19,30 @@ pub fn commit(
     signed: &mut Signed,
     height: u64,
 ) -> Result<Entry, Fault> {
+    let draft = plan.draft;
+    if state.moment() != plan.made_at {
+        return Err(Fault::Books("state changed between plan and booking".into()));
+    }
     signed.count(&plan.effects);
-    plan.effects.open(state)?;
-    let (Plan { draft, value_date, effects, .. }, beside) = (&plan, plan.beside());
+    let mut booking = state.book((draft.id, height, draft.booked_at, plan.value_date));
+    plan.effects.open(&mut booking)?;
+    let (effects, beside) = (&plan.effects, plan.beside());
     let Beside { linked, grants, exposures, holds, corrections } = beside;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
-    let books = draft.act.books();
-    state.begin_entry((draft.id, height, draft.booked_at, *value_date));
-    let mut postings = Vec::with_capacity(draft.lines.len());
-    for (number, line) in draft.lines.iter().enumerate() {
-        postings.push(book(state, effects.at_line(number, &line.account), line, books)?);
+    if draft.act.books() {
+        for (posting, effect) in plan.posted() {
+            booking.post(effect.seen, posting.side, posting.amount);
+        }
+        for posting in linked {
+            let unplanned = || Fault::Books(format!("{} is not in the plan", posting.account));
+            let place = effects.place(&posting.account).ok_or_else(unplanned)?;
+            booking.post(effects.at(place).seen, posting.side, posting.amount);
+        }
     }
-    let mut mirrored = Vec::with_capacity(linked.len());
-    for line in linked {
-        mirrored.push(book(state, effects.get(&line.account), line, books)?);
-    }
-    for (account, effect) in effects.iter() {
-        if !state.set_pending(effect.seen, &effect.after) {
-            return Err(Fault::Books(format!("{account} was booked otherwise than planned")));
+    for effect in effects.iter() {
+        if effect.pending != 0 {
+            let pending = (effect.pending_on(Side::Debit), effect.pending_on(Side::Credit));
+            booking.pend(effect.seen, pending)?;
         }
     }
     grants.iter().for_each(|(row, grant)| state.put(row, grant));
@@ -47,32 +54,24 @@ pub fn commit(
         Act::Expire { hold } => hold::forget(state, &hold, holds),
         Act::Post | Act::Correct(_) | Act::Capture { .. } | Act::Release { .. } => {}
     }
-    Ok(Entry {
+    let Plan { value_date, postings, beside, .. } = plan;
+    match beside {
+        None => Ok(entry(draft, value_date, postings, vec![])),
+        Some(beside) => Ok(entry(draft, value_date, postings, beside.linked)),
+    }
+}
+
+#[inline(always)]
+fn entry(draft: &Draft, value_date: Date, postings: Vec<BookedPosting>, linked: Vec<BookedPosting>) -> Entry {
+    Entry {
         id: draft.id,
         source: draft.source,
         booked_at: draft.booked_at,
-        value_date: *value_date,
+        value_date,
         postings,
         narrative: draft.narrative,
         reference: draft.reference,
         act: draft.act,
-        linked: mirrored,
-    })
-}
-
-/// Books a line, unless it only is set aside or freed.
-#[inline(always)]
-fn book(
-    state: &mut Overlay<'_>,
-    effect: Option<&Effect>,
-    line: &Line,
-    books: bool,
-) -> Result<BookedPosting, Fault> {
-    let Line { account, side, .. } = *line;
-    let amount = line.minor.unsigned_abs();
-    let effect = effect.ok_or_else(|| Fault::Books(format!("{account} is not in the plan")))?;
-    if books {
-        state.post(effect.seen, side, amount);
+        linked,
     }
-    Ok(BookedPosting { account, asset: effect.asset, side, amount })
 }

@@ -105,11 +105,11 @@ fn touched_banks(
     effects: &Effects,
 ) -> Result<BTreeMap<AccountId, (PartyId, u16)>, Stop> {
     let mut banks = BTreeMap::new();
-    for (account, effect) in effects.iter() {
-        if effect.kind != AccountKind::Control {
-            let shown = |before: &AccountRecord| (before.owner, before.code);
-            let (owner, code) = state.account_at(effect.seen, account, shown)?;
-            banks.insert(*account, (bank_of(state, &owner)?, code));
+    for effect in effects.iter() {
+        let shown = |before: &AccountRecord| (before.kind, before.owner, before.code);
+        let (kind, owner, code) = state.account_at(effect.seen, &effect.account, shown)?;
+        if kind != AccountKind::Control {
+            banks.insert(effect.account, (bank_of(state, &owner)?, code));
         }
     }
     Ok(banks)

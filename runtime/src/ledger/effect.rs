@@ -1,95 +1,110 @@
 //! What an entry does to its accounts.
 
-use super::POSTINGS_MAX;
-use super::plan::Line;
 use crate::fault::{Fault, Stop};
-use crate::state::record::{AccountRecord, Counters, Holder, HookSet};
-use crate::state::{FEW, Few, Guess, Overlay, Seen};
+use crate::state::record::{AccountRecord, Holder, HookSet};
+use crate::state::{AccountsView, Booking, FEW, Seen};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
-use tenor_abi::id::{AccountId, AssetId};
-use tenor_abi::limit::COUNTER_MAX;
-use tenor_abi::money::Currency;
+use tenor_abi::id::AccountId;
 use tenor_abi::refusal::Refusal;
 use tenor_wire::op::AccountKind;
 
 /// What an entry does to one account.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Effect {
-    /// Where the account lies, and the edition that was judged.
+    /// Which.
+    pub account: AccountId,
+    /// Where it lies.
     pub seen: Seen,
-    /// Its balance and what is set aside on it, before.
-    before: (i128, u128),
-    /// What it will count.
-    pub after: Counters,
-    /// In what it is kept.
-    pub asset: AssetId,
-    pub currency: Currency,
-    /// What it is to the ledger.
-    pub kind: AccountKind,
-    /// Which hooks it has.
-    pub hooks: HookSet,
-    /// The side of the draft's lines on it, which all have the same.
+    /// Debits and credits that are posted on it, minor units.
+    pub posted: (u128, u128),
+    /// The side of the lines on it, which all have the same; none of a control account.
     pub side: Option<Side>,
+    /// By what rises what is pending on that side.
+    pub pending: i128,
     /// Whether its owner signed, so that what it loses counts against what was allowed.
     pub by_signer: bool,
 }
 
 impl Effect {
-    fn none(seen: Seen, record: &AccountRecord) -> Effect {
-        let before = (record.balance(), record.counters.debits_pending);
-        let AccountRecord { counters: after, asset, currency, kind, hooks, .. } = *record;
-        Effect { seen, before, after, asset, currency, kind, hooks, side: None, by_signer: false }
+    fn none(account: AccountId, seen: Seen) -> Effect {
+        Effect { account, seen, posted: (0, 0), side: None, pending: 0, by_signer: false }
     }
 
-    /// What leaves the account or is set aside on it, minor units.
-    pub fn taken(&self) -> u128 {
-        let (balance, held) = self.before;
-        let posted = balance - self.after.balance();
-        posted.max(0).unsigned_abs() + self.after.debits_pending.saturating_sub(held)
+    /// What is posted on a side of it.
+    pub fn posted_mut(&mut self, side: Side) -> &mut u128 {
+        match side {
+            Side::Debit => &mut self.posted.0,
+            Side::Credit => &mut self.posted.1,
+        }
+    }
+
+    /// What the account will have posted on a side.
+    pub fn posted_after(&self, before: &AccountRecord, side: Side) -> u128 {
+        match side {
+            Side::Debit => before.counters.debits_posted + self.posted.0,
+            Side::Credit => before.counters.credits_posted + self.posted.1,
+        }
+    }
+
+    /// By what rises what is pending on a side of it.
+    pub fn pending_on(&self, side: Side) -> i128 {
+        if self.side == Some(side) { self.pending } else { 0 }
+    }
+
+    /// What the account will have pending on a side; nothing where that would be less.
+    pub fn pending_after(&self, before: &AccountRecord, side: Side) -> u128 {
+        let (debits, credits) = before.counters.pending();
+        let pending = if side == Side::Debit { debits } else { credits };
+        pending.saturating_add_signed(self.pending_on(side))
+    }
+
+    /// What its balance rises by, minor units.
+    pub fn change(&self) -> i128 {
+        self.posted.1 as i128 - self.posted.0 as i128
     }
 
     /// What its balance less what is set aside rises by, minor units.
     pub fn change_of_unheld(&self) -> i128 {
-        let (balance, held) = self.before;
-        self.after.unheld() - (balance - held as i128)
+        self.change() - self.pending_on(Side::Debit)
     }
 
-    /// Whether what is pending could be booked without a counter passing its largest value.
-    pub fn has_room_for_pending(&self) -> bool {
-        let Counters { debits_posted, debits_pending, credits_posted, credits_pending } = self.after;
-        debits_posted + debits_pending <= COUNTER_MAX && credits_posted + credits_pending <= COUNTER_MAX
+    /// What leaves the account or is set aside on it, minor units.
+    pub fn taken(&self) -> u128 {
+        let held = self.pending_on(Side::Debit).max(0).unsigned_abs();
+        self.posted.0.saturating_sub(self.posted.1) + held
     }
 }
 
-/// What there is among the accounts of an entry, so that rules about others are not looked for.
+/// How many of what there are among the accounts of an entry, so that rules about others are not looked for.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(super) struct Among {
     /// Accounts that money comes out of.
-    pub issuance: bool,
+    pub issuance: u16,
     /// Accounts that a control account mirrors.
-    pub mirrored: bool,
+    pub mirrored: u16,
     /// Books of agreements.
-    pub books: bool,
+    pub books: u16,
+    /// Accounts with hooks.
+    pub hooked: u16,
 }
 
 impl Among {
     fn note(&mut self, record: &AccountRecord) {
-        self.issuance |= record.kind == AccountKind::Issuance;
-        self.mirrored |= record.control.is_some();
-        self.books |= matches!(record.owner, Holder::Agreement(_));
+        self.issuance += u16::from(record.kind == AccountKind::Issuance);
+        self.mirrored += u16::from(record.control.is_some());
+        self.books += u16::from(matches!(record.owner, Holder::Agreement(_)));
+        self.hooked += u16::from(record.hooks != HookSet::default());
     }
 }
 
 /// The effects of an entry on its accounts, in the order in which these were first touched.
 #[derive(Clone)]
 pub(super) struct Effects {
-    list: Vec<(AccountId, Effect)>,
+    list: Vec<Effect>,
     /// What there is among the accounts.
     pub among: Among,
-    /// Where the account of each line stands, unless there are so few lines that it is looked for again.
-    of_lines: Option<Vec<u32>>,
     /// Where in the list an account stands, once there are more than a few.
     places: Option<Box<Places>>,
 }
@@ -102,129 +117,96 @@ struct Places {
 }
 
 impl Effects {
-    /// The effect on the account of the next line of a draft, which may lie where it was found.
-    pub fn touch_line(
-        &mut self,
-        state: &Overlay<'_>,
-        line: &Line,
-        found: Option<Guess>,
-    ) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, &line.account, found)?;
-        if let Some(of_lines) = &mut self.of_lines {
-            of_lines.push(at as u32);
-        }
-        Ok(&mut self.list[at].1)
+    /// None, with room for those of so many lines.
+    #[inline(always)]
+    pub fn of_lines(lines: usize) -> Effects {
+        Effects { list: Vec::with_capacity(lines), among: Among::default(), places: None }
     }
 
-    /// The effect on an account, which begins as none.
-    pub fn touch(&mut self, state: &Overlay<'_>, account: &AccountId) -> Result<&mut Effect, Stop> {
-        let at = self.touched(state, account, None)?;
-        Ok(&mut self.list[at].1)
-    }
-
-    fn touched(
+    /// Where in the list the effect on an account stands, which begins as none. The account may have been found before.
+    pub fn touch(
         &mut self,
-        state: &Overlay<'_>,
+        accounts: &mut AccountsView<'_>,
         account: &AccountId,
-        guess: Option<Guess>,
+        found: Option<u32>,
     ) -> Result<usize, Stop> {
-        if let Some(at) = self.place(account) {
-            return Ok(at);
-        }
-        let Effects { list, among, .. } = self;
-        let found = state.account(account, guess, |seen, record| {
-            among.note(record);
-            list.push((*account, Effect::none(seen, record)));
-        })?;
-        if found.is_none() {
+        let known = match found {
+            Some(at) => Some(accounts.found(at)),
+            None => accounts.find(account)?,
+        };
+        let Some((seen, record)) = known else {
             return Err(Refusal::UnknownAccount { account: *account }.into());
+        };
+        if let Some(place) = self.place_of(seen, account) {
+            return Ok(place);
         }
-        self.file();
+        self.among.note(record);
+        self.list.push(Effect::none(*account, seen));
+        if self.list.len() > FEW {
+            self.file();
+        }
         Ok(self.list.len() - 1)
     }
 
-    /// Checks every account; of those that say no the one with the lowest id is heard.
-    pub fn check(
-        &mut self,
-        mut rule: impl FnMut(&AccountId, &mut Effect) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        let mut heard: Option<Box<(AccountId, Refusal)>> = None;
-        for (account, effect) in &mut self.list {
-            match rule(account, effect) {
-                Ok(()) => {}
-                Err(Stop::Fault(fault)) => return Err(fault.into()),
-                Err(Stop::Refused(refusal)) => {
-                    if heard.as_ref().is_none_or(|heard| *account < heard.0) {
-                        heard = Some(Box::new((*account, refusal)));
-                    }
-                }
-            }
-        }
-        heard.map_or(Ok(()), |heard| Err(heard.1.into()))
+    /// The effect at a place of the list.
+    pub fn at(&self, place: usize) -> &Effect {
+        &self.list[place]
+    }
+
+    /// As [`Effects::at`], to be changed.
+    pub fn at_mut(&mut self, place: usize) -> &mut Effect {
+        &mut self.list[place]
+    }
+
+    /// Every effect.
+    pub fn iter(&self) -> impl Iterator<Item = &Effect> {
+        self.list.iter()
+    }
+
+    /// Every effect, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Effect> {
+        self.list.iter_mut()
     }
 
     /// Opens every account for booking.
     ///
     /// # Errors
-    /// [`Fault::Books`] where one is no longer what it was.
-    pub fn open(&mut self, state: &mut Overlay<'_>) -> Result<(), Fault> {
-        for (account, effect) in &mut self.list {
-            let Some(seen) = state.open(effect.seen, account)? else {
-                return Err(Fault::Books(format!("{account} changed between plan and booking")));
-            };
-            effect.seen = seen;
+    /// [`Fault`] of the store.
+    pub fn open(&mut self, booking: &mut Booking<'_>) -> Result<(), Fault> {
+        for Effect { account, seen, .. } in &mut self.list {
+            *seen = booking.open(*seen, account)?;
         }
         Ok(())
     }
 
-    /// None, with room for those of so many lines.
-    pub fn of_lines(lines: usize) -> Effects {
-        let lines = lines.min(POSTINGS_MAX);
-        let of_lines = (lines > FEW).then(|| Vec::with_capacity(lines));
-        Effects { list: Vec::with_capacity(lines), among: Among::default(), of_lines, places: None }
-    }
-
-    /// The effect on the account of a line.
-    pub fn at_line(&self, line: usize, account: &AccountId) -> Option<&Effect> {
-        // In a short entry each line mostly has an account of its own.
-        let guess = match &self.of_lines {
-            None => Some(line),
-            Some(of_lines) => of_lines.get(line).map(|at| *at as usize),
-        };
-        match guess.and_then(|at| self.list.get(at)) {
-            Some((other, effect)) if other == account => Some(effect),
-            _ => self.get(account),
-        }
-    }
-
-    /// The effect on an account.
-    pub fn get(&self, account: &AccountId) -> Option<&Effect> {
-        self.place(account).map(|at| &self.list[at].1)
-    }
-
-    /// Every account and the effect on it.
-    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Effect)> {
-        self.list.iter().map(|(account, effect)| (account, effect))
-    }
-
-    fn place(&self, account: &AccountId) -> Option<usize> {
+    /// Where in the list the effect on an account stands.
+    pub fn place(&self, account: &AccountId) -> Option<usize> {
         match &self.places {
-            None => self.list.iter().position(|(other, _)| other == account),
+            None => self.list.iter().position(|effect| effect.account == *account),
             Some(places) => {
                 let Places { table, hasher } = &**places;
-                table.find(hasher.hash_one(account.0), |place| self.list[*place].0 == *account).copied()
+                table.find(hasher.hash_one(account.0), |place| self.list[*place].account == *account).copied()
             }
         }
     }
 
-    /// Makes the last account found by its id, once there are more than a few.
-    fn file(&mut self) {
-        if self.list.len() <= FEW {
-            return;
+    /// As [`Effects::place`], of an account that lies somewhere.
+    #[inline(always)]
+    fn place_of(&self, seen: Seen, account: &AccountId) -> Option<usize> {
+        if self.places.is_some() {
+            return self.place(account);
         }
+        // It may have been seen elsewhere before.
+        let is_same = |effect: &Effect| effect.seen == seen || effect.account == *account;
+        self.list.iter().position(is_same)
+    }
+
+    /// Makes the last account found by its id, once there are more than a few.
+    #[cold]
+    fn file(&mut self) {
         let Effects { list, places, .. } = self;
         let Places { table, hasher } = &mut **places.get_or_insert_default();
-        let hash = |place: &usize| hasher.hash_one(list[*place].0.0);
+        let hash = |place: &usize| hasher.hash_one(list[*place].account.0);
         let first = table.len();
         if first == 0 {
             table.reserve(list.capacity(), hash);
@@ -233,9 +215,35 @@ impl Effects {
     }
 }
 
-/// Where the accounts of the first few lines lie.
-pub(super) fn found(state: &Overlay<'_>, lines: &[Line]) -> Few {
-    state.find_few(lines.iter().map(|line| &line.account))
+/// Of accounts that say no the one with the lowest id is heard.
+#[derive(Default)]
+pub(super) struct Heard(Option<Box<(AccountId, Refusal)>>);
+
+impl Heard {
+    /// Takes down what an account says.
+    pub fn note(&mut self, account: AccountId, refusal: Refusal) {
+        if self.0.as_ref().is_none_or(|heard| account < heard.0) {
+            self.0 = Some(Box::new((account, refusal)));
+        }
+    }
+
+    /// As [`Heard::note`], where the store may have failed instead.
+    pub fn note_stop(&mut self, account: AccountId, said: Result<(), Stop>) -> Result<(), Fault> {
+        match said {
+            Ok(()) => Ok(()),
+            Err(Stop::Fault(fault)) => Err(fault),
+            Err(Stop::Refused(refusal)) => {
+                self.note(account, refusal);
+                Ok(())
+            }
+        }
+    }
+
+    /// # Errors
+    /// What was heard.
+    pub fn end(self) -> Result<(), Refusal> {
+        self.0.map_or(Ok(()), |heard| Err(heard.1))
+    }
 }
 
 impl PartialEq for Effects {
@@ -246,6 +254,6 @@ impl PartialEq for Effects {
 
 impl std::fmt::Debug for Effects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        f.debug_list().entries(self.iter()).finish()
     }
 }

@@ -7,7 +7,7 @@
 use crate::fault::Fault;
 use crate::lanes::Messages;
 use crate::state::record::HistoryPeaksRecord;
-use crate::state::{Kind, Overlay};
+use crate::state::{Kind, Overlay, POSTING_BYTES_MAX};
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
@@ -25,7 +25,10 @@ const NEAR: usize = 64;
 pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     let (mut leaves, mut hashes) = (Messages::default(), vec![]);
     let posted = state.posted(|posting| {
-        leaves.push(&[&[tag::HISTORY.leaf.0], posting]);
+        leaves.push_written(|leaf: &mut [u8; 1 + POSTING_BYTES_MAX]| {
+            leaf[0] = tag::HISTORY.leaf.0;
+            posting.write_value(leaf, 1)
+        });
         if leaves.len() >= TOGETHER {
             hashes.extend(leaves.hashes());
             leaves.clear();
@@ -42,7 +45,8 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
         state.prefetch_accounts(some.iter().map(|(account, _)| account));
         state.prefetch_records::<HistoryPeaksRecord>(some.iter().map(|(account, _)| &account.0));
         for (account, _) in some {
-            accounts.push(state.account(account, None, |seen, record| (seen, record.history_root))?);
+            let found = state.accounts().find(account)?.map(|(seen, record)| (seen, record.history_root));
+            accounts.push(found);
             places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);
         }
         for (_, count) in some {

@@ -4,10 +4,10 @@
 //! floor, a ceiling, a limit or a freeze. Each step is an entry of its own; the record of a line stays until the
 //! hold's time is over, so that a second resolution is told that it came late.
 
-use super::authority::{self, Signed};
+use super::authority::Signed;
 use super::dates;
 use super::effect::Effects;
-use super::plan::{self, Draft, Line, Plan, check_limits};
+use super::plan::{self, Draft, Line, Plan, check_accounts};
 use crate::fault::{Fault, Stop};
 use crate::state::record::{ExpiryRow, HoldOfRow, HoldRecord, Holder, key};
 use crate::state::{Kind, Overlay};
@@ -65,11 +65,10 @@ pub fn plan_hold<'d>(
     };
     draft.lines = parts.iter().flat_map(sides).collect();
     let (id, source) = (draft.id, draft.source);
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     plan::begin(state, &mut plan)?;
     let counted_on = dates::counted_on(plan.draft);
-    authority::check_debits(state, &mut plan, signed, counted_on)?;
-    check_limits(state, &mut plan)?;
+    check_accounts(state, &mut plan, signed, counted_on)?;
     for part in parts {
         let placed = part.line.minor.unsigned_abs();
         let record = HoldRecord { to: part.to, placed, left: placed, expires_at, source, entry: id };
@@ -132,7 +131,7 @@ pub fn plan_capture<'d>(
     draft.act = Act::Capture { hold, last: asked.last };
     let paid = lines.iter().zip(&taken).filter(|(_, taken)| **taken > 0);
     draft.lines = paid.flat_map(|((from, record), taken)| sides(*from, record.to, *taken)).collect();
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     plan::begin(state, &mut plan)?;
     for ((_, record), taken) in lines.iter_mut().zip(&taken) {
         record.left -= taken;
@@ -185,7 +184,11 @@ fn freeing<'d>(
 ) -> Result<Plan<'d>, Stop> {
     let open = lines.iter().filter(|(_, record)| record.left > 0);
     draft.lines = open.flat_map(|(from, record)| sides(*from, record.to, record.left)).collect();
-    let mut plan = Plan::of(draft);
+    let draft = &*draft;
+    let mut plan = Plan::of(state, draft);
+    for line in &draft.lines {
+        plan.add(&mut state.accounts(), line, None)?;
+    }
     for (from, record) in &mut lines {
         let left = std::mem::take(&mut record.left);
         free(state, &mut plan.effects, *from, record.to, left)?;
@@ -210,10 +213,19 @@ fn free(
     amount: u128,
 ) -> Result<(), Stop> {
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
-    let payer = &mut effects.touch(state, &from)?.after;
-    payer.debits_pending = payer.debits_pending.checked_sub(amount).ok_or_else(broken)?;
-    let payee = &mut effects.touch(state, &to)?.after;
-    payee.credits_pending = payee.credits_pending.checked_sub(amount).ok_or_else(broken)?;
+    let mut accounts = state.accounts();
+    for (account, side) in [(from, Side::Debit), (to, Side::Credit)] {
+        let place = effects.touch(&mut accounts, &account, None)?;
+        let effect = effects.at_mut(place);
+        // A hold was placed with one side of each account, as every entry.
+        if *effect.side.get_or_insert(side) != side {
+            return Err(broken().into());
+        }
+        effect.pending -= amount as i128;
+        let (debits, credits) = accounts.at(effect.seen, &account)?.counters.pending();
+        let before = if side == Side::Debit { debits } else { credits };
+        before.checked_add_signed(effect.pending).ok_or_else(broken)?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::authority::Signed;
 use super::effect::Effect;
 use super::plan::Plan;
 use crate::fault::{Fault, Stop};
-use crate::state::record::{AccountRecord, GrantRecord, Holder, HookRecord, key};
+use crate::state::record::{AccountRecord, GrantRecord, Holder, HookRecord, HookSet, key};
 use crate::state::{Kind, Overlay};
 use tenor_abi::entry::PlannedEntry;
 use tenor_abi::id::{AccountId, AgreementId, Hash};
@@ -35,14 +35,14 @@ pub fn questions(state: &Overlay<'_>, plan: &Plan<'_>, signed: &Signed) -> Resul
     if !matches!(plan.draft.act, Act::Post | Act::Hold { .. }) {
         return Ok(questions);
     }
-    for (account, effect) in with_hooks(plan, HookMoment::Before) {
+    for (effect, hooks) in with_hooks(state, plan, HookMoment::Before)? {
         for of in [HookOf::Bank, HookOf::Owner] {
-            if !effect.hooks.has(of, HookMoment::Before) {
+            if !hooks.has(of, HookMoment::Before) {
                 continue;
             }
-            let hook = find(state, account, of, HookMoment::Before)?;
-            if of == HookOf::Bank || binds(state, plan, signed, account, effect, &hook)? {
-                questions.push(Question { hook: hook.agreement, entry: shown(plan, account, effect)? });
+            let hook = find(state, &effect.account, of, HookMoment::Before)?;
+            if of == HookOf::Bank || binds(state, plan, signed, effect, &hook)? {
+                questions.push(Question { hook: hook.agreement, entry: shown(state, plan, effect)? });
             }
         }
     }
@@ -54,10 +54,10 @@ fn binds(
     state: &Overlay<'_>,
     plan: &Plan<'_>,
     signed: &Signed,
-    account: &AccountId,
     effect: &Effect,
     hook: &HookRecord,
 ) -> Result<bool, Fault> {
+    let account = &effect.account;
     match (plan.draft.source, state.account_at(effect.seen, account, |before| before.owner)?) {
         (EntrySource::Agreement { agreement, .. }, _) => {
             let grant: Option<GrantRecord> = state.get(&key::grant(account, &agreement))?;
@@ -72,14 +72,15 @@ fn binds(
     }
 }
 
-fn shown(plan: &Plan<'_>, account: &AccountId, effect: &Effect) -> Result<PlannedEntry, Fault> {
-    let draft = &plan.draft;
+fn shown(state: &Overlay<'_>, plan: &Plan<'_>, effect: &Effect) -> Result<PlannedEntry, Fault> {
+    let (draft, account) = (&plan.draft, &effect.account);
+    let currency = state.account_at(effect.seen, account, |before| before.currency)?;
     let side = effect.side.ok_or_else(|| Fault::Books(format!("{account} has no posting in the plan")))?;
     let lines = draft.lines.iter().filter(|line| line.account == *account);
     Ok(PlannedEntry {
         account: *account,
         side,
-        amounts: lines.map(|line| Money { minor: line.minor, currency: effect.currency }).collect(),
+        amounts: lines.map(|line| Money { minor: line.minor, currency }).collect(),
         sets_aside: matches!(draft.act, Act::Hold { .. }),
         value_date: plan.value_date,
         narrative: draft.narrative,
@@ -88,19 +89,35 @@ fn shown(plan: &Plan<'_>, account: &AccountId, effect: &Effect) -> Result<Planne
 }
 
 /// The accounts of a plan with a hook that is told of what is booked on them.
-pub fn accounts_that_tell(plan: &Plan<'_>) -> Vec<AccountId> {
+///
+/// # Errors
+/// [`Fault`] of the store.
+pub fn accounts_that_tell(state: &Overlay<'_>, plan: &Plan<'_>) -> Result<Vec<AccountId>, Fault> {
     if !plan.draft.act.books() {
-        return vec![];
+        return Ok(vec![]);
     }
-    with_hooks(plan, HookMoment::After).into_iter().map(|(account, _)| *account).collect()
+    let told = with_hooks(state, plan, HookMoment::After)?;
+    Ok(told.into_iter().map(|(effect, _)| effect.account).collect())
 }
 
-/// The accounts with a posting of the plan's own and a hook for a moment, ascending.
-fn with_hooks<'p>(plan: &'p Plan<'_>, moment: HookMoment) -> Vec<(&'p AccountId, &'p Effect)> {
-    let has = |effect: &Effect| effect.side.is_some() && effect.hooks.has_any(moment);
-    let mut found: Vec<_> = plan.effects.iter().filter(|(_, effect)| has(effect)).collect();
-    found.sort_unstable_by_key(|(account, _)| **account);
-    found
+/// The accounts with a posting of the plan's own and a hook for a moment, ascending, and the hooks that they have.
+fn with_hooks<'p>(
+    state: &Overlay<'_>,
+    plan: &'p Plan<'_>,
+    moment: HookMoment,
+) -> Result<Vec<(&'p Effect, HookSet)>, Fault> {
+    let mut found = vec![];
+    if plan.effects.among.hooked == 0 {
+        return Ok(found);
+    }
+    for effect in plan.effects.iter().filter(|effect| effect.side.is_some()) {
+        let hooks = state.account_at(effect.seen, &effect.account, |before| before.hooks)?;
+        if hooks.has_any(moment) {
+            found.push((effect, hooks));
+        }
+    }
+    found.sort_unstable_by_key(|(effect, _)| effect.account);
+    Ok(found)
 }
 
 /// A hook that an account's record names.

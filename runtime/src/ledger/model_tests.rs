@@ -327,7 +327,7 @@ impl Real<'_> {
 
     fn signed() -> Signed {
         let spends = (0..ACCOUNTS).map(|number| Spend { account: account(number), amount: u128::MAX });
-        Signed::by(vec![OWNER], &spends.collect::<Vec<_>>(), None)
+        Signed::by([&OWNER], &spends.collect::<Vec<_>>(), None)
     }
 
     fn commit(&mut self, plan: Result<Plan, Stop>) -> Result<EntryId, Stop> {

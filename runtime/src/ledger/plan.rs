@@ -1,15 +1,15 @@
 //! Judging an entry: every rule, no write.
 
 use super::account::check_currency;
-use super::authority::{self, Signed};
+use super::authority::{self, AskedDebit, Signed};
 use super::dates::{self, DatedBy};
-use super::effect::{Effect, Effects, found};
+use super::effect::{Effect, Effects, Heard};
 use super::{CONTROL_DEPTH_MAX, POSTINGS_MAX};
 use crate::fault::{Fault, Stop};
 use crate::state::record::{
     AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
-use crate::state::{FEW, Few, Overlay};
+use crate::state::{AccountsView, FEW, Moment, Overlay};
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
@@ -18,7 +18,7 @@ use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
 use tenor_wire::op::AccountKind;
-use tenor_wire::receipt::{Act, EntrySource};
+use tenor_wire::receipt::{Act, BookedPosting, EntrySource};
 
 /// One line of a draft.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -31,6 +31,13 @@ pub struct Line {
     pub minor: i128,
     /// The currency that the asker means, checked against the account's; none where the asker named an asset.
     pub currency: Option<Currency>,
+}
+
+impl Line {
+    /// Its posting, in an asset.
+    pub(super) fn booked(&self, asset: AssetId) -> BookedPosting {
+        BookedPosting { account: self.account, asset, side: self.side, amount: self.minor.unsigned_abs() }
+    }
 }
 
 /// An entry that is asked for.
@@ -62,9 +69,15 @@ pub struct Draft {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan<'d> {
     pub(super) draft: &'d Draft,
+    /// When it was made: it holds as long as nothing was written since.
+    pub(super) made_at: Moment,
     /// The day that it counts from, which may be another one than what was asked for.
     pub(super) value_date: Date,
     pub(super) effects: Effects,
+    /// What is booked or set aside, line by line.
+    pub(super) postings: Vec<BookedPosting>,
+    /// Which effect is on the account of each posting; nothing where every posting has an account of its own.
+    places: Vec<u32>,
     /// What it changes besides the accounts of its lines; most entries change nothing.
     pub(super) beside: Option<Box<Beside>>,
 }
@@ -73,7 +86,7 @@ pub struct Plan<'d> {
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(super) struct Beside {
     /// What control accounts mirror, ascending by account and side.
-    pub linked: Vec<Line>,
+    pub linked: Vec<BookedPosting>,
     pub grants: Vec<(Vec<u8>, GrantRecord)>,
     pub exposures: Vec<(Vec<u8>, ExposureRecord)>,
     pub holds: Vec<(Vec<u8>, HoldRecord)>,
@@ -87,9 +100,47 @@ impl Beside {
 
 impl<'d> Plan<'d> {
     /// Of a draft that is to be judged.
-    pub(super) fn of(draft: &'d Draft) -> Plan<'d> {
-        let effects = Effects::of_lines(draft.lines.len());
-        Plan { draft, value_date: draft.value_date, effects, beside: None }
+    #[inline(always)]
+    pub(super) fn of(state: &Overlay<'_>, draft: &'d Draft) -> Plan<'d> {
+        let lines = draft.lines.len().min(POSTINGS_MAX);
+        Plan {
+            draft,
+            made_at: state.moment(),
+            value_date: draft.value_date,
+            effects: Effects::of_lines(lines),
+            postings: Vec::with_capacity(lines),
+            places: vec![],
+            beside: None,
+        }
+    }
+
+    /// Adds the posting of the draft's next line: the effect on its account, which is not counted yet, and the account. It
+    /// may have been found before.
+    #[inline(always)]
+    pub(super) fn add<'p>(
+        &'p mut self,
+        accounts: &'p mut AccountsView<'_>,
+        line: &Line,
+        found: Option<u32>,
+    ) -> Result<(&'p mut Effect, &'p AccountRecord), Stop> {
+        let place = self.effects.touch(accounts, &line.account, found)?;
+        let effect = self.effects.at_mut(place);
+        let record = accounts.at(effect.seen, &line.account)?;
+        let number = self.postings.len();
+        if place != number || !self.places.is_empty() {
+            note_place(&mut self.places, number, place);
+        }
+        self.postings.push(line.booked(record.asset));
+        Ok((effect, record))
+    }
+
+    /// Every posting, and the effect on its account.
+    pub(super) fn posted(&self) -> impl Iterator<Item = (&BookedPosting, &Effect)> {
+        let place = |number| self.places.get(number).map_or(number, |place| *place as usize);
+        self.postings
+            .iter()
+            .enumerate()
+            .map(move |(number, posting)| (posting, self.effects.at(place(number))))
     }
 
     /// What it changes besides the accounts of its lines.
@@ -103,18 +154,24 @@ impl<'d> Plan<'d> {
     }
 }
 
+/// Notes the place of the effect on the account of a posting, behind those of the postings before it.
+#[cold]
+fn note_place(places: &mut Vec<u32>, number: usize, place: usize) {
+    places.extend(places.len() as u32..number as u32);
+    places.push(place as u32);
+}
+
 /// Judges a draft whose lines are booked: a posting or a correction.
 ///
 /// # Errors
 /// [`Stop::Refused`] with the first rule that is broken, in the order: shape, accounts, balance of each
 /// asset, value date, authority, limits, exposure.
 pub fn plan<'d>(state: &Overlay<'_>, draft: &'d Draft, signed: &Signed) -> Result<Plan<'d>, Stop> {
-    let mut plan = Plan::of(draft);
+    let mut plan = Plan::of(state, draft);
     begin(state, &mut plan)?;
     let counted_on = dates::counted_on(draft);
     plan.value_date = dates::judge(state, draft, &plan.effects)?;
-    authority::check_debits(state, &mut plan, signed, counted_on)?;
-    check_limits(state, &mut plan)?;
+    check_accounts(state, &mut plan, signed, counted_on)?;
     link(state, &mut plan)?;
     expose(state, &mut plan, true)?;
     Ok(plan)
@@ -122,10 +179,30 @@ pub fn plan<'d>(state: &Overlay<'_>, draft: &'d Draft, signed: &Signed) -> Resul
 
 /// Shape, accounts and balance: what holds for every entry.
 pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
-    // Memory is asked for what comes after the shape.
-    let found = found(state, &plan.draft.lines);
     check_shape(plan.draft)?;
-    apply_lines(state, plan.draft, found, &mut plan.effects)
+    let draft = plan.draft;
+    let is_hold = matches!(draft.act, Act::Hold { .. });
+    let is_capture = matches!(draft.act, Act::Capture { .. });
+    let mut accounts = state.accounts();
+    let mut sums = Sums::default();
+    let (mut debits, mut credits) = (0, 0);
+    let mut found = [None; FEW];
+    for lines in draft.lines.chunks(FEW) {
+        accounts.find_few(lines.iter().map(|line| &line.account), &mut found);
+        for (line, found) in lines.iter().zip(&found) {
+            let (effect, record) = plan.add(&mut accounts, line, *found)?;
+            check_line(record, effect, line)?;
+            count(record, effect, line, is_hold, is_capture)?;
+            if sums.asset.as_ref() != Some(&record.asset) {
+                (debits, credits) = sums.turn_to(&record.asset, (debits, credits));
+            }
+            match line.side {
+                Side::Debit => debits += line.minor.unsigned_abs(),
+                Side::Credit => credits += line.minor.unsigned_abs(),
+            }
+        }
+    }
+    if sums.others.is_none() && debits == credits { Ok(()) } else { Ok(sums.check((debits, credits))?) }
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
@@ -138,121 +215,141 @@ fn check_shape(draft: &Draft) -> Result<(), Refusal> {
     }
 }
 
-/// What the lines do to the counters, to the pending ones where they are set aside, else to the posted ones; and that
-/// they balance. It was looked for where the first accounts lie.
-fn apply_lines(
-    state: &Overlay<'_>,
-    draft: &Draft,
-    mut looked: Few,
-    effects: &mut Effects,
-) -> Result<(), Stop> {
-    let is_hold = matches!(draft.act, Act::Hold { .. });
-    let is_capture = matches!(draft.act, Act::Capture { .. });
-    let mut sums = Sums::default();
-    for (number, line) in draft.lines.iter().enumerate() {
-        let account = line.account;
-        if number > 0 && number.is_multiple_of(FEW) {
-            looked = found(state, &draft.lines[number..]);
-        }
-        let effect = effects.touch_line(state, line, looked.get(number % FEW))?;
-        if *effect.side.get_or_insert(line.side) != line.side {
-            return Err(Refusal::SameAccount { account }.into());
-        }
-        if let Some(given) = line.currency {
-            check_currency(account, effect.currency, given)?;
-        }
-        if effect.kind == AccountKind::Control {
-            return Err(Refusal::ControlAccount { account }.into());
-        }
-        count(effect, account, line, is_hold)?;
-        // What is pending has its room already: a capture never fails on a counter.
-        if !is_capture && !effect.has_room_for_pending() {
-            return Err(Refusal::CounterFull { account }.into());
-        }
-        sums.add(&effect.asset, line);
+/// Whether an account may have a line: all of an entry's have the same side, and its currency.
+fn check_line(record: &AccountRecord, effect: &mut Effect, line: &Line) -> Result<(), Refusal> {
+    if *effect.side.get_or_insert(line.side) != line.side {
+        return Err(Refusal::SameAccount { account: line.account });
     }
-    Ok(sums.check()?)
+    if let Some(given) = line.currency {
+        check_currency(line.account, record.currency, given)?;
+    }
+    if record.kind == AccountKind::Control {
+        return Err(Refusal::ControlAccount { account: line.account });
+    }
+    Ok(())
 }
 
-fn count(effect: &mut Effect, account: AccountId, line: &Line, is_hold: bool) -> Result<(), Refusal> {
-    let counter =
-        if is_hold { effect.after.pending_mut(line.side) } else { effect.after.posted_mut(line.side) };
-    *counter += line.minor.unsigned_abs();
-    if *counter > COUNTER_MAX { Err(Refusal::CounterFull { account }) } else { Ok(()) }
+/// What a line does to its account: it is set aside, or posted.
+fn count(
+    record: &AccountRecord,
+    effect: &mut Effect,
+    line: &Line,
+    is_hold: bool,
+    is_capture: bool,
+) -> Result<(), Refusal> {
+    let (side, amount) = (line.side, line.minor.unsigned_abs());
+    if is_hold {
+        effect.pending += line.minor;
+    } else {
+        *effect.posted_mut(side) += amount;
+    }
+    // What is pending can be booked, too. A capture has its room already, and never fails on a counter.
+    let pending = if is_capture { 0 } else { effect.pending_after(record, side) };
+    if effect.posted_after(record, side) + pending > COUNTER_MAX {
+        return Err(Refusal::CounterFull { account: line.account });
+    }
+    Ok(())
 }
 
-/// Debits and credits of lines by asset.
+/// Debits and credits of lines by asset, where there are several. Those of one asset mostly stand together, and are added
+/// up beside it.
 #[derive(Default)]
 struct Sums {
-    /// Of the asset that the last line had: lines of one asset mostly stand together.
-    last: Option<(AssetId, (u128, u128))>,
-    /// Of the assets before it, where there are several.
+    /// The asset that is added up.
+    asset: Option<AssetId>,
+    /// Of the assets before it.
     others: Option<BTreeMap<AssetId, (u128, u128)>>,
 }
 
 impl Sums {
-    fn add(&mut self, asset: &AssetId, line: &Line) {
-        if self.last.as_ref().is_some_and(|(last, _)| last != asset) {
-            let others = self.others.get_or_insert_default();
-            let sum = others.remove(asset).unwrap_or_default();
-            others.extend(self.last.replace((*asset, sum)));
-        }
-        let (_, (debits, credits)) = self.last.get_or_insert((*asset, (0, 0)));
-        let sum = if line.side == Side::Debit { debits } else { credits };
-        *sum += line.minor.unsigned_abs();
+    /// Turns from an asset, of which there was so much, to another one; what there was of that before.
+    #[cold]
+    fn turn_to(&mut self, asset: &AssetId, sum: (u128, u128)) -> (u128, u128) {
+        let Some(last) = self.asset.replace(*asset) else { return (0, 0) };
+        let others = self.others.get_or_insert_default();
+        others.insert(last, sum);
+        others.remove(asset).unwrap_or_default()
     }
 
-    fn check(self) -> Result<(), Refusal> {
-        let is_unbalanced = |(_, (debits, credits)): &(AssetId, (u128, u128))| debits != credits;
-        let unbalanced = match self.others {
-            None => self.last.filter(is_unbalanced),
-            Some(mut all) => {
-                all.extend(self.last);
-                all.into_iter().find(is_unbalanced)
-            }
-        };
-        match unbalanced {
+    /// Every asset balances, with so much of the last one.
+    #[cold]
+    fn check(self, sum: (u128, u128)) -> Result<(), Refusal> {
+        let mut all = self.others.unwrap_or_default();
+        all.extend(self.asset.map(|last| (last, sum)));
+        match all.into_iter().find(|(_, (debits, credits))| debits != credits) {
             Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
             None => Ok(()),
         }
     }
 }
 
-/// What the accounts allow to happen to them.
-pub(super) fn check_limits(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
-    plan.effects.check(|account, effect| {
-        let within = |before: &AccountRecord| within_limits(*account, before, effect);
-        Ok(state.account_at(effect.seen, account, within)??)
-    })
+/// What owners, grants and issuers allow to happen to the accounts, and then what the accounts do.
+pub(super) fn check_accounts(
+    state: &Overlay<'_>,
+    plan: &mut Plan<'_>,
+    signed: &Signed,
+    counted_on: Date,
+) -> Result<(), Stop> {
+    let Plan { draft, effects, beside, .. } = plan;
+    if effects.among.issuance > 0 {
+        authority::check_issuance(state, effects, signed)?;
+    }
+    let (mut debits, mut limits) = (Heard::default(), Heard::default());
+    let mut asks: Vec<AskedDebit> = vec![];
+    let mut accounts = state.accounts();
+    let agreement = draft.source.agreement();
+    for effect in effects.iter_mut() {
+        let before = accounts.at(effect.seen, &effect.account)?;
+        match authority::may_debit(before, effect, agreement, signed) {
+            Ok(true) => {}
+            Ok(false) => asks.push(AskedDebit::of(effect, before)),
+            Err(refusal) => debits.note(effect.account, refusal),
+        }
+        if let Err(refusal) = within_limits(before, effect) {
+            limits.note(effect.account, refusal);
+        }
+    }
+    drop(accounts);
+    for asked in asks {
+        let said = authority::ask(state, draft, &asked, signed, counted_on);
+        let said = said.map(|grant| beside.get_or_insert_default().grants.extend(grant));
+        debits.note_stop(asked.account, said)?;
+    }
+    debits.end()?;
+    Ok(limits.end()?)
 }
 
-fn within_limits(account: AccountId, before: &AccountRecord, effect: &Effect) -> Result<(), Refusal> {
-    let after = &effect.after;
-    let change = after.balance() - before.balance();
-    let held = after.debits_pending > before.counters.debits_pending;
-    let promised = after.credits_pending > before.counters.credits_pending;
+/// What an account allows to happen to it.
+#[inline(always)]
+fn within_limits(before: &AccountRecord, effect: &Effect) -> Result<(), Refusal> {
+    let account = || effect.account;
+    let change = effect.change();
+    let (held, promised) = (effect.pending_on(Side::Debit) > 0, effect.pending_on(Side::Credit) > 0);
     if before.closed {
-        return Err(Refusal::Closed { account });
+        return Err(Refusal::Closed { account: account() });
     }
     if change < 0 || held {
         if let Some(reason) = before.frozen_out {
-            return Err(Refusal::Frozen { account, outgoing: true, reason });
+            return Err(Refusal::Frozen { account: account(), outgoing: true, reason });
         }
         let floor = if held { before.hold_floor() } else { before.floor };
-        if after.unheld() < floor {
+        if before.unheld() + effect.change_of_unheld() < floor {
             let needed = effect.taken();
             let available = if held { before.available_to_hold() } else { before.available() };
-            return Err(Refusal::InsufficientFunds { account, available, needed });
+            return Err(Refusal::InsufficientFunds { account: account(), available, needed });
         }
     }
     if change > 0 || promised {
         if let Some(reason) = before.frozen_in {
-            return Err(Refusal::Frozen { account, outgoing: false, reason });
+            return Err(Refusal::Frozen { account: account(), outgoing: false, reason });
         }
-        // A capture never fails on a ceiling, so what holds will bring has its room already.
-        let would_be = after.balance() + after.credits_pending as i128;
-        if let Some(ceiling) = before.ceiling.filter(|ceiling| would_be > *ceiling) {
-            return Err(Refusal::AboveCeiling { account, ceiling, would_be });
+        if let Some(ceiling) = before.ceiling {
+            // A capture never fails on a ceiling, so what holds will bring has its room already.
+            let promised = effect.pending_after(before, Side::Credit);
+            let would_be = before.balance() + change + promised as i128;
+            if would_be > ceiling {
+                return Err(Refusal::AboveCeiling { account: account(), ceiling, would_be });
+            }
         }
     }
     Ok(())
@@ -260,12 +357,13 @@ fn within_limits(account: AccountId, before: &AccountRecord, effect: &Effect) ->
 
 /// What control accounts mirror: every booked line, added up by account and side, up to the top.
 pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
-    if !plan.effects.among.mirrored {
+    if plan.effects.among.mirrored == 0 {
         return Ok(());
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
+    let mut accounts = state.accounts();
     for line in &plan.draft.lines {
-        let mut above = touch_below(state, &mut plan.effects, line.account)?;
+        let mut above = touch_below(&mut accounts, &mut plan.effects, &line.account)?;
         let mut depth = 0;
         while let Some(control) = above {
             if depth == CONTROL_DEPTH_MAX {
@@ -273,26 +371,31 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop>
                 return Err(Refusal::BadValue { rule }.into());
             }
             *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
-            above = touch_below(state, &mut plan.effects, control)?;
+            above = touch_below(&mut accounts, &mut plan.effects, &control)?;
             depth += 1;
         }
     }
     for ((account, side), amount) in sums {
-        let line = Line { account, side, minor: amount as i128, currency: None };
-        count(plan.effects.touch(state, &account)?, account, &line, false)?;
-        plan.beside_mut().linked.push(line);
+        let place = plan.effects.touch(&mut accounts, &account, None)?;
+        let effect = plan.effects.at_mut(place);
+        *effect.posted_mut(side) += amount;
+        let record = accounts.at(effect.seen, &account)?;
+        if effect.posted_after(record, side) > COUNTER_MAX {
+            return Err(Refusal::CounterFull { account }.into());
+        }
+        plan.beside_mut().linked.push(BookedPosting { account, asset: record.asset, side, amount });
     }
     Ok(())
 }
 
 /// Begins the effect on an account, and says which control account mirrors it.
 fn touch_below(
-    state: &Overlay<'_>,
+    accounts: &mut AccountsView<'_>,
     effects: &mut Effects,
-    account: AccountId,
+    account: &AccountId,
 ) -> Result<Option<AccountId>, Stop> {
-    let seen = effects.touch(state, &account)?.seen;
-    Ok(state.account_at(seen, &account, |record| record.control)?)
+    let place = effects.touch(accounts, account, None)?;
+    Ok(accounts.at(effects.at(place).seen, account)?.control)
 }
 
 /// The exposure of (bank, product, asset) is the sum over the product's agreements of what all books of the
@@ -300,13 +403,15 @@ fn touch_below(
 /// corrections move it and are not refused by it.
 pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan<'_>, bounded: bool) -> Result<(), Stop> {
     let bounded = bounded && matches!(plan.draft.act, Act::Post | Act::Hold { .. });
-    if !plan.effects.among.books {
+    if plan.effects.among.books == 0 {
         return Ok(());
     }
     let mut touched: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();
-    for (account, effect) in plan.effects.iter() {
-        if let Holder::Agreement(agreement) = state.account_at(effect.seen, account, |before| before.owner)? {
-            *touched.entry((agreement, effect.asset)).or_default() += effect.change_of_unheld();
+    for effect in plan.effects.iter() {
+        let shown = |before: &AccountRecord| (before.owner, before.asset);
+        let (owner, asset) = state.account_at(effect.seen, &effect.account, shown)?;
+        if let Holder::Agreement(agreement) = owner {
+            *touched.entry((agreement, asset)).or_default() += effect.change_of_unheld();
         }
     }
     for ((agreement, asset), change) in touched {

@@ -96,7 +96,7 @@ impl Two {
 
     fn signed(&self) -> Signed {
         let most = |account| Spend { account, amount: u128::MAX };
-        Signed::by(vec![OWNER], &[most(self.from), most(self.to)], None)
+        Signed::by([&OWNER], &[most(self.from), most(self.to)], None)
     }
 
     fn books(&mut self, lines: Vec<Line>) -> Result<(), Refusal> {
@@ -210,11 +210,11 @@ fn authority(walk: &mut Walk) {
             two.world.draft(EntrySource::Party, vec![line(two.from, Debit, 5), line(two.to, Credit, 5)]);
         refused(plan(&two.world.state, &draft, &signed).map(|_| ()))
     };
-    let little = Signed::by(vec![OWNER], &[Spend { account: from, amount: 4 }], None);
+    let little = Signed::by([&OWNER], &[Spend { account: from, amount: 4 }], None);
     walk.sees(pay(&mut two, little), Refusal::SpendMax { account: from, bound: 4, asked: 5 });
     let nobody = Signed::default();
     walk.sees(pay(&mut two, nobody), Refusal::DebitNotAllowed { account: from });
-    let issuer = Signed::by(vec![BANK], &[], None);
+    let issuer = Signed::by([&BANK], &[], None);
     walk.sees(pay(&mut two, issuer), Refusal::NotInAssetTerms { asset, what: "clawback".into() });
     two.world.grant(from, 10);
     let take = two.world.draft(agreement(), vec![line(from, Debit, 11), line(two.to, Credit, 11)]);

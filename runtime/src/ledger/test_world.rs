@@ -73,7 +73,7 @@ impl World {
     pub fn customer(&mut self, minor: i128) -> AccountId {
         let (cash, own) =
             (self.open(Holder::Party(BANK), "cash", -1_000_000), self.open(Holder::Party(OWNER), "main", 0));
-        let by = Signed::by(vec![BANK], &[Spend { account: cash, amount: u128::MAX }], None);
+        let by = Signed::by([&BANK], &[Spend { account: cash, amount: u128::MAX }], None);
         let draft = self
             .draft(EntrySource::Party, vec![line(cash, Side::Debit, minor), line(own, Side::Credit, minor)]);
         self.book(draft, &by).unwrap();

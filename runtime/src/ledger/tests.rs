@@ -132,8 +132,8 @@ fn book(state: &mut Overlay<'_>, accounts: &[Known], asked: &Asked, index: u32) 
         reference: None,
     };
     let spend = accounts.iter().zip(asked.bounds).map(|(known, amount)| Spend { account: known.id, amount });
-    let parties = (0..PARTIES).filter(|number| asked.signs[*number]).map(party);
-    let mut signed = Signed::by(parties, &spend.collect::<Vec<_>>(), None);
+    let parties: Vec<_> = (0..PARTIES).filter(|number| asked.signs[*number]).map(party).collect();
+    let mut signed = Signed::by(&parties, &spend.collect::<Vec<_>>(), None);
     let plan = plan(state, &draft, &signed)?;
     let entry = commit(state, plan, &mut signed, u64::from(index))?;
     assert_eq!(entry.postings.len(), asked.lines.len());

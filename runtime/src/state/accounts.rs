@@ -3,7 +3,7 @@
 //! They lie beside the cells, one behind the other and found by their ids, so that whoever judges or books an entry
 //! waits for memory once for each account. A cell says which of them is its value.
 
-use super::record::{AccountRecord, Counters};
+use super::record::AccountRecord;
 use crate::prefetch::prefetch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::{BuildHasher, Hasher};
@@ -13,42 +13,9 @@ use tenor_abi::id::AccountId;
 /// Accounts that are looked for together, and up to which they are simply looked through.
 pub const FEW: usize = 8;
 
-/// The edition of an account that nobody has changed: as the base has it.
-const OF_BASE: u64 = 0;
-
-/// Where an account lies, and which edition of it was seen there. It is no longer believed when the overlay has begun
-/// anew since.
+/// Where an account lies. It is no longer believed when the overlay has begun anew since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {
-    pub(super) at: u32,
-    pub(super) generation: u32,
-    pub(super) edition: u64,
-}
-
-impl Seen {
-    /// Whether the account is still what it was: an edition is never given to two contents.
-    pub(super) fn is_as(&self, before: &Seen) -> bool {
-        self.edition == before.edition && (self.generation == before.generation || self.edition == OF_BASE)
-    }
-}
-
-/// Where a few accounts lie, so that none of them is looked for twice.
-#[derive(Clone, Copy, Default)]
-pub struct Few {
-    pub(super) at: [Option<u32>; FEW],
-    pub(super) generation: u32,
-}
-
-impl Few {
-    /// Where one of them lies, if it was read before.
-    pub fn get(&self, number: usize) -> Option<Guess> {
-        self.at[number].map(|at| Guess { at, generation: self.generation })
-    }
-}
-
-/// Where an account may lie.
-#[derive(Clone, Copy)]
-pub struct Guess {
     pub(super) at: u32,
     pub(super) generation: u32,
 }
@@ -70,7 +37,6 @@ pub(super) struct Kept {
     id: AccountId,
     /// Of the id.
     hash: u32,
-    edition: u64,
     /// Place of its cell.
     pub cell: u32,
     standing: Standing,
@@ -84,8 +50,6 @@ pub(super) struct Accounts {
     places: HashTable<u32>,
     /// With a seed of its own, for ids are made outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
-    /// The last edition that was given.
-    edition: u64,
 }
 
 impl Accounts {
@@ -96,16 +60,20 @@ impl Accounts {
 
     /// Where the accounts of the first few ids lie, if their records are here. Memory is asked for all of them before the
     /// first is waited for.
-    pub fn find_few<'i>(&self, ids: impl Iterator<Item = &'i AccountId> + Clone) -> [Option<u32>; FEW] {
-        let (mut hashes, mut found) = ([0; FEW], [None; FEW]);
+    #[inline(always)]
+    pub fn find_few<'i>(
+        &self,
+        ids: impl Iterator<Item = &'i AccountId> + Clone,
+        found: &mut [Option<u32>; FEW],
+    ) {
+        let mut hashes = [0; FEW];
         hashes.iter_mut().zip(ids.clone()).for_each(|(hash, id)| *hash = self.hash(id));
-        for ((found, hash), id) in found.iter_mut().zip(hashes).zip(ids) {
-            *found = self.find_hashed(hash, id);
+        for ((found, hash), id) in found.iter_mut().zip(&hashes).zip(ids) {
+            *found = self.find_hashed(*hash, id);
             if let Some(at) = *found {
                 self.prefetch_at(at);
             }
         }
-        found
     }
 
     #[inline(always)]
@@ -129,14 +97,13 @@ impl Accounts {
     /// Takes in an account as the base has it.
     pub fn read(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
         let (hash, cell) = (self.hash(&id), cell as u32);
-        self.add(Kept { record, id, hash, edition: OF_BASE, cell, standing: Standing::Read })
+        self.add(Kept { record, id, hash, cell, standing: Standing::Read })
     }
 
     /// Takes in a record that is to be written.
     pub fn write(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
-        self.edition += 1;
-        let (hash, edition, cell) = (self.hash(&id), self.edition, cell as u32);
-        self.add(Kept { record, id, hash, edition, cell, standing: Standing::Written })
+        let (hash, cell) = (self.hash(&id), cell as u32);
+        self.add(Kept { record, id, hash, cell, standing: Standing::Written })
     }
 
     fn add(&mut self, kept: Kept) -> u32 {
@@ -168,11 +135,12 @@ impl Accounts {
     }
 
     /// Begins to book on an account; whether it was only read so far.
+    #[inline(always)]
     pub fn open(&mut self, at: u32) -> bool {
-        let kept = &mut self.list[at as usize];
-        let was_read = kept.standing == Standing::Read;
+        let standing = &mut self.list[at as usize].standing;
+        let was_read = *standing == Standing::Read;
         if was_read {
-            kept.standing = Standing::Written;
+            *standing = Standing::Written;
         }
         was_read
     }
@@ -187,41 +155,22 @@ impl Accounts {
         &self.list[at as usize]
     }
 
-    /// What is said of an account outside.
-    pub fn seen(&self, at: u32, generation: u32) -> Seen {
-        Seen { at, generation, edition: self.list[at as usize].edition }
-    }
-
-    /// Whether a record is its account's.
-    pub fn is_newest(&self, at: u32) -> bool {
-        self.list[at as usize].standing != Standing::Former
-    }
-
-    /// An account that is booked on, to be changed where it lies, and the edition that it had.
+    /// An account that is booked on, to be changed where it lies.
     ///
     /// # Panics
     /// When it is not booked on.
-    pub fn change(&mut self, at: u32) -> (&mut Kept, u64) {
+    #[inline(always)]
+    pub fn change(&mut self, at: u32) -> &mut Kept {
         let kept = &mut self.list[at as usize];
         assert!(kept.standing == Standing::Written, "an account that is changed is booked on");
-        self.edition += 1;
-        let before = std::mem::replace(&mut kept.edition, self.edition);
-        (kept, before)
+        kept
     }
 
-    /// Takes a posting back, and the edition that it made.
-    pub fn take_back(&mut self, at: u32, edition: u64, (side, amount): (Side, u128)) {
-        let Kept { record, edition: now, .. } = &mut self.list[at as usize];
-        *now = edition;
-        *record.counters.posted_mut(side) -= amount;
-        record.history_count -= 1;
-    }
-
-    /// Puts back what was pending, and the edition that it was of.
-    pub fn put_back(&mut self, at: u32, edition: u64, (debits_pending, credits_pending): (u128, u128)) {
-        let Kept { record, edition: now, .. } = &mut self.list[at as usize];
-        *now = edition;
-        record.counters = Counters { debits_pending, credits_pending, ..record.counters };
+    /// Takes a posting back.
+    pub fn take_back(&mut self, at: u32, (side, amount): (Side, u128)) {
+        let AccountRecord { counters, history_count, .. } = &mut self.list[at as usize].record;
+        *counters.posted_mut(side) -= amount;
+        *history_count -= 1;
     }
 
     fn hash(&self, id: &AccountId) -> u32 {
@@ -238,6 +187,10 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Kept {
+    pub fn is_written(&self) -> bool {
+        self.standing == Standing::Written
+    }
+
     pub fn id(&self) -> &AccountId {
         &self.id
     }

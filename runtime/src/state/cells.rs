@@ -1,7 +1,8 @@
 //! Cells: what an overlay knows of each key. What its base has there, what is written there, and the postings that
 //! were added to an account.
 
-use super::accounts::{Accounts, Seen};
+use super::accounts::{Accounts, Kept, Seen};
+use super::base::Base;
 use super::namespace::Kind;
 use super::overlay::Place;
 use super::posted::Postings;
@@ -22,18 +23,6 @@ use tenor_wire::hexadecimal::hex;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
 const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// What takes a write back.
-pub(super) enum Undo {
-    /// What a cell held before.
-    Cell(usize, Now),
-    /// An account was opened that was only read before.
-    Opened(u32),
-    /// The last posting was added to an account, which had an edition.
-    Posted(u32, u64),
-    /// What is pending on an account, which had an edition, was something else.
-    Pending(u32, u64, Box<(u128, u128)>),
-}
 
 /// A record as it is held until its bytes are asked for.
 pub(super) trait Held: Any + Send + Sync {
@@ -306,14 +295,20 @@ impl Cells {
     }
 
     /// Writes a cell and returns what it held.
-    pub fn write(&mut self, place: usize, now: Now) -> Undo {
+    pub fn write(&mut self, place: usize, now: Now) -> Now {
         let before = self.replace(place, now);
         if matches!(before, Now::Unwritten) {
             self.note_written(place);
         }
-        Undo::Cell(place, before)
+        before
     }
 
+    /// Puts back what a cell held.
+    pub fn put_back(&mut self, place: usize, before: Now) {
+        self.replace(place, before);
+    }
+
+    #[cold]
     fn note_written(&mut self, place: usize) {
         self.written.entry(self.list[place].key[0]).or_default().fresh.push(place);
     }
@@ -332,6 +327,18 @@ impl Cells {
         mem::replace(&mut cell.now, now)
     }
 
+    /// Where an account that was seen lies now.
+    #[inline(always)]
+    pub fn place_of(&mut self, seen: Seen, id: &AccountId, base: &dyn Base) -> Result<u32, Fault> {
+        if seen.generation == self.generation { Ok(seen.at) } else { self.found_again(id, base) }
+    }
+
+    #[cold]
+    fn found_again(&mut self, id: &AccountId, base: &dyn Base) -> Result<u32, Fault> {
+        let at = self.account(id, |key| base.get(key))?;
+        at.ok_or_else(|| Fault::State(format!("{id} was there and is gone")))
+    }
+
     /// Where an account lies among the accounts, after the base was asked.
     pub fn account(
         &mut self,
@@ -345,76 +352,65 @@ impl Cells {
         self.list[place].account(place, &mut self.accounts)
     }
 
-    /// Begins to book on an account that was seen, if it still is what it was: where it is seen now, and whether it was
-    /// only read before.
+    /// What is said of an account outside.
     #[inline(always)]
-    pub fn open(
-        &mut self,
-        seen: Seen,
-        id: &AccountId,
-        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
-    ) -> Result<Option<(Seen, bool)>, Fault> {
-        let at = match seen.generation == self.generation {
-            true => seen.at,
-            false => match self.account(id, ask)? {
-                Some(at) => at,
-                None => return Ok(None),
-            },
-        };
-        let now = self.accounts.seen(at, self.generation);
-        if !self.accounts.is_newest(at) || !now.is_as(&seen) {
-            return Ok(None);
-        }
+    pub fn seen(&self, at: u32) -> Seen {
+        Seen { at, generation: self.generation }
+    }
+
+    /// Begins to book on an account; whether it was only read before.
+    #[inline(always)]
+    pub fn open(&mut self, at: u32) -> bool {
         let was_read = self.accounts.open(at);
         if was_read {
             let place = self.accounts.at(at).cell as usize;
             self.list[place].now = Now::Account(at);
             self.note_written(place);
         }
-        Ok(Some((now, was_read)))
+        was_read
     }
 
     /// Counts a posting on an account that is booked on, and adds it to its history.
     #[inline(always)]
-    pub fn post(&mut self, at: u32, side: Side, amount: u128) -> Undo {
+    pub fn post(&mut self, at: u32, side: Side, amount: u128) {
         let Cells { accounts, postings, .. } = self;
-        let (kept, edition) = accounts.change(at);
-        *kept.record.counters.posted_mut(side) += amount;
-        postings.push(kept.cell, kept.record.history_count, (side, amount), &kept.record.counters);
-        kept.record.history_count += 1;
-        Undo::Posted(at, edition)
+        let Kept { record, cell, .. } = accounts.change(at);
+        // It is counted before it is written: what was just written is not there yet for who copies it.
+        let (mut debits, mut credits) = record.counters.posted();
+        match side {
+            Side::Debit => debits += amount,
+            Side::Credit => credits += amount,
+        }
+        postings.push(*cell, record.history_count, (side, amount), (debits, credits));
+        (record.counters.debits_posted, record.counters.credits_posted) = (debits, credits);
+        record.history_count += 1;
     }
 
-    /// Sets what is pending on an account that is booked on.
-    pub fn set_pending(&mut self, at: u32, (debits, credits): (u128, u128)) -> Undo {
-        let (kept, edition) = self.accounts.change(at);
-        let counters = &mut kept.record.counters;
+    /// Sets what is pending on an account that is booked on, and says what was.
+    pub fn set_pending(&mut self, at: u32, pending: (u128, u128)) -> (u128, u128) {
+        let counters = &mut self.accounts.change(at).record.counters;
         let before = counters.pending();
-        (counters.debits_pending, counters.credits_pending) = (debits, credits);
-        Undo::Pending(at, edition, Box::new(before))
+        (counters.debits_pending, counters.credits_pending) = pending;
+        before
     }
 
     /// Sets the root of the history of an account that is booked on; nothing takes it back. How many postings it counts.
     pub fn set_history_root(&mut self, at: u32, root: Hash) -> u64 {
-        let record = &mut self.accounts.change(at).0.record;
+        let record = &mut self.accounts.change(at).record;
         record.history_root = root;
         record.history_count
     }
 
-    /// Takes a write back.
-    pub fn undo(&mut self, undo: Undo) {
-        match undo {
-            Undo::Cell(place, before) => _ = self.replace(place, before),
-            Undo::Opened(at) => {
-                self.accounts.close(at);
-                self.list[self.accounts.at(at).cell as usize].now = Now::Unwritten;
-            }
-            Undo::Posted(at, edition) => {
-                let last = self.postings.pop().expect("a posting is there until it is taken back");
-                self.accounts.take_back(at, edition, last);
-            }
-            Undo::Pending(at, edition, before) => self.accounts.put_back(at, edition, *before),
-        }
+    /// An account is only read again, after all that was counted on it was taken back.
+    pub fn close(&mut self, at: u32) {
+        self.accounts.close(at);
+        self.list[self.accounts.at(at).cell as usize].now = Now::Unwritten;
+    }
+
+    /// Takes the last posting back, which was added to an account.
+    pub fn take_posting_back(&mut self, at: u32) {
+        let last = self.postings.pop().expect("a posting is there until it is taken back");
+        self.accounts.take_back(at, last);
     }
 
     /// Files the postings that were added since it was done last.

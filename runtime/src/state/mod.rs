@@ -13,8 +13,9 @@ mod window;
 mod committed;
 mod past;
 mod fork;
+mod journal;
 
-pub use accounts::{FEW, Few, Guess, Seen};
+pub use accounts::{FEW, Seen};
 pub use base::Base;
 pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};
@@ -22,8 +23,9 @@ pub use fork::Fork;
 pub use namespace::Kind;
 #[cfg(test)]
 pub(crate) use overlay::Nothing;
-pub use overlay::{Mark, Overlay, Place};
+pub use overlay::{AccountsView, Booking, Mark, Moment, Overlay, Place};
 pub use past::Past;
+pub use posted::{POSTING_BYTES_MAX, PostingRow};
 pub use record::Record;
 pub use written::known_rows;
 

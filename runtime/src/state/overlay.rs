@@ -7,15 +7,17 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::accounts::{Accounts, Few, Guess, Seen};
+use super::accounts::{Accounts, FEW, Seen};
 use super::base::Base;
-use super::cells::{Below, Bytes, Cell, Cells, Now, Undo, in_order, own, with_full_key};
+use super::cells::{Below, Bytes, Cell, Cells, Now, in_order, own, with_full_key};
+use super::journal::Journal;
 use super::namespace::Kind;
-use super::record::{AccountRecord, Counters, PostingHead, Record};
+use super::record::{AccountRecord, PostingHead, Record};
 use crate::fault::Fault;
+use crate::prefetch::prefetch;
 use crate::store::Row;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::entry::Side;
@@ -27,6 +29,13 @@ const TOGETHER: usize = 256;
 /// A point that an overlay can be rolled back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
+
+/// A moment in the making of a block: nothing was written between two that are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    mark: Mark,
+    taken_back: u64,
+}
 
 /// Where the cell of a key lies, so that it is looked for once. It is no longer believed when the overlay has begun
 /// anew since.
@@ -40,15 +49,17 @@ pub struct Place {
 pub struct Overlay<'b> {
     pub(super) base: &'b dyn Base,
     pub(super) cells: RefCell<Cells>,
-    journal: Vec<Undo>,
+    journal: Journal,
     /// Writes before the journal's, which are not taken back.
     kept: usize,
+    /// Writes that were taken back.
+    taken_back: u64,
 }
 
 impl<'b> Overlay<'b> {
     /// An overlay without writes.
     pub fn new(base: &'b dyn Base) -> Overlay<'b> {
-        Overlay { base, cells: RefCell::default(), journal: Vec::new(), kept: 0 }
+        Overlay { base, cells: RefCell::default(), journal: Journal::default(), kept: 0, taken_back: 0 }
     }
 
     /// A row that was read is not what a leaf says: the base is not believed at the next opening.
@@ -152,7 +163,7 @@ impl<'b> Overlay<'b> {
     fn write(&mut self, full_key: &[u8], now: Now) {
         let cells = self.cells.get_mut();
         let place = cells.place(full_key);
-        self.journal.push(cells.write(place, now));
+        self.journal.cell(place, cells.write(place, now));
     }
 
     /// The first row at or after `from` and before `end`, writes included.
@@ -313,65 +324,25 @@ impl<'b> Overlay<'b> {
         ids.for_each(|id| with_full_key(R::KIND, id, |full| cells.prefetch(full)));
     }
 
-    /// Where the first few of some accounts lie, if they were read before. Memory is asked for all of them before the
-    /// first is waited for.
-    pub fn find_few<'i>(&self, accounts: impl Iterator<Item = &'i AccountId> + Clone) -> Few {
-        let cells = self.cells.borrow();
-        Few { at: cells.accounts.find_few(accounts), generation: cells.generation }
-    }
-
-    /// What is made of an account, and where it was seen. Where it may lie is looked at first.
-    ///
-    /// # Errors
-    /// As [`Overlay::get`].
-    pub fn account<T>(
-        &self,
-        account: &AccountId,
-        guess: Option<Guess>,
-        make: impl FnOnce(Seen, &AccountRecord) -> T,
-    ) -> Result<Option<T>, Fault> {
+    /// Accounts, to be looked at one after the other. Nothing else is read or written meanwhile.
+    #[inline(always)]
+    pub fn accounts(&self) -> AccountsView<'_> {
         let mut cells = self.cells.borrow_mut();
         cells.bound();
-        let at = match guess.filter(|guess| guess.generation == cells.generation) {
-            Some(guess) => Some(guess.at),
-            None => cells.account(account, |key| self.base.get(key))?,
-        };
-        let generation = cells.generation;
-        let Cells { accounts, .. } = &*cells;
-        Ok(at.map(|at| make(accounts.seen(at, generation), &accounts.at(at).record)))
+        AccountsView { cells, base: self.base }
     }
 
     /// What is made of an account that was seen, as it is now.
     ///
     /// # Errors
-    /// As [`Overlay::get`].
+    /// As [`AccountsView::at`].
     pub fn account_at<T>(
         &self,
         seen: Seen,
         account: &AccountId,
         make: impl FnOnce(&AccountRecord) -> T,
     ) -> Result<T, Fault> {
-        let mut cells = self.cells.borrow_mut();
-        let mut at = Some(seen.at);
-        if seen.generation != cells.generation {
-            at = cells.account(account, |key| self.base.get(key))?;
-        }
-        let at = at.ok_or_else(|| Fault::State(format!("{account} was there and is gone")))?;
-        Ok(make(&cells.accounts.at(at).record))
-    }
-
-    /// Begins to book on an account, if it still is what it was when it was seen; where it is seen now.
-    ///
-    /// # Errors
-    /// As [`Overlay::get`].
-    #[inline(always)]
-    pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Option<Seen>, Fault> {
-        let opened = self.cells.get_mut().open(seen, account, |key| self.base.get(key))?;
-        let Some((now, was_read)) = opened else { return Ok(None) };
-        if was_read {
-            self.journal.push(Undo::Opened(now.at));
-        }
-        Ok(Some(now))
+        self.accounts().at(seen, account).map(make)
     }
 
     /// The place of the cell of a full key, after the base was asked. Where it may lie is looked at first.
@@ -408,7 +379,7 @@ impl<'b> Overlay<'b> {
     pub fn set_row_at(&mut self, place: Place, value: Option<Vec<u8>>) {
         let cells = self.cells.get_mut();
         assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        self.journal.push(cells.write(place.cell, value.map_or(Now::Deleted, Now::Value)));
+        self.journal.cell(place.cell, cells.write(place.cell, value.map_or(Now::Deleted, Now::Value)));
     }
 
     /// The place of the cell of a record, after the base was asked.
@@ -446,40 +417,15 @@ impl<'b> Overlay<'b> {
         let cells = self.cells.get_mut();
         assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
         assert!(R::KIND != Kind::Account, "accounts lie among the accounts");
-        self.journal.push(cells.write(place.cell, Now::Record(Arc::new(value))));
+        self.journal.cell(place.cell, cells.write(place.cell, Now::Record(Arc::new(value))));
     }
 
     /// Begins to book an entry: what its postings have in common.
     #[inline(always)]
-    pub fn begin_entry(&mut self, head: PostingHead) {
-        self.cells.get_mut().postings.begin(&head);
-    }
-
-    /// Books a posting of the entry on an account that was opened: counters and history.
-    ///
-    /// # Panics
-    /// When the overlay has begun anew since the account was opened.
-    #[inline(always)]
-    pub fn post(&mut self, opened: Seen, side: Side, amount: u128) {
+    pub fn book(&mut self, head: PostingHead) -> Booking<'_> {
         let cells = self.cells.get_mut();
-        assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
-        self.journal.push(cells.post(opened.at, side, amount));
-    }
-
-    /// Sets what is pending on an account that was opened, and says whether it then counts what was planned.
-    ///
-    /// # Panics
-    /// As [`Overlay::post`].
-    #[inline(always)]
-    pub fn set_pending(&mut self, opened: Seen, planned: &Counters) -> bool {
-        let cells = self.cells.get_mut();
-        assert_eq!(opened.generation, cells.generation, "a place is used as long as its account lies there");
-        let counters = &cells.accounts.at(opened.at).record.counters;
-        if counters == planned {
-            return true;
-        }
-        self.journal.push(cells.set_pending(opened.at, planned.pending()));
-        cells.accounts.at(opened.at).record.counters == *planned
+        cells.postings.begin(&head);
+        Booking { cells, journal: &mut self.journal, base: self.base }
     }
 
     /// Brings an account that was posted on up to the root of its history, at the end of a block: nothing takes it back.
@@ -506,7 +452,7 @@ impl<'b> Overlay<'b> {
                 let cells = self.cells.get_mut();
                 let place = cells.place(full);
                 let now = Now::Account(cells.accounts.write(id, place, record));
-                self.journal.push(cells.write(place, now));
+                self.journal.cell(place, cells.write(place, now));
             }),
             None => with_full_key(R::KIND, key, |full| self.write(full, Now::Record(Arc::new(value)))),
         }
@@ -531,6 +477,11 @@ impl<'b> Overlay<'b> {
         places.into_iter().map(row).collect()
     }
 
+    /// The moment that it is now.
+    pub fn moment(&self) -> Moment {
+        Moment { mark: self.mark(), taken_back: self.taken_back }
+    }
+
     /// A point to roll back to.
     pub fn mark(&self) -> Mark {
         Mark(self.kept + self.journal.len())
@@ -542,9 +493,9 @@ impl<'b> Overlay<'b> {
     /// When what was written since has been kept.
     pub fn roll_back(&mut self, mark: Mark) {
         let at = mark.0.checked_sub(self.kept).expect("what was kept is not taken back");
-        let cells = self.cells.get_mut();
-        for undo in self.journal.drain(at.min(self.journal.len())..).rev() {
-            cells.undo(undo);
+        while self.journal.len() > at {
+            self.journal.take_back(self.cells.get_mut());
+            self.taken_back += 1;
         }
     }
 
@@ -552,6 +503,99 @@ impl<'b> Overlay<'b> {
     pub fn keep(&mut self) {
         self.kept += self.journal.len();
         self.journal.clear();
+    }
+}
+
+/// Accounts of an overlay that are looked at one after the other, where they lie.
+pub struct AccountsView<'o> {
+    cells: RefMut<'o, Cells>,
+    base: &'o dyn Base,
+}
+
+impl AccountsView<'_> {
+    /// Where an account lies, and its record.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    #[inline(always)]
+    pub fn find(&mut self, account: &AccountId) -> Result<Option<(Seen, &AccountRecord)>, Fault> {
+        let at = self.cells.account(account, |key| self.base.get(key))?;
+        Ok(at.map(|at| self.found(at)))
+    }
+
+    /// Where the first few of some accounts lie, if they were read before. Memory is asked for all of them before the
+    /// first is waited for.
+    #[inline(always)]
+    pub fn find_few<'i>(
+        &self,
+        accounts: impl Iterator<Item = &'i AccountId> + Clone,
+        found: &mut [Option<u32>; FEW],
+    ) {
+        self.cells.accounts.find_few(accounts, found);
+    }
+
+    /// An account that was found among few.
+    #[inline(always)]
+    pub fn found(&self, at: u32) -> (Seen, &AccountRecord) {
+        let kept = self.cells.accounts.at(at);
+        if !kept.is_written() {
+            // It is mostly looked at to be booked on.
+            prefetch(&self.cells.list[kept.cell as usize]);
+        }
+        (self.cells.seen(at), &kept.record)
+    }
+
+    /// An account that was seen, as it is now.
+    ///
+    /// # Errors
+    /// As [`Overlay::get`].
+    #[inline(always)]
+    pub fn at(&mut self, seen: Seen, account: &AccountId) -> Result<&AccountRecord, Fault> {
+        let at = self.cells.place_of(seen, account, self.base)?;
+        Ok(&self.cells.accounts.at(at).record)
+    }
+}
+
+/// An entry that is being booked: its accounts are opened before they are posted on.
+pub struct Booking<'o> {
+    cells: &'o mut Cells,
+    journal: &'o mut Journal,
+    base: &'o dyn Base,
+}
+
+impl Booking<'_> {
+    /// Opens an account that was seen before anything was written since; where it is seen now.
+    ///
+    /// # Errors
+    /// As [`AccountsView::at`].
+    #[inline(always)]
+    pub fn open(&mut self, seen: Seen, account: &AccountId) -> Result<Seen, Fault> {
+        let at = self.cells.place_of(seen, account, self.base)?;
+        if self.cells.open(at) {
+            self.journal.opened(at);
+        }
+        Ok(self.cells.seen(at))
+    }
+
+    /// Books a posting on an account that was opened: counters and history.
+    #[inline(always)]
+    pub fn post(&mut self, opened: Seen, side: Side, amount: u128) {
+        self.cells.post(opened.at, side, amount);
+        self.journal.posted(opened.at);
+    }
+
+    /// Changes what is pending on an account that was opened, by so much.
+    ///
+    /// # Errors
+    /// [`Fault::Books`] when less is pending than is taken away.
+    pub fn pend(&mut self, opened: Seen, (debits, credits): (i128, i128)) -> Result<(), Fault> {
+        let kept = self.cells.accounts.at(opened.at);
+        let (debits_before, credits_before) = kept.record.counters.pending();
+        let after = debits_before.checked_add_signed(debits).zip(credits_before.checked_add_signed(credits));
+        let short = || Fault::Books(format!("less is pending on {} than is taken away", kept.id()));
+        let after = after.ok_or_else(short)?;
+        self.journal.pending(opened.at, self.cells.set_pending(opened.at, after));
+        Ok(())
     }
 }
 

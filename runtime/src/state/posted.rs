@@ -5,7 +5,7 @@
 //! lies here once.
 
 use super::namespace::Kind;
-use super::record::{Counters, PostingHead};
+use super::record::PostingHead;
 use super::stored::{HEAD_BYTES_MAX, WHEN_BYTES_MAX, write_entry, write_tail, write_when};
 use crate::prefetch::prefetch;
 use tenor_abi::date::{Date, Timestamp};
@@ -16,14 +16,14 @@ use tenor_abi::id::AccountId;
 const KEY_BYTES: usize = 41;
 const VALUE_START: usize = 1 + KEY_BYTES + 2;
 /// Longest stored bytes of a posting: their length takes a byte.
-const POSTING_BYTES_MAX: usize = 0x7f;
+pub const POSTING_BYTES_MAX: usize = 0x7f;
 /// Longest row.
-const ROW_BYTES_MAX: usize = VALUE_START + POSTING_BYTES_MAX;
+pub(super) const ROW_BYTES_MAX: usize = VALUE_START + POSTING_BYTES_MAX;
 /// Postings that are asked for together.
 const NEAR: usize = 16;
 
 /// One of them. It comes from memory at once.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 struct Posting {
     amount: u128,
@@ -55,34 +55,39 @@ struct Head {
     length: u8,
 }
 
-/// The row of a posting.
-pub(super) struct PostingRow {
-    /// The length of its key, the key, that there is a value, its length, and the value.
-    row: [u8; ROW_BYTES_MAX],
-    end: usize,
+impl Default for Head {
+    fn default() -> Head {
+        Head { bytes: [0; HEAD_BYTES_MAX], length: 0 }
+    }
 }
 
-impl PostingRow {
-    fn of(account: &AccountId) -> PostingRow {
-        let mut row = [0; ROW_BYTES_MAX];
+/// A posting of an account, which writes itself where it is to lie: it is nowhere copied from.
+pub struct PostingRow<'p> {
+    posting: &'p Posting,
+    head: &'p Head,
+    account: &'p AccountId,
+}
+
+impl PostingRow<'_> {
+    /// Writes its stored bytes from a place on, where there is room for the longest, and says where they end.
+    #[inline(always)]
+    pub fn write_value<const ROOM: usize>(&self, to: &mut [u8; ROOM], place: usize) -> usize {
+        let PostingRow { posting, head: Head { bytes, length }, .. } = self;
+        to[place..place + HEAD_BYTES_MAX].copy_from_slice(bytes);
+        let tail = place + usize::from(*length);
+        write_tail(to, tail, (posting.side(), posting.amount), posting.posted)
+    }
+
+    /// Writes it as it stands in a write set: the length of its key, the key, that there is a value, its length, and the
+    /// value. Where it ends.
+    #[inline(always)]
+    pub(super) fn write(&self, row: &mut [u8; ROW_BYTES_MAX]) -> usize {
         (row[0], row[1], row[VALUE_START - 2]) = (KEY_BYTES as u8, Kind::History as u8, 1);
-        row[2..34].copy_from_slice(&account.0);
-        PostingRow { row, end: VALUE_START }
-    }
-
-    /// The room in which it stands.
-    pub fn room(&self) -> &[u8; ROW_BYTES_MAX] {
-        &self.row
-    }
-
-    /// As it stands in a write set.
-    pub fn row(&self) -> &[u8] {
-        &self.row[..self.end]
-    }
-
-    /// The stored bytes of the posting.
-    pub fn bytes(&self) -> &[u8] {
-        &self.row[VALUE_START..self.end]
+        row[2..34].copy_from_slice(&self.account.0);
+        row[34..42].copy_from_slice(&self.posting.sequence.to_be_bytes());
+        let end = self.write_value(row, VALUE_START);
+        row[VALUE_START - 1] = (end - VALUE_START) as u8;
+        end
     }
 }
 
@@ -116,22 +121,23 @@ impl Postings {
             self.when.length = write_when(&mut self.when.bytes, (height, booked_at, value_date));
             self.when.of = of;
         }
-        let mut bytes = [0; HEAD_BYTES_MAX];
-        let start = write_entry(&mut bytes, &entry);
-        bytes[start..start + WHEN_BYTES_MAX].copy_from_slice(&self.when.bytes);
-        let length = (start + self.when.length) as u8;
         // An entry that was taken back has left its own behind.
         let in_use = self.list.len().checked_sub(1).map_or(0, |last| self.list.at(last).head() + 1);
         self.heads.truncate(in_use);
-        self.heads.push(Head { bytes, length });
+        let Head { bytes, length } = self.heads.add();
+        let start = write_entry(bytes, &entry);
+        bytes[start..start + WHEN_BYTES_MAX].copy_from_slice(&self.when.bytes);
+        *length = (start + self.when.length) as u8;
     }
 
     /// Adds the posting of a sequence to an account, which lies in a cell: so much on a side, after which the account
     /// counts so much.
     #[inline(always)]
-    pub fn push(&mut self, cell: u32, sequence: u64, (side, amount): (Side, u128), after: &Counters) {
+    pub fn push(&mut self, cell: u32, sequence: u64, (side, amount): (Side, u128), posted: (u128, u128)) {
         let head_and_side = 2 * (self.heads.len() as u32 - 1) + side as u32;
-        self.list.push(Posting { amount, posted: after.posted(), sequence, cell, head_and_side });
+        let next = self.list.add();
+        (next.amount, next.posted) = (amount, posted);
+        (next.sequence, next.cell, next.head_and_side) = (sequence, cell, head_and_side);
     }
 
     /// Takes the last one back: its side and amount.
@@ -174,9 +180,11 @@ impl Postings {
         let of_account = self.by_cell.get(cell)?;
         let place = sequence.checked_sub(self.list.at(*of_account.first()? as usize).sequence)?;
         let number = of_account.get(usize::try_from(place).ok()?)?;
-        let mut row = PostingRow::of(&AccountId([0; 32]));
-        self.write(self.list.at(*number as usize), &mut row);
-        Some(row.bytes().to_vec())
+        let posting = self.list.at(*number as usize);
+        let row = PostingRow { posting, head: self.heads.at(posting.head()), account: &AccountId([0; 32]) };
+        let mut value = [0; POSTING_BYTES_MAX];
+        let end = row.write_value(&mut value, 0);
+        Some(value[..end].to_vec())
     }
 
     /// How many postings of the account in a cell are filed.
@@ -192,17 +200,16 @@ impl Postings {
     }
 
     /// Shows the row of each filed posting of accounts, which lie in cells, account by account and in order.
-    pub fn show(&self, accounts: &[(usize, AccountId)], mut show: impl FnMut(&PostingRow)) {
+    pub fn show(&self, accounts: &[(usize, AccountId)], mut show: impl FnMut(&PostingRow<'_>)) {
         let mut postings = Vec::with_capacity(self.filed);
         let of = |cell| self.filed_of(cell).iter().map(|number| self.list.at(*number as usize));
         accounts.iter().for_each(|(cell, _)| postings.extend(of(*cell)));
         let mut next = 0;
         for (cell, account) in accounts {
-            let mut row = PostingRow::of(account);
             for _ in 0..self.count_of(*cell) {
                 self.prefetch(&postings, next);
-                self.write(postings[next], &mut row);
-                show(&row);
+                let posting = postings[next];
+                show(&PostingRow { posting, head: self.heads.at(posting.head()), account });
                 next += 1;
             }
         }
@@ -229,17 +236,6 @@ impl Postings {
     fn filed_of(&self, cell: usize) -> &[u32] {
         self.by_cell.get(cell).map_or(&[], Vec::as_slice)
     }
-
-    /// Writes a posting into a row of its account.
-    fn write(&self, posting: &Posting, to: &mut PostingRow) {
-        let PostingRow { row, end } = to;
-        let Head { bytes, length } = self.heads.at(posting.head());
-        row[VALUE_START - 10..VALUE_START - 2].copy_from_slice(&posting.sequence.to_be_bytes());
-        row[VALUE_START..VALUE_START + HEAD_BYTES_MAX].copy_from_slice(bytes);
-        let tail = VALUE_START + usize::from(*length);
-        *end = write_tail(row, tail, (posting.side(), posting.amount), posting.posted);
-        row[VALUE_START - 1] = (*end - VALUE_START) as u8;
-    }
 }
 
 /// Values one behind the other in pieces that never move.
@@ -252,23 +248,27 @@ struct Run<T> {
 /// Values of a piece.
 const PIECE: usize = 256;
 
-impl<T: Copy> Run<T> {
+impl<T: Copy + Default> Run<T> {
     fn len(&self) -> usize {
         self.length
     }
 
+    /// Adds one, to be filled where it lies.
     #[inline(always)]
-    fn push(&mut self, value: T) {
-        match self.pieces.get_mut(self.length / PIECE) {
-            Some(piece) => piece[self.length % PIECE] = value,
-            None => self.begin_piece(value),
+    fn add(&mut self) -> &mut T {
+        if self.length == self.pieces.len() * PIECE {
+            self.add_piece();
         }
+        let place = self.length;
         self.length += 1;
+        &mut self.pieces[place / PIECE][place % PIECE]
     }
 
     #[cold]
-    fn begin_piece(&mut self, value: T) {
-        let Ok(piece) = vec![value; PIECE].try_into() else { unreachable!("a piece has so many values") };
+    fn add_piece(&mut self) {
+        let Ok(piece) = vec![T::default(); PIECE].try_into() else {
+            unreachable!("a piece has so many values")
+        };
         self.pieces.push(piece);
     }
 
@@ -301,20 +301,21 @@ mod tests {
 
     /// What an account counts after a posting tells the postings apart here.
     fn push(postings: &mut Postings, cell: u32, sequence: u64, credits_posted: u8) {
-        let after = Counters { credits_posted: credits_posted.into(), ..Counters::default() };
         let entry = EntryId { item: Hash([9; 32]), index: 7 };
         postings.begin(&(entry, 1 << 20, Timestamp(1 << 40), Date::of(2026, 1, 2)));
-        postings.push(cell, sequence, (Side::Credit, 1), &after);
+        postings.push(cell, sequence, (Side::Credit, 1), (0, credits_posted.into()));
     }
 
     fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
         let mut shown = vec![];
         postings.show(&[(cell, AccountId([5; 32]))], |posting| {
-            assert_eq!(posting.row()[..34], [&[41, Kind::History as u8], &[5; 32][..]].concat());
-            let sequence = u64::from_be_bytes(*posting.row()[34..].first_chunk().unwrap());
-            assert_eq!(posting.row()[42..44], [1, posting.bytes().len() as u8]);
-            shown.push((sequence, *posting.bytes().last().unwrap()));
+            let mut row = [0; ROW_BYTES_MAX];
+            let end = posting.write(&mut row);
+            assert_eq!(row[..34], [&[41, Kind::History as u8], &[5; 32][..]].concat());
+            let sequence = u64::from_be_bytes(*row[34..].first_chunk().unwrap());
+            assert_eq!(row[42..44], [1, end as u8 - 44]);
+            shown.push((sequence, row[end - 1]));
         });
         let sequences: Vec<_> = shown.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, postings.sequences_of(cell).collect::<Vec<_>>());

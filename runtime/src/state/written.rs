@@ -5,6 +5,7 @@ use super::base::Base;
 use super::cells::{Below, Cell, Cells, Now, in_order, prefetch_next};
 use super::namespace::Kind;
 use super::overlay::Overlay;
+use super::posted::PostingRow;
 use super::stored::{ACCOUNT_BYTES_MAX, write_account};
 use crate::fault::Fault;
 use crate::store::{ChangeRef, Changes};
@@ -15,14 +16,14 @@ const POSTING_ROW_BYTES: usize = 128;
 const ROW_BYTES: usize = 256;
 
 impl Overlay<'_> {
-    /// Shows the stored bytes of the postings that were added to each account, in order, and says how many there are.
-    pub fn posted(&self, mut show: impl FnMut(&[u8])) -> Vec<(AccountId, usize)> {
+    /// Shows the postings that were added to each account, in order, and says how many there are.
+    pub fn posted(&self, show: impl FnMut(&PostingRow<'_>)) -> Vec<(AccountId, usize)> {
         let mut cells = self.cells.borrow_mut();
         cells.file_postings();
         let Cells { list, postings, .. } = &*cells;
         let places = in_order(list, |place, _| postings.count_of(place) > 0);
         let accounts: Vec<_> = places.into_iter().filter_map(|place| list[place].of_account(place)).collect();
-        postings.show(&accounts, |posting| show(posting.bytes()));
+        postings.show(&accounts, show);
         accounts.into_iter().map(|(place, account)| (account, postings.count_of(place))).collect()
     }
 
@@ -52,7 +53,7 @@ impl Overlay<'_> {
         // Postings come in the order of their accounts' rows, which are before them.
         let (mut accounts, mut unasked) = (vec![], vec![]);
         let push_postings = |rows: &mut Changes, accounts: &mut Vec<(usize, AccountId)>| {
-            postings.show(accounts, |posting| rows.push_row(posting.room(), posting.row().len()));
+            postings.show(accounts, |posting| rows.push_written(|row| posting.write(row)));
             accounts.clear();
         };
         for (number, &place) in places.iter().enumerate() {

@@ -50,12 +50,15 @@ impl Changes {
         self.count_one();
     }
 
-    /// Adds a row in its canonical bytes, which are so many of the room that they stand in: a copy of a known length is
-    /// quicker.
-    pub(crate) fn push_row<const ROOM: usize>(&mut self, room: &[u8; ROOM], length: usize) {
-        let end = self.bytes.len() + length;
-        self.bytes.extend_from_slice(room);
-        self.bytes.truncate(end);
+    /// Adds a row whose canonical bytes are written where they will lie, into room for the longest; it is told how many
+    /// they are.
+    #[inline(always)]
+    pub(crate) fn push_written<const ROOM: usize>(&mut self, write: impl FnOnce(&mut [u8; ROOM]) -> usize) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + ROOM, 0);
+        let room = self.bytes[start..].first_chunk_mut().expect("room was just made");
+        let length = write(room);
+        self.bytes.truncate(start + length);
         self.count_one();
     }
 

@@ -68,6 +68,16 @@ pub enum EntrySource {
     },
 }
 
+impl EntrySource {
+    /// The agreement that asked, where it was one.
+    pub const fn agreement(&self) -> Option<&AgreementId> {
+        match self {
+            EntrySource::Party => None,
+            EntrySource::Agreement { agreement, .. } => Some(agreement),
+        }
+    }
+}
+
 /// What an entry is. Append only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Act {

@@ -1,7 +1,9 @@
 //! Overlays against a plain map, and what they remember.
 
 use super::*;
-use crate::state::record::{AgreementRecord, HistoryRecord, Holder, HookSet, PurposeCode, to_bytes};
+use crate::state::record::{
+    AgreementRecord, Counters, HistoryRecord, Holder, HookSet, PurposeCode, to_bytes,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tenor_abi::codec;
@@ -78,10 +80,13 @@ fn posted(of: u8, side: Side, amount: u128, (debits_posted, credits_posted): (u1
     })
 }
 
-fn open(overlay: &mut Overlay<'_>, of: u8) -> Seen {
+/// Books one posting on an account.
+fn book(overlay: &mut Overlay<'_>, head: PostingHead, of: u8, side: Side, amount: u128) {
     let account = AccountId([of; 32]);
-    let seen = overlay.account(&account, None, |seen, _| seen).unwrap().unwrap();
-    overlay.open(seen, &account).unwrap().unwrap()
+    let (seen, _) = overlay.accounts().find(&account).unwrap().unwrap();
+    let mut booking = overlay.book(head);
+    let seen = booking.open(seen, &account).unwrap();
+    booking.post(seen, side, amount);
 }
 
 #[test]
@@ -96,32 +101,34 @@ fn an_account_is_booked_on_where_it_lies() {
     let base = Rows(rows.clone().into());
     let mut overlay = Overlay::new(&base);
     overlay.set_row(&[200], Some(vec![]));
-    let second = open(&mut overlay, 2);
-    overlay.begin_entry(head(2));
-    overlay.post(second, Side::Debit, 3);
-    let first = open(&mut overlay, 1);
-    overlay.begin_entry(head(1));
-    overlay.post(first, Side::Credit, 1);
+    let start = overlay.moment();
+    book(&mut overlay, head(2), 2, Side::Debit, 3);
+    book(&mut overlay, head(1), 1, Side::Credit, 1);
+    assert_ne!(overlay.moment(), start);
     let (mark, kept) = (overlay.mark(), all(&overlay));
     let read: AccountRecord = overlay.get(&[1; 32]).unwrap().unwrap();
     assert_eq!((read.counters.posted(), read.history_count), ((5, 8), 2));
 
     // Whoever read an account keeps what it read.
     let (_, shared) = overlay.shared::<AccountRecord>(&[1; 32]).unwrap().unwrap();
-    overlay.post(first, Side::Credit, 2);
-    let counters = overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters;
-    assert!(overlay.set_pending(second, &Counters { debits_pending: 4, ..counters }));
+    let (first, second) = (AccountId([1; 32]), AccountId([2; 32]));
+    let seen =
+        [first, second].map(|account| (overlay.accounts().find(&account).unwrap().unwrap().0, account));
+    let mut booking = overlay.book(head(1));
+    let opened = seen.map(|(seen, account)| booking.open(seen, &account).unwrap());
+    booking.post(opened[0], Side::Credit, 2);
+    assert!(booking.pend(opened[1], (-1, 0)).is_err());
+    booking.pend(opened[1], (4, 0)).unwrap();
     assert_eq!(*shared, read);
     assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), Some(posted(1, Side::Credit, 2, (5, 10))));
     assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
-    assert!(overlay.open(first, &AccountId([1; 32])).unwrap().is_none(), "it has changed");
+    let moment = overlay.moment();
     overlay.roll_back(mark);
     assert_eq!(all(&overlay), kept);
     assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
 
-    let first = open(&mut overlay, 1);
-    overlay.begin_entry(head(3));
-    overlay.post(first, Side::Credit, 4);
+    book(&mut overlay, head(3), 1, Side::Credit, 4);
+    assert_ne!(overlay.moment(), moment, "as much was written since, and something else");
     overlay.keep();
     let changed = |posted: (u128, u128), history_count| {
         let (debits_posted, credits_posted) = posted;
