@@ -175,6 +175,47 @@ fn what_is_forwarded_must_be_there() {
 }
 
 #[test]
+fn a_call_pays_for_long_terms_before_they_are_read() {
+    // Count, length and bytes make up so many bytes of terms; 1,024 are read at the price of the call.
+    const FREE: usize = 1_024;
+    const LONG: usize = 21_024;
+    let for_long = Limits::sandbox().tx_gas_per_byte * (LONG - FREE) as u64;
+    let mut desk = Desk::of(Bank::new());
+    let mut of_terms = |length: usize| {
+        let module = Module::new(&format!("terms-{length}")).bytes_term("text");
+        let staff = vec![Authority::Role(tenor_abi::role::Role::Operations)];
+        let module = module
+            .call(go(), DONE)
+            .call(open_to_all("look", CallKind::View), DONE)
+            .call(CallDef { by: staff, name: "staff".into(), ..go() }, DONE);
+        let code = desk.bank.publish(&module.build());
+        let head = codec::encode(&(1u16, length as u32)).len();
+        let before = if length > 1 << 14 { 4 } else { 3 };
+        assert_eq!(head, before);
+        desk.bank.opened(&desk.ada.clone(), code, &(1u16, vec![7u8; length - head]))
+    };
+    let (short, long) = (of_terms(FREE), of_terms(LONG));
+    let gas = |receipt: FullReceipt| receipt.receipt.gas;
+    // Invoked, and from another agreement, whatever becomes of the call.
+    assert_eq!(gas(desk.go(long)) - gas(desk.go(short)), for_long);
+    let named = |name: &str, kind| CallDef { name: name.into(), ..open_to_all(name, kind) };
+    for (def, is_done) in
+        [(go(), true), (named("look", CallKind::View), true), (named("staff", CallKind::Action), false)]
+    {
+        let mut costs = |callee: AgreementId| {
+            let caller = desk.caller(&request(callee, &def, GAS));
+            let receipt = desk.go(caller);
+            assert_eq!(matches!(answer(&receipt), CallAnswer::Done(_)), is_done, "{}", def.name);
+            gas(receipt)
+        };
+        assert_eq!(costs(long) - costs(short), for_long, "{}", def.name);
+    }
+    // What is forwarded must pay for them.
+    let caller = desk.caller(&request(long, &go(), for_long - 1));
+    assert_eq!(answer(&desk.go(caller)), CallAnswer::Failed { code: Failure::OutOfGas.code() });
+}
+
+#[test]
 fn nobody_is_entered_twice() {
     let mut desk = Desk::of(Bank::new());
     // The id of an agreement follows from what opens it, so a ring is closed through storage: the outer one hands its

@@ -135,6 +135,28 @@ fn what_breaks_in_a_hook_refuses_the_entry_and_the_owner_detaches_it_all_the_sam
 }
 
 #[test]
+fn a_hook_pays_for_its_terms_out_of_what_it_has() {
+    let limits = Limits::sandbox();
+    // So many bytes beyond those that a call reads at its own price would use up all that there is.
+    let most = 1_024 + (limits.hook_gas / limits.tx_gas_per_byte) as usize;
+    for (length, is_asked) in [(1_000, true), (most / 2, true), (most + 1, false)] {
+        let mut desk = Desk::new();
+        let module =
+            Module::new("long").bytes_term("text").call(call("before", CallKind::BeforeEntry), AGREE);
+        let code = desk.bank.publish(&module.build());
+        let (ada, account) = (desk.ada.clone(), desk.ada.account);
+        let hook = desk.bank.opened(&ada, code, &(1u16, vec![7u8; length]));
+        desk.bank.attach(&ada, account, HookOf::Owner, BEFORE, hook).done();
+        if is_asked {
+            desk.pay("1.00").done();
+        } else {
+            let code = Failure::OutOfGas.code();
+            assert_eq!(desk.pay("1.00").refusal(), Refusal::HookFailed { account, hook, code });
+        }
+    }
+}
+
+#[test]
 fn a_hook_costs_the_same_whatever_it_says_and_leaves_nothing() {
     let mut desk = Desk::new();
     let plain = gas(&desk.pay("1.00").done());

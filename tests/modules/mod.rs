@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 use tenor_abi::spec::{
-    ABI_VERSION, Authority, Basic, CallDef, CallKind, SECTION, Spec, StateDef, StateKind, Version,
+    ABI_VERSION, Authority, Basic, CallDef, CallKind, SECTION, Setter, Spec, StateDef, StateKind, TermDef,
+    Version,
 };
 
 /// A contract in the making: it can be opened and ended by anybody.
@@ -62,6 +63,19 @@ impl Module {
     pub fn call(mut self, def: CallDef, body: &str) -> Module {
         let _ = writeln!(self.functions, "(func (export \"{}\") (result i32) {body})", def.name);
         self.spec.calls.push(def);
+        self
+    }
+
+    /// Adds a term of bytes.
+    pub fn bytes_term(mut self, name: &str) -> Module {
+        self.spec.terms.push(TermDef {
+            name: name.into(),
+            ty: Basic::Bytes as u16,
+            setter: Setter::Fixed,
+            default: None,
+            debit: None,
+            doc: String::new(),
+        });
         self
     }
 

@@ -68,6 +68,10 @@ fn what_is_no_contract() {
         &[],
         &["spec"],
     );
+    let empty = wat("(module (@custom \"tenor_spec\" \"\") (memory (export \"memory\") 1))");
+    let document = refused(&empty, &[], &["spec"]);
+    let text = document["findings"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("is damaged"), "it is there: {text}");
     let twice = "(@custom \"tenor_spec\" \"x\") (@custom \"tenor_spec\" \"y\")";
     refused(&wat(&format!("(module {twice} (memory (export \"memory\") 1))")), &[], &["spec"]);
     refused(&wat("(module (@custom \"x\" \"\") (@custom \"x\" \"\"))"), &["--bare"], &["custom_section"]);

@@ -27,6 +27,9 @@ use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, Sto
 use tenor_abi::value::{self, Value};
 use tenor_wire::op::{AccountChange, AccountKind, BooksChange, HookOf, InvokeOp, OpenOp, Operation, Seen};
 
+/// Bytes of terms that are read at the price of the call: more than nearly any agreement has.
+const TERMS_FREE: usize = 1_024;
+
 /// An agreement with its contract and its terms read.
 pub(super) struct Opened {
     pub id: AgreementId,
@@ -54,6 +57,18 @@ impl Opened {
         Ok(Opened { id, record, contract, terms: OnceCell::new() })
     }
 
+    /// Whether the terms are longer than what every call reads at its own price.
+    fn has_long_terms(&self) -> bool {
+        self.record.terms.len() > TERMS_FREE
+    }
+
+    /// Gas of a call for its terms, before any is read: a byte beyond [`TERMS_FREE`] costs what it cost in the
+    /// transaction that it came with, for it is read as then.
+    pub fn terms_gas(&self, run: &Run<'_>) -> u64 {
+        let beyond = self.record.terms.len().saturating_sub(TERMS_FREE);
+        run.block.parameters.limits.tx_gas_per_byte.saturating_mul(beyond as u64)
+    }
+
     /// The terms, read when they are asked for first.
     pub fn terms(&self) -> Result<&[Value], Fault> {
         if let Some(terms) = self.terms.get() {
@@ -67,8 +82,12 @@ impl Opened {
     }
 
     /// Full keys of rows that a call mostly asks for: the accounts that the terms name with the peaks of their
-    /// histories, the grants on them, and storage fields that have one row to begin with.
+    /// histories, the grants on them, and storage fields that have one row to begin with. None of long terms, which
+    /// nobody has paid for yet.
     pub fn rows(&self, rows: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
+        if self.has_long_terms() {
+            return Ok(());
+        }
         let spec = &self.contract.spec;
         let debited: Vec<&AccountId> = spec
             .terms
@@ -171,6 +190,7 @@ fn act(
 ) -> Result<Vec<u8>, Trouble> {
     let mut opened = Opened::load(state, run, op.seen.agreement)?;
     check_seen(&opened.record, &op.seen)?;
+    run.charge(opened.terms_gas(run))?;
     let contract = Arc::clone(&opened.contract);
     let def = contract
         .call(op.call)

@@ -151,8 +151,11 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
         tell(run, &item, halt);
         return Ok(ending(run, Fate::Done, 0, vec![]));
     }
-    let terms = opened.terms()?;
-    let retries = retry.as_ref().map_or(0, |retry| operand(&retry.count, terms, &[]).clamp(0, 255) as u8);
+    run.charge(opened.terms_gas(run))?;
+    let retries = match retry {
+        Some(retry) => operand(&retry.count, opened.terms()?, &[]).clamp(0, 255) as u8,
+        None => 0,
+    };
     handle(state, run, &opened, def, &item, &standing, place, retry.as_ref(), retries)
 }
 

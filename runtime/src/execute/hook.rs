@@ -98,8 +98,7 @@ fn judge(
     if run.at_work.contains(&hook) {
         return Err(Refusal::Reentered { agreement: hook }.into());
     }
-    let gas = run.block.parameters.limits.hook_gas;
-    let mut own = Run::of_chain(run.block, run.item, gas);
+    let mut own = Run::of_chain(run.block, run.item, run.block.parameters.limits.hook_gas);
     own.at_work.clone_from(&run.at_work);
     let account = entry.account;
     let opened = Opened::load(state, &own, hook).map_err(|trouble| says_no(account, hook, trouble))?;
@@ -108,6 +107,7 @@ fn judge(
     if check_state(&opened.contract.spec, def, opened.record.state).is_err() {
         return Ok(());
     }
+    own.charge(opened.terms_gas(&own)).map_err(|trouble| says_no(account, hook, trouble))?;
     let calling = Calling {
         def,
         context: Context::Hook,
@@ -117,7 +117,7 @@ fn judge(
         occurrence: None,
         arguments: &codec::encode(entry),
     };
-    let mark = state.mark();
+    let (mark, gas) = (state.mark(), own.gas_left);
     let Called { ended, .. } = call_within(state, &mut own, &opened, calling, gas)?;
     state.roll_back(mark);
     ended.map(|_| ()).map_err(|trouble| says_no(account, hook, trouble))
@@ -158,7 +158,7 @@ pub(super) fn read(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) ->
     };
     let count = news.count.min(STATEMENT_LINES_MAX as u64);
     let read = Some((news.account, count));
-    run.charge(TOLD_LINE_GAS * count)?;
+    run.charge(TOLD_LINE_GAS * count + opened.terms_gas(run))?;
     let lines = ledger::postings(state, &news.account, news.from, count)?;
     let zone = schedule::zone(state, &opened.record.bank)?;
     let calling = Calling {

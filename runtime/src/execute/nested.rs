@@ -74,6 +74,27 @@ fn enter(
         return Err(Refusal::CallsTooDeep { limit }.into());
     }
     let opened = Opened::load(state, run, agreement)?;
+    let terms_gas = opened.terms_gas(run);
+    let Some(gas) = asked.gas.checked_sub(terms_gas) else {
+        return Ok(Called { ended: Err(Trouble::Failed(Failure::OutOfGas)), gas_used: asked.gas });
+    };
+    let (ended, gas_used) = match enter_paid(state, run, caller, asked, &opened, gas) {
+        Ok(Called { ended, gas_used }) => (ended, gas_used),
+        Err(trouble) => (Err(trouble), 0),
+    };
+    Ok(Called { ended, gas_used: terms_gas + gas_used })
+}
+
+/// Calls an agreement whose terms are paid for, within so much gas.
+fn enter_paid(
+    state: &mut Overlay<'_>,
+    run: &mut Run<'_>,
+    caller: Caller,
+    asked: &CallRequest,
+    opened: &Opened,
+    gas: u64,
+) -> Result<Called, Trouble> {
+    let agreement = asked.agreement;
     let spec = &opened.contract.spec;
     let number = interface::find(spec, &asked.signature);
     let unknown = || Refusal::NoSuchCall { agreement, call: interface::name_of(&asked.signature).into() };
@@ -84,10 +105,10 @@ fn enter(
             return Err(Trouble::Failed(Failure::HostRule));
         }
         check_state(spec, def, opened.record.state)?;
-        authorise(state, caller.agreement, opened.terms()?, def)?;
-        check_on_time(state, run, &opened, caller.time)?;
+        authorise(state, caller.agreement, opened, def)?;
+        check_on_time(state, run, opened, caller.time)?;
     }
-    check_arguments(&opened, def, &asked.arguments)?;
+    check_arguments(opened, def, &asked.arguments)?;
     let zone = schedule::zone(state, &opened.record.bank)?;
     let calling = Calling {
         def,
@@ -98,7 +119,7 @@ fn enter(
         occurrence: None,
         arguments: &asked.arguments,
     };
-    Ok(call_within(state, run, &opened, calling, asked.gas)?)
+    Ok(call_within(state, run, opened, calling, gas)?)
 }
 
 /// Whether an agreement may make a call: one that anyone may, one that owns the account, or is the agreement, that a
@@ -106,16 +127,16 @@ fn enter(
 fn authorise(
     state: &Overlay<'_>,
     caller: AgreementId,
-    terms: &[Value],
+    opened: &Opened,
     def: &CallDef,
 ) -> Result<(), Trouble> {
     for by in &def.by {
         let may = match *by {
             Authority::Anyone => true,
             Authority::Agreement(term) => {
-                matches!(terms.get(usize::from(term)), Some(Value::Agreement(named)) if *named == caller)
+                matches!(opened.terms()?.get(usize::from(term)), Some(Value::Agreement(named)) if *named == caller)
             }
-            Authority::Owner(term) => match terms.get(usize::from(term)) {
+            Authority::Owner(term) => match opened.terms()?.get(usize::from(term)) {
                 Some(Value::Account(account)) => {
                     let owner = state.get::<AccountRecord>(&account.0)?.map(|record| record.owner);
                     owner == Some(Holder::Agreement(caller))

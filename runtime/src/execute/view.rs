@@ -69,6 +69,7 @@ fn ask(
     arguments: &[u8],
 ) -> Result<Vec<u8>, Trouble> {
     let opened = Opened::load(state, run, id)?;
+    run.charge(opened.terms_gas(run))?;
     let contract = std::sync::Arc::clone(&opened.contract);
     let position =
         contract.spec.calls.iter().position(|call| call.name == name && call.kind == CallKind::View);

@@ -233,7 +233,7 @@ impl Pass {
 
     /// What makes a module a contract.
     fn ask_for_frame(&mut self) {
-        if self.admitted.spec.is_empty() {
+        if !self.custom.contains(spec::SECTION) {
             let text = format!("the custom section `{}` is missing; is this a contract?", spec::SECTION);
             self.find(Finding::new("spec", 0, text));
         }

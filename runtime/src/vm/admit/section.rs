@@ -285,7 +285,7 @@ fn inside(what: &str, end: u64, size: u64, at: u64) -> Result<(), Finding> {
         ..Finding::new(
             "segment",
             at,
-            format!("a {what} ends at {end}, outside its {size} of space: make that larger, or move it"),
+            format!("{what} ends at {end}, outside its {size} of space: make that larger, or move it"),
         )
     })
 }
