@@ -27,8 +27,8 @@ use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, Sto
 use tenor_abi::value::{self, Value};
 use tenor_wire::op::{AccountChange, AccountKind, BooksChange, HookOf, InvokeOp, OpenOp, Operation, Seen};
 
-/// Bytes of terms that are read at the price of the call: more than nearly any agreement has.
-const TERMS_FREE: usize = 1_024;
+/// Bytes of terms that are read at the price of the call: more than nearly any agreement has. Part of the protocol.
+const TERMS_FREE_BYTES: usize = 1_024;
 
 /// An agreement with its contract and its terms read.
 pub(super) struct Opened {
@@ -59,13 +59,13 @@ impl Opened {
 
     /// Whether the terms are longer than what every call reads at its own price.
     fn has_long_terms(&self) -> bool {
-        self.record.terms.len() > TERMS_FREE
+        self.record.terms.len() > TERMS_FREE_BYTES
     }
 
-    /// Gas of a call for its terms, before any is read: a byte beyond [`TERMS_FREE`] costs what it cost in the
+    /// Gas of a call for its terms, before any is read: a byte beyond [`TERMS_FREE_BYTES`] costs what it cost in the
     /// transaction that it came with, for it is read as then.
     pub fn terms_gas(&self, run: &Run<'_>) -> u64 {
-        let beyond = self.record.terms.len().saturating_sub(TERMS_FREE);
+        let beyond = self.record.terms.len().saturating_sub(TERMS_FREE_BYTES);
         run.block.parameters.limits.tx_gas_per_byte.saturating_mul(beyond as u64)
     }
 

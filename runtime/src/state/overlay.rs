@@ -30,12 +30,9 @@ const TOGETHER: usize = 256;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(usize);
 
-/// A moment in the making of a block: nothing was written between two that are the same.
+/// A moment in the making of a block: between two that are the same nothing was written that was not taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moment {
-    mark: Mark,
-    taken_back: u64,
-}
+pub struct Moment(u64);
 
 /// Where the cell of a key lies, so that it is looked for once. It is no longer believed when the overlay has begun
 /// anew since.
@@ -52,14 +49,12 @@ pub struct Overlay<'b> {
     journal: Journal,
     /// Writes before the journal's, which are not taken back.
     kept: usize,
-    /// Writes that were taken back.
-    taken_back: u64,
 }
 
 impl<'b> Overlay<'b> {
     /// An overlay without writes.
     pub fn new(base: &'b dyn Base) -> Overlay<'b> {
-        Overlay { base, cells: RefCell::default(), journal: Journal::default(), kept: 0, taken_back: 0 }
+        Overlay { base, cells: RefCell::default(), journal: Journal::default(), kept: 0 }
     }
 
     /// A row that was read is not what a leaf says: the base is not believed at the next opening.
@@ -479,7 +474,7 @@ impl<'b> Overlay<'b> {
 
     /// The moment that it is now.
     pub fn moment(&self) -> Moment {
-        Moment { mark: self.mark(), taken_back: self.taken_back }
+        Moment(self.journal.last())
     }
 
     /// A point to roll back to.
@@ -495,7 +490,6 @@ impl<'b> Overlay<'b> {
         let at = mark.0.checked_sub(self.kept).expect("what was kept is not taken back");
         while self.journal.len() > at {
             self.journal.take_back(self.cells.get_mut());
-            self.taken_back += 1;
         }
     }
 

@@ -105,7 +105,7 @@ fn an_account_is_booked_on_where_it_lies() {
     book(&mut overlay, head(2), 2, Side::Debit, 3);
     book(&mut overlay, head(1), 1, Side::Credit, 1);
     assert_ne!(overlay.moment(), start);
-    let (mark, kept) = (overlay.mark(), all(&overlay));
+    let (mark, marked, kept) = (overlay.mark(), overlay.moment(), all(&overlay));
     let read: AccountRecord = overlay.get(&[1; 32]).unwrap().unwrap();
     assert_eq!((read.counters.posted(), read.history_count), ((5, 8), 2));
 
@@ -124,12 +124,19 @@ fn an_account_is_booked_on_where_it_lies() {
     assert_eq!(overlay.get::<AccountRecord>(&[2; 32]).unwrap().unwrap().counters.pending(), (4, 0));
     let moment = overlay.moment();
     overlay.roll_back(mark);
+    assert_eq!(overlay.moment(), marked, "what was written is taken back");
     assert_eq!(all(&overlay), kept);
     assert_eq!(overlay.get_row(&posting(1, 2)).unwrap(), None);
 
-    book(&mut overlay, head(3), 1, Side::Credit, 4);
+    for _ in 0..2 {
+        overlay.set_row(&[201], Some(vec![]));
+    }
     assert_ne!(overlay.moment(), moment, "as much was written since, and something else");
+    overlay.roll_back(mark);
+    book(&mut overlay, head(3), 1, Side::Credit, 4);
+    let booked = overlay.moment();
     overlay.keep();
+    assert_eq!(overlay.moment(), booked);
     let changed = |posted: (u128, u128), history_count| {
         let (debits_posted, credits_posted) = posted;
         let counters = Counters { debits_posted, credits_posted, ..Counters::default() };
