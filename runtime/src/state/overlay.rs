@@ -109,6 +109,10 @@ impl<'b> Overlay<'b> {
         places.sort_unstable();
         places.dedup();
         places.retain(|place| matches!(cells.list[*place].below, Below::Unasked));
+        if places.is_empty() {
+            // Whoever changes the base is not waited for.
+            return Ok(());
+        }
         let keys: Vec<&[u8]> = places.iter().map(|place| &*cells.list[*place].key).collect();
         let values = self.base.get_all(&keys)?;
         cells.remember_all(&places, &values);

@@ -325,6 +325,15 @@ impl Bucket {
         }
     }
 
+    /// Cuts it where its leaves, at least two, part first: the bit that parts them, and those behind.
+    pub fn cut(&mut self) -> (u16, Bucket) {
+        let at = self.top(&(0..self.len()));
+        let part = |places: Range<usize>| Bucket::of(places.map(|place| self.leaf(place))).after(self);
+        let (bit, before, behind) = (self.bits[at], part(0..at + 1), part(at + 1..self.len()));
+        *self = before;
+        (bit, behind)
+    }
+
     /// Takes a leaf away; another one must be left.
     pub fn remove(&mut self, place: usize) {
         let count = self.len();

@@ -30,12 +30,47 @@ pub type Change<'c> = (Path, Option<Content<Pieces<'c>>>);
 /// What is said to be at a key: its owner, the full key, the record there if there is one.
 pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
 
-/// What changes of buckets came to: what undoes those that were made, the leaves that there are more, and where those lie
-/// that could not be made in their bucket alone.
+/// What changes of buckets came to: what undoes those that were made, the leaves that there are more, what was cut off full
+/// buckets, each behind what was cut off its two halves, and where those changes lie that could not be made in their bucket alone.
 struct Put {
     undo: Undo,
     gained: usize,
+    cuts: Vec<Cut>,
     left: Vec<Range<usize>>,
+}
+
+/// What was cut off a full bucket: the leaves behind a bit. A path leads to the bucket that it was.
+struct Cut {
+    path: Path,
+    bit: u16,
+    behind: Bucket,
+}
+
+impl Put {
+    fn of(changes: &[Change<'_>]) -> Put {
+        Put { undo: Undo::of(changes), gained: 0, cuts: vec![], left: vec![] }
+    }
+
+    /// Makes the changes at places, all of which lead to a bucket, as far as they set leaves; a full bucket is cut.
+    /// `above` is the bit that the node above it asks for.
+    fn make(&mut self, bucket: &mut Bucket, above: Option<u16>, changes: &[Change<'_>], own: Range<usize>) {
+        let before = bucket.len();
+        let next = own.start + put_at(bucket, above, &changes[own.clone()], &mut self.undo);
+        self.gained += bucket.len() - before;
+        let rest = next..own.end;
+        let Some((path, content)) = changes[rest.clone()].first() else { return };
+        if content.is_none() || !is_behind(above, &bucket.path(0), path) {
+            self.left.push(rest);
+            return;
+        }
+        let (bit, mut behind) = bucket.cut();
+        let lowest = behind.path(0);
+        let is_before = |(path, _): &Change<'_>| *path < lowest && !is_behind(Some(bit), &lowest, path);
+        let middle = rest.start + changes[rest.clone()].partition_point(is_before);
+        self.make(bucket, Some(bit), changes, rest.start..middle);
+        self.make(&mut behind, Some(bit), changes, middle..rest.end);
+        self.cuts.push(Cut { path: bucket.path(0), bit, behind });
+    }
 }
 
 /// Owners and keys that are hashed side by side: their bytes stay near the processor.
@@ -342,26 +377,22 @@ impl Trie {
             let own = puts.first().map_or(0, |put| put.1.start)..puts.last().map_or(0, |put| put.1.end);
             // What the first share makes takes in that of the others.
             let own = if own.start == 0 { 0..changes.len() } else { own };
-            Put { undo: Undo::of(&changes[own]), gained: 0, left: vec![] }
-        };
-        let put = |(above, own): &(Option<u16>, Range<usize>), bucket: &mut Bucket, put: &mut Put| {
-            let before = bucket.len();
-            let done = put_at(bucket, *above, &changes[own.clone()], &mut put.undo);
-            put.gained += bucket.len() - before;
-            if done < own.len() {
-                put.left.push(own.start + done..own.end);
-            }
+            Put::of(&changes[own])
         };
         let made = self.buckets.change_all(
             &buckets,
             |places| begin(&puts[places]),
-            |place, bucket, made| put(&puts[place], bucket, made),
+            |place, bucket, put: &mut Put| {
+                let (above, own) = &puts[place];
+                put.make(bucket, *above, &changes, own.clone());
+            },
         )?;
         let (mut undo, mut touched) = (Undo::default(), vec![]);
-        for part in made {
-            self.leaves += part.gained as u64;
-            left.extend(part.left);
-            undo.append(part.undo);
+        for Put { undo: own, gained, cuts, left: behind } in made {
+            self.leaves += gained as u64;
+            cuts.into_iter().rev().for_each(|cut| self.add_cut(cut, &mut touched));
+            left.extend(behind);
+            undo.append(own);
         }
         for own in &left {
             let mut next = own.start;
@@ -611,20 +642,23 @@ impl Trie {
             self.buckets.changed(number);
             return Ok(());
         }
-        // Full: cut where its leaves part first.
-        let old = self.buckets.get(number)?.clone();
-        let leaves: Vec<_> =
-            old.leaves().take(place).chain([(*path, content)]).chain(old.leaves().skip(place)).collect();
-        let part = |cut: usize| leaves[cut - 1].0.parts_at(&leaves[cut].0);
-        let cut = (1..leaves.len()).min_by_key(|cut| part(*cut)).expect("more than one leaf");
-        let bit = part(cut).expect("leaves differ");
-        *self.buckets.change(number)? = Bucket::of(leaves[..cut].iter().copied()).after(&old);
+        let bucket = self.buckets.change(number)?;
+        let (bit, behind) = bucket.cut();
+        let cut = Cut { path: bucket.path(0), bit, behind };
         self.buckets.changed(number);
-        let right = self.buckets.add(Bucket::of(leaves[cut..].iter().copied()).after(&old));
-        touched.push(right);
-        let node = self.add_inner(bit, [Ref::bucket(number), Ref::bucket(right)]);
-        self.put_in_place_of(path, Ref::bucket(number), Ref::inner(node));
-        Ok(())
+        self.add_cut(cut, touched);
+        let number = self.find(path).unwrap_or(number);
+        let (Ok(place) | Err(place)) = self.buckets.get(number)?.find(path);
+        self.insert(number, place, path, content, touched)
+    }
+
+    /// Adds the bucket that was cut off another one.
+    fn add_cut(&mut self, Cut { path, bit, behind }: Cut, touched: &mut Vec<PageNumber>) {
+        let before = Ref::bucket(self.find(&path).expect("what was cut is there"));
+        let number = self.buckets.add(behind);
+        touched.push(number);
+        let node = self.add_inner(bit, [before, Ref::bucket(number)]);
+        self.put_in_place_of(&path, before, Ref::inner(node));
     }
 
     fn remove(

@@ -253,6 +253,35 @@ fn every_changed_byte_of_a_proof_is_noticed() {
 }
 
 #[test]
+fn full_buckets_are_cut_while_they_are_changed_and_nothing_is_lost_by_it() {
+    let mut trie = Trie::new(None, usize::MAX);
+    let mut model = BTreeMap::new();
+    let mut before: Vec<(Hash, u64)> = vec![];
+    let mut undone = vec![];
+    // Each update brings many more leaves than a bucket has, changes some, and takes some away between them.
+    for round in 0..5u16 {
+        before.push((trie.root(), trie.len()));
+        let end = 20 + round * 400;
+        let changes: Vec<_> = (0..end)
+            .map(|key| change(key, (key % 11 != round).then_some((key % 5 + round) as u8)))
+            .filter(|change| change.record.is_some() || round > 0)
+            .collect();
+        undone.push(trie.update(borrowed(&changes)).unwrap());
+        for key in 0..end {
+            match key % 11 != round {
+                true => _ = model.insert(key, (key % 5 + round) as u8),
+                false => _ = model.remove(&key),
+            }
+        }
+        assert_eq!((trie.root(), trie.len()), (root_of(&model), model.len() as u64));
+    }
+    for (undo, known) in undone.into_iter().zip(before).rev() {
+        trie.undo(undo).unwrap();
+        assert_eq!((trie.root(), trie.len()), known);
+    }
+}
+
+#[test]
 fn a_page_that_was_changed_on_disk_is_a_fault_and_the_mark_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(Disk::open(folder.path()).unwrap());

@@ -4,6 +4,9 @@ use super::{Change, Content};
 use std::ops::Range;
 use tenor_wire::trie::Path;
 
+/// Bytes of keys and rows that a block changes besides a leaf, more or less: they lie behind what undoes its leaves.
+const BEHIND_BYTES: usize = 96;
+
 /// A path and what was there, as a range of bytes that lie elsewhere.
 pub type Before = (Path, Option<Content<Range<usize>>>);
 
@@ -15,9 +18,11 @@ pub struct Undo {
 }
 
 impl Undo {
-    /// Nothing yet, with room for what was at the leaves that change, which is mostly as long as what comes there.
+    /// Nothing yet, with room for what was at the leaves that change, which is mostly as long as what comes there, and for
+    /// what is entered behind it once the block is committed.
     pub(super) fn of(changes: &[Change<'_>]) -> Undo {
-        let bytes = changes.iter().filter_map(|(_, content)| content.as_ref()).map(Content::len).sum();
+        let bytes: usize = changes.iter().filter_map(|(_, content)| content.as_ref()).map(Content::len).sum();
+        let bytes = bytes + changes.len() * BEHIND_BYTES;
         Undo { leaves: Vec::with_capacity(changes.len()), bytes: Vec::with_capacity(bytes) }
     }
 
