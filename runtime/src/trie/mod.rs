@@ -7,6 +7,7 @@
 
 mod bucket;
 mod partial;
+mod put;
 mod undo;
 
 pub use bucket::{Content, INLINE_BYTES_MAX, Pieces, is_long};
@@ -17,6 +18,7 @@ use crate::fault::Fault;
 use crate::lanes::Messages;
 use crate::store::{DirtyPage, Disk, Page, PageNumber, Pages, PagesMemory, Side, Table, push};
 use bucket::{Asked, Bucket, LEAVES_MAX, MERGE_AT, push_node};
+use put::{Cut, Put, is_behind, put_at};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,49 +31,6 @@ pub type Change<'c> = (Path, Option<Content<Pieces<'c>>>);
 
 /// What is said to be at a key: its owner, the full key, the record there if there is one.
 pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
-
-/// What changes of buckets came to: what undoes those that were made, the leaves that there are more, what was cut off full
-/// buckets, each behind what was cut off its two halves, and where those changes lie that could not be made in their bucket alone.
-struct Put {
-    undo: Undo,
-    gained: usize,
-    cuts: Vec<Cut>,
-    left: Vec<Range<usize>>,
-}
-
-/// What was cut off a full bucket: the leaves behind a bit. A path leads to the bucket that it was.
-struct Cut {
-    path: Path,
-    bit: u16,
-    behind: Bucket,
-}
-
-impl Put {
-    fn of(changes: &[Change<'_>]) -> Put {
-        Put { undo: Undo::of(changes), gained: 0, cuts: vec![], left: vec![] }
-    }
-
-    /// Makes the changes at places, all of which lead to a bucket, as far as they set leaves; a full bucket is cut.
-    /// `above` is the bit that the node above it asks for.
-    fn make(&mut self, bucket: &mut Bucket, above: Option<u16>, changes: &[Change<'_>], own: Range<usize>) {
-        let before = bucket.len();
-        let next = own.start + put_at(bucket, above, &changes[own.clone()], &mut self.undo);
-        self.gained += bucket.len() - before;
-        let rest = next..own.end;
-        let Some((path, content)) = changes[rest.clone()].first() else { return };
-        if content.is_none() || !is_behind(above, &bucket.path(0), path) {
-            self.left.push(rest);
-            return;
-        }
-        let (bit, mut behind) = bucket.cut();
-        let lowest = behind.path(0);
-        let is_before = |(path, _): &Change<'_>| *path < lowest && !is_behind(Some(bit), &lowest, path);
-        let middle = rest.start + changes[rest.clone()].partition_point(is_before);
-        self.make(bucket, Some(bit), changes, rest.start..middle);
-        self.make(&mut behind, Some(bit), changes, middle..rest.end);
-        self.cuts.push(Cut { path: bucket.path(0), bit, behind });
-    }
-}
 
 /// Owners and keys that are hashed side by side: their bytes stay near the processor.
 const TOGETHER: usize = 512;
@@ -107,35 +66,6 @@ pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> 
     }
     hash(&mut messages, &mut owners);
     paths
-}
-
-/// Puts as many of the changes at the front as set leaves for which a bucket has room, and says how many; all of them lead
-/// to it, and `above` is the bit that the node above it asks for.
-fn put_at(bucket: &mut Bucket, above: Option<u16>, changes: &[Change<'_>], undo: &mut Undo) -> usize {
-    let (own, mut count) = (bucket.path(0), bucket.len());
-    let (mut leaves, mut places) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
-    for (path, content) in changes {
-        let (Some(content), place) = (content, bucket.find(path)) else { break };
-        if place.is_err() {
-            // A new leaf may leave the way to this bucket further up.
-            if count == LEAVES_MAX || !is_behind(above, &own, path) {
-                break;
-            }
-            count += 1;
-        }
-        undo.push(*path, place.ok().map(|place| bucket.content(place)));
-        leaves.push((*path, *content));
-        places.push(place);
-    }
-    if !leaves.is_empty() {
-        bucket.put(&leaves, &places);
-    }
-    leaves.len()
-}
-
-/// Whether a path goes the same way as one that is known to, as far as the bit that was asked for last.
-fn is_behind(above: Option<u16>, known: &Path, path: &Path) -> bool {
-    above.is_none_or(|above| known.parts_at(path).is_none_or(|at| at > above))
 }
 
 /// An inner node by its place, or a bucket by its number: the top bit tells.
