@@ -55,6 +55,7 @@ pub fn commit(
         Act::Post | Act::Correct(_) | Act::Capture { .. } | Act::Release { .. } => {}
     }
     let Plan { value_date, postings, beside, .. } = plan;
+    // Most have nothing beside: an empty list is written where the entry lies, and one that was moved would be waited for.
     match beside {
         None => Ok(entry(draft, value_date, postings, vec![])),
         Some(beside) => Ok(entry(draft, value_date, postings, beside.linked)),

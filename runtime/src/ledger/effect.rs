@@ -77,7 +77,7 @@ impl Effect {
     }
 }
 
-/// How many of what there are among the accounts of an entry, so that rules about others are not looked for.
+/// How many accounts of an entry are of some kinds, so that rules about other kinds are not looked for.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(super) struct Among {
     /// Accounts that money comes out of.
@@ -196,7 +196,7 @@ impl Effects {
         if self.places.is_some() {
             return self.place(account);
         }
-        // It may have been seen elsewhere before.
+        // It may have been seen before the overlay began anew.
         let is_same = |effect: &Effect| effect.seen == seen || effect.account == *account;
         self.list.iter().position(is_same)
     }
@@ -239,8 +239,10 @@ impl Heard {
         }
     }
 
+    /// Ends the hearing.
+    ///
     /// # Errors
-    /// What was heard.
+    /// What the account with the lowest id said, if one said no.
     pub fn end(self) -> Result<(), Refusal> {
         self.0.map_or(Ok(()), |heard| Err(heard.1))
     }
