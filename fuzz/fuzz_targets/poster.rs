@@ -65,7 +65,7 @@ fn post(state: &mut Overlay<'_>, accounts: &[AccountId], request: &EntryRequest,
         reference: request.reference,
     };
     let plan = ledger::plan(state, &draft, &signed)?;
-    ledger::commit(state, plan, &mut signed, 1)?;
+    ledger::commit(state, plan, &mut signed, 1, &mut vec![])?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::money::{Code, Currency};
 use tenor_abi::refusal::Refusal;
 use tenor_runtime::fault::Stop;
-use tenor_runtime::ledger::{self, Capture, DatedBy, Draft, HoldPart, Line, Signed};
+use tenor_runtime::ledger::{self, Capture, DatedBy, Draft, HoldPart, Line, Lines, Signed};
 use tenor_runtime::state::record::{
     AccountRecord, AssetRecord, Counters, Holder, HookSet, PartyRecord, PurposeCode,
 };
@@ -281,7 +281,7 @@ impl World<'_> {
             today,
             value_date: today,
             dated_by: DatedBy::Chain,
-            lines: vec![],
+            lines: Lines::new(),
             narrative: None,
             reference: None,
         }
@@ -336,10 +336,10 @@ impl World<'_> {
             if minor == 0 {
                 return self.check(from, to).map(|()| 0);
             }
-            draft.lines = vec![line(from, Side::Debit), line(to, Side::Credit)];
+            draft.lines = Lines::from([line(from, Side::Debit), line(to, Side::Credit)]);
             ledger::plan(&self.state, &draft, &signed)?
         };
-        ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
+        ledger::commit(&mut self.state, plan, &mut signed, self.height, &mut vec![])?;
         Ok(minor)
     }
 
@@ -389,7 +389,7 @@ impl World<'_> {
         let held = self.amounts.get(&key(&step["pending_id"])).copied();
         if !is_post || asked == 0 {
             let plan = ledger::plan_release(&self.state, &mut draft, hold, &signed)?;
-            ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
+            ledger::commit(&mut self.state, plan, &mut signed, self.height, &mut vec![])?;
             return Ok(if is_post { 0 } else { held.unwrap_or(0) });
         }
         let from = ledger::hold_lines(&self.state, &hold)?.first().map(|(from, _)| *from);
@@ -397,8 +397,9 @@ impl World<'_> {
         let parts = if asked == u128::MAX { vec![] } else { vec![(from, asked)] };
         let capture = Capture { hold, parts: &parts, last: true };
         let plan = ledger::plan_capture(&self.state, &mut draft, &capture, &signed)?;
-        let entry = ledger::commit(&mut self.state, plan, &mut signed, self.height)?;
-        Ok(entry.postings[0].amount)
+        let mut entries = vec![];
+        ledger::commit(&mut self.state, plan, &mut signed, self.height, &mut entries)?;
+        Ok(entries[0].postings[0].amount)
     }
 
     fn expire(&mut self) -> Result<(), String> {
@@ -406,7 +407,7 @@ impl World<'_> {
             let mut draft = self.draft();
             let plan = ledger::expire(&self.state, &mut draft, hold).map_err(|stop| stop.to_string())?;
             let mut signed = Signed::default();
-            ledger::commit(&mut self.state, plan, &mut signed, self.height)
+            ledger::commit(&mut self.state, plan, &mut signed, self.height, &mut vec![])
                 .map_err(|fault| fault.to_string())?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::run::{Run, Trouble, party as party_of};
 use crate::fault::{Fault, Stop};
-use crate::ledger::{self, Correction, DatedBy, Draft, Line, bank_of};
+use crate::ledger::{self, Correction, DatedBy, Draft, Line, Lines, bank_of};
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, AssetRecord, Holder};
 use std::collections::BTreeSet;
@@ -95,7 +95,7 @@ fn move_money(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &TransferOp) -> Re
     }
     let mut draft = draft(state, run, op.from, None)?;
     let line = |account, side| Line { account, side, minor, currency: None };
-    draft.lines = vec![line(op.from, Side::Debit), line(op.to, Side::Credit)];
+    draft.lines = Lines::from([line(op.from, Side::Debit), line(op.to, Side::Credit)]);
     (draft.narrative, draft.reference) = (op.narrative, op.reference);
     let plan = ledger::plan(state, &draft, &run.signed)?;
     run.book_plan(state, plan)
@@ -122,7 +122,7 @@ pub(super) fn draft(
         today,
         value_date: value_date.unwrap_or(today),
         dated_by,
-        lines: vec![],
+        lines: Lines::new(),
         narrative: None,
         reference: None,
     })

@@ -183,11 +183,12 @@ impl<'a> Run<'a> {
     pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan<'_>) -> Result<u32, Stop> {
         hook::ask(state, self, &plan)?;
         let tell = ledger::accounts_that_tell(state, &plan)?;
-        let entry = ledger::commit(state, plan, &mut self.signed, self.block.height)?;
-        if cfg!(debug_assertions) {
-            ledger::check_touched(state, &entry)?;
+        ledger::commit(state, plan, &mut self.signed, self.block.height, &mut self.entries)?;
+        if cfg!(debug_assertions)
+            && let Some(entry) = self.entries.last()
+        {
+            ledger::check_touched(state, entry)?;
         }
-        self.entries.push(entry);
         hook::tell(state, self, &tell)?;
         Ok(self.entries.len() as u32 - 1)
     }

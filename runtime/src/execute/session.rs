@@ -5,7 +5,7 @@ use super::agreement::{Opened, book_asset};
 use super::nested::{self, Caller};
 use super::run::{Run, Trouble};
 use crate::fault::Stop;
-use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line};
+use crate::ledger::{self, Asked, Capture, DatedBy, Draft, HoldPart, Line, Lines};
 use crate::schedule::{self, Place};
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
 use crate::state::{self, Kind, Overlay, joined};
@@ -155,7 +155,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
             today,
             value_date: value_date.unwrap_or(self.date),
             dated_by,
-            lines: vec![],
+            lines: Lines::new(),
             narrative: None,
             reference: None,
         })

@@ -1,7 +1,7 @@
 //! Amounts that depend on what is there: lines at most, and lines that balance.
 
 use super::authority::{self, Signed};
-use super::plan::Line;
+use super::plan::{Line, Lines};
 use crate::fault::Stop;
 use crate::state::Overlay;
 use crate::state::record::AccountRecord;
@@ -32,7 +32,7 @@ pub fn settle(
     agreement: &AgreementId,
     now: Timestamp,
     signed: &Signed,
-) -> Result<Vec<Line>, Stop> {
+) -> Result<Lines, Stop> {
     if asked.iter().all(|asked| asked.mode == Mode::Exact) {
         return Ok(asked.iter().map(|asked| asked.line).collect());
     }

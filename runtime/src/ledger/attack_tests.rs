@@ -74,7 +74,9 @@ fn what_is_late_counts_in_a_grant_where_it_was_due_and_never_in_closed_books() {
         let dated_by = dated.map_or(DatedBy::Chain, |_| DatedBy::Late { due, ahead_days: 366 });
         let draft = Draft { value_date: dated.unwrap_or(due), dated_by, ..world.draft(agreement(), lines) };
         let planned = refused(plan(&world.state, &draft, &Signed::default()))?;
-        Ok(commit(&mut world.state, planned, &mut Signed::default(), 1).unwrap().value_date)
+        let mut entries = vec![];
+        commit(&mut world.state, planned, &mut Signed::default(), 1, &mut entries).unwrap();
+        Ok(entries[0].value_date)
     };
     // Two days of a month that is closed: each has its own part of the grant, both count from the first open day.
     assert_eq!(take(TODAY.add_days(-30), None), Ok(closed.add_days(1)));

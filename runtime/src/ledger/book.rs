@@ -4,12 +4,12 @@ use super::authority::Signed;
 use super::hold;
 use super::plan::{Beside, Draft, Plan};
 use crate::fault::Fault;
-use crate::state::Overlay;
-use tenor_abi::date::Date;
+use crate::state::{Booking, Overlay};
+use std::iter;
 use tenor_abi::entry::Side;
-use tenor_wire::receipt::{Act, BookedPosting, Entry};
+use tenor_wire::receipt::{Act, Entry};
 
-/// Books a plan at a block height and returns the entry.
+/// Books a plan at a block height and adds its entry to others.
 ///
 /// # Errors
 /// [`Fault`] when the store fails, or when state is not what it was when the plan was made.
@@ -18,7 +18,8 @@ pub fn commit(
     mut plan: Plan<'_>,
     signed: &mut Signed,
     height: u64,
-) -> Result<Entry, Fault> {
+    entries: &mut Vec<Entry>,
+) -> Result<(), Fault> {
     let draft = plan.draft;
     if state.moment() != plan.made_at {
         return Err(Fault::Books("state changed between plan and booking".into()));
@@ -26,25 +27,51 @@ pub fn commit(
     signed.count(&plan.effects);
     let mut booking = state.book((draft.id, height, draft.booked_at, plan.value_date));
     plan.effects.open(&mut booking)?;
-    let (effects, beside) = (&plan.effects, plan.beside());
-    let Beside { linked, grants, exposures, holds, corrections } = beside;
     // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
     if draft.act.books() {
-        for (posting, effect) in plan.posted() {
-            booking.post(effect.seen, posting.side, posting.amount);
+        for (line, effect) in plan.lines() {
+            booking.post(effect.seen, line.side, line.amount());
         }
-        for posting in linked {
+    }
+    if let Some(beside) = &plan.beside {
+        book_accounts_beside(&mut booking, &plan, beside)?;
+    }
+    // It is made where it stays: what was just written is waited for by who copies it.
+    entries.extend(iter::once_with(|| Entry {
+        id: draft.id,
+        source: draft.source,
+        booked_at: draft.booked_at,
+        value_date: plan.value_date,
+        postings: plan.lines().map(|(line, effect)| line.booked(booking.asset(effect.seen))).collect(),
+        narrative: draft.narrative,
+        reference: draft.reference,
+        act: draft.act,
+        linked: plan.beside.as_mut().map_or(vec![], |beside| std::mem::take(&mut beside.linked)),
+    }));
+    if let Some(beside) = &plan.beside {
+        put_beside(state, draft, beside);
+    }
+    Ok(())
+}
+
+/// Books what control accounts mirror, and what is set aside and freed: whose holds stand beside it.
+fn book_accounts_beside(booking: &mut Booking<'_>, plan: &Plan<'_>, beside: &Beside) -> Result<(), Fault> {
+    if plan.draft.act.books() {
+        for posting in &beside.linked {
             let unplanned = || Fault::Books(format!("{} is not in the plan", posting.account));
-            let place = effects.place(&posting.account).ok_or_else(unplanned)?;
-            booking.post(effects.at(place).seen, posting.side, posting.amount);
+            let place = plan.effects.place(&posting.account).ok_or_else(unplanned)?;
+            booking.post(plan.effects.at(place).seen, posting.side, posting.amount);
         }
     }
-    for effect in effects.iter() {
-        if effect.pending != 0 {
-            let pending = (effect.pending_on(Side::Debit), effect.pending_on(Side::Credit));
-            booking.pend(effect.seen, pending)?;
-        }
+    for effect in plan.effects.iter().filter(|effect| effect.pending != 0) {
+        let pending = (effect.pending_on(Side::Debit), effect.pending_on(Side::Credit));
+        booking.pend(effect.seen, pending)?;
     }
+    Ok(())
+}
+
+fn put_beside(state: &mut Overlay<'_>, draft: &Draft, beside: &Beside) {
+    let Beside { grants, exposures, holds, corrections, .. } = beside;
     grants.iter().for_each(|(row, grant)| state.put(row, grant));
     exposures.iter().for_each(|(row, exposure)| state.put(row, exposure));
     holds.iter().for_each(|(row, hold)| state.put(row, hold));
@@ -53,26 +80,5 @@ pub fn commit(
         Act::Hold { hold, expires_at } => hold::index(state, &hold, &draft.lines, expires_at),
         Act::Expire { hold } => hold::forget(state, &hold, holds),
         Act::Post | Act::Correct(_) | Act::Capture { .. } | Act::Release { .. } => {}
-    }
-    let Plan { value_date, postings, beside, .. } = plan;
-    // Most have nothing beside: an empty list is written where the entry lies, and one that was moved would be waited for.
-    match beside {
-        None => Ok(entry(draft, value_date, postings, vec![])),
-        Some(beside) => Ok(entry(draft, value_date, postings, beside.linked)),
-    }
-}
-
-#[inline(always)]
-fn entry(draft: &Draft, value_date: Date, postings: Vec<BookedPosting>, linked: Vec<BookedPosting>) -> Entry {
-    Entry {
-        id: draft.id,
-        source: draft.source,
-        booked_at: draft.booked_at,
-        value_date,
-        postings,
-        narrative: draft.narrative,
-        reference: draft.reference,
-        act: draft.act,
-        linked,
     }
 }

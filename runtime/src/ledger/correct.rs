@@ -1,7 +1,7 @@
 //! Corrections: postings of an entry are taken back, never more than its exact reverse.
 
 use super::authority::Signed;
-use super::plan::{self, Draft, Line, Plan};
+use super::plan::{self, Draft, Line, Lines, Plan};
 use crate::fault::{Fault, Stop};
 use crate::state::Overlay;
 use crate::state::record::{AccountRecord, CorrectionRecord, HistoryRecord, key};
@@ -33,7 +33,7 @@ pub fn correction<'d>(
 ) -> Result<Plan<'d>, Stop> {
     let mut taken: BTreeMap<Vec<u8>, CorrectionRecord> = BTreeMap::new();
     draft.act = Act::Correct(asked.entry);
-    draft.lines = Vec::with_capacity(asked.lines.len());
+    draft.lines = Lines::with_capacity(asked.lines.len());
     for line in asked.lines {
         let CorrectLineOp { account, sequence, amount } = *line;
         let unknown = Refusal::UnknownPosting { account, sequence };

@@ -1,14 +1,13 @@
 //! What an entry does to its accounts.
 
 use crate::fault::{Fault, Stop};
-use crate::state::record::{AccountRecord, Holder, HookSet};
-use crate::state::{AccountsView, Booking, FEW, Seen};
+use crate::state::record::AccountRecord;
+use crate::state::{AccountsView, Booking, FEW, Seen, Traits};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
 use tenor_abi::refusal::Refusal;
-use tenor_wire::op::AccountKind;
 
 /// What an entry does to one account.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,6 +16,8 @@ pub(super) struct Effect {
     pub account: AccountId,
     /// Where it lies.
     pub seen: Seen,
+    /// Which rules concern it.
+    pub traits: Traits,
     /// Debits and credits that are posted on it, minor units.
     pub posted: (u128, u128),
     /// The side of the lines on it, which all have the same; none of a control account.
@@ -28,8 +29,9 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    fn none(account: AccountId, seen: Seen) -> Effect {
-        Effect { account, seen, posted: (0, 0), side: None, pending: 0, by_signer: false }
+    #[inline(always)]
+    fn none(account: AccountId, (seen, traits): (Seen, Traits)) -> Effect {
+        Effect { account, seen, traits, posted: (0, 0), side: None, pending: 0, by_signer: false }
     }
 
     /// What is posted on a side of it.
@@ -77,34 +79,12 @@ impl Effect {
     }
 }
 
-/// How many accounts of an entry are of some kinds, so that rules about other kinds are not looked for.
-#[derive(Clone, Copy, PartialEq, Default, Debug)]
-pub(super) struct Among {
-    /// Accounts that money comes out of.
-    pub issuance: u16,
-    /// Accounts that a control account mirrors.
-    pub mirrored: u16,
-    /// Books of agreements.
-    pub books: u16,
-    /// Accounts with hooks.
-    pub hooked: u16,
-}
-
-impl Among {
-    fn note(&mut self, record: &AccountRecord) {
-        self.issuance += u16::from(record.kind == AccountKind::Issuance);
-        self.mirrored += u16::from(record.control.is_some());
-        self.books += u16::from(matches!(record.owner, Holder::Agreement(_)));
-        self.hooked += u16::from(record.hooks != HookSet::default());
-    }
-}
-
 /// The effects of an entry on its accounts, in the order in which these were first touched.
 #[derive(Clone)]
 pub(super) struct Effects {
     list: Vec<Effect>,
-    /// What there is among the accounts.
-    pub among: Among,
+    /// The traits that there are among the accounts.
+    pub among: Traits,
     /// Where in the list an account stands, once there are more than a few.
     places: Option<Box<Places>>,
 }
@@ -120,32 +100,29 @@ impl Effects {
     /// None, with room for those of so many lines.
     #[inline(always)]
     pub fn of_lines(lines: usize) -> Effects {
-        Effects { list: Vec::with_capacity(lines), among: Among::default(), places: None }
+        Effects { list: Vec::with_capacity(lines), among: Traits::default(), places: None }
     }
 
-    /// Where in the list the effect on an account stands, which begins as none. The account may have been found before.
-    pub fn touch(
-        &mut self,
-        accounts: &mut AccountsView<'_>,
-        account: &AccountId,
-        found: Option<u32>,
-    ) -> Result<usize, Stop> {
-        let known = match found {
-            Some(at) => Some(accounts.found(at)),
-            None => accounts.find(account)?,
-        };
-        let Some((seen, record)) = known else {
-            return Err(Refusal::UnknownAccount { account: *account }.into());
-        };
-        if let Some(place) = self.place_of(seen, account) {
-            return Ok(place);
+    /// Where in the list the effect on an account stands, which begins as none.
+    pub fn touch(&mut self, accounts: &mut AccountsView<'_>, account: &AccountId) -> Result<usize, Stop> {
+        match accounts.find(account)? {
+            Some((seen, traits, _)) => Ok(self.touch_found(account, (seen, traits))),
+            None => Err(Refusal::UnknownAccount { account: *account }.into()),
         }
-        self.among.note(record);
-        self.list.push(Effect::none(*account, seen));
+    }
+
+    /// As [`Effects::touch`], of an account that was found.
+    #[inline(always)]
+    pub fn touch_found(&mut self, account: &AccountId, found: (Seen, Traits)) -> usize {
+        if let Some(place) = self.place_of(found.0, account) {
+            return place;
+        }
+        self.among = self.among.and(found.1);
+        self.list.push(Effect::none(*account, found));
         if self.list.len() > FEW {
             self.file();
         }
-        Ok(self.list.len() - 1)
+        self.list.len() - 1
     }
 
     /// The effect at a place of the list.

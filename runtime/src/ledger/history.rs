@@ -6,7 +6,7 @@
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
-use crate::state::record::HistoryPeaksRecord;
+use crate::state::record::{HistoryPeaksRecord, to_bytes};
 use crate::state::{Kind, Overlay, POSTING_BYTES_MAX};
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
@@ -45,14 +45,14 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
         state.prefetch_accounts(some.iter().map(|(account, _)| account));
         state.prefetch_records::<HistoryPeaksRecord>(some.iter().map(|(account, _)| &account.0));
         for (account, _) in some {
-            let found = state.accounts().find(account)?.map(|(seen, record)| (seen, record.history_root));
+            let found = state.accounts().find(account)?.map(|(seen, _, record)| (seen, record.history_root));
             accounts.push(found);
             places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);
         }
         for (_, count) in some {
             let peaks: Option<&HistoryPeaksRecord> = state.record_at(places[trees.len()])?;
             let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree.clone());
-            trees.push((tree, hashes.by_ref().take(*count).collect()));
+            trees.push((tree, hashes.by_ref().take(*count as usize).collect()));
         }
     }
     // The trees before the block are what the accounts' leaves say.
@@ -71,7 +71,7 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
         if state.set_history_root(seen, *root) != tree.count() {
             return Err(unlike(state, account));
         }
-        state.set_record_at(place, HistoryPeaksRecord { tree });
+        state.set_row_at(place, Some(to_bytes(&HistoryPeaksRecord { tree })));
     }
     Ok(())
 }

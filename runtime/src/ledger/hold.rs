@@ -186,8 +186,8 @@ fn freeing<'d>(
     draft.lines = open.flat_map(|(from, record)| sides(*from, record.to, record.left)).collect();
     let draft = &*draft;
     let mut plan = Plan::of(state, draft);
-    for line in &draft.lines {
-        plan.add(&mut state.accounts(), line, None)?;
+    for (number, line) in draft.lines.iter().enumerate() {
+        plan.add(&mut state.accounts(), number, line)?;
     }
     for (from, record) in &mut lines {
         let left = std::mem::take(&mut record.left);
@@ -215,7 +215,7 @@ fn free(
     let broken = || Fault::Books(format!("less is pending between {from} and {to} than their holds say"));
     let mut accounts = state.accounts();
     for (account, side) in [(from, Side::Debit), (to, Side::Credit)] {
-        let place = effects.touch(&mut accounts, &account, None)?;
+        let place = effects.touch(&mut accounts, &account)?;
         let effect = effects.at_mut(place);
         // A hold was placed with one side of each account, as every entry.
         if *effect.side.get_or_insert(side) != side {

@@ -5,7 +5,7 @@ use super::effect::Effect;
 use super::plan::Plan;
 use crate::fault::{Fault, Stop};
 use crate::state::record::{AccountRecord, GrantRecord, Holder, HookRecord, HookSet, key};
-use crate::state::{Kind, Overlay};
+use crate::state::{Kind, Overlay, Traits};
 use tenor_abi::entry::PlannedEntry;
 use tenor_abi::id::{AccountId, AgreementId, Hash};
 use tenor_abi::money::Money;
@@ -107,7 +107,7 @@ fn with_hooks<'p>(
     moment: HookMoment,
 ) -> Result<Vec<(&'p Effect, HookSet)>, Fault> {
     let mut found = vec![];
-    if plan.effects.among.hooked == 0 {
+    if !plan.effects.among.has(Traits::HOOKED) {
         return Ok(found);
     }
     for effect in plan.effects.iter().filter(|effect| effect.side.is_some()) {

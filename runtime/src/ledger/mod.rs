@@ -46,7 +46,7 @@ pub use hold::{
 pub use hook::{Question, accounts_that_tell, attach, detach, find as find_hook, questions, told_after};
 pub use keyed::{KeyedEntry, find_keyed, keep_keyed};
 pub use past::{posting_at, trial_balance_at};
-pub use plan::{Draft, Line, Plan, plan};
+pub use plan::{Draft, Line, Lines, Plan, plan};
 pub use statement::{Statement, balance_on, postings, rows_since, statement};
 
 /// Most postings of an entry.

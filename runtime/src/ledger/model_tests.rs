@@ -319,7 +319,7 @@ impl Real<'_> {
             today,
             value_date: today.add_days(days),
             dated_by,
-            lines: vec![],
+            lines: super::Lines::new(),
             narrative: None,
             reference: None,
         }
@@ -331,8 +331,9 @@ impl Real<'_> {
     }
 
     fn commit(&mut self, plan: Result<Plan, Stop>) -> Result<EntryId, Stop> {
-        let entry = commit(&mut self.state, plan?, &mut Real::signed(), self.height)?;
-        Ok(entry.id)
+        let mut entries = vec![];
+        commit(&mut self.state, plan?, &mut Real::signed(), self.height, &mut entries)?;
+        Ok(entries[0].id)
     }
 }
 

@@ -9,7 +9,8 @@ use crate::fault::{Fault, Stop};
 use crate::state::record::{
     AccountRecord, AgreementRecord, CorrectionRecord, ExposureRecord, GrantRecord, HoldRecord, Holder, key,
 };
-use crate::state::{AccountsView, FEW, Moment, Overlay};
+use crate::state::{AccountsView, FEW, Moment, Overlay, Traits};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
@@ -17,7 +18,6 @@ use tenor_abi::id::{AccountId, AgreementId, AssetId, Hash, PartyId};
 use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::money::Currency;
 use tenor_abi::refusal::Refusal;
-use tenor_wire::op::AccountKind;
 use tenor_wire::receipt::{Act, BookedPosting, EntrySource};
 
 /// One line of a draft.
@@ -36,9 +36,18 @@ pub struct Line {
 impl Line {
     /// Its posting, in an asset.
     pub(super) fn booked(&self, asset: AssetId) -> BookedPosting {
-        BookedPosting { account: self.account, asset, side: self.side, amount: self.minor.unsigned_abs() }
+        BookedPosting { account: self.account, asset, side: self.side, amount: self.amount() }
+    }
+
+    /// Minor units, of a line that is in shape: there is at least one.
+    #[inline(always)]
+    pub(super) fn amount(&self) -> u128 {
+        self.minor as u128
     }
 }
+
+/// Lines of a draft. The two that most drafts have lie in it.
+pub type Lines = SmallVec<[Line; 2]>;
 
 /// An entry that is asked for.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,7 +67,7 @@ pub struct Draft {
     /// Who says so.
     pub dated_by: DatedBy,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub lines: Lines,
     /// Commitment to a narrative.
     pub narrative: Option<Hash>,
     /// Commitment to a reference.
@@ -74,9 +83,7 @@ pub struct Plan<'d> {
     /// The day that it counts from, which may be another one than what was asked for.
     pub(super) value_date: Date,
     pub(super) effects: Effects,
-    /// What is booked or set aside, line by line.
-    pub(super) postings: Vec<BookedPosting>,
-    /// Which effect is on the account of each posting; nothing where every posting has an account of its own.
+    /// Which effect is on the account of each line; nothing where every line has an account of its own.
     places: Vec<u32>,
     /// What it changes besides the accounts of its lines; most entries change nothing.
     pub(super) beside: Option<Box<Beside>>,
@@ -108,39 +115,34 @@ impl<'d> Plan<'d> {
             made_at: state.moment(),
             value_date: draft.value_date,
             effects: Effects::of_lines(lines),
-            postings: Vec::with_capacity(lines),
             places: vec![],
             beside: None,
         }
     }
 
-    /// Adds the posting of the draft's next line: the effect on its account, which is not counted yet, and the account. It
-    /// may have been found before.
+    /// Adds a line of a number: the effect on its account, which is not counted yet, and the account.
     #[inline(always)]
-    pub(super) fn add<'p>(
+    pub(super) fn add<'p, 'a>(
         &'p mut self,
-        accounts: &'p mut AccountsView<'_>,
+        accounts: &'a mut AccountsView<'_>,
+        number: usize,
         line: &Line,
-        found: Option<u32>,
-    ) -> Result<(&'p mut Effect, &'p AccountRecord), Stop> {
-        let place = self.effects.touch(accounts, &line.account, found)?;
-        let effect = self.effects.at_mut(place);
-        let record = accounts.at(effect.seen, &line.account)?;
-        let number = self.postings.len();
+    ) -> Result<(&'p mut Effect, &'a AccountRecord), Stop> {
+        let Some((seen, traits, record)) = accounts.find(&line.account)? else {
+            return Err(Refusal::UnknownAccount { account: line.account }.into());
+        };
+        let place = self.effects.touch_found(&line.account, (seen, traits));
         if place != number || !self.places.is_empty() {
             note_place(&mut self.places, number, place);
         }
-        self.postings.push(line.booked(record.asset));
-        Ok((effect, record))
+        Ok((self.effects.at_mut(place), record))
     }
 
-    /// Every posting, and the effect on its account.
-    pub(super) fn posted(&self) -> impl Iterator<Item = (&BookedPosting, &Effect)> {
+    /// Every line, and the effect on its account.
+    pub(super) fn lines(&self) -> impl ExactSizeIterator<Item = (&'d Line, &Effect)> {
         let place = |number| self.places.get(number).map_or(number, |place| *place as usize);
-        self.postings
-            .iter()
-            .enumerate()
-            .map(move |(number, posting)| (posting, self.effects.at(place(number))))
+        let lines = self.draft.lines.iter().enumerate();
+        lines.map(move |(number, line)| (line, self.effects.at(place(number))))
     }
 
     /// What it changes besides the accounts of its lines.
@@ -154,7 +156,7 @@ impl<'d> Plan<'d> {
     }
 }
 
-/// Notes the place of the effect on the account of a posting, behind those of the postings before it.
+/// Notes the place of the effect on the account of a line, behind those of the lines before it.
 #[cold]
 fn note_place(places: &mut Vec<u32>, number: usize, place: usize) {
     places.extend(places.len() as u32..number as u32);
@@ -177,6 +179,9 @@ pub fn plan<'d>(state: &Overlay<'_>, draft: &'d Draft, signed: &Signed) -> Resul
     Ok(plan)
 }
 
+/// Lines whose accounts were asked of memory before, mostly: those of the signed item that asks.
+const ASKED_BEFORE: usize = 2;
+
 /// Shape, accounts and balance: what holds for every entry.
 pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
     check_shape(plan.draft)?;
@@ -184,32 +189,33 @@ pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop
     let is_hold = matches!(draft.act, Act::Hold { .. });
     let is_capture = matches!(draft.act, Act::Capture { .. });
     let mut accounts = state.accounts();
-    let mut sums = Sums::default();
     let (mut debits, mut credits) = (0, 0);
-    let mut found = [None; FEW];
+    let (mut number, mut first, mut is_one_asset) = (0, None, true);
     for lines in draft.lines.chunks(FEW) {
-        accounts.find_few(lines.iter().map(|line| &line.account), &mut found);
-        for (line, found) in lines.iter().zip(&found) {
-            let (effect, record) = plan.add(&mut accounts, line, *found)?;
+        if lines.len() > ASKED_BEFORE {
+            lines.iter().for_each(|line| accounts.prefetch(&line.account));
+        }
+        for line in lines {
+            let (effect, record) = plan.add(&mut accounts, number, line)?;
+            number += 1;
             check_line(record, effect, line)?;
             count(record, effect, line, is_hold, is_capture)?;
-            if sums.asset.as_ref() != Some(&record.asset) {
-                (debits, credits) = sums.turn_to(&record.asset, (debits, credits));
-            }
+            is_one_asset &= *first.get_or_insert(record.asset) == record.asset;
             match line.side {
-                Side::Debit => debits += line.minor.unsigned_abs(),
-                Side::Credit => credits += line.minor.unsigned_abs(),
+                Side::Debit => debits += line.amount(),
+                Side::Credit => credits += line.amount(),
             }
         }
     }
-    if sums.others.is_none() && debits == credits { Ok(()) } else { Ok(sums.check((debits, credits))?) }
+    drop(accounts);
+    if is_one_asset && debits == credits { Ok(()) } else { check_balance(state, plan) }
 }
 
 fn check_shape(draft: &Draft) -> Result<(), Refusal> {
     if draft.lines.len() < 2 || draft.lines.len() > POSTINGS_MAX {
         return Err(Refusal::BadPostings { given: draft.lines.len() as u32 });
     }
-    match draft.lines.iter().find(|line| line.minor < 1 || line.minor.unsigned_abs() > AMOUNT_MAX) {
+    match draft.lines.iter().find(|line| line.minor < 1 || line.amount() > AMOUNT_MAX) {
         Some(line) => Err(Refusal::BadAmount { minor: line.minor }),
         None => Ok(()),
     }
@@ -223,7 +229,7 @@ fn check_line(record: &AccountRecord, effect: &mut Effect, line: &Line) -> Resul
     if let Some(given) = line.currency {
         check_currency(line.account, record.currency, given)?;
     }
-    if record.kind == AccountKind::Control {
+    if effect.traits.has(Traits::CONTROL) {
         return Err(Refusal::ControlAccount { account: line.account });
     }
     Ok(())
@@ -237,7 +243,7 @@ fn count(
     is_hold: bool,
     is_capture: bool,
 ) -> Result<(), Refusal> {
-    let (side, amount) = (line.side, line.minor.unsigned_abs());
+    let (side, amount) = (line.side, line.amount());
     if is_hold {
         effect.pending += line.minor;
     } else {
@@ -251,35 +257,22 @@ fn count(
     Ok(())
 }
 
-/// Debits and credits of lines by asset, where there are several. Those of one asset mostly stand together, and are added
-/// up beside it.
-#[derive(Default)]
-struct Sums {
-    /// The asset that is added up.
-    asset: Option<AssetId>,
-    /// Of the assets before it.
-    others: Option<BTreeMap<AssetId, (u128, u128)>>,
-}
-
-impl Sums {
-    /// Turns from an asset, of which there was so much, to another one; what there was of that before.
-    #[cold]
-    fn turn_to(&mut self, asset: &AssetId, sum: (u128, u128)) -> (u128, u128) {
-        let Some(last) = self.asset.replace(*asset) else { return (0, 0) };
-        let others = self.others.get_or_insert_default();
-        others.insert(last, sum);
-        others.remove(asset).unwrap_or_default()
-    }
-
-    /// Every asset balances, with so much of the last one.
-    #[cold]
-    fn check(self, sum: (u128, u128)) -> Result<(), Refusal> {
-        let mut all = self.others.unwrap_or_default();
-        all.extend(self.asset.map(|last| (last, sum)));
-        match all.into_iter().find(|(_, (debits, credits))| debits != credits) {
-            Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }),
-            None => Ok(()),
+/// Every asset balances.
+#[cold]
+fn check_balance(state: &Overlay<'_>, plan: &Plan<'_>) -> Result<(), Stop> {
+    let mut accounts = state.accounts();
+    let mut sums: BTreeMap<AssetId, (u128, u128)> = BTreeMap::new();
+    for (line, effect) in plan.lines() {
+        let asset = accounts.at(effect.seen, &line.account)?.asset;
+        let (debits, credits) = sums.entry(asset).or_default();
+        match line.side {
+            Side::Debit => *debits += line.amount(),
+            Side::Credit => *credits += line.amount(),
         }
+    }
+    match sums.into_iter().find(|(_, (debits, credits))| debits != credits) {
+        Some((asset, (debits, credits))) => Err(Refusal::Unbalanced { asset, debits, credits }.into()),
+        None => Ok(()),
     }
 }
 
@@ -291,7 +284,7 @@ pub(super) fn check_accounts(
     counted_on: Date,
 ) -> Result<(), Stop> {
     let Plan { draft, effects, beside, .. } = plan;
-    if effects.among.issuance > 0 {
+    if effects.among.has(Traits::ISSUANCE) {
         authority::check_issuance(state, effects, signed)?;
     }
     let (mut debits, mut limits) = (Heard::default(), Heard::default());
@@ -322,33 +315,44 @@ pub(super) fn check_accounts(
 /// What an account allows to happen to it.
 #[inline(always)]
 fn within_limits(before: &AccountRecord, effect: &Effect) -> Result<(), Refusal> {
-    let account = || effect.account;
-    let change = effect.change();
-    let (held, promised) = (effect.pending_on(Side::Debit) > 0, effect.pending_on(Side::Credit) > 0);
-    if before.closed {
-        return Err(Refusal::Closed { account: account() });
+    if effect.traits.has(Traits::BOUND) {
+        within_bounds(before, effect)?;
     }
-    if change < 0 || held {
-        if let Some(reason) = before.frozen_out {
-            return Err(Refusal::Frozen { account: account(), outgoing: true, reason });
-        }
+    let held = effect.pending_on(Side::Debit) > 0;
+    if effect.change() < 0 || held {
         let floor = if held { before.hold_floor() } else { before.floor };
         if before.unheld() + effect.change_of_unheld() < floor {
-            let needed = effect.taken();
             let available = if held { before.available_to_hold() } else { before.available() };
-            return Err(Refusal::InsufficientFunds { account: account(), available, needed });
+            let (account, needed) = (effect.account, effect.taken());
+            return Err(Refusal::InsufficientFunds { account, available, needed });
         }
     }
-    if change > 0 || promised {
+    Ok(())
+}
+
+/// What an account allows that is closed, frozen, or has a ceiling. Nothing both comes in and goes out.
+#[cold]
+fn within_bounds(before: &AccountRecord, effect: &Effect) -> Result<(), Refusal> {
+    let account = effect.account;
+    if before.closed {
+        return Err(Refusal::Closed { account });
+    }
+    let change = effect.change();
+    if let Some(reason) = before.frozen_out
+        && (change < 0 || effect.pending_on(Side::Debit) > 0)
+    {
+        return Err(Refusal::Frozen { account, outgoing: true, reason });
+    }
+    if change > 0 || effect.pending_on(Side::Credit) > 0 {
         if let Some(reason) = before.frozen_in {
-            return Err(Refusal::Frozen { account: account(), outgoing: false, reason });
+            return Err(Refusal::Frozen { account, outgoing: false, reason });
         }
         if let Some(ceiling) = before.ceiling {
             // A capture never fails on a ceiling, so what holds will bring has its room already.
             let promised = effect.pending_after(before, Side::Credit);
             let would_be = before.balance() + change + promised as i128;
             if would_be > ceiling {
-                return Err(Refusal::AboveCeiling { account: account(), ceiling, would_be });
+                return Err(Refusal::AboveCeiling { account, ceiling, would_be });
             }
         }
     }
@@ -357,7 +361,7 @@ fn within_limits(before: &AccountRecord, effect: &Effect) -> Result<(), Refusal>
 
 /// What control accounts mirror: every booked line, added up by account and side, up to the top.
 pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop> {
-    if plan.effects.among.mirrored == 0 {
+    if !plan.effects.among.has(Traits::MIRRORED) {
         return Ok(());
     }
     let mut sums: BTreeMap<(AccountId, Side), u128> = BTreeMap::new();
@@ -370,13 +374,13 @@ pub(super) fn link(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop>
                 let rule = format!("at most {CONTROL_DEPTH_MAX} control accounts stand above one another");
                 return Err(Refusal::BadValue { rule }.into());
             }
-            *sums.entry((control, line.side)).or_default() += line.minor.unsigned_abs();
+            *sums.entry((control, line.side)).or_default() += line.amount();
             above = touch_below(&mut accounts, &mut plan.effects, &control)?;
             depth += 1;
         }
     }
     for ((account, side), amount) in sums {
-        let place = plan.effects.touch(&mut accounts, &account, None)?;
+        let place = plan.effects.touch(&mut accounts, &account)?;
         let effect = plan.effects.at_mut(place);
         *effect.posted_mut(side) += amount;
         let record = accounts.at(effect.seen, &account)?;
@@ -394,7 +398,7 @@ fn touch_below(
     effects: &mut Effects,
     account: &AccountId,
 ) -> Result<Option<AccountId>, Stop> {
-    let place = effects.touch(accounts, account, None)?;
+    let place = effects.touch(accounts, account)?;
     Ok(accounts.at(effects.at(place).seen, account)?.control)
 }
 
@@ -403,7 +407,7 @@ fn touch_below(
 /// corrections move it and are not refused by it.
 pub(super) fn expose(state: &Overlay<'_>, plan: &mut Plan<'_>, bounded: bool) -> Result<(), Stop> {
     let bounded = bounded && matches!(plan.draft.act, Act::Post | Act::Hold { .. });
-    if plan.effects.among.books == 0 {
+    if !plan.effects.among.has(Traits::BOOK) {
         return Ok(());
     }
     let mut touched: BTreeMap<(AgreementId, AssetId), i128> = BTreeMap::new();

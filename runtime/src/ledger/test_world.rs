@@ -90,7 +90,7 @@ impl World {
             today: TODAY,
             value_date: TODAY,
             dated_by: DatedBy::Asker { ahead_days: 366 },
-            lines,
+            lines: lines.into(),
             narrative: None,
             reference: None,
         }
@@ -98,7 +98,7 @@ impl World {
 
     pub fn book(&mut self, draft: Draft, signed: &Signed) -> Result<(), Refusal> {
         let planned = refused(plan(&self.state, &draft, signed))?;
-        commit(&mut self.state, planned, &mut signed.clone(), 1).unwrap();
+        commit(&mut self.state, planned, &mut signed.clone(), 1, &mut vec![]).unwrap();
         check(&self.state).unwrap();
         Ok(())
     }
@@ -113,7 +113,7 @@ impl World {
         draft.act = Act::Hold { hold: HOLD, expires_at: Timestamp(draft.booked_at.0 + ms) };
         let parts = [HoldPart { from, to, line: line(from, Side::Debit, minor) }];
         let planned = refused(plan_hold(&self.state, &mut draft, &parts, 5, &Signed::default()))?;
-        commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
+        commit(&mut self.state, planned, &mut Signed::default(), 1, &mut vec![]).unwrap();
         check(&self.state).unwrap();
         Ok(())
     }
@@ -122,7 +122,7 @@ impl World {
         let mut draft = self.draft(agreement(), vec![]);
         let asked = Capture { hold: HOLD, parts, last: false };
         let planned = refused(plan_capture(&self.state, &mut draft, &asked, &Signed::default()))?;
-        commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
+        commit(&mut self.state, planned, &mut Signed::default(), 1, &mut vec![]).unwrap();
         check(&self.state).unwrap();
         Ok(())
     }
@@ -130,7 +130,7 @@ impl World {
     pub fn release(&mut self) {
         let mut draft = self.draft(agreement(), vec![]);
         let planned = plan_release(&self.state, &mut draft, HOLD, &Signed::default()).unwrap();
-        commit(&mut self.state, planned, &mut Signed::default(), 1).unwrap();
+        commit(&mut self.state, planned, &mut Signed::default(), 1, &mut vec![]).unwrap();
         check(&self.state).unwrap();
     }
 

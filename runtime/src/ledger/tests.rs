@@ -135,8 +135,9 @@ fn book(state: &mut Overlay<'_>, accounts: &[Known], asked: &Asked, index: u32) 
     let parties: Vec<_> = (0..PARTIES).filter(|number| asked.signs[*number]).map(party).collect();
     let mut signed = Signed::by(&parties, &spend.collect::<Vec<_>>(), None);
     let plan = plan(state, &draft, &signed)?;
-    let entry = commit(state, plan, &mut signed, u64::from(index))?;
-    assert_eq!(entry.postings.len(), asked.lines.len());
+    let mut entries = vec![];
+    commit(state, plan, &mut signed, u64::from(index), &mut entries)?;
+    assert_eq!(entries[0].postings.len(), asked.lines.len());
     Ok(())
 }
 

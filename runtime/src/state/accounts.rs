@@ -3,14 +3,16 @@
 //! They lie beside the cells, one behind the other and found by their ids, so that whoever judges or books an entry
 //! waits for memory once for each account. A cell says which of them is its value.
 
-use super::record::AccountRecord;
+use super::record::{AccountRecord, Holder, HookSet};
 use crate::prefetch::prefetch;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
+use tenor_wire::op::AccountKind;
 
-/// Accounts that are looked for together, and up to which they are simply looked through.
+/// Accounts that are asked for together, and up to which they are simply looked through.
 pub const FEW: usize = 8;
 
 /// Where an account lies. It is no longer believed when the overlay has begun anew since.
@@ -31,9 +33,56 @@ enum Standing {
     Written,
 }
 
+/// What of an account concerns rules that pass most accounts by, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Traits(u8);
+
+impl Traits {
+    /// Money comes out of it.
+    pub const ISSUANCE: Traits = Traits(1);
+    /// It mirrors others.
+    pub const CONTROL: Traits = Traits(1 << 1);
+    /// A control account mirrors it.
+    pub const MIRRORED: Traits = Traits(1 << 2);
+    /// It is a book of an agreement.
+    pub const BOOK: Traits = Traits(1 << 3);
+    /// It has hooks.
+    pub const HOOKED: Traits = Traits(1 << 4);
+    /// It is closed, frozen, or has a ceiling.
+    pub const BOUND: Traits = Traits(1 << 5);
+
+    fn of(record: &AccountRecord) -> Traits {
+        let AccountRecord { closed, frozen_in, frozen_out, ceiling, .. } = record;
+        let is_bound = *closed || frozen_in.is_some() || frozen_out.is_some() || ceiling.is_some();
+        let all = [
+            (record.kind == AccountKind::Issuance, Traits::ISSUANCE),
+            (record.kind == AccountKind::Control, Traits::CONTROL),
+            (record.control.is_some(), Traits::MIRRORED),
+            (matches!(record.owner, Holder::Agreement(_)), Traits::BOOK),
+            (record.hooks != HookSet::default(), Traits::HOOKED),
+            (is_bound, Traits::BOUND),
+        ];
+        all.into_iter().filter(|(it_has, _)| *it_has).fold(Traits::default(), |sum, (_, one)| sum.and(one))
+    }
+
+    /// Whether it has one.
+    #[inline(always)]
+    pub fn has(self, one: Traits) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    /// Those of several.
+    #[inline(always)]
+    #[must_use]
+    pub fn and(self, others: Traits) -> Traits {
+        Traits(self.0 | others.0)
+    }
+}
+
 /// An account.
 pub(super) struct Kept {
     pub record: AccountRecord,
+    pub traits: Traits,
     id: AccountId,
     /// Of the id.
     hash: u32,
@@ -46,39 +95,41 @@ pub(super) struct Kept {
 #[derive(Default)]
 pub(super) struct Accounts {
     list: Vec<Kept>,
+    soon: Soon,
     /// Where the newest record of each account lies.
     places: HashTable<u32>,
     /// With a seed of its own, for ids are made outside; no outcome depends on it.
     hasher: DefaultHashBuilder,
 }
 
+/// Where accounts may lie that were asked for ahead. It is believed once the id there is the one that is meant.
+struct Soon([Cell<u32>; Soon::SLOTS]);
+
+impl Soon {
+    const SLOTS: usize = 64;
+
+    fn slot(&self, id: &AccountId) -> &Cell<u32> {
+        &self.0[usize::from(id.0[31]) % Soon::SLOTS]
+    }
+}
+
+impl Default for Soon {
+    fn default() -> Soon {
+        Soon([const { Cell::new(u32::MAX) }; Soon::SLOTS])
+    }
+}
+
 impl Accounts {
     /// Where the account of an id lies, if its record is here.
+    #[inline(always)]
     pub fn find(&self, id: &AccountId) -> Option<u32> {
-        self.find_hashed(self.hash(id), id)
+        let at = self.soon.slot(id).get();
+        let is_meant = |kept: &Kept| kept.id == *id && kept.standing != Standing::Former;
+        if self.list.get(at as usize).is_some_and(is_meant) { Some(at) } else { self.look_for(id) }
     }
 
-    /// Where the accounts of the first few ids lie, if their records are here. Memory is asked for all of them before the
-    /// first is waited for.
-    #[inline(always)]
-    pub fn find_few<'i>(
-        &self,
-        ids: impl Iterator<Item = &'i AccountId> + Clone,
-        found: &mut [Option<u32>; FEW],
-    ) {
-        let mut hashes = [0; FEW];
-        hashes.iter_mut().zip(ids.clone()).for_each(|(hash, id)| *hash = self.hash(id));
-        for ((found, hash), id) in found.iter_mut().zip(&hashes).zip(ids) {
-            *found = self.find_hashed(*hash, id);
-            if let Some(at) = *found {
-                self.prefetch_at(at);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn find_hashed(&self, hash: u32, id: &AccountId) -> Option<u32> {
-        let at = *self.places.find(spread(hash), |at| self.list[*at as usize].id == *id)?;
+    fn look_for(&self, id: &AccountId) -> Option<u32> {
+        let at = *self.places.find(spread(self.hash(id)), |at| self.list[*at as usize].id == *id)?;
         (self.list[at as usize].standing != Standing::Former).then_some(at)
     }
 
@@ -86,7 +137,7 @@ impl Accounts {
     pub fn prefetch(&self, id: &AccountId) -> bool {
         // Which of those that begin alike it is cannot be told before they are here.
         let found = self.places.find(spread(self.hash(id)), |_| true);
-        found.inspect(|at| self.prefetch_at(**at)).is_some()
+        found.inspect(|at| self.soon.slot(id).set(**at)).inspect(|at| self.prefetch_at(**at)).is_some()
     }
 
     /// Asks memory for an account.
@@ -97,13 +148,13 @@ impl Accounts {
     /// Takes in an account as the base has it.
     pub fn read(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
         let (hash, cell) = (self.hash(&id), cell as u32);
-        self.add(Kept { record, id, hash, cell, standing: Standing::Read })
+        self.add(Kept { traits: Traits::of(&record), record, id, hash, cell, standing: Standing::Read })
     }
 
     /// Takes in a record that is to be written.
     pub fn write(&mut self, id: AccountId, cell: usize, record: AccountRecord) -> u32 {
         let (hash, cell) = (self.hash(&id), cell as u32);
-        self.add(Kept { record, id, hash, cell, standing: Standing::Written })
+        self.add(Kept { traits: Traits::of(&record), record, id, hash, cell, standing: Standing::Written })
     }
 
     fn add(&mut self, kept: Kept) -> u32 {

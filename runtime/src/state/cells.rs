@@ -50,6 +50,8 @@ pub(super) enum Below {
     Nothing,
     /// The value, and the record that it is once it was read as one.
     Value(Bytes, Option<Arc<dyn Held>>),
+    /// The account that the cell has, as which it was read: its bytes follow from that, as long as it is not booked on.
+    Account,
 }
 
 /// A value of the base, among those of the keys that were asked for with its own: they lie in one piece of memory, which is
@@ -259,18 +261,21 @@ impl Cells {
             let account = cell.account.take().map(|at| accounts.at(at));
             let place = match self.find_hashed(cell.hash, &cell.key) {
                 None => self.add(cell),
-                Some(place) if matches!(self.list[place].below, Below::Unasked) => {
-                    self.list[place].below = cell.below;
+                Some(place) => {
+                    let own = &mut self.list[place];
+                    // An account that is known or written here stays what it is.
+                    let is_taken = account.is_none() || own.account.is_none() && !own.is_written();
+                    if !matches!(own.below, Below::Unasked) || !is_taken {
+                        continue;
+                    }
+                    own.below = cell.below;
                     place
                 }
-                Some(_) => continue,
             };
-            let own = &self.list[place];
-            let Some(account) = account.filter(|_| own.account.is_none() && !own.is_written()) else {
-                continue;
-            };
-            let at = self.accounts.read(*account.id(), place, account.record);
-            self.list[place].account = Some(at);
+            if let Some(account) = account {
+                let at = self.accounts.read(*account.id(), place, account.record);
+                self.list[place].account = Some(at);
+            }
         }
     }
 
@@ -319,6 +324,9 @@ impl Cells {
         let cell = &mut list[place];
         if let Some(at) = cell.account.take() {
             accounts.leave(at);
+            if let Below::Account = cell.below {
+                cell.below = Below::Unasked;
+            }
         }
         if let Now::Account(at) = now {
             accounts.come_back(at);
@@ -340,14 +348,24 @@ impl Cells {
     }
 
     /// Where an account lies among the accounts, after the base was asked.
+    #[inline(always)]
     pub fn account(
         &mut self,
         id: &AccountId,
         ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
     ) -> Result<Option<u32>, Fault> {
-        if let Some(at) = self.accounts.find(id) {
-            return Ok(Some(at));
+        match self.accounts.find(id) {
+            Some(at) => Ok(Some(at)),
+            None => self.account_below(id, ask),
         }
+    }
+
+    #[cold]
+    fn account_below(
+        &mut self,
+        id: &AccountId,
+        ask: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Fault>,
+    ) -> Result<Option<u32>, Fault> {
         let place = with_full_key(Kind::Account, &id.0, |full| self.asked(full, ask))?;
         self.list[place].account(place, &mut self.accounts)
     }
@@ -411,6 +429,15 @@ impl Cells {
     pub fn take_posting_back(&mut self, at: u32) {
         let last = self.postings.pop().expect("a posting is there until it is taken back");
         self.accounts.take_back(at, last);
+    }
+
+    /// Brings the postings into the order of their rows.
+    pub fn order_postings(&mut self) {
+        let Cells { list, postings, .. } = self;
+        postings.bring_in_order(|counts| {
+            let places = in_order(list, |place, _| counts.get(place).is_some_and(|count| *count > 0));
+            places.into_iter().filter_map(|place| list[place].of_account(place)).collect()
+        });
     }
 
     /// Files the postings that were added since it was done last.
@@ -516,6 +543,10 @@ impl Cell {
             (Now::Record(record), _) => make(Some(&record.bytes())),
             (Now::Account(at), _) => make(Some(&record::to_bytes(&accounts.at(*at).record))),
             (Now::Unwritten, Below::Value(bytes, _)) => make(Some(&**bytes)),
+            (Now::Unwritten, Below::Account) => {
+                let at = self.account.expect("an account that was read lies among the accounts");
+                make(Some(&record::to_bytes(&accounts.at(at).record)))
+            }
             (Now::Deleted, _) | (Now::Unwritten, _) => make(None),
         }
     }
@@ -558,8 +589,9 @@ impl Cell {
             true => accounts.write(id, place, record),
             false => accounts.read(id, place, record),
         };
-        if self.is_written() {
-            self.now = Now::Account(at);
+        match self.is_written() {
+            true => self.now = Now::Account(at),
+            false => self.below = Below::Account,
         }
         self.account = Some(at);
         Ok(Some(at))
@@ -611,7 +643,7 @@ fn decoded<'c, R: Record>(
         *now = Now::Record(Arc::new(record::from_bytes::<R>(key, bytes)?));
     }
     match (now, below) {
-        (Now::Account(_), _) => Err(unlike::<R>(key)),
+        (Now::Account(_), _) | (Now::Unwritten, Below::Account) => Err(unlike::<R>(key)),
         (Now::Record(held), _) => Ok(Some(held)),
         (Now::Unwritten, Below::Value(bytes, held)) => {
             if held.is_none() {

@@ -15,7 +15,7 @@ mod past;
 mod fork;
 mod journal;
 
-pub use accounts::{FEW, Seen};
+pub use accounts::{FEW, Seen, Traits};
 pub use base::Base;
 pub(crate) use cells::joined;
 pub use committed::{CACHE_BYTES, CACHE_BYTES_MIN, Committed, HISTORY_BYTES, Resume, Room, StateMemory};

@@ -7,7 +7,7 @@
 //! what it is until the block's writes are taken out. An account that is booked on is counted where it lies; its
 //! postings are only ever added, to one list of the block.
 
-use super::accounts::{Accounts, FEW, Seen};
+use super::accounts::{Accounts, Seen, Traits};
 use super::base::Base;
 use super::cells::{Below, Bytes, Cell, Cells, Now, in_order, own, with_full_key};
 use super::journal::Journal;
@@ -21,7 +21,7 @@ use std::cell::{RefCell, RefMut};
 use std::ops::Bound;
 use std::sync::Arc;
 use tenor_abi::entry::Side;
-use tenor_abi::id::{AccountId, Hash};
+use tenor_abi::id::{AccountId, AssetId, Hash};
 
 /// Most rows of the base that are read together where some of them were written over.
 const TOGETHER: usize = 256;
@@ -77,7 +77,7 @@ impl<'b> Overlay<'b> {
     pub fn has_row(&self, full_key: &[u8]) -> Result<bool, Fault> {
         self.look(full_key, |_, cell, _| {
             Ok(match cell.now {
-                Now::Unwritten => matches!(cell.below, Below::Value(..)),
+                Now::Unwritten => matches!(cell.below, Below::Value(..) | Below::Account),
                 Now::Deleted => false,
                 Now::Value(_) | Now::Record(_) | Now::Account(_) => true,
             })
@@ -408,17 +408,6 @@ impl<'b> Overlay<'b> {
         list[place.cell].record(place.cell, accounts)
     }
 
-    /// Writes a record, which is no account, whose cell lies at a place.
-    ///
-    /// # Panics
-    /// As [`Overlay::post`].
-    pub fn set_record_at<R: Record>(&mut self, place: Place, value: R) {
-        let cells = self.cells.get_mut();
-        assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
-        assert!(R::KIND != Kind::Account, "accounts lie among the accounts");
-        self.journal.cell(place.cell, cells.write(place.cell, Now::Record(Arc::new(value))));
-    }
-
     /// Begins to book an entry: what its postings have in common.
     #[inline(always)]
     pub fn book(&mut self, head: PostingHead) -> Booking<'_> {
@@ -498,6 +487,7 @@ impl<'b> Overlay<'b> {
     }
 
     /// What was written so far stays: an item is over, and no mark before this point is gone back to.
+    #[inline]
     pub fn keep(&mut self) {
         self.kept += self.journal.len();
         self.journal.clear();
@@ -511,36 +501,26 @@ pub struct AccountsView<'o> {
 }
 
 impl AccountsView<'_> {
-    /// Where an account lies, and its record.
+    /// Where an account lies, its traits, and its record.
     ///
     /// # Errors
     /// As [`Overlay::get`].
     #[inline(always)]
-    pub fn find(&mut self, account: &AccountId) -> Result<Option<(Seen, &AccountRecord)>, Fault> {
+    pub fn find(&mut self, account: &AccountId) -> Result<Option<(Seen, Traits, &AccountRecord)>, Fault> {
         let at = self.cells.account(account, |key| self.base.get(key))?;
-        Ok(at.map(|at| self.found(at)))
+        Ok(at.map(|at| {
+            let kept = self.cells.accounts.at(at);
+            if !kept.is_written() {
+                // It is mostly looked at to be booked on.
+                prefetch(&self.cells.list[kept.cell as usize]);
+            }
+            (self.cells.seen(at), kept.traits, &kept.record)
+        }))
     }
 
-    /// Where the first few of some accounts lie, if they were read before. Memory is asked for all of them before the
-    /// first is waited for.
-    #[inline(always)]
-    pub fn find_few<'i>(
-        &self,
-        accounts: impl Iterator<Item = &'i AccountId> + Clone,
-        found: &mut [Option<u32>; FEW],
-    ) {
-        self.cells.accounts.find_few(accounts, found);
-    }
-
-    /// An account that was found among few.
-    #[inline(always)]
-    pub fn found(&self, at: u32) -> (Seen, &AccountRecord) {
-        let kept = self.cells.accounts.at(at);
-        if !kept.is_written() {
-            // It is mostly looked at to be booked on.
-            prefetch(&self.cells.list[kept.cell as usize]);
-        }
-        (self.cells.seen(at), &kept.record)
+    /// Asks memory for an account that is looked for soon, if it was read before.
+    pub fn prefetch(&self, account: &AccountId) {
+        self.cells.accounts.prefetch(account);
     }
 
     /// An account that was seen, as it is now.
@@ -573,6 +553,12 @@ impl Booking<'_> {
             self.journal.opened(at);
         }
         Ok(self.cells.seen(at))
+    }
+
+    /// In what an account is that was opened.
+    #[inline(always)]
+    pub fn asset(&self, opened: Seen) -> AssetId {
+        self.cells.accounts.at(opened.at).record.asset
     }
 
     /// Books a posting on an account that was opened: counters and history.

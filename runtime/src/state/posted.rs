@@ -1,8 +1,8 @@
 //! Postings that a block adds, in the order in which they were booked.
 //!
-//! Booking only appends. Which postings are an account's is found out when somebody asks: at the block's end, or
-//! when a history is read before. Then their stored bytes are written, too: what an entry's postings have in common
-//! lies here once.
+//! Booking only appends. Which postings are an account's is found out when somebody asks: when a history is read in the
+//! making of the block, or at its end, when all of them are brought into the order of their rows. Then their stored bytes
+//! are written, too: what an entry's postings have in common lies here once.
 
 use super::namespace::Kind;
 use super::record::PostingHead;
@@ -109,6 +109,18 @@ pub(super) struct Postings {
     /// The first `filed` postings by the cell of their account.
     by_cell: Vec<Vec<u32>>,
     filed: usize,
+    order: Order,
+}
+
+/// Postings in the order of their rows.
+#[derive(Default)]
+struct Order {
+    /// Those of an account one behind the other.
+    numbers: Vec<u32>,
+    /// How many each account has, in the order of the accounts.
+    accounts: Vec<(AccountId, u32)>,
+    /// How many the account in each cell has.
+    counts: Vec<u32>,
 }
 
 impl Postings {
@@ -147,6 +159,7 @@ impl Postings {
             self.filed = self.list.len();
             self.by_cell[last.cell as usize].pop();
         }
+        self.order = Order::default();
         Some((last.side(), last.amount))
     }
 
@@ -187,11 +200,6 @@ impl Postings {
         Some(value[..end].to_vec())
     }
 
-    /// How many postings of the account in a cell are filed.
-    pub fn count_of(&self, cell: usize) -> usize {
-        self.filed_of(cell).len()
-    }
-
     /// The sequences of the filed postings of the account in a cell.
     pub fn sequences_of(&self, cell: usize) -> std::ops::Range<u64> {
         let of_account = self.filed_of(cell);
@@ -199,32 +207,81 @@ impl Postings {
         first..first + of_account.len() as u64
     }
 
-    /// Shows the row of each filed posting of accounts, which lie in cells, account by account and in order.
-    pub fn show(&self, accounts: &[(usize, AccountId)], mut show: impl FnMut(&PostingRow<'_>)) {
-        let mut postings = Vec::with_capacity(self.filed);
-        let of = |cell| self.filed_of(cell).iter().map(|number| self.list.at(*number as usize));
-        accounts.iter().for_each(|(cell, _)| postings.extend(of(*cell)));
-        let mut next = 0;
-        for (cell, account) in accounts {
-            for _ in 0..self.count_of(*cell) {
-                self.prefetch(&postings, next);
-                let posting = postings[next];
+    /// Brings all of them into the order of their rows. Told how many the account in each cell has, `accounts` says which
+    /// cells those are, in the order of the accounts.
+    pub fn bring_in_order(&mut self, accounts: impl FnOnce(&[u32]) -> Vec<(usize, AccountId)>) {
+        let Postings { list, order, .. } = self;
+        if order.numbers.len() == list.len() {
+            return;
+        }
+        let mut counts = vec![];
+        for number in 0..list.len() {
+            let cell = list.at(number).cell as usize;
+            if counts.len() <= cell {
+                counts.resize(cell + 1, 0);
+            }
+            counts[cell] += 1;
+        }
+        let (mut next, mut start) = (vec![0; counts.len()], 0);
+        let mut of_accounts = vec![];
+        for (cell, account) in accounts(&counts) {
+            next[cell] = start;
+            start += counts[cell] as usize;
+            of_accounts.push((account, counts[cell]));
+        }
+        let mut numbers = vec![0; list.len()];
+        for number in 0..list.len() {
+            let next = &mut next[list.at(number).cell as usize];
+            numbers[*next] = number as u32;
+            *next += 1;
+        }
+        *order = Order { numbers, accounts: of_accounts, counts };
+    }
+
+    /// How many each account has, in the order of the accounts, into which they were brought.
+    pub fn accounts(&self) -> &[(AccountId, u32)] {
+        &self.order.accounts
+    }
+
+    /// Whether the account in a cell has some of those that were brought in order.
+    pub fn has(&self, cell: usize) -> bool {
+        self.order.counts.get(cell).is_some_and(|count| *count > 0)
+    }
+
+    /// Shows the row of each posting that was brought in order.
+    ///
+    /// # Panics
+    /// When postings between an account's are missing: what follows from its count comes in its order.
+    pub fn show(&self, mut show: impl FnMut(&PostingRow<'_>)) {
+        let mut number = 0;
+        for (account, count) in &self.order.accounts {
+            let mut before = None;
+            for _ in 0..*count {
+                self.prefetch(number);
+                let posting = self.list.at(self.order.numbers[number] as usize);
+                let follows = before.is_none_or(|before: u64| before + 1 == posting.sequence);
+                assert!(follows, "postings are added one by one");
+                before = Some(posting.sequence);
                 show(&PostingRow { posting, head: self.heads.at(posting.head()), account });
-                next += 1;
+                number += 1;
             }
         }
     }
 
     /// Asks memory for postings that come soon, and for the heads of those that come before them: they lie far apart.
-    fn prefetch(&self, postings: &[&Posting], next: usize) {
+    fn prefetch(&self, next: usize) {
         if !next.is_multiple_of(NEAR) {
             return;
         }
-        let from = |place: usize| postings[place.min(postings.len())..].iter().take(NEAR);
+        let numbers = &self.order.numbers;
+        let from = |place: usize| {
+            let some = numbers[place.min(numbers.len())..].iter().take(NEAR);
+            some.map(|number| self.list.at(*number as usize))
+        };
         if next == 0 {
-            from(0).chain(from(NEAR)).for_each(|posting| prefetch(*posting));
+            from(0).chain(from(NEAR)).for_each(prefetch);
         }
-        from(next + 2 * NEAR).for_each(|posting| prefetch(*posting));
+        from(next + 2 * NEAR).for_each(prefetch);
         from(next + NEAR).for_each(|posting| prefetch(self.heads.at(posting.head())));
     }
 
@@ -306,20 +363,38 @@ mod tests {
         postings.push(cell, sequence, (Side::Credit, 1), (0, credits_posted.into()));
     }
 
+    fn account(cell: usize) -> AccountId {
+        AccountId([cell as u8; 32])
+    }
+
+    /// Brings them in order, the highest cell first.
+    fn bring_in_order(postings: &mut Postings) {
+        postings.bring_in_order(|counts| {
+            let posted = (0..counts.len()).rev().filter(|cell| counts[*cell] > 0);
+            posted.map(|cell| (cell, account(cell))).collect()
+        });
+    }
+
     fn of(postings: &mut Postings, cell: usize) -> Vec<(u64, u8)> {
         postings.file(|_| ());
-        let mut shown = vec![];
-        postings.show(&[(cell, AccountId([5; 32]))], |posting| {
+        bring_in_order(postings);
+        let (mut shown, mut of_cell) = (vec![], vec![]);
+        postings.show(|posting| {
             let mut row = [0; ROW_BYTES_MAX];
             let end = posting.write(&mut row);
-            assert_eq!(row[..34], [&[41, Kind::History as u8], &[5; 32][..]].concat());
+            assert_eq!(row[..2], [41, Kind::History as u8]);
             let sequence = u64::from_be_bytes(*row[34..].first_chunk().unwrap());
             assert_eq!(row[42..44], [1, end as u8 - 44]);
-            shown.push((sequence, row[end - 1]));
+            shown.push((std::cmp::Reverse(row[2]), sequence));
+            if row[2..34] == account(cell).0 {
+                of_cell.push((sequence, row[end - 1]));
+            }
         });
-        let sequences: Vec<_> = shown.iter().map(|(sequence, _)| *sequence).collect();
+        assert!(shown.is_sorted() && shown.len() == postings.len());
+        assert_eq!(postings.has(cell), !of_cell.is_empty());
+        let sequences: Vec<_> = of_cell.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, postings.sequences_of(cell).collect::<Vec<_>>());
-        shown
+        of_cell
     }
 
     #[test]
@@ -346,12 +421,24 @@ mod tests {
         assert_eq!((postings.len(), postings.heads.len()), (2, 2));
     }
 
-    #[test]
-    #[should_panic(expected = "one by one")]
-    fn a_gap_is_not_made() {
+    fn with_a_gap() -> Postings {
         let mut postings = Postings::default();
         push(&mut postings, 0, 0, 0);
         push(&mut postings, 0, 2, 0);
-        postings.file(|_| ());
+        postings
+    }
+
+    #[test]
+    #[should_panic(expected = "one by one")]
+    fn a_gap_is_not_filed() {
+        with_a_gap().file(|_| ());
+    }
+
+    #[test]
+    #[should_panic(expected = "one by one")]
+    fn a_gap_is_not_shown() {
+        let mut postings = with_a_gap();
+        bring_in_order(&mut postings);
+        postings.show(|_| ());
     }
 }

@@ -17,14 +17,11 @@ const ROW_BYTES: usize = 256;
 
 impl Overlay<'_> {
     /// Shows the postings that were added to each account, in order, and says how many there are.
-    pub fn posted(&self, show: impl FnMut(&PostingRow<'_>)) -> Vec<(AccountId, usize)> {
+    pub fn posted(&self, show: impl FnMut(&PostingRow<'_>)) -> Vec<(AccountId, u32)> {
         let mut cells = self.cells.borrow_mut();
-        cells.file_postings();
-        let Cells { list, postings, .. } = &*cells;
-        let places = in_order(list, |place, _| postings.count_of(place) > 0);
-        let accounts: Vec<_> = places.into_iter().filter_map(|place| list[place].of_account(place)).collect();
-        postings.show(&accounts, show);
-        accounts.into_iter().map(|(place, account)| (account, postings.count_of(place))).collect()
+        cells.order_postings();
+        cells.postings.show(show);
+        cells.postings.accounts().to_vec()
     }
 
     /// Every key written, with its value, in key order; a value equal to the base's is left out.
@@ -44,27 +41,21 @@ impl Overlay<'_> {
     /// places of those rows that it was not asked about, of which it may have some ([`known_rows`]).
     pub fn into_rows(self, memory: Changes) -> (Changes, Vec<usize>) {
         let mut cells = self.cells.into_inner();
-        cells.file_postings();
+        cells.order_postings();
         let Cells { list, postings, accounts: kept, .. } = &cells;
         let places = in_order(list, |_, cell| cell.is_written());
         let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
         let (mut rows, mut record) = (memory.cleared(room), vec![]);
         let mut account = [0; ACCOUNT_BYTES_MAX];
-        // Postings come in the order of their accounts' rows, which are before them.
-        let (mut accounts, mut unasked) = (vec![], vec![]);
-        let push_postings = |rows: &mut Changes, accounts: &mut Vec<(usize, AccountId)>| {
-            postings.show(accounts, |posting| rows.push_written(|row| posting.write(row)));
-            accounts.clear();
-        };
+        let show_postings =
+            |rows: &mut Changes| postings.show(|posting| rows.push_written(|row| posting.write(row)));
+        let (mut are_postings_shown, mut unasked) = (false, vec![]);
         for (number, &place) in places.iter().enumerate() {
             prefetch_next(list, kept, &places, number);
             let Cell { key, below, now, .. } = &list[place];
-            let is_posted = postings.count_of(place) > 0;
-            if is_posted {
-                accounts.extend(list[place].of_account(place));
-            }
-            if key[0] > Kind::History as u8 && !accounts.is_empty() {
-                push_postings(&mut rows, &mut accounts);
+            if !are_postings_shown && key[0] > Kind::History as u8 {
+                show_postings(&mut rows);
+                are_postings_shown = true;
             }
             let value = match now {
                 Now::Unwritten => continue,
@@ -82,10 +73,10 @@ impl Overlay<'_> {
             };
             let is_same = match below {
                 // It counts a posting more.
-                _ if is_posted => false,
+                _ if postings.has(place) => false,
                 Below::Value(bytes, _) => value == Some(&**bytes),
                 Below::Nothing => value.is_none(),
-                Below::Unasked => {
+                Below::Unasked | Below::Account => {
                     unasked.push(rows.len());
                     false
                 }
@@ -94,7 +85,9 @@ impl Overlay<'_> {
                 rows.push(&[key], value);
             }
         }
-        push_postings(&mut rows, &mut accounts);
+        if !are_postings_shown {
+            show_postings(&mut rows);
+        }
         (rows, unasked)
     }
 }

@@ -83,7 +83,7 @@ fn posted(of: u8, side: Side, amount: u128, (debits_posted, credits_posted): (u1
 /// Books one posting on an account.
 fn book(overlay: &mut Overlay<'_>, head: PostingHead, of: u8, side: Side, amount: u128) {
     let account = AccountId([of; 32]);
-    let (seen, _) = overlay.accounts().find(&account).unwrap().unwrap();
+    let (seen, ..) = overlay.accounts().find(&account).unwrap().unwrap();
     let mut booking = overlay.book(head);
     let seen = booking.open(seen, &account).unwrap();
     booking.post(seen, side, amount);
