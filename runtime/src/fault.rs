@@ -1,5 +1,7 @@
 //! A fault: this replica is broken and stops. Never an outcome of an item.
 
+use tenor_abi::id::CodeHash;
+
 /// What is broken. Whoever meets one stops making blocks; nothing it says enters a receipt.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Fault {
@@ -18,6 +20,9 @@ pub enum Fault {
     /// A module was not compiled. While a block is made, its publication is left out of it.
     #[error("the module was not compiled: {0}")]
     Uncompiled(String),
+    /// A module is called that was not loaded, or made room for others since: it is loaded again.
+    #[error("the module of {0} is not loaded")]
+    Unloaded(CodeHash),
     /// Executing a block again gave something else than the block says.
     #[error("block {height} is not what its items give: {what}")]
     Diverged {
