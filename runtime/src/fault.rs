@@ -1,7 +1,5 @@
 //! A fault: this replica is broken and stops. Never an outcome of an item.
 
-use tenor_abi::id::CodeHash;
-
 /// What is broken. Whoever meets one stops making blocks; nothing it says enters a receipt.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Fault {
@@ -21,8 +19,8 @@ pub enum Fault {
     #[error("the module was not compiled: {0}")]
     Uncompiled(String),
     /// A module is called that was not loaded, or made room for others since: it is loaded again.
-    #[error("the module of {0} is not loaded")]
-    Unloaded(CodeHash),
+    #[error("the module is not loaded")]
+    Unloaded,
     /// Executing a block again gave something else than the block says.
     #[error("block {height} is not what its items give: {what}")]
     Diverged {

@@ -287,7 +287,7 @@ pub(super) fn call_within(
         let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
         match guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame) {
             // Others had so much loaded meanwhile that it made room.
-            Err(Fault::Unloaded(code)) if code == record.code => {}
+            Err(Fault::Unloaded) => {}
             report => break (report?, frame.entered()),
         }
     };

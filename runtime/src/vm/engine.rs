@@ -495,7 +495,7 @@ impl Guest for Engine {
             return Ok(CallReport { outcome, gas_used: 0 });
         };
         let taken = self.cache()?.take(code);
-        let (loaded, kept) = taken.ok_or(Fault::Unloaded(*code))?;
+        let (loaded, kept) = taken.ok_or(Fault::Unloaded)?;
         // Agreements call each other: each call has the whole of its stack, whoever's thread this is.
         let room = self.settings.native_stack_bytes + HOST_STACK_BYTES;
         let run = || {

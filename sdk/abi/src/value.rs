@@ -166,7 +166,7 @@ pub fn check_fields<'f>(
     fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
     bytes: &[u8],
 ) -> Result<(), ValueError> {
-    Walk::checking(spec, bytes).all(fields, bytes).map(|_| ())
+    Walk::checking(spec, bytes).all(fields, bytes, |_, _| ()).map(|_| ())
 }
 
 /// Where the fields of a record lie in its bytes, and which accounts they name. However many values the bytes stand
@@ -188,7 +188,7 @@ impl Layout {
         fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
         bytes: &[u8],
     ) -> Result<Layout, ValueError> {
-        Walk { accounts: Some(Vec::new()), ..Walk::checking(spec, bytes) }.all(fields, bytes)
+        Layout::by(Walk { accounts: Some(Vec::new()), ..Walk::checking(spec, bytes) }, fields, bytes)
     }
 
     /// Of bytes that were checked before and have been kept since.
@@ -201,8 +201,23 @@ impl Layout {
         bytes: &[u8],
     ) -> Result<Layout, ValueError> {
         let budget = Budget::of(usize::MAX);
-        Walk { accounts: Some(Vec::new()), budget, is_own: true, ..Walk::checking(spec, bytes) }
-            .all(fields, bytes)
+        let accounts = Some(Vec::new());
+        Layout::by(Walk { accounts, budget, is_own: true, ..Walk::checking(spec, bytes) }, fields, bytes)
+    }
+
+    fn by<'f>(
+        walk: Walk<'_>,
+        given: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        bytes: &[u8],
+    ) -> Result<Layout, ValueError> {
+        let mut fields = Vec::with_capacity(given.len());
+        let note = |ty, left: Range<usize>| {
+            fields.push((ty, bytes.len() - left.start..bytes.len() - left.end));
+        };
+        let mut accounts = walk.all(given, bytes, note)?.unwrap_or_default();
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(Layout { fields, accounts })
     }
 
     /// Every account that the fields name, at whatever depth, ascending and each once.
@@ -432,25 +447,21 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// Goes over all of a record's bytes.
+    /// Goes over all of a record's bytes; `note` as in [`Walk::pass_fields`]. The accounts that were met.
     fn all<'f>(
         mut self,
         fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
         bytes: &[u8],
-    ) -> Result<Layout, ValueError> {
-        let (mut rest, mut places) = (bytes, Vec::with_capacity(fields.len()));
-        let needed = needed(self.spec, fields.clone());
-        let note = |ty, left: Range<usize>| {
-            places.push((ty, bytes.len() - left.start..bytes.len() - left.end));
-        };
+        note: impl FnMut(TypeNumber, Range<usize>),
+    ) -> Result<Option<Vec<AccountId>>, ValueError> {
+        let mut rest = bytes;
+        // What is known to be right lacks nothing.
+        let needed = if self.is_own { 0 } else { needed(self.spec, fields.clone()) };
         self.pass_fields(fields, needed, &mut rest, 0, note)?;
         if !rest.is_empty() || !self.is_canonical {
             return Err(CodecError::NotCanonical.into());
         }
-        let mut accounts = self.accounts.unwrap_or_default();
-        accounts.sort_unstable();
-        accounts.dedup();
-        Ok(Layout { fields: places, accounts })
+        Ok(self.accounts)
     }
 
     /// `note` is told of each given field how many bytes are left where it begins and where it ends.
