@@ -216,6 +216,23 @@ fn a_call_pays_for_long_terms_before_they_are_read() {
 }
 
 #[test]
+fn long_terms_are_paid_for_when_they_are_signed_and_when_they_are_read() {
+    const LONG: usize = 21_024;
+    let mut desk = Desk::of(Bank::new());
+    let code = desk.bank.publish(&Module::new("terms").bytes_term("text").build());
+    let ada = desk.ada.clone();
+    let mut opening = |length: usize| {
+        let opened = desk.bank.open(&ada, code, &(1u16, vec![7u8; length]));
+        opened.receipt.unwrap().receipt.gas
+    };
+    let (short, long) = (opening(900), opening(LONG));
+    // In the transaction, where their length is a byte longer too; then those beyond 1,024 once more.
+    let bytes = |length: usize| codec::encode(&(1u16, vec![7u8; length])).len() as u64;
+    let (more, beyond) = (bytes(LONG) - bytes(900) + 1, bytes(LONG) - 1_024);
+    assert_eq!(long - short, Limits::sandbox().tx_gas_per_byte * (more + beyond));
+}
+
+#[test]
 fn nobody_is_entered_twice() {
     let mut desk = Desk::of(Bank::new());
     // The id of an agreement follows from what opens it, so a ring is closed through storage: the outer one hands its

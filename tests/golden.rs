@@ -54,15 +54,15 @@ fn every_form_has_its_golden_hash() {
 }
 
 const GOLDEN: &str = "\
-genesis de9bd74511412887
-body e8b8da5dd172cd9c
-transaction 758f891b89d0f41d
-receipt a082b6d84deedce0
-entry 50c8c424a11dd144
-header 9a1f7dac587d3992
-certificate 7d077b93b3c2b301
-bundle 9c93195a597b56eb
-writes fb7cb8ba9261e12b";
+genesis 8152662ecc0928b7
+body 6114511a7c04c711
+transaction bd1f59c046b3c3bc
+receipt f017a5c227c01875
+entry dc7befd7af5a0c65
+header b89d4cfdfec66201
+certificate c268784eb017a201
+bundle 9d8071553bd09d5a
+writes aaa8c2390f8115da";
 
 /// The stored bytes of one fixed record of a kind; nothing for a kind that no code writes yet. A new kind does
 /// not compile until it has its line here.

@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::view::check_made;
 pub use crate::view::names::Names;
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,16 @@ pub fn engine() -> Result<Arc<dyn Guest>> {
 
 /// The engine of a folder, which keeps what was compiled there.
 fn engine_in(path: &Path) -> Result<Arc<dyn Guest>> {
+    raise_files();
     Ok(Arc::new(Engine::new()?.compiled_by(compiler()).kept_in(&path.join(COMPILED))?))
+}
+
+/// Takes as many files as the system lets this process have: each connection is one, and each loaded module whose memory
+/// begins with anything.
+pub(crate) fn raise_files() {
+    let limits = getrlimit(Resource::Nofile);
+    // What the system does not give is not there: who comes too many waits in its queue.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
 impl Folder {

@@ -20,7 +20,6 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use crate::turns::{Share, Shares, Turns};
 use crate::webhook::{Hooks, Sender};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,7 +77,7 @@ pub fn log(config: &Config) -> Result<(), Stop> {
 /// [`Stop`].
 pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
     let system = |error: std::io::Error| Stop::System(error.to_string());
-    raise_files();
+    crate::folder::raise_files();
     let runtime = Builder::new_multi_thread()
         .enable_io()
         .enable_time()
@@ -98,13 +97,6 @@ pub fn run(config: Config, ready: impl FnOnce(Addresses)) -> Result<(), Stop> {
     let addresses = Addresses { api: at(&listeners.0)?, admin: at(&listeners.1)? };
     let node = Node::open(config)?;
     node.run(&runtime, listeners, || ready(addresses))
-}
-
-/// Takes as many files as the system lets this process have: each connection is one.
-fn raise_files() {
-    let limits = getrlimit(Resource::Nofile);
-    // What the system does not give is not there: who comes too many waits in its queue.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
 /// What others than its owner may read in a data folder, or of the guard and the passphrases, is warned of; where they may write what says who may do what,

@@ -18,6 +18,9 @@ pub enum Fault {
     /// A module was not compiled. While a block is made, its publication is left out of it.
     #[error("the module was not compiled: {0}")]
     Uncompiled(String),
+    /// A module is called that was not loaded, or made room for others since: it is loaded again.
+    #[error("the module is not loaded")]
+    Unloaded,
     /// Executing a block again gave something else than the block says.
     #[error("block {height} is not what its items give: {what}")]
     Diverged {

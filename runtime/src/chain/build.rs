@@ -1,6 +1,7 @@
 //! Making a block: items in the one allowed order, each with its receipt, and a header over all of it.
 
 use super::ahead::{Ahead, Reading};
+use super::load::Loads;
 use super::{Chain, Stashed};
 use crate::execute::{
     self, BlockContext, Candidate, CheckedTransaction, Ending, Rejection, UsedKey, control, door,
@@ -104,6 +105,8 @@ struct Making<'c, 's> {
     gas: u64,
     /// Gas of hooks.
     hook_gas: u64,
+    /// Modules that were called.
+    loads: Loads,
     bytes: usize,
 }
 
@@ -124,6 +127,7 @@ impl<'c, 's> Making<'c, 's> {
             reading: None,
             gas: 0,
             hook_gas: 0,
+            loads: Loads::default(),
             bytes: 0,
         })
     }
@@ -169,6 +173,8 @@ impl<'c, 's> Making<'c, 's> {
     fn push(&mut self, bytes: Vec<u8>, item: Item, ending: Ending) {
         self.gas += ending.gas - ending.hook_gas;
         self.hook_gas += ending.hook_gas;
+        // Nobody pays for what has to be loaded, for it depends on what else is in the block; but the room for it is gone.
+        self.gas += self.loads.note(&ending.called);
         self.items.push(item);
         self.item_bytes.push(bytes);
         self.endings.push(ending);

@@ -6,6 +6,7 @@
 mod genesis;
 mod journal;
 mod ahead;
+mod load;
 mod build;
 mod replica;
 mod open;

@@ -1,6 +1,6 @@
 //! Agreements: opened, signed, invoked. The host checks versions, lifecycle and authority before wasm runs.
 
-use super::contract::Contract;
+use super::contract::{self, Contract};
 use super::run::{Run, Trouble};
 use super::session::Frame;
 use super::setter;
@@ -24,7 +24,7 @@ use tenor_abi::limit::{AMOUNT_MAX, COUNTER_MAX};
 use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_abi::spec::{Authority, CallDef, CallKind, FourEyes, Operand, Spec, StorageKind};
-use tenor_abi::value::{self, Value};
+use tenor_abi::value::{self, Fields, Layout, Value};
 use tenor_wire::op::{AccountChange, AccountKind, BooksChange, HookOf, InvokeOp, OpenOp, Operation, Seen};
 
 /// Bytes of terms that are read at the price of the call: more than nearly any agreement has. Part of the protocol.
@@ -35,7 +35,8 @@ pub(super) struct Opened {
     pub id: AgreementId,
     pub record: Arc<AgreementRecord>,
     pub contract: Arc<Contract>,
-    terms: OnceCell<Vec<Value>>,
+    /// Where its terms lie in their bytes, once one was asked for.
+    terms: OnceCell<Layout>,
 }
 
 /// Who calls, when, and with what.
@@ -50,10 +51,12 @@ pub(super) struct Calling<'a> {
 }
 
 impl Opened {
-    pub fn load(state: &Overlay<'_>, run: &Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
+    /// The agreement of an id; the item came upon its contract.
+    pub fn load(state: &Overlay<'_>, run: &mut Run<'_>, id: AgreementId) -> Result<Opened, Trouble> {
         let found = state.shared::<AgreementRecord>(&id.0)?;
         let (_, record) = found.ok_or(Refusal::UnknownAgreement { agreement: id })?;
-        let contract = run.block.contracts.of_agreement(state, run.block.guest, &record)?;
+        let contract = run.block.contracts.of_agreement(state, &record)?;
+        run.come_upon(&contract);
         Ok(Opened { id, record, contract, terms: OnceCell::new() })
     }
 
@@ -65,20 +68,23 @@ impl Opened {
     /// Gas of a call for its terms, before any is read: a byte beyond [`TERMS_FREE_BYTES`] costs what it cost in the
     /// transaction that it came with, for it is read as then.
     pub fn terms_gas(&self, run: &Run<'_>) -> u64 {
-        let beyond = self.record.terms.len().saturating_sub(TERMS_FREE_BYTES);
-        run.block.parameters.limits.tx_gas_per_byte.saturating_mul(beyond as u64)
+        terms_gas(run, &self.record.terms)
     }
 
-    /// The terms, read when they are asked for first.
-    pub fn terms(&self) -> Result<&[Value], Fault> {
-        if let Some(terms) = self.terms.get() {
-            return Ok(terms);
+    /// The terms, gone over when they are asked for first.
+    pub fn terms(&self) -> Result<Fields<'_>, Fault> {
+        Ok(self.layout()?.of(&self.record.terms))
+    }
+
+    fn layout(&self) -> Result<&Layout, Fault> {
+        if let Some(layout) = self.terms.get() {
+            return Ok(layout);
         }
         // What was checked when it was signed and has lain in state since has its one form.
         let spec = &self.contract.spec;
-        let terms = value::decode_own_fields(spec, value::terms_of(spec), &self.record.terms)
+        let layout = Layout::own(spec, value::terms_of(spec), &self.record.terms)
             .map_err(|error| Fault::State(format!("terms of {}: {error}", self.id)))?;
-        Ok(self.terms.get_or_init(|| terms))
+        Ok(self.terms.get_or_init(|| layout))
     }
 
     /// Full keys of rows that a call mostly asks for: the accounts that the terms name with the peaks of their
@@ -88,21 +94,17 @@ impl Opened {
         if self.has_long_terms() {
             return Ok(());
         }
-        let spec = &self.contract.spec;
-        let debited: Vec<&AccountId> = spec
-            .terms
-            .iter()
-            .zip(self.terms()?)
-            .filter_map(|(term, value)| match (&term.debit, value) {
-                (Some(_), Value::Account(account)) => Some(account),
-                _ => None,
-            })
+        let (spec, terms) = (&self.contract.spec, self.terms()?);
+        let debited: Vec<AccountId> = (0u16..)
+            .zip(&spec.terms)
+            .filter(|(_, term)| term.debit.is_some())
+            .filter_map(|(number, _)| account_of(terms, number))
             .collect();
         // Rows of one account lie together, and are found together where they are asked for one behind the other.
         for account in self.accounts()? {
             rows.extend([Kind::Account, Kind::HistoryPeaks].map(|kind| kind.full_key(&account.0)));
-            if debited.contains(&&account) {
-                rows.push(Kind::Grant.full_key(&key::grant(&account, &self.id)));
+            if debited.contains(account) {
+                rows.push(Kind::Grant.full_key(&key::grant(account, &self.id)));
             }
         }
         for (number, field) in (0u16..).zip(&spec.storage) {
@@ -119,25 +121,41 @@ impl Opened {
         logs.map(|(number, _)| key::storage(&self.id, &number.to_be_bytes()))
     }
 
-    /// Every account that the terms name.
-    pub fn accounts(&self) -> Result<BTreeSet<AccountId>, Fault> {
-        let mut named = BTreeSet::new();
-        self.terms()?.iter().for_each(|term| collect_accounts(term, &mut named));
-        Ok(named)
+    /// Every account that the terms name, ascending.
+    pub fn accounts(&self) -> Result<&[AccountId], Fault> {
+        Ok(self.layout()?.accounts())
+    }
+}
+
+/// As [`Opened::terms_gas`], of an agreement that is being opened too.
+fn terms_gas(run: &Run<'_>, terms: &[u8]) -> u64 {
+    let beyond = terms.len().saturating_sub(TERMS_FREE_BYTES);
+    run.block.parameters.limits.tx_gas_per_byte.saturating_mul(beyond as u64)
+}
+
+/// The account that a term is.
+pub(super) fn account_of(terms: Fields<'_>, term: u16) -> Option<AccountId> {
+    match terms.get(term) {
+        Some(Value::Account(account)) => Some(account),
+        _ => None,
     }
 }
 
 /// Opens an agreement: its books, the grants of who signed, its opening call.
 pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> Result<Vec<u8>, Trouble> {
-    let contract = run.block.contracts.get(state, run.block.guest, &op.code)?;
-    let terms = decode_terms(&contract.spec, &op.terms)?;
+    let contract = run.block.contracts.get(state, &op.code)?;
+    run.come_upon(&contract);
+    run.charge(terms_gas(run, &op.terms))?;
+    let layout = Layout::checked(&contract.spec, value::terms_of(&contract.spec), &op.terms)
+        .map_err(|error| Refusal::BadTerms { term: 0, rule: error.to_string() })?;
+    let terms = layout.of(&op.terms);
     let number = contract.spec.calls.iter().position(|call| call.kind == CallKind::Open);
     let def =
         number.and_then(|at| contract.spec.calls.get(at)).ok_or(Refusal::UnknownCall { call: 0 })?.clone();
-    authorise(state, run, contract.bank, &def, || Ok(terms.as_slice()))?;
-    setter::check(state, run, &contract, &terms)?;
+    authorise(state, run, contract.bank, &def, || Ok(terms))?;
+    setter::check(state, run, &contract, terms)?;
     let arguments = check_arguments(&contract.spec, &def, &op.arguments)?;
-    four_eyes(state, run, contract.bank, &def, &terms, &arguments)?;
+    four_eyes(state, run, contract.bank, &def, terms, arguments.of(&op.arguments))?;
     let actor = run.actor.ok_or(Refusal::NotAuthorised)?;
     let id = OpenOp::agreement(&run.item);
     let record = AgreementRecord {
@@ -151,7 +169,7 @@ pub(super) fn open(state: &mut Overlay<'_>, run: &mut Run<'_>, op: &OpenOp) -> R
         signers: vec![],
         keys: 0,
     };
-    let mut opened = Opened { id, record: Arc::new(record), contract, terms: terms.into() };
+    let mut opened = Opened { id, record: Arc::new(record), contract, terms: layout.into() };
     state.put(&id.0, &*opened.record);
     open_books(state, &opened)?;
     list_parties(state, run, &opened)?;
@@ -205,7 +223,7 @@ fn act(
         }
         Some(_) => {
             let arguments = check_arguments(&contract.spec, def, &op.arguments)?;
-            four_eyes(state, run, contract.bank, def, opened.terms()?, &arguments)?;
+            four_eyes(state, run, contract.bank, def, opened.terms()?, arguments.of(&op.arguments))?;
         }
     }
     run.signed.top = Some(opened.id);
@@ -264,9 +282,15 @@ pub(super) fn call_within(
     let guest = run.block.guest;
     let def = calling.def;
     run.at_work.push(opened.id);
-    let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
-    let report = guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame)?;
-    let entered = frame.entered();
+    let (report, entered) = loop {
+        contract::load(state, guest, &record.code)?;
+        let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
+        match guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame) {
+            // Others had so much loaded meanwhile that it made room.
+            Err(Fault::Unloaded) => {}
+            report => break (report?, frame.entered()),
+        }
+    };
     run.at_work.pop();
     let ended = match report.outcome {
         CallOutcome::Done { data } => match entered.or(def.to) {
@@ -289,7 +313,7 @@ pub(super) fn enter_state(
     let mut record: AgreementRecord = state.get(&id.0)?.ok_or(Refusal::UnknownAgreement { agreement: id })?;
     let from = std::mem::replace(&mut record.state, to);
     state.put(&id.0, &record);
-    let contract = run.block.contracts.get(state, run.block.guest, &record.code)?;
+    let contract = run.block.contracts.get(state, &record.code)?;
     if contract.spec.is_terminal(to) {
         end_schedules(state, run, id, &record, contract.spec.schedules.len())?;
     }
@@ -334,14 +358,9 @@ pub(super) fn check_state(spec: &Spec, def: &CallDef, state: u16) -> Result<(), 
     if possible { Ok(()) } else { Err(Refusal::WrongState { state, possible: def.from.clone() }) }
 }
 
-/// Reads terms by the spec.
-pub(super) fn decode_terms(spec: &Spec, terms: &[u8]) -> Result<Vec<Value>, Refusal> {
-    value::decode_fields(spec, value::terms_of(spec), terms)
-        .map_err(|error| Refusal::BadTerms { term: 0, rule: error.to_string() })
-}
-
-pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> Result<Vec<Value>, Refusal> {
-    value::decode_fields(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)
+/// Checks arguments by the spec; where each of them lies.
+pub(super) fn check_arguments(spec: &Spec, def: &CallDef, arguments: &[u8]) -> Result<Layout, Refusal> {
+    Layout::checked(spec, value::fields_of(&def.arguments), arguments).map_err(bad_arguments)
 }
 
 pub(super) fn bad_arguments(error: value::ValueError) -> Refusal {
@@ -353,23 +372,21 @@ fn authorise<'t>(
     run: &Run<'_>,
     bank: PartyId,
     def: &CallDef,
-    terms: impl Fn() -> Result<&'t [Value], Fault>,
+    terms: impl Fn() -> Result<Fields<'t>, Fault>,
 ) -> Result<(), Trouble> {
     for by in &def.by {
         let may = match *by {
             Authority::Anyone => true,
             Authority::Role(role) => run.has_role(state, &bank, role)?,
             Authority::Party(term) => {
-                matches!(terms()?.get(usize::from(term)), Some(Value::Party(party)) if run.has(party))
+                matches!(terms()?.get(term), Some(Value::Party(party)) if run.has(&party))
             }
-            Authority::Owner(term) => match terms()?.get(usize::from(term)) {
-                Some(Value::Account(account)) => {
-                    match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
-                        Some(Holder::Party(owner)) => run.has(&owner),
-                        _ => false,
-                    }
-                }
-                _ => false,
+            Authority::Owner(term) => match account_of(terms()?, term) {
+                Some(account) => match state.get::<AccountRecord>(&account.0)?.map(|record| record.owner) {
+                    Some(Holder::Party(owner)) => run.has(&owner),
+                    _ => false,
+                },
+                None => false,
             },
             Authority::Agreement(_) => false,
         };
@@ -389,8 +406,8 @@ fn four_eyes(
     run: &Run<'_>,
     bank: PartyId,
     def: &CallDef,
-    terms: &[Value],
-    arguments: &[Value],
+    terms: Fields<'_>,
+    arguments: Fields<'_>,
 ) -> Result<(), Trouble> {
     match &def.four_eyes {
         Some(rule) if is_above(rule, terms, arguments) => Ok(run.second_person(state, &bank, rule.role)?),
@@ -399,7 +416,7 @@ fn four_eyes(
 }
 
 /// Whether a four-eyes rule applies; one without amounts always does.
-pub(super) fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) -> bool {
+pub(super) fn is_above(rule: &FourEyes, terms: Fields<'_>, arguments: Fields<'_>) -> bool {
     match (&rule.amount, &rule.above) {
         (Some(amount), Some(above)) => {
             let money = |operand| match value_of(operand, terms, arguments) {
@@ -414,24 +431,24 @@ pub(super) fn is_above(rule: &FourEyes, terms: &[Value], arguments: &[Value]) ->
     }
 }
 
-fn value_of<'v>(operand: &Operand, terms: &'v [Value], arguments: &'v [Value]) -> Option<&'v Value> {
+fn value_of(operand: &Operand, terms: Fields<'_>, arguments: Fields<'_>) -> Option<Value> {
     match operand {
         Operand::Constant(_) => None,
-        Operand::Term(number) => terms.get(usize::from(*number)),
-        Operand::Argument(number) => arguments.get(usize::from(*number)),
+        Operand::Term(number) => terms.get(*number),
+        Operand::Argument(number) => arguments.get(*number),
     }
 }
 
 /// The number that an operand names, in minor units where it is money.
-pub(super) fn operand(operand: &Operand, terms: &[Value], arguments: &[Value]) -> i128 {
+pub(super) fn operand(operand: &Operand, terms: Fields<'_>, arguments: Fields<'_>) -> i128 {
     if let Operand::Constant(number) = operand {
         return i128::from(*number);
     }
     match value_of(operand, terms, arguments) {
         Some(Value::Money(money)) => money.minor,
-        Some(Value::Byte(number)) => i128::from(*number),
-        Some(Value::Unsigned(number)) => i128::try_from(*number).unwrap_or(i128::MAX),
-        Some(Value::Signed(number)) => *number,
+        Some(Value::Byte(number)) => i128::from(number),
+        Some(Value::Unsigned(number)) => i128::try_from(number).unwrap_or(i128::MAX),
+        Some(Value::Signed(number)) => number,
         _ => 0,
     }
 }
@@ -439,7 +456,7 @@ pub(super) fn operand(operand: &Operand, terms: &[Value], arguments: &[Value]) -
 /// Which role at which bank must approve an operation, where that is known before it runs.
 pub(super) fn approval_needed(
     state: &Overlay<'_>,
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     operation: &Operation,
 ) -> Result<Option<(PartyId, Role)>, Trouble> {
     Ok(match operation {
@@ -490,12 +507,12 @@ fn open_books(state: &mut Overlay<'_>, opened: &Opened) -> Result<(), Trouble> {
 }
 
 /// The asset of a book: that of the account in a term, or the asset in it.
-pub(super) fn book_asset(state: &Overlay<'_>, terms: &[Value], term: u16) -> Result<AssetId, Stop> {
-    match terms.get(usize::from(term)) {
-        Some(Value::Asset(asset)) => Ok(*asset),
+pub(super) fn book_asset(state: &Overlay<'_>, terms: Fields<'_>, term: u16) -> Result<AssetId, Stop> {
+    match terms.get(term) {
+        Some(Value::Asset(asset)) => Ok(asset),
         Some(Value::Account(account)) => {
             let record: Option<AccountRecord> = state.get(&account.0)?;
-            Ok(record.ok_or(Refusal::UnknownAccount { account: *account })?.asset)
+            Ok(record.ok_or(Refusal::UnknownAccount { account })?.asset)
         }
         _ => Err(Refusal::BadTerms { term, rule: "a book's asset is an account or an asset".into() }.into()),
     }
@@ -506,13 +523,15 @@ fn list_parties(state: &mut Overlay<'_>, run: &Run<'_>, opened: &Opened) -> Resu
     let mut parties: BTreeSet<PartyId> = run.signed.parties().iter().copied().collect();
     parties.insert(opened.record.bank);
     for account in opened.accounts()? {
-        let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
+        let record: AccountRecord =
+            state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
         if let Holder::Party(owner) = record.owner {
             parties.insert(owner);
         }
     }
-    parties.extend(opened.terms()?.iter().filter_map(|term| match term {
-        Value::Party(party) => Some(*party),
+    let terms = opened.terms()?;
+    parties.extend((0..opened.contract.spec.terms.len() as u16).filter_map(|term| match terms.get(term) {
+        Some(Value::Party(party)) => Some(party),
         _ => None,
     }));
     for party in parties {
@@ -530,22 +549,21 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
         }
     }
     state.put(&opened.id.0, &*opened.record);
-    for (number, term) in opened.contract.spec.terms.iter().enumerate() {
-        let (Some(debit), Some(Value::Account(account))) = (&term.debit, opened.terms()?.get(number)) else {
-            continue;
-        };
-        let record: AccountRecord =
-            state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account: *account })?;
+    let terms = opened.terms()?;
+    for (number, term) in (0u16..).zip(&opened.contract.spec.terms) {
+        let Some(debit) = &term.debit else { continue };
+        let Some(account) = account_of(terms, number) else { continue };
+        let record: AccountRecord = state.get(&account.0)?.ok_or(Refusal::UnknownAccount { account })?;
         if !matches!(record.owner, Holder::Party(owner) if signing.contains(&owner)) {
             continue;
         }
-        let max = operand(&Operand::Term(debit.max), opened.terms()?, &[]);
+        let max = operand(&Operand::Term(debit.max), terms, Fields::NONE);
         if max < 1 || max.unsigned_abs() > AMOUNT_MAX {
             let rule = "the most that may be debited must be 1 to 10^30 minor units".into();
             return Err(Refusal::BadTerms { term: debit.max, rule }.into());
         }
-        if let Some(Value::Money(money)) = opened.terms()?.get(usize::from(debit.max)) {
-            check_currency(*account, record.currency, money.currency)?;
+        if let Some(Value::Money(money)) = terms.get(debit.max) {
+            check_currency(account, record.currency, money.currency)?;
         }
         let grant = GrantRecord {
             code: opened.record.code,
@@ -556,22 +574,9 @@ fn sign_terms(state: &mut Overlay<'_>, run: &mut Run<'_>, opened: &mut Opened) -
             expires_at: None,
             used: vec![],
         };
-        run.signed.promise(*account, grant.per_period);
-        state.put(&key::grant(account, &opened.id), &grant);
+        run.signed.promise(account, grant.per_period);
+        state.put(&key::grant(&account, &opened.id), &grant);
     }
     run.report(opened.id, EventBody::Signed);
     Ok(())
-}
-
-fn collect_accounts(value: &Value, named: &mut BTreeSet<AccountId>) {
-    match value {
-        Value::Account(account) => {
-            named.insert(*account);
-        }
-        Value::Option(Some(inner)) => collect_accounts(inner, named),
-        Value::List(values) | Value::Record(values) => {
-            values.iter().for_each(|inner| collect_accounts(inner, named))
-        }
-        _ => {}
-    }
 }

@@ -70,7 +70,7 @@ fn id_of(full_key: &[u8]) -> Result<AgreementId, Fault> {
 /// Asks an agreement.
 fn check(state: &mut Overlay<'_>, block: &BlockContext<'_>, id: AgreementId) -> Result<Said, Fault> {
     let Some(record) = state.get::<AgreementRecord>(&id.0)? else { return Ok(Said::Nothing) };
-    let contract = block.contracts.of_agreement(state, block.guest, &record).map_err(|stop| match stop {
+    let contract = block.contracts.of_agreement(state, &record).map_err(|stop| match stop {
         Stop::Fault(fault) => fault,
         Stop::Refused(refusal) => Fault::State(refusal.to_string()),
     })?;

@@ -15,6 +15,7 @@ use tenor_abi::event::EventBody;
 use tenor_abi::id::{Hash, OccurrenceId};
 use tenor_abi::refusal::Failure;
 use tenor_abi::spec::{CallDef, CallKind, Missed, Retry};
+use tenor_abi::value::Fields;
 use tenor_wire::block::DueItem;
 use tenor_wire::receipt::Fate;
 
@@ -33,10 +34,10 @@ pub(super) fn ask_ahead(
         [Kind::Agreement.full_key(&item.agreement.0), Kind::Schedule.full_key(&schedule)]
     };
     state.ask_ahead(&items.iter().flat_map(own).collect::<Vec<_>>())?;
-    let run = Run::of_chain(block, Hash::ZERO, 0);
+    let mut run = Run::of_chain(block, Hash::ZERO, 0);
     let (mut rows, mut counts) = (vec![], vec![]);
     for item in items {
-        match Opened::load(state, &run, item.agreement) {
+        match Opened::load(state, &mut run, item.agreement) {
             Ok(opened) => {
                 opened.rows(&mut rows)?;
                 counts.extend(opened.logs());
@@ -153,7 +154,7 @@ fn attempt(state: &mut Overlay<'_>, run: &mut Run<'_>, item: DueItem) -> Result<
     }
     run.charge(opened.terms_gas(run))?;
     let retries = match retry {
-        Some(retry) => operand(&retry.count, opened.terms()?, &[]).clamp(0, 255) as u8,
+        Some(retry) => operand(&retry.count, opened.terms()?, Fields::NONE).clamp(0, 255) as u8,
         None => 0,
     };
     handle(state, run, &opened, def, &item, &standing, place, retry.as_ref(), retries)
@@ -248,8 +249,8 @@ fn passed_over(
 
 pub(super) fn ending(run: &mut Run<'_>, fate: Fate, code: u16, data: Vec<u8>) -> Ending {
     let (entries, events) = (std::mem::take(&mut run.entries), std::mem::take(&mut run.events));
-    let (item, hook_gas) = (run.item, run.hook_gas);
-    Ending { item, fate, code, gas: run.gas_used() + hook_gas, hook_gas, data, entries, events }
+    let (item, hook_gas, called) = (run.item, run.hook_gas, std::mem::take(&mut run.called));
+    Ending { item, fate, code, gas: run.gas_used() + hook_gas, hook_gas, called, data, entries, events }
 }
 
 /// The schedule must wait for exactly this attempt.

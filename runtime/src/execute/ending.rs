@@ -2,13 +2,23 @@
 //! have all run: nothing in a block asks for it before.
 
 use crate::lanes::{Messages, root_of_leaves};
+use smallvec::SmallVec;
 use std::sync::OnceLock;
 use tenor_abi::codec;
 use tenor_abi::event::Event;
-use tenor_abi::id::Hash;
+use tenor_abi::id::{CodeHash, Hash};
 use tenor_abi::tag;
 use tenor_wire::crypto::hash;
 use tenor_wire::receipt::{Entry, Fate, FullReceipt, Receipt};
+
+/// A module that an item called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Called {
+    /// Its code hash.
+    pub code: CodeHash,
+    /// Its bytes in the state.
+    pub bytes: u32,
+}
 
 /// How an item ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,6 +33,8 @@ pub struct Ending {
     pub gas: u64,
     /// Gas of the hooks alone, out of what the block sets apart for them.
     pub hook_gas: u64,
+    /// The modules that it called or might have, in order.
+    pub called: SmallVec<[Called; 1]>,
     /// What it returned or was refused with.
     pub data: Vec<u8>,
     /// Entries booked.
@@ -107,6 +119,7 @@ mod tests {
                 code: 0,
                 gas: 5,
                 hook_gas: 0,
+                called: SmallVec::new(),
                 entries: vec![],
                 events: vec![Event { agreement: AgreementId([7; 32]), body: EventBody::Contract { number: 1, data: data.clone() } }; events],
                 data,

@@ -91,7 +91,7 @@ pub(super) fn ask(state: &mut Overlay<'_>, run: &mut Run<'_>, plan: &Plan<'_>) -
 /// One hook judges an entry: in a run of its own, so that nobody's signature is behind it.
 fn judge(
     state: &mut Overlay<'_>,
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     hook: AgreementId,
     entry: &PlannedEntry,
 ) -> Result<(), Stop> {
@@ -101,7 +101,7 @@ fn judge(
     let mut own = Run::of_chain(run.block, run.item, run.block.parameters.limits.hook_gas);
     own.at_work.clone_from(&run.at_work);
     let account = entry.account;
-    let opened = Opened::load(state, &own, hook).map_err(|trouble| says_no(account, hook, trouble))?;
+    let opened = Opened::load(state, run, hook).map_err(|trouble| says_no(account, hook, trouble))?;
     let def = call_of(&opened, HookMoment::Before)?;
     // A hook is in force in the states that its call names; one whose agreement has ended in none.
     if check_state(&opened.contract.spec, def, opened.record.state).is_err() {

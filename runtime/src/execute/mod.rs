@@ -30,7 +30,7 @@ pub use candidate::{Candidate, check_ahead};
 pub use check::{Checked, check_agreements, check_touched};
 pub use contract::{Contract, Contracts};
 pub use door::{CheckedTransaction, Rejection};
-pub use ending::{Ending, receipts};
+pub use ending::{Called, Ending, receipts};
 pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 
@@ -215,21 +215,16 @@ fn settle(run: Run<'_>, ran: Result<Vec<u8>, Trouble>, state: &mut Overlay<'_>) 
     }
     let (item, hook_gas) = (run.item, run.hook_gas);
     let gas = run.gas_used() + hook_gas;
-    Ok(match ran {
-        Ok(data) => {
-            let (entries, events) = (run.entries, run.events);
-            Ending { item, fate: Fate::Done, code: 0, gas, hook_gas, data, entries, events }
-        }
-        Err(Trouble::Refused { code, data }) => {
-            Ending { item, fate: Fate::Refused, code, gas, hook_gas, data, entries: vec![], events: vec![] }
-        }
+    let (fate, code, gas, data, entries, events) = match ran {
+        Ok(data) => (Fate::Done, 0, gas, data, run.entries, run.events),
+        Err(Trouble::Refused { code, data }) => (Fate::Refused, code, gas, data, vec![], vec![]),
         Err(Trouble::Failed(failure)) => {
             let gas = if failure == Failure::OutOfGas { run.gas_limit + hook_gas } else { gas };
-            let (code, data) = (failure.code(), vec![]);
-            Ending { item, fate: Fate::Failed, code, gas, hook_gas, data, entries: vec![], events: vec![] }
+            (Fate::Failed, failure.code(), gas, vec![], vec![], vec![])
         }
         Err(Trouble::Fault(fault)) => return Err(fault),
-    })
+    };
+    Ok(Ending { item, fate, code, gas, hook_gas, called: run.called, data, entries, events })
 }
 
 /// An idempotency key that a transaction used.

@@ -1,10 +1,12 @@
 //! Calls between agreements: another agreement at work within an item, on a savepoint of its own.
 
-use super::agreement::{Called, Calling, Opened, bad_arguments, call_within, check_state, is_above};
+use super::agreement::{
+    self, Called, Calling, Opened, account_of, bad_arguments, call_within, check_state, is_above,
+};
 use super::run::{Run, Trouble};
 use crate::schedule;
 use crate::state::Overlay;
-use crate::state::record::{AccountRecord, Holder, Waiting};
+use crate::state::record::{AccountRecord, AgreementRecord, Holder, Waiting};
 use crate::vm::{CallEnd, Context, HostError};
 use tenor_abi::call::Actor;
 use tenor_abi::codec;
@@ -73,16 +75,22 @@ fn enter(
     if run.at_work.len() >= usize::from(limit) {
         return Err(Refusal::CallsTooDeep { limit }.into());
     }
-    let opened = Opened::load(state, run, agreement)?;
-    let terms_gas = opened.terms_gas(run);
-    let Some(gas) = asked.gas.checked_sub(terms_gas) else {
-        return Ok(Called { ended: Err(Trouble::Failed(Failure::OutOfGas)), gas_used: asked.gas });
+    let out_of_gas = || Called { ended: Err(Trouble::Failed(Failure::OutOfGas)), gas_used: asked.gas };
+    let Some((_, record)) = state.shared::<AgreementRecord>(&agreement.0)? else {
+        return Err(Refusal::UnknownAgreement { agreement }.into());
     };
+    let loading = run.loading_gas(&record.code);
+    if loading > asked.gas {
+        return Ok(out_of_gas());
+    }
+    let opened = Opened::load(state, run, agreement)?;
+    let first = loading + opened.terms_gas(run);
+    let Some(gas) = asked.gas.checked_sub(first) else { return Ok(out_of_gas()) };
     let (ended, gas_used) = match enter_paid(state, run, caller, asked, &opened, gas) {
         Ok(Called { ended, gas_used }) => (ended, gas_used),
         Err(trouble) => (Err(trouble), 0),
     };
-    Ok(Called { ended, gas_used: terms_gas + gas_used })
+    Ok(Called { ended, gas_used: first + gas_used })
 }
 
 /// Calls an agreement whose terms are paid for, within so much gas.
@@ -134,14 +142,14 @@ fn authorise(
         let may = match *by {
             Authority::Anyone => true,
             Authority::Agreement(term) => {
-                matches!(opened.terms()?.get(usize::from(term)), Some(Value::Agreement(named)) if *named == caller)
+                matches!(opened.terms()?.get(term), Some(Value::Agreement(named)) if named == caller)
             }
-            Authority::Owner(term) => match opened.terms()?.get(usize::from(term)) {
-                Some(Value::Account(account)) => {
+            Authority::Owner(term) => match account_of(opened.terms()?, term) {
+                Some(account) => {
                     let owner = state.get::<AccountRecord>(&account.0)?.map(|record| record.owner);
                     owner == Some(Holder::Agreement(caller))
                 }
-                _ => false,
+                None => false,
             },
             Authority::Party(_) | Authority::Role(_) => false,
         };
@@ -175,12 +183,13 @@ fn check_on_time(
 }
 
 fn check_arguments(opened: &Opened, def: &CallDef, arguments: &[u8]) -> Result<(), Trouble> {
-    let (spec, known) = (&opened.contract.spec, value::fields_of(&def.arguments));
+    let spec = &opened.contract.spec;
     let Some(rule) = &def.four_eyes else {
+        let known = value::fields_of(&def.arguments);
         return Ok(value::check_fields(spec, known, arguments).map_err(bad_arguments)?);
     };
-    let values = value::decode_fields(spec, known, arguments).map_err(bad_arguments)?;
-    if is_above(rule, opened.terms()?, &values) {
+    let layout = agreement::check_arguments(spec, def, arguments)?;
+    if is_above(rule, opened.terms()?, layout.of(arguments)) {
         return Err(Refusal::FourEyes { role: rule.role }.into());
     }
     Ok(())

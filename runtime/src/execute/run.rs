@@ -1,15 +1,17 @@
 //! One item on its way: who signed, what gas is left, what it has booked and reported so far.
 
-use super::{BlockContext, CheckedTransaction, hook};
+use super::{BlockContext, Called, CheckedTransaction, Contract, hook};
 use crate::fault::{Fault, Stop};
 use crate::ledger::{self, Draft, Plan, Signed};
 use crate::state::Overlay;
 use crate::state::record::{PartyRecord, RoleRecord, key};
+use crate::vm::price;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::EntryId;
 use tenor_abi::event::{Event, EventBody};
-use tenor_abi::id::{AgreementId, Hash, PartyId, ProposalId};
+use tenor_abi::id::{AgreementId, CodeHash, Hash, PartyId, ProposalId};
 use tenor_abi::refusal::{Failure, Refusal};
 use tenor_abi::role::Role;
 use tenor_wire::op::KeyNumber;
@@ -72,6 +74,8 @@ pub(super) struct Run<'a> {
     pub hooks_asked: u32,
     /// An agreement with an occurrence that must run before it is called: the item ends.
     pub behind: Option<AgreementId>,
+    /// The contracts that it came upon, in order; one of the latest [`price::ITEM_MODULES`] not again.
+    pub called: SmallVec<[Called; 1]>,
     /// The agreements at work, the innermost last; none of them can be entered again.
     pub at_work: Vec<AgreementId>,
     pub entries: Vec<Entry>,
@@ -126,6 +130,7 @@ impl<'a> Run<'a> {
             hook_gas: 0,
             hooks_asked: 0,
             behind: None,
+            called: SmallVec::new(),
             at_work: vec![],
             entries: vec![],
             events: vec![],
@@ -148,6 +153,24 @@ impl<'a> Run<'a> {
                 Err(Trouble::Failed(Failure::OutOfGas))
             }
         }
+    }
+
+    /// Whether a contract is one of the latest that the item came upon.
+    fn is_recent(&self, code: &CodeHash) -> bool {
+        self.called.iter().rev().take(price::ITEM_MODULES).any(|called| called.code == *code)
+    }
+
+    /// Notes that the item came upon a contract, whose module it may call.
+    pub fn come_upon(&mut self, contract: &Contract) {
+        if !self.is_recent(&contract.code) {
+            self.called.push(Called { code: contract.code, bytes: contract.bytes });
+        }
+    }
+
+    /// What an agreement pays besides for calling one of a contract: loading it, where it is one of too many.
+    pub fn loading_gas(&self, code: &CodeHash) -> u64 {
+        let is_free = self.called.len() < price::ITEM_MODULES || self.is_recent(code);
+        if is_free { 0 } else { price::module_of_item() }
     }
 
     /// What a call within this item may have to be taken back to.

@@ -10,7 +10,6 @@ use crate::schedule::{self, Place};
 use crate::state::record::{AccountRecord, AgreementRecord, GrantRecord, Holder, Waiting, key};
 use crate::state::{self, Kind, Overlay, joined};
 use crate::vm::{CallEnd, Context, HostError, HostRule, Session};
-use std::collections::BTreeSet;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{
@@ -38,7 +37,6 @@ pub(super) struct Frame<'f, 'b, 'r> {
     def: &'f CallDef,
     time: Timestamp,
     date: Date,
-    named: Option<BTreeSet<AccountId>>,
     entered: Option<u16>,
     /// Where the key of its own that was asked for last lies.
     latest: Option<state::Place>,
@@ -53,7 +51,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
         time: Timestamp,
         date: Date,
     ) -> Frame<'f, 'b, 'r> {
-        Frame { state, run, opened, def, time, date, named: None, entered: None, latest: None }
+        Frame { state, run, opened, def, time, date, entered: None, latest: None }
     }
 
     /// The lifecycle state that the contract asked for.
@@ -91,11 +89,7 @@ impl<'f, 'b, 'r> Frame<'f, 'b, 'r> {
     /// or of somebody who signed this very item.
     fn may_reach(&mut self, account: &AccountId) -> Result<bool, Stop> {
         let opened = self.opened;
-        let named = match self.named.take() {
-            Some(named) => named,
-            None => opened.accounts()?,
-        };
-        if self.named.insert(named).contains(account) {
+        if opened.accounts()?.binary_search(account).is_ok() {
             return Ok(true);
         }
         let record: Option<AccountRecord> = self.state.get(&account.0)?;

@@ -8,7 +8,7 @@ use tenor_abi::refusal::Refusal;
 use tenor_abi::role::Role;
 use tenor_abi::spec::Setter;
 use tenor_abi::text;
-use tenor_abi::value::Value;
+use tenor_abi::value::{self, Fields};
 
 /// The role that agrees to other values than the product's: the one that publishes products.
 const ROLE: Role = Role::ProductManager;
@@ -18,13 +18,14 @@ pub(super) fn check(
     state: &Overlay<'_>,
     run: &Run<'_>,
     contract: &Contract,
-    terms: &[Value],
+    terms: Fields<'_>,
 ) -> Result<(), Trouble> {
     let (spec, bank) = (&contract.spec, contract.bank);
-    let mut products = spec.terms.iter().zip(terms).filter(|(term, _)| term.setter == Setter::Product);
-    let Some((term, _)) =
-        products.find(|(term, value)| text::default_of(spec, term).as_ref() != Some(*value))
-    else {
+    let mut products = (0u16..).zip(&spec.terms).filter(|(_, term)| term.setter == Setter::Product);
+    let is_default = |number, term| {
+        text::default_of(spec, term).is_some_and(|value| value::encode(&value) == terms.bytes(number))
+    };
+    let Some((_, term)) = products.find(|(number, term)| !is_default(*number, term)) else {
         return Ok(());
     };
     if run.has(&bank) || run.has_role(state, &bank, ROLE)? {

@@ -70,6 +70,19 @@ impl<'b> Overlay<'b> {
         self.look(full_key, |_, cell, accounts| Ok(cell.value(accounts, own)))
     }
 
+    /// How many bytes the value at a full key has, of a row that never changes once it is there: it may be long, and is
+    /// not kept as others are that were asked for.
+    ///
+    /// # Errors
+    /// [`Fault`] of the base.
+    pub fn row_bytes(&self, full_key: &[u8]) -> Result<Option<usize>, Fault> {
+        let value = match self.base.get(full_key)? {
+            Some(value) => Some(value),
+            None => self.get_row(full_key)?,
+        };
+        Ok(value.map(|value| value.len()))
+    }
+
     /// Whether there is a value at a full key.
     ///
     /// # Errors

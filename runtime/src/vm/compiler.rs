@@ -5,13 +5,18 @@
 
 use super::engine::Settings;
 use super::instance::broken;
+use super::instrument::{INSTRUMENTER_VERSION, Reset};
+use super::{admission_hash, prices_hash};
 use crate::fault::Fault;
+use crate::lanes::root_of_pieces;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash as _, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tenor_abi::codec;
+use tenor_abi::id::CodeHash;
 use tenor_wire::crypto::plain_hash;
 use tenor_wire::hexadecimal::hex;
 
@@ -33,7 +38,7 @@ impl Bounds {
 }
 
 /// First bytes of a kept artefact.
-const MAGIC: &[u8; 8] = b"tenorart";
+const MAGIC: &[u8; 8] = b"tenorar2";
 
 /// Why a module was not compiled. Admission lets nothing in that should come to this on any machine.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -74,6 +79,15 @@ impl Compiler for Inside {
     }
 }
 
+/// What is known of a module besides its machine code, so that it is not read again when it is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct About {
+    /// How its instances come back to their beginning.
+    pub reset: Reset,
+    /// Gas of beginning a call.
+    pub start_gas: u64,
+}
+
 /// Artefacts on disk, in a folder that only its owner may look into.
 #[derive(Clone, Debug)]
 pub(super) struct Artefacts {
@@ -88,36 +102,43 @@ impl Artefacts {
         Ok(Artefacts { folder: folder.to_path_buf() })
     }
 
-    /// Where the artefact of a module lies: named by the module, the engine's version and settings.
-    pub(super) fn path(&self, engine: &wasmtime::Engine, module: &[u8]) -> PathBuf {
+    /// Where the artefact of a module lies: named by the module's code hash, by the rules that it was instrumented by,
+    /// and by the engine's version and settings.
+    pub(super) fn path(&self, engine: &wasmtime::Engine, settings: &Settings, code: &CodeHash) -> PathBuf {
         let mut made_for = Bytes::default();
         engine.precompile_compatibility_hash().hash(&mut made_for);
-        let name = plain_hash(&[MAGIC, &plain_hash(&[module]).0, &made_for.0]);
+        let rules = codec::encode(&(INSTRUMENTER_VERSION, prices_hash(), admission_hash(), settings.reset));
+        let name = plain_hash(&[MAGIC, &code.0, &plain_hash(&[&rules]).0, &made_for.0]);
         let name: String = hex(&name.0);
         self.folder.join(name)
     }
 
-    /// The artefact in a file, if it is whole and nobody else may have written it.
-    pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
+    /// What is known of a module and its machine code, if the file is whole and nobody else may have written it.
+    pub(super) fn read<T>(path: &Path, take: impl FnOnce(About, &[u8]) -> Option<T>) -> Option<T> {
         let about = fs::symlink_metadata(path).ok()?;
         let own = about.uid() == rustix::process::geteuid().as_raw();
         if !about.is_file() || !own || about.permissions().mode() & 0o077 != 0 {
             return None;
         }
         let bytes = fs::read(path).ok()?;
-        let (sum, artefact) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
-        (plain_hash(&[artefact]).0 == *sum).then(|| artefact.to_vec())
+        let (sum, kept) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
+        if root_of_pieces(kept).0 != *sum {
+            return None;
+        }
+        let (about, artefact) = codec::take(kept).ok()?;
+        take(about, artefact)
     }
 
     /// Keeps an artefact. It is a cache: what cannot be written is made again next time.
-    pub(super) fn write(path: &Path, artefact: &[u8]) {
+    pub(super) fn write(path: &Path, about: About, artefact: &[u8]) {
         let fresh = path.with_extension(format!("{}", std::process::id()));
         let write = || -> std::io::Result<()> {
+            let kept = [&codec::encode(&about), artefact].concat();
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
             file.write_all(MAGIC)?;
-            file.write_all(&plain_hash(&[artefact]).0)?;
-            file.write_all(artefact)?;
+            file.write_all(&root_of_pieces(&kept).0)?;
+            file.write_all(&kept)?;
             fs::rename(&fresh, path)
         };
         if write().is_err() {

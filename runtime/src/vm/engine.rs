@@ -1,11 +1,12 @@
 //! The wasm engine: instrumented modules, compiled once, and their instances, kept between calls.
 
-use super::compiler::{Artefacts, Bounds, Compiler, Inside, module_of};
+use super::compiler::{About, Artefacts, Bounds, Compiler, Inside};
 use super::host;
 use super::host::Ended;
 use super::instance::{Frame, Live, Loaded, Returned, broken};
 use super::instrument::{GROWTH_DENIED, Instrumented, Reset, instrument_as};
 use super::limit::LIMITS;
+use super::price;
 use super::profile::{self, Profile, Recorder, code_of};
 use super::room::{PLACES, ROOMS, Rooms};
 use super::session::{CallOutcome, CallReport, Guest, HostError, Session};
@@ -13,7 +14,7 @@ use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tenor_abi::host::Context;
 use tenor_abi::id::CodeHash;
@@ -35,14 +36,23 @@ const INSTANCES: u32 = (KEPT_MAX + ROOMS * PLACES) as u32;
 const WARM: u32 = KEPT_MAX as u32 + 64;
 /// Bytes at the start of an instance's memory that are cleared by writing instead of given back to the system.
 const RESIDENT_BYTES: usize = 128 * 1024;
-/// Compiled modules that are kept; the one that was used longest ago makes room.
+/// Compiled modules that are loaded; the one that was used longest ago makes room.
 const MODULES_MAX: usize = 1_024;
+/// Bytes that they may take together, more or less: what a block counts as loaded is.
+const MODULE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const _: () = assert!(MODULES_MAX as u64 * price::MODULE_HELD >= price::MODULES_HELD);
+const _: () = assert!(MODULE_BYTES_MAX as u64 >= 13 * price::MODULES_HELD / 2);
+/// Bytes of a module that begins with a few bytes of memory, of which most lie in between: it is put in place piece by
+/// piece instead of from an image that would be far larger than the module.
+const IMAGE_BYTES_SPARSE: u64 = 128 * 1024;
 
 /// What of an engine is local: whatever it says, an admitted module ends the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Compiled modules that are kept.
+    /// Compiled modules that are loaded at the same time.
     pub modules_max: usize,
+    /// Bytes that they may take together.
+    pub module_bytes_max: usize,
     /// Instances that are kept between calls, at most 64; with none every call gets a fresh one.
     pub kept_max: usize,
     /// Whether compiled code is optimised.
@@ -62,6 +72,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             modules_max: MODULES_MAX,
+            module_bytes_max: MODULE_BYTES_MAX,
             kept_max: KEPT_MAX,
             optimise: true,
             copy_on_write: true,
@@ -96,6 +107,8 @@ struct Profiling {
 struct Cache {
     uses: u64,
     modules: BTreeMap<CodeHash, Cached>,
+    /// Bytes that they take.
+    bytes: usize,
     /// How many of them keep an instance.
     kept: usize,
 }
@@ -120,6 +133,7 @@ pub(super) fn code_config(settings: &Settings) -> Config {
         .cranelift_opt_level(if settings.optimise { OptLevel::Speed } else { OptLevel::None })
         .max_wasm_stack(settings.native_stack_bytes)
         .memory_init_cow(settings.copy_on_write)
+        .memory_guaranteed_dense_image_size(IMAGE_BYTES_SPARSE)
         .generate_address_map(false)
         .wasm_backtrace_max_frames(None);
     if !settings.pooled {
@@ -221,32 +235,36 @@ impl Engine {
 
     /// A module compiled and ready to be instantiated.
     pub(super) fn compile(&self, wasm: &[u8], bounds: Bounds) -> Result<Loaded, Fault> {
+        self.compiled(wasm, bounds, |_, _| ())
+    }
+
+    /// The same; `keep` is shown what was made.
+    fn compiled(
+        &self,
+        wasm: &[u8],
+        bounds: Bounds,
+        keep: impl FnOnce(About, &[u8]),
+    ) -> Result<Loaded, Fault> {
         let counted: Instrumented = instrument_as(wasm, &LIMITS, self.settings.reset).map_err(broken)?;
-        let Some(profiling) = &self.profiling else {
-            let module = self.machine_code(&counted.wasm, bounds)?;
-            return Loaded::of(module, &self.linker, counted.reset, counted.start_gas);
+        let about = About { reset: counted.reset, start_gas: counted.start_gas };
+        let watched = match &self.profiling {
+            Some(_) => profile::watch(&counted.wasm, counted.functions)?,
+            None => counted.wasm,
         };
-        let module = self.machine_code(&profile::watch(&counted.wasm, counted.functions)?, bounds)?;
-        let mut loaded = Loaded::of(module, &self.linker, counted.reset, counted.start_gas)?;
-        let named = profiling.named.iter().find(|named| code_of(named) == code_of(wasm));
-        loaded.names = Arc::new(profile::names(named.map_or(wasm, Vec::as_slice)));
+        let artefact = self.compiler.compile(&watched, &self.settings, bounds);
+        let artefact = artefact.map_err(|error| Fault::Uncompiled(error.to_string()))?;
+        keep(about, &artefact);
+        let mut loaded = Loaded::of(&self.engine, &self.linker, about, &artefact)?;
+        if let Some(profiling) = &self.profiling {
+            let named = profiling.named.iter().find(|named| code_of(named) == code_of(wasm));
+            loaded.names = Arc::new(profile::names(named.map_or(wasm, Vec::as_slice)));
+        }
         Ok(loaded)
     }
 
-    /// The machine code of an instrumented module: kept on disk, or made.
-    fn machine_code(&self, module: &[u8], bounds: Bounds) -> Result<wasmtime::Module, Fault> {
-        let path = self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, module));
-        let kept = path.as_deref().and_then(Artefacts::read);
-        // What does not load is damaged in a way of its own: it is made again, like what is missing.
-        if let Some(loaded) = kept.and_then(|artefact| module_of(&self.engine, &artefact).ok()) {
-            return Ok(loaded);
-        }
-        let compiled = self.compiler.compile(module, &self.settings, bounds);
-        let artefact = compiled.map_err(|error| Fault::Uncompiled(error.to_string()))?;
-        if let Some(path) = &path {
-            Artefacts::write(path, &artefact);
-        }
-        module_of(&self.engine, &artefact)
+    /// Where the machine code of a module is kept, in an engine that keeps any.
+    fn place(&self, code: &CodeHash) -> Option<PathBuf> {
+        self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, &self.settings, code))
     }
 
     /// A clean instance: the kept one put back, or a fresh one.
@@ -311,14 +329,27 @@ impl Cache {
         Some((loaded, kept))
     }
 
-    fn add(&mut self, code: CodeHash, loaded: Loaded, modules_max: usize) {
-        if self.modules.len() >= modules_max {
-            let oldest = self.modules.iter().min_by_key(|(_, cached)| cached.used).map(|(code, _)| *code);
-            let gone = oldest.and_then(|code| self.modules.remove(&code));
-            self.kept -= usize::from(gone.is_some_and(|gone| gone.kept.is_some()));
-        }
+    /// Adds a module; those that were used longest ago make room, until what is left is within bounds or is this one.
+    fn add(&mut self, code: CodeHash, loaded: Loaded, settings: &Settings) {
         self.uses += 1;
-        self.modules.insert(code, Cached { used: self.uses, loaded: Arc::new(loaded), kept: None });
+        self.bytes += loaded.bytes;
+        let cached = Cached { used: self.uses, loaded: Arc::new(loaded), kept: None };
+        if let Some(before) = self.modules.insert(code, cached) {
+            self.drop(&before);
+        }
+        while self.modules.len() > 1
+            && (self.modules.len() > settings.modules_max || self.bytes > settings.module_bytes_max)
+        {
+            let oldest = self.modules.iter().min_by_key(|(_, cached)| cached.used).map(|(code, _)| *code);
+            let Some(gone) = oldest.and_then(|code| self.modules.remove(&code)) else { break };
+            self.drop(&gone);
+        }
+    }
+
+    /// Counts one no more.
+    fn drop(&mut self, gone: &Cached) {
+        self.bytes -= gone.loaded.bytes;
+        self.kept -= usize::from(gone.kept.is_some());
     }
 
     /// Keeps an instance after a call; where one is kept that another call left meanwhile, or the module was loaded
@@ -418,17 +449,35 @@ fn trapped(error: &wasmtime::Error) -> Result<CallOutcome, Fault> {
 
 impl Guest for Engine {
     fn load(&self, code: &CodeHash, wasm: &[u8], bounds: Bounds) -> Result<(), Fault> {
-        if self.is_loaded(code) {
+        if self.is_ready(code)? {
             return Ok(());
         }
         // Compiled outside the lock: who runs other modules does not wait.
-        let loaded = self.compile(wasm, bounds)?;
-        self.cache()?.add(*code, loaded, self.settings.modules_max);
+        let loaded = self.compiled(wasm, bounds, |about, artefact| {
+            if let Some(place) = self.place(code) {
+                Artefacts::write(&place, about, artefact);
+            }
+        })?;
+        self.cache()?.add(*code, loaded, &self.settings);
         Ok(())
     }
 
     fn is_loaded(&self, code: &CodeHash) -> bool {
         self.cache().is_ok_and(|mut cache| cache.find(code).is_some())
+    }
+
+    fn is_ready(&self, code: &CodeHash) -> Result<bool, Fault> {
+        if self.is_loaded(code) {
+            return Ok(true);
+        }
+        let Some(place) = self.place(code) else { return Ok(false) };
+        // What does not load is damaged in a way of its own: it is made again, like what is missing.
+        let loaded = Artefacts::read(&place, |about, artefact| {
+            Loaded::of(&self.engine, &self.linker, about, artefact).ok()
+        });
+        let Some(loaded) = loaded else { return Ok(false) };
+        self.cache()?.add(*code, loaded, &self.settings);
+        Ok(true)
     }
 
     fn call(
@@ -446,7 +495,7 @@ impl Guest for Engine {
             return Ok(CallReport { outcome, gas_used: 0 });
         };
         let taken = self.cache()?.take(code);
-        let (loaded, kept) = taken.ok_or_else(|| Fault::Engine(format!("{code} was not loaded")))?;
+        let (loaded, kept) = taken.ok_or(Fault::Unloaded)?;
         // Agreements call each other: each call has the whole of its stack, whoever's thread this is.
         let room = self.settings.native_stack_bytes + HOST_STACK_BYTES;
         let run = || {

@@ -240,6 +240,29 @@ fn the_module_that_was_used_longest_ago_makes_room() {
     assert_eq!(codes.map(|code| engine.is_loaded(&code)), [true, false, true]);
 }
 
+#[test]
+fn modules_take_so_many_bytes_together() {
+    let wasm = module(r#"(memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0))"#);
+    let bytes = Engine::new().unwrap().compile(&wasm, Bounds::NEW).unwrap().bytes;
+    let engine = Engine::with(Settings { module_bytes_max: 3 * bytes, ..Settings::default() }).unwrap();
+    let codes = [1, 2, 3, 4, 5].map(|byte| CodeHash([byte; 32]));
+    let is_loaded = || codes.map(|code| engine.is_loaded(&code));
+    codes[..3].iter().for_each(|code| engine.load(code, &wasm, Bounds::NEW).unwrap());
+    engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut Nobody).unwrap();
+    engine.load(&codes[3], &wasm, Bounds::NEW).unwrap();
+    assert_eq!(is_loaded(), [true, false, true, true, false]);
+    // One that is larger than all together stays alone, with its instance.
+    let large = module(&format!(
+        r#"(memory (export "memory") 8) (data (i32.const 0) "{}") (func (export "f") (result i32) (i32.const 0))"#,
+        "x".repeat(4 * bytes)
+    ));
+    engine.load(&codes[4], &large, Bounds::NEW).unwrap();
+    assert_eq!(is_loaded(), [false, false, false, false, true]);
+    let gone = engine.call(&codes[0], "f", Context::Action, b"", GAS, &mut Nobody);
+    assert_eq!(gone, Err(Fault::Unloaded));
+    engine.call(&codes[4], "f", Context::Action, b"", GAS, &mut Nobody).unwrap();
+}
+
 /// A session whose contract calls the next module, and so on, down to the deepest, which says that it is there and waits
 /// until it is let go.
 struct Deep<'a> {

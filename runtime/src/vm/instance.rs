@@ -4,6 +4,7 @@
 //! an injected function, its memory from the image. What cannot be put back (a trap left it anywhere, its memory
 //! grew) is thrown away. That both are the same is compared in tests at every call and elsewhere now and then.
 
+use super::compiler::{About, module_of};
 use super::host::Ended;
 use super::instrument::{CALL, GAS, GLOBAL, GROWTH, MEMORY, RESET, Reset, STACK, page_shift};
 use super::profile::Recorder;
@@ -17,6 +18,8 @@ use wasmtime::{
 
 /// Calls of a kept instance after which it is compared with a fresh one; in tests after each.
 const COMPARED_EVERY: u64 = if cfg!(debug_assertions) { 1 } else { 16_384 };
+/// Bytes that a compiled module takes besides those of its artefact.
+const BYTES: usize = 32 * 1024;
 /// How far a store that begins in a page may reach into the next.
 const REACH_BYTES: usize = 7;
 
@@ -88,6 +91,8 @@ pub(super) struct Loaded {
     reset: Reset,
     /// Gas of beginning a call.
     pub(super) start_gas: u64,
+    /// Bytes that it takes, more or less.
+    pub(super) bytes: usize,
     /// Names of its functions, in an engine that profiles.
     pub(super) names: Arc<Vec<String>>,
     image: OnceLock<Image>,
@@ -100,12 +105,14 @@ struct Image {
 }
 
 impl Loaded {
+    /// A module out of an artefact.
     pub(super) fn of(
-        module: Module,
+        engine: &wasmtime::Engine,
         linker: &Linker<Frame>,
-        reset: Reset,
-        start_gas: u64,
+        about: About,
+        artefact: &[u8],
     ) -> Result<Loaded, Fault> {
+        let module = module_of(engine, artefact)?;
         let pre = linker.instantiate_pre(&module).map_err(broken)?;
         let export =
             |name: &str| module.get_export_index(name).ok_or_else(|| Fault::Engine(format!("no `{name}`")));
@@ -127,8 +134,9 @@ impl Loaded {
             calls,
             entries,
             globals,
-            reset,
-            start_gas,
+            reset: about.reset,
+            start_gas: about.start_gas,
+            bytes: BYTES + artefact.len(),
             names: Arc::default(),
             image: OnceLock::new(),
             pre,

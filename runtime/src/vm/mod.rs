@@ -2,7 +2,7 @@
 
 mod limit;
 mod access;
-mod price;
+pub(crate) mod price;
 mod session;
 mod admit;
 mod instrument;

@@ -1,4 +1,4 @@
-//! The price table, version 5: gas of each class of operator and of what they do by size.
+//! The price table, version 6: gas of each class of operator and of what they do by size.
 //!
 //! Host functions are priced in the table of host functions.
 
@@ -6,7 +6,7 @@ use super::access::{self, Access};
 use wasmparser::Operator;
 
 /// Version of the table.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// Gas of a page of memory that the system gives and takes back for each call: one that was grown, or one of many that a
 /// module begins with. Touching it is what takes long.
 pub const PAGE: u64 = 52_000;
@@ -20,6 +20,15 @@ pub const INSTANCE: u64 = 2_000;
 pub const PAGE_AT_START: u64 = 2_000;
 /// How many these are: they stay with the engine and are cleared by writing.
 const PAGES_AT_START: u64 = 2;
+/// Gas of loading a module, and of each of its bytes.
+const MODULE: u64 = 200_000;
+const MODULE_BYTE: u64 = 8;
+/// Modules that an item calls without paying for loading them, and that it finds loaded when it comes back to them.
+pub const ITEM_MODULES: usize = 8;
+/// Bytes of modules that a block finds loaded when it comes back to them, and what each counts for besides its own. An
+/// engine holds as many at least: compiled, a module takes up to six and a half times as much.
+pub const MODULES_HELD: u64 = 16 * 1024 * 1024;
+pub const MODULE_HELD: u64 = 16 * 1024;
 /// Gas of each deleted row that looking for a storage key passes over, besides the bytes of the value that it had.
 pub const PASSED: u64 = 500;
 /// Gas of reading memory that lies in the nearest cache.
@@ -35,6 +44,17 @@ pub fn start(pages: u64, data_bytes: u64, elements: u64) -> u64 {
     let first = pages.min(PAGES_AT_START);
     let memory = PAGE_AT_START * first + PAGE * (pages - first);
     INSTANCE + memory + (data_bytes >> DATA_SHIFT) + (elements >> ELEMENT_SHIFT)
+}
+
+/// Gas of loading a module of so many bytes: of the room that a block has, for it depends on what else is in the block.
+pub fn module(bytes: u32) -> u64 {
+    MODULE + MODULE_BYTE * u64::from(bytes)
+}
+
+/// Gas that an item pays for each module beyond [`ITEM_MODULES`]: that of the largest, for it is paid before anything of
+/// the module is read.
+pub fn module_of_item() -> u64 {
+    module(super::limit::LIMITS.bytes)
 }
 
 /// Gas of reading memory once, in a module that may come to have so many pages: where each load has to wait for the one
@@ -80,7 +100,7 @@ pub fn text() -> String {
         tenor_abi::host::TABLE.iter().map(|f| format!("{}={}+{}", f.name, f.gas, f.gas_per_byte)).collect();
     format!(
         "v{VERSION} nop=0 div32=6 div64=10 mul=2 call=6 indirect=10 br_table=3+n/16 grow=200+{PAGE}/page bulk={BULK}+n>>{BULK_SHIFT} load={LOAD}+pages*3/4 store={STORE} \
-         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} passed={PASSED} {}",
+         other=1 locals=n/8 instance={INSTANCE}+{PAGE_AT_START}/page<{PAGES_AT_START}+{PAGE}/page+data>>{DATA_SHIFT}+elements>>{ELEMENT_SHIFT} passed={PASSED} module={MODULE}+{MODULE_BYTE}/byte>{ITEM_MODULES},{MODULES_HELD}/{MODULE_HELD} {}",
         host.join(" ")
     )
 }

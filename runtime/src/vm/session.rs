@@ -125,15 +125,23 @@ pub trait Guest: Send + Sync {
     /// [`Fault::Uncompiled`] when it cannot be compiled, any other when the replica is broken.
     fn load(&self, code: &CodeHash, wasm: &[u8], bounds: Bounds) -> Result<(), Fault>;
 
-    /// Whether a module can be called without loading it: an engine keeps a bounded number of them.
+    /// Whether a module can be called without loading it: an engine holds a bounded number of them.
     fn is_loaded(&self, _code: &CodeHash) -> bool {
         true
+    }
+
+    /// Whether a module can be called now, after it was loaded from what was compiled of it before, if that is kept.
+    ///
+    /// # Errors
+    /// [`Fault`] when the replica is broken.
+    fn is_ready(&self, code: &CodeHash) -> Result<bool, Fault> {
+        Ok(self.is_loaded(code))
     }
 
     /// Calls an export of a loaded module.
     ///
     /// # Errors
-    /// [`Fault`] when the replica is broken.
+    /// [`Fault::Unloaded`] when it is not loaded, any other when the replica is broken.
     fn call(
         &self,
         code: &CodeHash,

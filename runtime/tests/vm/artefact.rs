@@ -56,6 +56,41 @@ fn what_was_compiled_is_found_again_and_only_by_its_owner() {
 }
 
 #[test]
+fn what_was_compiled_is_loaded_without_its_module() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(compiled(folder.path(), Settings::default()), 1);
+    let ready = |folder: &Path, code: CodeHash| {
+        let engine = Engine::new().unwrap().kept_in(folder).unwrap();
+        let is_ready = engine.is_ready(&code).unwrap();
+        assert_eq!(engine.is_loaded(&code), is_ready);
+        is_ready.then(|| words(&engine.call(&code, "f", Context::Action, b"", GAS, &mut Desk::default())))
+    };
+    assert_eq!(ready(folder.path(), CODE), Some("done ".into()));
+    assert_eq!(ready(folder.path(), CodeHash([2; 32])), None);
+    // What is damaged is not there.
+    let [file] = kept(folder.path()).try_into().unwrap();
+    let mut damaged = fs::read(&file).unwrap();
+    damaged.iter_mut().last().into_iter().for_each(|byte| *byte ^= 1);
+    fs::write(&file, damaged).unwrap();
+    assert_eq!(ready(folder.path(), CODE), None);
+}
+
+/// A few bytes far from each other are no image of all that lies between.
+#[test]
+fn an_artefact_is_not_far_larger_than_its_module() {
+    let bytes = |data: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new().unwrap().kept_in(folder.path()).unwrap();
+        let memory = r#"(memory (export "memory") 16) (func (export "f") (result i32) (i32.load8_u (i32.const 1048575)))"#;
+        engine.load(&CODE, &module(&format!("{memory} {data}")), Bounds::NEW).unwrap();
+        let [file] = kept(folder.path()).try_into().unwrap();
+        fs::metadata(file).unwrap().len()
+    };
+    let (without, with) = (bytes(""), bytes(r#"(data (i32.const 0) "x") (data (i32.const 1048575) "\00")"#));
+    assert!(with < without + 4_096, "{with} bytes with data, {without} without");
+}
+
+#[test]
 fn a_damaged_artefact_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let standard = Settings::default();

@@ -142,7 +142,8 @@ macro_rules! host_functions {
             /// [`crate::date::Date`]) to i128; 100 gas for each posting that is looked through.
             25 balance_on(ptr: i32, len: i32, out: i32, cap: i32) -> i32, ALL, 5_000, 2;
             /// Calls another agreement ([`crate::interface::CallRequest`]) with gas of this call's, of which what is
-            /// not used comes back; terms beyond 1,024 bytes cost 16 a byte. The length of what `call_answer` gives. A view calls views only.
+            /// not used comes back; terms beyond 1,024 bytes cost 16 a byte, each contract beyond the eighth of an item
+            /// 4,394,304. The length of what `call_answer` gives. A view calls views only.
             26 call(ptr: i32, len: i32) -> i32, CALLS, 20_000, 10;
             /// What the latest `call` came to: a [`crate::interface::CallAnswer`].
             27 call_answer(out: i32, cap: i32) -> i32, CALLS, 100, 1;

@@ -15,6 +15,7 @@ use crate::spec::{Basic, FieldDef, Spec, TypeDef, TypeNumber};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -165,17 +166,94 @@ pub fn check_fields<'f>(
     fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
     bytes: &[u8],
 ) -> Result<(), ValueError> {
-    let mut walk = Walk {
-        spec,
-        budget: Budget::of(values_max(bytes.len())),
-        needed: Vec::new(),
-        again: Vec::new(),
-        is_canonical: true,
-    };
-    let mut rest = bytes;
-    let needed = needed(spec, fields.clone());
-    walk.pass_fields(fields, needed, &mut rest, 0)?;
-    if rest.is_empty() && walk.is_canonical { Ok(()) } else { Err(CodecError::NotCanonical.into()) }
+    Walk::checking(spec, bytes).all(fields, bytes, |_, _| ()).map(|_| ())
+}
+
+/// Where the fields of a record lie in its bytes, and which accounts they name. However many values the bytes stand
+/// for, it takes no memory for them.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Layout {
+    /// Of each field that is given: its type, and where it lies.
+    fields: Vec<(TypeNumber, Range<usize>)>,
+    accounts: Vec<AccountId>,
+}
+
+impl Layout {
+    /// Of bytes that are checked as by [`check_fields`].
+    ///
+    /// # Errors
+    /// As [`decode_fields`].
+    pub fn checked<'f>(
+        spec: &Spec,
+        fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        bytes: &[u8],
+    ) -> Result<Layout, ValueError> {
+        Layout::by(Walk { accounts: Some(Vec::new()), ..Walk::checking(spec, bytes) }, fields, bytes)
+    }
+
+    /// Of bytes that were checked before and have been kept since.
+    ///
+    /// # Errors
+    /// As [`decode_own_fields`].
+    pub fn own<'f>(
+        spec: &Spec,
+        fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        bytes: &[u8],
+    ) -> Result<Layout, ValueError> {
+        let budget = Budget::of(usize::MAX);
+        let accounts = Some(Vec::new());
+        Layout::by(Walk { accounts, budget, is_own: true, ..Walk::checking(spec, bytes) }, fields, bytes)
+    }
+
+    fn by<'f>(
+        walk: Walk<'_>,
+        given: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        bytes: &[u8],
+    ) -> Result<Layout, ValueError> {
+        let mut fields = Vec::with_capacity(given.len());
+        let note = |ty, left: Range<usize>| {
+            fields.push((ty, bytes.len() - left.start..bytes.len() - left.end));
+        };
+        let mut accounts = walk.all(given, bytes, note)?.unwrap_or_default();
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(Layout { fields, accounts })
+    }
+
+    /// Every account that the fields name, at whatever depth, ascending and each once.
+    pub fn accounts(&self) -> &[AccountId] {
+        &self.accounts
+    }
+
+    /// The fields themselves, in the bytes that this is the layout of.
+    pub fn of<'b>(&'b self, bytes: &'b [u8]) -> Fields<'b> {
+        Fields { given: &self.fields, bytes }
+    }
+}
+
+/// The fields of a record in its bytes: one is made a value when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'b> {
+    given: &'b [(TypeNumber, Range<usize>)],
+    bytes: &'b [u8],
+}
+
+impl<'b> Fields<'b> {
+    /// A record without any.
+    pub const NONE: Fields<'static> = Fields { given: &[], bytes: &[] };
+
+    /// A field's value, if it is there and of a basic type.
+    pub fn get(&self, number: u16) -> Option<Value> {
+        let (ty, place) = self.given.get(usize::from(number))?;
+        let mut bytes = self.bytes.get(place.clone())?;
+        take_basic(Basic::of(*ty)?, &mut bytes).ok()
+    }
+
+    /// A field's bytes; of an absent one those that say so.
+    pub fn bytes(&self, number: u16) -> &'b [u8] {
+        let given = self.given.get(usize::from(number));
+        given.and_then(|(_, place)| self.bytes.get(place.clone())).unwrap_or(&[0])
+    }
 }
 
 /// The bytes of a record's fields: count, then each, trailing `None`s cut.
@@ -213,7 +291,7 @@ pub fn fields_of(fields: &[FieldDef]) -> impl ExactSizeIterator<Item = (&str, Ty
 }
 
 /// Names and types of a spec's terms, as [`decode_fields`] takes them.
-pub fn terms_of(spec: &Spec) -> impl ExactSizeIterator<Item = (&str, TypeNumber)> {
+pub fn terms_of(spec: &Spec) -> impl ExactSizeIterator<Item = (&str, TypeNumber)> + Clone {
     spec.terms.iter().map(|term| (term.name.as_str(), term.ty))
 }
 
@@ -221,6 +299,38 @@ fn take_one<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, ValueError> {
     let (value, rest) = codec::take(bytes)?;
     *bytes = rest;
     Ok(value)
+}
+
+fn take_basic(basic: Basic, bytes: &mut &[u8]) -> Result<Value, ValueError> {
+    Ok(match basic {
+        Basic::Unit => Value::Unit,
+        Basic::Bool => Value::Bool(take_one(bytes)?),
+        Basic::U8 => Value::Byte(take_one(bytes)?),
+        Basic::U16 => Value::Unsigned(take_one::<u16>(bytes)?.into()),
+        Basic::U32 => Value::Unsigned(take_one::<u32>(bytes)?.into()),
+        Basic::U64 => Value::Unsigned(take_one::<u64>(bytes)?.into()),
+        Basic::U128 => Value::Unsigned(take_one(bytes)?),
+        Basic::I64 => Value::Signed(take_one::<i64>(bytes)?.into()),
+        Basic::I128 => Value::Signed(take_one(bytes)?),
+        Basic::Text => Value::Text(take_one(bytes)?),
+        Basic::Bytes => Value::Bytes(take_one(bytes)?),
+        Basic::Money => Value::Money(take_one(bytes)?),
+        Basic::Currency => Value::Currency(take_one(bytes)?),
+        Basic::Rate => Value::Rate(take_one(bytes)?),
+        Basic::Date => Value::Date(take_one(bytes)?),
+        Basic::Timestamp => Value::Timestamp(take_one(bytes)?),
+        Basic::DayOfMonth => Value::DayOfMonth(take_one(bytes)?),
+        Basic::Weekday => Value::Weekday(take_one(bytes)?),
+        Basic::DayCount => Value::DayCount(take_one(bytes)?),
+        Basic::Convention => Value::Convention(take_one(bytes)?),
+        Basic::Party => Value::Party(take_one(bytes)?),
+        Basic::Account => Value::Account(take_one(bytes)?),
+        Basic::Asset => Value::Asset(take_one(bytes)?),
+        Basic::Agreement => Value::Agreement(take_one(bytes)?),
+        Basic::Calendar => Value::Calendar(take_one(bytes)?),
+        Basic::Hash => Value::Hash(take_one(bytes)?),
+        Basic::Recurrence => Value::Recurrence(take_one(bytes)?),
+    })
 }
 
 /// Values that may still be.
@@ -282,36 +392,10 @@ impl<'s> Reading<'s> {
             return Err(ValueError::Nesting);
         }
         self.budget.spend(1)?;
-        let Some(basic) = Basic::of(ty) else { return self.take_own(ty, bytes, depth) };
-        Ok(match basic {
-            Basic::Unit => Value::Unit,
-            Basic::Bool => Value::Bool(take_one(bytes)?),
-            Basic::U8 => Value::Byte(take_one(bytes)?),
-            Basic::U16 => Value::Unsigned(take_one::<u16>(bytes)?.into()),
-            Basic::U32 => Value::Unsigned(take_one::<u32>(bytes)?.into()),
-            Basic::U64 => Value::Unsigned(take_one::<u64>(bytes)?.into()),
-            Basic::U128 => Value::Unsigned(take_one(bytes)?),
-            Basic::I64 => Value::Signed(take_one::<i64>(bytes)?.into()),
-            Basic::I128 => Value::Signed(take_one(bytes)?),
-            Basic::Text => Value::Text(take_one(bytes)?),
-            Basic::Bytes => Value::Bytes(take_one(bytes)?),
-            Basic::Money => Value::Money(take_one(bytes)?),
-            Basic::Currency => Value::Currency(take_one(bytes)?),
-            Basic::Rate => Value::Rate(take_one(bytes)?),
-            Basic::Date => Value::Date(take_one(bytes)?),
-            Basic::Timestamp => Value::Timestamp(take_one(bytes)?),
-            Basic::DayOfMonth => Value::DayOfMonth(take_one(bytes)?),
-            Basic::Weekday => Value::Weekday(take_one(bytes)?),
-            Basic::DayCount => Value::DayCount(take_one(bytes)?),
-            Basic::Convention => Value::Convention(take_one(bytes)?),
-            Basic::Party => Value::Party(take_one(bytes)?),
-            Basic::Account => Value::Account(take_one(bytes)?),
-            Basic::Asset => Value::Asset(take_one(bytes)?),
-            Basic::Agreement => Value::Agreement(take_one(bytes)?),
-            Basic::Calendar => Value::Calendar(take_one(bytes)?),
-            Basic::Hash => Value::Hash(take_one(bytes)?),
-            Basic::Recurrence => Value::Recurrence(take_one(bytes)?),
-        })
+        match Basic::of(ty) {
+            Some(basic) => take_basic(basic, bytes),
+            None => self.take_own(ty, bytes, depth),
+        }
     }
 
     fn take_own(&mut self, ty: TypeNumber, bytes: &mut &[u8], depth: u32) -> Result<Value, ValueError> {
@@ -343,15 +427,51 @@ struct Walk<'s> {
     /// A value once more, to compare.
     again: Vec<u8>,
     is_canonical: bool,
+    /// Whether the bytes are known to be the one form.
+    is_own: bool,
+    /// Accounts that were met, where they are asked for.
+    accounts: Option<Vec<AccountId>>,
 }
 
-impl Walk<'_> {
+impl<'s> Walk<'s> {
+    fn checking(spec: &'s Spec, bytes: &[u8]) -> Walk<'s> {
+        let budget = Budget::of(values_max(bytes.len()));
+        Walk {
+            spec,
+            budget,
+            needed: Vec::new(),
+            again: Vec::new(),
+            is_canonical: true,
+            is_own: false,
+            accounts: None,
+        }
+    }
+
+    /// Goes over all of a record's bytes; `note` as in [`Walk::pass_fields`]. The accounts that were met.
+    fn all<'f>(
+        mut self,
+        fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
+        bytes: &[u8],
+        note: impl FnMut(TypeNumber, Range<usize>),
+    ) -> Result<Option<Vec<AccountId>>, ValueError> {
+        let mut rest = bytes;
+        // What is known to be right lacks nothing.
+        let needed = if self.is_own { 0 } else { needed(self.spec, fields.clone()) };
+        self.pass_fields(fields, needed, &mut rest, 0, note)?;
+        if !rest.is_empty() || !self.is_canonical {
+            return Err(CodecError::NotCanonical.into());
+        }
+        Ok(self.accounts)
+    }
+
+    /// `note` is told of each given field how many bytes are left where it begins and where it ends.
     fn pass_fields<'f>(
         &mut self,
         fields: impl ExactSizeIterator<Item = (&'f str, TypeNumber)> + Clone,
         needed: usize,
         bytes: &mut &[u8],
         depth: u32,
+        mut note: impl FnMut(TypeNumber, Range<usize>),
     ) -> Result<(), ValueError> {
         let known = fields.len();
         let given = usize::from(self.canonical(bytes, |bytes| given(known, bytes))?);
@@ -359,7 +479,9 @@ impl Walk<'_> {
         let mut is_last_absent = false;
         for (_, ty) in fields.clone().take(given) {
             is_last_absent = bytes.first() == Some(&0) && is_option(self.spec, ty);
+            let begin = bytes.len();
             self.pass(ty, bytes, depth)?;
+            note(ty, begin..bytes.len());
         }
         // An absent field at the end is not written.
         self.is_canonical &= !is_last_absent;
@@ -376,6 +498,9 @@ impl Walk<'_> {
         }
         self.budget.spend(1)?;
         let Some(basic) = Basic::of(ty) else { return self.pass_own(ty, bytes, depth) };
+        if let (Basic::Account, Some(accounts), Some(id)) = (basic, &mut self.accounts, bytes.first_chunk()) {
+            accounts.push(AccountId(*id));
+        }
         if let Some(rest) = plain_length(basic, bytes).and_then(|length| bytes.get(length..)) {
             *bytes = rest;
             return Ok(());
@@ -425,7 +550,7 @@ impl Walk<'_> {
             }
             TypeDef::Record { fields, .. } => {
                 let needed = self.needed(ty, fields);
-                self.pass_fields(fields_of(fields), needed, bytes, depth + 1)
+                self.pass_fields(fields_of(fields), needed, bytes, depth + 1, |_, _| ())
             }
             TypeDef::Enum { variants, .. } => {
                 self.canonical(bytes, |bytes| variant(variants.len(), bytes)).map(|_| ())
@@ -446,6 +571,9 @@ impl Walk<'_> {
     ) -> Result<T, ValueError> {
         let before = *bytes;
         let value = read(bytes)?;
+        if self.is_own {
+            return Ok(value);
+        }
         self.again.clear();
         codec::append(&mut self.again, &value);
         self.is_canonical &= self.again == before[..before.len() - bytes.len()];
@@ -603,8 +731,37 @@ mod tests {
             TypeDef::Option(own + 4),
             TypeDef::List(own + 5),
             TypeDef::List(Basic::Text as u16),
+            TypeDef::Option(Basic::Account as u16),
+            record(&[Basic::U8 as u16, own + 8]),
+            TypeDef::List(own + 9),
         ];
         Spec { types: types.into(), ..crate::text::tests::spec() }
+    }
+
+    /// Fields read one by one are those that were read together, and all accounts in them were met.
+    fn lies_where_it_is_said(types: &[TypeNumber], values: &[Value], layout: &Layout, bytes: &[u8]) {
+        let fields = layout.of(bytes);
+        let mut accounts = Vec::new();
+        for (number, (ty, value)) in (0u16..).zip(types.iter().zip(values)) {
+            assert_eq!(fields.get(number), Basic::of(*ty).map(|_| value.clone()));
+            assert_eq!(fields.bytes(number), encode(value));
+            named(value, &mut accounts);
+        }
+        accounts.sort();
+        accounts.dedup();
+        assert_eq!(layout.accounts(), accounts);
+        assert_eq!(fields.get(types.len() as u16), None);
+    }
+
+    fn named(value: &Value, accounts: &mut Vec<AccountId>) {
+        match value {
+            Value::Account(account) => accounts.push(*account),
+            Value::Option(Some(inner)) => named(inner, accounts),
+            Value::List(values) | Value::Record(values) => {
+                values.iter().for_each(|inner| named(inner, accounts))
+            }
+            _ => {}
+        }
     }
 
     fn own(place: u16) -> TypeNumber {
@@ -641,17 +798,25 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_are_checked_as_they_are_decoded(
-            types in prop::collection::vec(prop_oneof![0u16..27, (0u16..8).prop_map(own)], 0..5),
+            types in prop::collection::vec(prop_oneof![0u16..27, (0u16..11).prop_map(own)], 0..5),
             bytes in prop::collection::vec(prop_oneof![4 => 0u8..4, 1 => any::<u8>()], 0..60),
         ) {
             let fields = || types.iter().map(|ty| ("f", *ty));
             let bytes = [&[types.len() as u8], bytes.as_slice()].concat();
-            let decoded = decode_fields(&rich(), fields(), &bytes).map(|_| ());
-            prop_assert_eq!(check_fields(&rich(), fields(), &bytes), decoded);
+            let decoded = decode_fields(&rich(), fields(), &bytes);
+            prop_assert_eq!(check_fields(&rich(), fields(), &bytes), decoded.clone().map(|_| ()));
+            let layout = Layout::checked(&rich(), fields(), &bytes);
+            prop_assert_eq!(layout.clone().map(|_| ()), decoded.clone().map(|_| ()));
+            if let (Ok(values), Ok(layout)) = (decoded, layout) {
+                prop_assert_eq!(Layout::own(&rich(), fields(), &bytes), Ok(layout.clone()));
+                lies_where_it_is_said(&types, &values, &layout, &bytes);
+            }
             // The front of it that is a value, in its one form.
             let mut rest = bytes.as_slice();
             if let Ok(values) = Reading::bounded(&rich(), &bytes).take_fields(fields(), &mut rest, 0) {
-                prop_assert_eq!(check_fields(&rich(), fields(), &encode_fields(&values)), Ok(()));
+                let bytes = encode_fields(&values);
+                prop_assert_eq!(check_fields(&rich(), fields(), &bytes), Ok(()));
+                lies_where_it_is_said(&types, &values, &Layout::checked(&rich(), fields(), &bytes).unwrap(), &bytes);
             }
         }
 
