@@ -283,11 +283,10 @@ pub(super) fn call_within(
     let def = calling.def;
     run.at_work.push(opened.id);
     let (report, entered) = loop {
-        contract::load(state, guest, &record.code)?;
         let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
         match guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame) {
-            // Others had so much loaded meanwhile that it made room.
-            Err(Fault::Unloaded) => {}
+            // Mostly it is loaded, or was until others made it give room.
+            Err(Fault::Unloaded) => contract::load(state, guest, &record.code)?,
             report => break (report?, frame.entered()),
         }
     };

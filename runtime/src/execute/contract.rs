@@ -14,13 +14,20 @@ use tenor_abi::spec::{CallDef, SPEC_BYTES_MAX, Spec};
 /// A published contract.
 #[derive(Debug)]
 pub struct Contract {
-    /// Its code.
-    pub code: CodeHash,
+    /// Its module.
+    pub module: Arc<Module>,
     /// Bank that published it.
     pub bank: PartyId,
     /// Its spec.
     pub spec: Spec,
-    /// Bytes that its module takes in the state.
+}
+
+/// The module of a contract, as a block counts it.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Module {
+    /// Its code hash.
+    pub code: CodeHash,
+    /// Its bytes in the state.
     pub bytes: u32,
 }
 
@@ -60,7 +67,7 @@ impl Held {
         self.uses += 1;
         self.spec_bytes += spec_bytes;
         if let Some((_, bytes, _)) =
-            self.contracts.insert(contract.code, (self.uses, spec_bytes, Arc::clone(contract)))
+            self.contracts.insert(contract.module.code, (self.uses, spec_bytes, Arc::clone(contract)))
         {
             self.spec_bytes -= bytes;
         }
@@ -110,7 +117,8 @@ impl Contracts {
         let bytes = state.row_bytes(&Kind::Code.full_key(&code.0))?;
         let bytes = bytes.and_then(|bytes| u32::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| Fault::State(format!("the module of {code} is missing")))?;
-        let contract = Arc::new(Contract { code: *code, bank: record.bank, spec, bytes });
+        let module = Arc::new(Module { code: *code, bytes });
+        let contract = Arc::new(Contract { module, bank: record.bank, spec });
         self.held()?.add(&contract, record.spec.len());
         Ok(contract)
     }

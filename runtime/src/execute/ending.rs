@@ -1,24 +1,16 @@
 //! How items ended, and their receipts. What a receipt hashes is hashed for many items side by side, once they
 //! have all run: nothing in a block asks for it before.
 
+use super::contract::Module;
 use crate::lanes::{Messages, root_of_leaves};
 use smallvec::SmallVec;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tenor_abi::codec;
 use tenor_abi::event::Event;
-use tenor_abi::id::{CodeHash, Hash};
+use tenor_abi::id::Hash;
 use tenor_abi::tag;
 use tenor_wire::crypto::hash;
 use tenor_wire::receipt::{Entry, Fate, FullReceipt, Receipt};
-
-/// A module that an item called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Called {
-    /// Its code hash.
-    pub code: CodeHash,
-    /// Its bytes in the state.
-    pub bytes: u32,
-}
 
 /// How an item ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,7 +26,7 @@ pub struct Ending {
     /// Gas of the hooks alone, out of what the block sets apart for them.
     pub hook_gas: u64,
     /// The modules that it called or might have, in order.
-    pub called: SmallVec<[Called; 1]>,
+    pub called: SmallVec<[Arc<Module>; 1]>,
     /// What it returned or was refused with.
     pub data: Vec<u8>,
     /// Entries booked.

@@ -28,9 +28,9 @@ mod check;
 
 pub use candidate::{Candidate, check_ahead};
 pub use check::{Checked, check_agreements, check_touched};
-pub use contract::{Contract, Contracts};
+pub use contract::{Contract, Contracts, Module};
 pub use door::{CheckedTransaction, Rejection};
-pub use ending::{Called, Ending, receipts};
+pub use ending::{Ending, receipts};
 pub use publish::{Judged, admit, judge};
 pub use view::{ViewError, view};
 

@@ -1,6 +1,6 @@
 //! One item on its way: who signed, what gas is left, what it has booked and reported so far.
 
-use super::{BlockContext, Called, CheckedTransaction, Contract, hook};
+use super::{BlockContext, CheckedTransaction, Contract, Module, hook};
 use crate::fault::{Fault, Stop};
 use crate::ledger::{self, Draft, Plan, Signed};
 use crate::state::Overlay;
@@ -8,6 +8,7 @@ use crate::state::record::{PartyRecord, RoleRecord, key};
 use crate::vm::price;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::EntryId;
 use tenor_abi::event::{Event, EventBody};
@@ -75,7 +76,7 @@ pub(super) struct Run<'a> {
     /// An agreement with an occurrence that must run before it is called: the item ends.
     pub behind: Option<AgreementId>,
     /// The contracts that it came upon, in order; one of the latest [`price::ITEM_MODULES`] not again.
-    pub called: SmallVec<[Called; 1]>,
+    pub called: SmallVec<[Arc<Module>; 1]>,
     /// The agreements at work, the innermost last; none of them can be entered again.
     pub at_work: Vec<AgreementId>,
     pub entries: Vec<Entry>,
@@ -162,8 +163,8 @@ impl<'a> Run<'a> {
 
     /// Notes that the item came upon a contract, whose module it may call.
     pub fn come_upon(&mut self, contract: &Contract) {
-        if !self.is_recent(&contract.code) {
-            self.called.push(Called { code: contract.code, bytes: contract.bytes });
+        if !self.is_recent(&contract.module.code) {
+            self.called.push(Arc::clone(&contract.module));
         }
     }
 
