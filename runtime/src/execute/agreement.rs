@@ -285,7 +285,7 @@ pub(super) fn call_within(
     let (report, entered) = loop {
         let mut frame = Frame::new(state, run, opened, def, calling.time, calling.date);
         match guest.call(&record.code, &def.name, calling.context, &bytes, gas, &mut frame) {
-            // Mostly it is loaded, or was until others made it give room.
+            // Nothing of the call has begun: its module was never needed here, or others made it give room.
             Err(Fault::Unloaded) => contract::load(state, guest, &record.code)?,
             report => break (report?, frame.entered()),
         }

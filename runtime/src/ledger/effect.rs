@@ -117,7 +117,7 @@ impl Effects {
         if let Some(place) = self.place_of(found.0, account) {
             return place;
         }
-        self.among = self.among.and(found.1);
+        self.among = self.among.union(found.1);
         self.list.push(Effect::none(*account, found));
         if self.list.len() > FEW {
             self.file();

@@ -62,7 +62,7 @@ impl Traits {
             (record.hooks != HookSet::default(), Traits::HOOKED),
             (is_bound, Traits::BOUND),
         ];
-        all.into_iter().filter(|(it_has, _)| *it_has).fold(Traits::default(), |sum, (_, one)| sum.and(one))
+        all.into_iter().filter(|(it_has, _)| *it_has).fold(Traits::default(), |sum, (_, one)| sum.union(one))
     }
 
     /// Whether it has one.
@@ -71,10 +71,10 @@ impl Traits {
         self.0 & one.0 != 0
     }
 
-    /// Those of several.
+    /// Those that either has.
     #[inline(always)]
     #[must_use]
-    pub fn and(self, others: Traits) -> Traits {
+    pub fn union(self, others: Traits) -> Traits {
         Traits(self.0 | others.0)
     }
 }
