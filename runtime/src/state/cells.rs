@@ -435,7 +435,8 @@ impl Cells {
     pub fn order_postings(&mut self) {
         let Cells { list, postings, .. } = self;
         postings.bring_in_order(|counts| {
-            let places = in_order(list, |place, _| counts.get(place).is_some_and(|count| *count > 0));
+            let posted = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let places = in_order(list, posted.map(|(place, _)| place));
             places.into_iter().filter_map(|place| list[place].of_account(place)).collect()
         });
     }
@@ -720,18 +721,19 @@ pub(super) fn prefetch_next(list: &[Cell], accounts: &Accounts, places: &[usize]
     }
 }
 
-/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
-pub(super) fn in_order(list: &[Cell], is_meant: impl Fn(usize, &Cell) -> bool) -> Vec<usize> {
+/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once. Those that
+/// come in order already cost little.
+pub(super) fn in_order(list: &[Cell], places: impl Iterator<Item = usize>) -> Vec<usize> {
     let first = |key: &[u8]| {
         let mut bytes = [0; 8];
         let length = key.len().min(bytes.len());
         bytes[..length].copy_from_slice(&key[..length]);
         u64::from_be_bytes(bytes)
     };
-    let meant = list.iter().enumerate().filter(|(place, cell)| is_meant(*place, cell));
-    let mut places: Vec<(u64, u32)> = meant.map(|(place, cell)| (first(&cell.key), place as u32)).collect();
+    let mut places: Vec<(u64, u32)> =
+        places.map(|place| (first(&list[place].key), place as u32)).collect();
     let key = |place: &(u64, u32)| &*list[place.1 as usize].key;
-    places.sort_unstable();
+    places.sort();
     for alike in places.chunk_by_mut(|a, b| a.0 == b.0) {
         // Where many begin alike, as in a bank's due queue, they mostly were read and written in order, which costs the sort
         // no more than a look.

@@ -467,8 +467,9 @@ impl<'b> Overlay<'b> {
     /// Key and value of every row of a kind that is written, in key order; no value for a deleted one.
     pub fn written<T>(&self, kind: Kind, mut make: impl FnMut(&[u8], Option<&[u8]>) -> T) -> Vec<T> {
         let mut cells = self.cells.borrow_mut();
-        let is_written = |_, cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
-        let places = in_order(&cells.list, is_written);
+        let is_meant = |cell: &Cell| cell.is_written() && cell.key.first() == Some(&(kind as u8));
+        let meant = cells.list.iter().enumerate().filter(|(_, cell)| is_meant(cell));
+        let places = in_order(&cells.list, meant.map(|(place, _)| place));
         let Cells { list, accounts, .. } = &mut *cells;
         let row = |place: usize| {
             let cell = &mut list[place];

@@ -119,6 +119,8 @@ struct Order {
     numbers: Vec<u32>,
     /// How many each account has, in the order of the accounts.
     accounts: Vec<(AccountId, u32)>,
+    /// Their cells, in the same order.
+    cells: Vec<usize>,
     /// How many the account in each cell has.
     counts: Vec<u32>,
 }
@@ -223,11 +225,12 @@ impl Postings {
             counts[cell] += 1;
         }
         let (mut next, mut start) = (vec![0; counts.len()], 0);
-        let mut of_accounts = vec![];
+        let (mut of_accounts, mut cells) = (vec![], vec![]);
         for (cell, account) in accounts(&counts) {
             next[cell] = start;
             start += counts[cell] as usize;
             of_accounts.push((account, counts[cell]));
+            cells.push(cell);
         }
         let mut numbers = vec![0; list.len()];
         for number in 0..list.len() {
@@ -235,12 +238,17 @@ impl Postings {
             numbers[*next] = number as u32;
             *next += 1;
         }
-        *order = Order { numbers, accounts: of_accounts, counts };
+        *order = Order { numbers, accounts: of_accounts, cells, counts };
     }
 
     /// How many each account has, in the order of the accounts, into which they were brought.
     pub fn accounts(&self) -> &[(AccountId, u32)] {
         &self.order.accounts
+    }
+
+    /// The cells of those accounts, in the same order.
+    pub fn cells(&self) -> impl Iterator<Item = usize> {
+        self.order.cells.iter().copied()
     }
 
     /// Whether the account in a cell has some of those that were brought in order.

@@ -43,7 +43,8 @@ impl Overlay<'_> {
         let mut cells = self.cells.into_inner();
         cells.order_postings();
         let Cells { list, postings, accounts: kept, .. } = &cells;
-        let places = in_order(list, |_, cell| cell.is_written());
+        let is_left = |place: &usize| list[*place].is_written() && !postings.has(*place);
+        let places = in_order(list, postings.cells().chain((0..list.len()).filter(is_left)));
         let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
         let (mut rows, mut record) = (memory.cleared(room), vec![]);
         let mut account = [0; ACCOUNT_BYTES_MAX];
