@@ -64,7 +64,7 @@ fn block() -> (Checkpoint, [Bundle; 2], StateBundle) {
         source: EntrySource::Party,
         booked_at: TIME,
         value_date: Date::of(2026, 3, 1),
-        postings: vec![posting(FROM, Side::Debit), posting(TO, Side::Credit)],
+        postings: [posting(FROM, Side::Debit), posting(TO, Side::Credit)].into(),
         narrative: Some(Hash([0x66; 32])),
         reference: None,
         act: Act::Post,

@@ -24,7 +24,7 @@ use tenor_runtime::fault::Fault;
 use tenor_runtime::state::record::{AccountRecord, AgreementRecord, Holder, ProposalRecord};
 use tenor_wire::block::Item;
 use tenor_wire::op::{HookOp, Operation};
-use tenor_wire::receipt::{BookedPosting, Entry, EntrySource, Fate, FullReceipt};
+use tenor_wire::receipt::{BookedPosting, BookedPostings, Entry, EntrySource, Fate, FullReceipt};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -239,7 +239,7 @@ impl Caller {
         {
             return Ok(Some(entry.clone()));
         }
-        let mut own = vec![];
+        let mut own = BookedPostings::new();
         for posting in &entry.postings {
             if self.sees_account(chain, &posting.account)? {
                 own.push(*posting);

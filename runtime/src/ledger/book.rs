@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::state::{Booking, Overlay};
 use std::iter;
 use tenor_abi::entry::Side;
-use tenor_wire::receipt::{Act, Entry};
+use tenor_wire::receipt::{Act, BookedPosting, BookedPostings, Entry};
 
 /// Books a plan at a block height and adds its entry to others.
 ///
@@ -27,27 +27,31 @@ pub fn commit(
     signed.count(&plan.effects);
     let mut booking = state.book((draft.id, height, draft.booked_at, plan.value_date));
     plan.effects.open(&mut booking)?;
-    // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
-    if draft.act.books() {
-        for (line, effect) in plan.lines() {
-            booking.post(effect.seen, line.side, line.amount());
-        }
-    }
-    if let Some(beside) = &plan.beside {
-        book_accounts_beside(&mut booking, &plan, beside)?;
-    }
-    // It is made where it stays: what was just written is waited for by who copies it.
+    let linked = plan.beside.as_mut().map_or(vec![], |beside| std::mem::take(&mut beside.linked));
+    // It is made where it stays, and so are its postings: what was just written is waited for by who copies it.
     entries.extend(iter::once_with(|| Entry {
         id: draft.id,
         source: draft.source,
         booked_at: draft.booked_at,
         value_date: plan.value_date,
-        postings: plan.lines().map(|(line, effect)| line.booked(booking.asset(effect.seen))).collect(),
+        postings: BookedPostings::new(),
         narrative: draft.narrative,
         reference: draft.reference,
         act: draft.act,
-        linked: plan.beside.as_mut().map_or(vec![], |beside| std::mem::take(&mut beside.linked)),
+        linked,
     }));
+    let Entry { postings, linked, .. } = entries.last_mut().expect("it was just added");
+    postings.reserve(draft.lines.len());
+    for (line, effect) in plan.lines() {
+        // What is set aside or freed moves no balance: the entry says so, and the counters follow the plan below.
+        if draft.act.books() {
+            booking.post(effect.seen, line.side, line.amount());
+        }
+        postings.push(line.booked(booking.asset(effect.seen)));
+    }
+    if plan.beside.is_some() {
+        book_accounts_beside(&mut booking, &plan, linked)?;
+    }
     if let Some(beside) = &plan.beside {
         put_beside(state, draft, beside);
     }
@@ -55,9 +59,13 @@ pub fn commit(
 }
 
 /// Books what control accounts mirror, and what is set aside and freed: whose holds stand beside it.
-fn book_accounts_beside(booking: &mut Booking<'_>, plan: &Plan<'_>, beside: &Beside) -> Result<(), Fault> {
+fn book_accounts_beside(
+    booking: &mut Booking<'_>,
+    plan: &Plan<'_>,
+    linked: &[BookedPosting],
+) -> Result<(), Fault> {
     if plan.draft.act.books() {
-        for posting in &beside.linked {
+        for posting in linked {
             let unplanned = || Fault::Books(format!("{} is not in the plan", posting.account));
             let place = plan.effects.place(&posting.account).ok_or_else(unplanned)?;
             booking.post(plan.effects.at(place).seen, posting.side, posting.amount);

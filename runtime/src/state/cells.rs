@@ -730,8 +730,7 @@ pub(super) fn in_order(list: &[Cell], places: impl Iterator<Item = usize>) -> Ve
         bytes[..length].copy_from_slice(&key[..length]);
         u64::from_be_bytes(bytes)
     };
-    let mut places: Vec<(u64, u32)> =
-        places.map(|place| (first(&list[place].key), place as u32)).collect();
+    let mut places: Vec<(u64, u32)> = places.map(|place| (first(&list[place].key), place as u32)).collect();
     let key = |place: &(u64, u32)| &*list[place.1 as usize].key;
     places.sort();
     for alike in places.chunk_by_mut(|a, b| a.0 == b.0) {

@@ -3,7 +3,8 @@
 use crate::crypto::hash;
 use crate::merkle;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 use tenor_abi::codec;
 use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::entry::{EntryId, Side};
@@ -118,6 +119,18 @@ impl Act {
     }
 }
 
+/// The postings of an entry, in the order in which they were asked for. The two that most entries have lie in it.
+pub type BookedPostings = SmallVec<[BookedPosting; 2]>;
+
+fn in_order<S: Serializer>(postings: &[BookedPosting], to: S) -> Result<S::Ok, S::Error> {
+    postings.serialize(to)
+}
+
+/// Their list, whose length is not believed before they are there.
+fn postings<'de, D: Deserializer<'de>>(from: D) -> Result<BookedPostings, D::Error> {
+    Vec::deserialize(from).map(BookedPostings::from)
+}
+
 /// A booked entry: an atomic set of postings, each asset balancing on its own.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -130,7 +143,8 @@ pub struct Entry {
     /// The day it counts from.
     pub value_date: Date,
     /// Its lines, in the order they were asked for.
-    pub postings: Vec<BookedPosting>,
+    #[serde(serialize_with = "in_order", deserialize_with = "postings")]
+    pub postings: BookedPostings,
     /// Salted commitment to a narrative.
     pub narrative: Option<Hash>,
     /// Salted commitment to an end-to-end reference.
