@@ -303,7 +303,7 @@ impl Cells {
     pub fn write(&mut self, place: usize, now: Now) -> Now {
         let before = self.replace(place, now);
         if matches!(before, Now::Unwritten) {
-            self.note_written(place);
+            self.note_written(self.list[place].key[0], place);
         }
         before
     }
@@ -314,8 +314,8 @@ impl Cells {
     }
 
     #[cold]
-    fn note_written(&mut self, place: usize) {
-        self.written.entry(self.list[place].key[0]).or_default().fresh.push(place);
+    fn note_written(&mut self, kind: u8, place: usize) {
+        self.written.entry(kind).or_default().fresh.push(place);
     }
 
     /// What a cell held, after something else was put there.
@@ -382,8 +382,9 @@ impl Cells {
         let was_read = self.accounts.open(at);
         if was_read {
             let place = self.accounts.at(at).cell as usize;
-            self.list[place].now = Now::Account(at);
-            self.note_written(place);
+            // It held nothing, and is not looked at, so that nobody waits for the cell.
+            mem::forget(mem::replace(&mut self.list[place].now, Now::Account(at)));
+            self.note_written(Kind::Account as u8, place);
         }
         was_read
     }
