@@ -50,8 +50,8 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
             places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);
         }
         for (_, count) in some {
-            let peaks: Option<&HistoryPeaksRecord> = state.record_at(places[trees.len()])?;
-            let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree.clone());
+            let peaks: Option<HistoryPeaksRecord> = state.record_at(places[trees.len()])?;
+            let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
             trees.push((tree, hashes.by_ref().take(*count as usize).collect()));
         }
     }

@@ -12,7 +12,7 @@ use super::base::Base;
 use super::cells::{Below, Bytes, Cell, Cells, Now, in_order, own, with_full_key};
 use super::journal::Journal;
 use super::namespace::Kind;
-use super::record::{AccountRecord, PostingHead, Record};
+use super::record::{AccountRecord, PostingHead, Record, from_bytes};
 use crate::fault::Fault;
 use crate::prefetch::prefetch;
 use crate::store::Row;
@@ -402,14 +402,14 @@ impl<'b> Overlay<'b> {
         with_full_key(R::KIND, key, |full| self.place(full, None))
     }
 
-    /// The record whose cell lies at a place.
+    /// The record whose cell lies at a place, made of its bytes: nobody else needs it.
     ///
     /// # Errors
     /// As [`Overlay::get`].
     ///
     /// # Panics
     /// As [`Overlay::post`].
-    pub fn record_at<R: Record>(&mut self, place: Place) -> Result<Option<&R>, Fault> {
+    pub fn record_at<R: Record>(&mut self, place: Place) -> Result<Option<R>, Fault> {
         let cells = self.cells.get_mut();
         assert_eq!(place.generation, cells.generation, "a place is used as long as its cell lies there");
         let Cell { key, below, now, .. } = &cells.list[place.cell];
@@ -417,8 +417,8 @@ impl<'b> Overlay<'b> {
             let value = self.base.get(key)?;
             cells.remember(place.cell, value.map(Bytes::from));
         }
-        let Cells { list, accounts, .. } = cells;
-        list[place.cell].record(place.cell, accounts)
+        let cell = &cells.list[place.cell];
+        cell.value(&cells.accounts, |bytes| bytes.map(|bytes| from_bytes(&cell.key, bytes)).transpose())
     }
 
     /// Begins to book an entry: what its postings have in common.
