@@ -1,10 +1,10 @@
 //! All that a sequencer sees of a replica.
 
 use super::Chain;
-use super::build::{BlockBytes, Built, Invalid};
+use super::build::{BlockBytes, Built, Invalid, beside};
 use crate::execute::Candidate;
 use crate::fault::Fault;
-use crate::state::Resume;
+use crate::state::{Fork, Resume};
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
@@ -20,6 +20,8 @@ pub struct Stashed {
     pub(super) bytes: BlockBytes,
     pub(super) writes: WriteSet,
     pub(super) ancestry: Mmr,
+    /// Whether who reads the state has it already.
+    pub(super) is_taken_in: bool,
 }
 
 /// What a sequencer (one signer, or consensus among banks) needs of a replica.
@@ -58,6 +60,30 @@ pub trait Replica {
     fn block(&self, height: u64) -> Result<Option<Block>, Fault>;
 }
 
+impl Chain {
+    /// Writes the stashed block durably while who reads the state is given it already, and calls `taken_in` once that is done:
+    /// nobody but who makes the next block may be told of it before it is committed. Where it cannot be written, the state is as
+    /// it was before the block.
+    ///
+    /// # Errors
+    /// [`Fault`]: the replica is broken.
+    pub(super) fn persist_beside(&mut self, taken_in: impl FnOnce()) -> Result<(), Fault> {
+        let Chain { base, journal, stash, tip, .. } = self;
+        let stash = stash.as_mut().ok_or_else(|| Fault::Storage("no block is stashed".into()))?;
+        let before = base.past(tip.height)?;
+        let height = stash.block.header.height;
+        let append = || journal.append(&stash.block, stash.bytes.get(), &stash.writes);
+        let take_in = || base.take_in(stash.writes.rows(), height, &stash.ancestry).map(|()| taken_in());
+        let (durable, taken) = beside(stash.block.items.len(), append, take_in);
+        if durable.is_err() {
+            *base = Box::new(Fork::of(before));
+        }
+        durable.and(taken)?;
+        stash.is_taken_in = true;
+        Ok(())
+    }
+}
+
 impl Replica for Chain {
     fn tip(&self) -> &Header {
         Chain::tip(self)
@@ -85,7 +111,10 @@ impl Replica for Chain {
         self.journal.certify(certificate)?;
         let resume =
             Resume { log: self.journal.position_behind(header.height)?, ancestry: stash.ancestry.clone() };
-        self.base.commit(stash.writes.rows(), header.height, resume)?;
+        match stash.is_taken_in {
+            true => self.base.settle(resume)?,
+            false => self.base.commit(stash.writes.rows(), header.height, resume)?,
+        }
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)

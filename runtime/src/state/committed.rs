@@ -197,7 +197,8 @@ impl Committed {
         let mut parts = self.parts();
         // These may be the rows of many blocks: the states in between are not to be had.
         let is_read = parts.window.is_read();
-        parts.commit(rows, height, resume, is_read)?;
+        parts.take_in(rows, height, &resume.ancestry, is_read)?;
+        parts.settle(resume)?;
         Ok(root)
     }
 
@@ -275,7 +276,13 @@ fn together(full_key: &[u8]) -> Option<usize> {
 
 impl Parts {
     /// Makes the stashed block the newest one; what it replaced is entered into the window where it is asked for.
-    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume, is_entered: bool) -> Result<(), Fault> {
+    fn take_in(
+        &mut self,
+        rows: &Changes,
+        height: u64,
+        ancestry: &Mmr,
+        is_entered: bool,
+    ) -> Result<(), Fault> {
         let Some(Stashed { leaves, undo }) = self.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
@@ -308,8 +315,15 @@ impl Parts {
             }
         }
         self.set_index(&mut waiting, &mut replaced)?;
-        (self.height, self.resume) = (height, resume);
+        // Where the log goes on is not known before the block is durable, and no checkpoint begins until it is.
+        (self.height, self.resume) = (height, Resume { log: None, ancestry: ancestry.clone() });
         self.enter(replaced);
+        Ok(())
+    }
+
+    /// The newest block is durable.
+    fn settle(&mut self, resume: Resume) -> Result<(), Fault> {
+        self.resume = resume;
         self.bound_backlog()
     }
 
@@ -609,11 +623,15 @@ impl State for Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault> {
+    fn take_in(&mut self, rows: &Changes, height: u64, ancestry: &Mmr) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let is_entered = parts.window.is_open();
-        parts.commit(rows, height, resume, is_entered)
+        parts.take_in(rows, height, ancestry, is_entered)
+    }
+
+    fn settle(&mut self, resume: Resume) -> Result<(), Fault> {
+        self.parts().settle(resume)
     }
 
     fn checkpoint(&mut self) -> Result<bool, Fault> {
