@@ -131,3 +131,88 @@ impl Replica for Chain {
         self.journal.block(height)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::{GENESIS_VERSION, Genesis};
+    use crate::log::fail_at;
+    use crate::params::Parameters;
+    use crate::state::Room;
+    use crate::vm::{self, Bounds, CallReport, Context, Guest, Session};
+    use std::sync::Arc;
+    use tenor_abi::id::{CodeHash, PartyId};
+    use tenor_wire::block::{Validator, ValidatorSet};
+    use tenor_wire::crypto::SecretKey;
+
+    /// Runs nothing.
+    struct Nobody;
+
+    impl Guest for Nobody {
+        fn load(&self, _: &CodeHash, _: &[u8], _: Bounds) -> Result<(), Fault> {
+            Err(Fault::Engine("nothing is loaded".into()))
+        }
+
+        fn call(
+            &self,
+            _: &CodeHash,
+            _: &str,
+            _: Context,
+            _: &[u8],
+            _: u64,
+            _: &mut dyn Session,
+        ) -> Result<CallReport, Fault> {
+            Err(Fault::Engine("nothing is called".into()))
+        }
+    }
+
+    fn genesis() -> Genesis {
+        let key = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+        Genesis {
+            version: GENESIS_VERSION,
+            time: Timestamp(1),
+            parameters: Parameters::sandbox(
+                vm::admission_hash(),
+                vm::prices_hash(),
+                vm::INSTRUMENTER_VERSION,
+            ),
+            validators: ValidatorSet {
+                validators: vec![Validator { bank: PartyId([1; 32]), key }],
+                quorum: 1,
+            },
+            zones: vec![],
+            operations: vec![],
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_shown_and_could_not_be_written_is_gone_from_the_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = Chain::create(folder.path(), genesis(), Arc::new(Nobody), Room::default()).unwrap();
+        let certificate = |header: &Header| Certificate {
+            height: header.height,
+            round: 0,
+            header: header.hash(),
+            votes: vec![],
+        };
+        // Each begins a day, which is what it writes.
+        let day = |number: u64| Timestamp(number * 400 * tenor_abi::date::DAY_MS);
+        let first = chain.build(day(1), vec![]).unwrap().header;
+        let mut shown = 0;
+        chain.persist_beside(|| shown += 1).unwrap();
+        chain.commit(certificate(&first)).unwrap();
+        assert_eq!((chain.base.root(), shown), (first.state, 1));
+        let second = chain.build(day(2), vec![]).unwrap().header;
+        assert_ne!(second.state, first.state);
+        fail_at(Some(0));
+        let told = chain.persist_beside(|| shown += 1).unwrap_err();
+        fail_at(None);
+        assert!(matches!(&told, Fault::Storage(text) if text.contains("the disk is full")), "{told}");
+        assert_eq!((chain.base.root(), shown, chain.tip()), (first.state, 2, &first));
+        // The same block could be made again, and is not written either.
+        let again = chain.build(day(2), vec![]).unwrap().header;
+        assert_eq!(again, second);
+        let told = chain.persist(&again.hash()).unwrap_err().to_string();
+        assert!(told.contains("an earlier write to the log failed"), "{told}");
+    }
+}

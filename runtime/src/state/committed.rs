@@ -286,18 +286,27 @@ impl Parts {
         let Some(Stashed { leaves, undo }) = self.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
-        let (before, bytes) = undo.into_parts();
-        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len(), bytes));
+        let (undone, runs): (Vec<_>, Vec<_>) =
+            undo.into_runs().into_iter().map(|run| (run.leaves, run.bytes)).unzip();
+        // What stood at a leaf by its place among all of them, and in which run its bytes are.
+        let before = |mut place: usize| {
+            undone.iter().enumerate().find_map(|(run, leaves)| {
+                let found = leaves.get(place).map(|(_, before)| (run, before.as_ref()));
+                place = place.saturating_sub(leaves.len());
+                found
+            })
+        };
+        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len(), runs));
         self.index.begin_batch();
         let mut leaves = leaves.into_iter().peekable();
         // Changes of the index that wait for those behind them, which mostly lie in the same pages.
         let mut waiting: Vec<ChangeRef<'_>> = vec![];
         for (place, (key, value)) in rows.iter().enumerate() {
             match leaves.next_if(|leaf| leaf.0 == place) {
-                Some((_, undone)) => {
-                    let before = before[undone].1.as_ref();
+                Some((_, place)) => {
+                    let (run, before) = before(place).expect("what undoes a block has each of its leaves");
                     if let Some(replaced) = &mut replaced {
-                        self.enter_leaf(replaced, key, before)?;
+                        self.enter_leaf(replaced, key, run, before)?;
                     }
                     // Of a leaf the index holds the key alone.
                     if before.is_some() != value.is_some() {
@@ -348,11 +357,12 @@ impl Parts {
         Ok(())
     }
 
-    /// Enters what a leaf held.
+    /// Enters what a leaf held; what lies in it lies in a run of bytes.
     fn enter_leaf(
         &self,
         replaced: &mut Replaced,
         key: &[u8],
+        run: usize,
         before: Option<&Content<Range<usize>>>,
     ) -> Result<(), Fault> {
         match before {
@@ -363,7 +373,7 @@ impl Parts {
                 let start = range.start + 2;
                 let record_bytes = (range.end - start).checked_sub(key.len());
                 let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(key)));
-                replaced.push_there(start..start + key.len(), record_bytes.ok_or_else(unreadable)?);
+                replaced.push_there(run, start..start + key.len(), record_bytes.ok_or_else(unreadable)?);
             }
         }
         Ok(())
@@ -407,7 +417,7 @@ impl Parts {
     pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
-        let numbers = self.trie.load(paths.iter())?;
+        let numbers = self.trie.load(&paths)?;
         let mut places = paths.iter().zip(&numbers).enumerate();
         let mut values = Vec::with_capacity(full_keys.len());
         for some in full_keys.chunks(NEAR) {
@@ -522,7 +532,7 @@ impl Parts {
             keys.push(key);
         }
         let paths = trie::paths(keys.iter().map(|key| (owner_of(key), key.as_slice())));
-        self.trie.load(paths.iter()).map(drop)
+        self.trie.load(&paths).map(drop)
     }
 
     fn dirty_bytes(&self) -> usize {
@@ -591,18 +601,20 @@ impl State for Committed {
     }
 
     fn stash_when(&mut self, rows: &Changes, ready: &dyn Fn()) -> Result<Hash, Fault> {
-        let leaves: Vec<_> = rows.iter().enumerate().filter(|row| is_leaf(row.1.0)).collect();
+        let mut leaves = Vec::with_capacity(rows.len());
+        leaves.extend(rows.iter().enumerate().filter(|row| is_leaf(row.1.0)));
         let paths = in_shares(leaves.len(), |share| {
             trie::paths(leaves[share].iter().map(|(_, (key, _))| (owner_of(key), *key)))
         });
         // Most paths differ in their first bytes, which are compared at once.
-        let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
-        let mut by_path: Vec<(u128, usize)> =
-            paths.iter().enumerate().map(|(leaf, path)| (first(path), leaf)).collect();
-        by_path.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| paths[a.1].cmp(&paths[b.1])));
-        let change = |(_, leaf): &(u128, usize)| {
-            let (key, value) = leaves[*leaf].1;
-            (paths[*leaf], value.map(|value| Content::of(key, value)))
+        let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let path = |leaf: u32| &paths[leaf as usize];
+        let mut by_path: Vec<(u64, u32)> =
+            (0..).zip(&paths).map(|(leaf, path)| (first(path), leaf)).collect();
+        by_path.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| path(a.1).cmp(path(b.1))));
+        let change = |(_, leaf): &(u64, u32)| {
+            let (key, value) = leaves[*leaf as usize].1;
+            (*path(*leaf), value.map(|value| Content::of(key, value)))
         };
         let changes = by_path.iter().map(change).collect();
         ready();
@@ -612,7 +624,7 @@ impl State for Committed {
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
         let undo = parts.trie.update(changes)?;
         let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
-        by_path.iter().enumerate().for_each(|(undone, (_, leaf))| leaves[*leaf].1 = undone);
+        by_path.iter().enumerate().for_each(|(undone, (_, leaf))| leaves[*leaf as usize].1 = undone);
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
