@@ -142,6 +142,7 @@ fn in_shares_from<T: Send>(
     thread::scope(|scope| {
         let others: Vec<_> = shares.map(|share| scope.spawn(move || make(share))).collect();
         let mut made = make(first);
+        made.reserve_exact(count.saturating_sub(made.len()));
         for thread in others {
             made.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }

@@ -360,7 +360,11 @@ pub(super) struct Done {
 }
 
 /// Does two things that do not wait for each other, on two cores where there are items enough to be worth a thread.
-fn beside<A: Send, B>(items: usize, other: impl FnOnce() -> A + Send, own: impl FnOnce() -> B) -> (A, B) {
+pub(super) fn beside<A: Send, B>(
+    items: usize,
+    other: impl FnOnce() -> A + Send,
+    own: impl FnOnce() -> B,
+) -> (A, B) {
     if items < BESIDE {
         return (other(), own());
     }
@@ -626,7 +630,8 @@ impl Chain {
         let block = Block { header: header.clone(), items, receipts, writes: writes.hash() };
         let bytes = lists.between(&codec::encode(&header), &codec::encode(&block.writes));
         debug_assert_eq!(bytes.get(), codec::encode(&block));
-        self.stash = Some(Stashed { hash: header.hash(), block, bytes, writes, ancestry });
+        self.stash =
+            Some(Stashed { hash: header.hash(), block, bytes, writes, ancestry, is_taken_in: false });
         Ok(header)
     }
 

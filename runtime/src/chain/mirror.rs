@@ -4,7 +4,7 @@ use super::journal::{Journal, MemoryJournal};
 use super::{Chain, Genesis};
 use crate::fault::Fault;
 use crate::log::{Extent, Position};
-use crate::state::{Base, Fork, Past, Resume, State, StateMemory};
+use crate::state::{Base, Fork, Past, State, StateMemory};
 use crate::store::{Changes, Row, WriteSet};
 use crate::vm::Guest;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl State for Mirror {
         Err(elsewhere())
     }
 
-    fn commit(&mut self, _: &Changes, _: u64, _: Resume) -> Result<(), Fault> {
+    fn take_in(&mut self, _: &Changes, _: u64, _: &Mmr) -> Result<(), Fault> {
         Err(elsewhere())
     }
 

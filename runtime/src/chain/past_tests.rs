@@ -26,7 +26,7 @@ fn all(past: &Past) -> Rows {
 }
 
 /// Rows one by one, as execution walks them.
-fn walked(base: &dyn Base, end: &[u8]) -> Rows {
+pub(super) fn walked(base: &dyn Base, end: &[u8]) -> Rows {
     let (mut rows, mut from) = (Rows::new(), vec![]);
     while let Some((key, value)) = base.next(&from, end).unwrap() {
         from = [key.as_slice(), &[0]].concat();

@@ -1,10 +1,10 @@
 //! All that a sequencer sees of a replica.
 
 use super::Chain;
-use super::build::{BlockBytes, Built, Invalid};
+use super::build::{BlockBytes, Built, Invalid, beside};
 use crate::execute::Candidate;
 use crate::fault::Fault;
-use crate::state::Resume;
+use crate::state::{Fork, Resume};
 use crate::store::WriteSet;
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
@@ -20,6 +20,8 @@ pub struct Stashed {
     pub(super) bytes: BlockBytes,
     pub(super) writes: WriteSet,
     pub(super) ancestry: Mmr,
+    /// Whether who reads the state has it already.
+    pub(super) is_taken_in: bool,
 }
 
 /// What a sequencer (one signer, or consensus among banks) needs of a replica.
@@ -58,6 +60,30 @@ pub trait Replica {
     fn block(&self, height: u64) -> Result<Option<Block>, Fault>;
 }
 
+impl Chain {
+    /// Writes the stashed block durably while who reads the state is given it already, and calls `taken_in` once that is done:
+    /// nobody but who makes the next block may be told of it before it is committed. Where it cannot be written, the state is as
+    /// it was before the block.
+    ///
+    /// # Errors
+    /// [`Fault`]: the replica is broken.
+    pub(super) fn persist_beside(&mut self, taken_in: impl FnOnce()) -> Result<(), Fault> {
+        let Chain { base, journal, stash, tip, .. } = self;
+        let stash = stash.as_mut().ok_or_else(|| Fault::Storage("no block is stashed".into()))?;
+        let before = base.past(tip.height)?;
+        let height = stash.block.header.height;
+        let append = || journal.append(&stash.block, stash.bytes.get(), &stash.writes);
+        let take_in = || base.take_in(stash.writes.rows(), height, &stash.ancestry).map(|()| taken_in());
+        let (durable, taken) = beside(stash.block.items.len(), append, take_in);
+        if durable.is_err() {
+            *base = Box::new(Fork::of(before));
+        }
+        durable.and(taken)?;
+        stash.is_taken_in = true;
+        Ok(())
+    }
+}
+
 impl Replica for Chain {
     fn tip(&self) -> &Header {
         Chain::tip(self)
@@ -85,7 +111,10 @@ impl Replica for Chain {
         self.journal.certify(certificate)?;
         let resume =
             Resume { log: self.journal.position_behind(header.height)?, ancestry: stash.ancestry.clone() };
-        self.base.commit(stash.writes.rows(), header.height, resume)?;
+        match stash.is_taken_in {
+            true => self.base.settle(resume)?,
+            false => self.base.commit(stash.writes.rows(), header.height, resume)?,
+        }
         self.ancestry = stash.ancestry;
         self.tip = header.clone();
         Ok(stash.block)
@@ -100,5 +129,90 @@ impl Replica for Chain {
 
     fn block(&self, height: u64) -> Result<Option<Block>, Fault> {
         self.journal.block(height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::{GENESIS_VERSION, Genesis};
+    use crate::log::fail_at;
+    use crate::params::Parameters;
+    use crate::state::Room;
+    use crate::vm::{self, Bounds, CallReport, Context, Guest, Session};
+    use std::sync::Arc;
+    use tenor_abi::id::{CodeHash, PartyId};
+    use tenor_wire::block::{Validator, ValidatorSet};
+    use tenor_wire::crypto::SecretKey;
+
+    /// Runs nothing.
+    struct Nobody;
+
+    impl Guest for Nobody {
+        fn load(&self, _: &CodeHash, _: &[u8], _: Bounds) -> Result<(), Fault> {
+            Err(Fault::Engine("nothing is loaded".into()))
+        }
+
+        fn call(
+            &self,
+            _: &CodeHash,
+            _: &str,
+            _: Context,
+            _: &[u8],
+            _: u64,
+            _: &mut dyn Session,
+        ) -> Result<CallReport, Fault> {
+            Err(Fault::Engine("nothing is called".into()))
+        }
+    }
+
+    fn genesis() -> Genesis {
+        let key = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+        Genesis {
+            version: GENESIS_VERSION,
+            time: Timestamp(1),
+            parameters: Parameters::sandbox(
+                vm::admission_hash(),
+                vm::prices_hash(),
+                vm::INSTRUMENTER_VERSION,
+            ),
+            validators: ValidatorSet {
+                validators: vec![Validator { bank: PartyId([1; 32]), key }],
+                quorum: 1,
+            },
+            zones: vec![],
+            operations: vec![],
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_shown_and_could_not_be_written_is_gone_from_the_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = Chain::create(folder.path(), genesis(), Arc::new(Nobody), Room::default()).unwrap();
+        let certificate = |header: &Header| Certificate {
+            height: header.height,
+            round: 0,
+            header: header.hash(),
+            votes: vec![],
+        };
+        // Each begins a day, which is what it writes.
+        let day = |number: u64| Timestamp(number * 400 * tenor_abi::date::DAY_MS);
+        let first = chain.build(day(1), vec![]).unwrap().header;
+        let mut shown = 0;
+        chain.persist_beside(|| shown += 1).unwrap();
+        chain.commit(certificate(&first)).unwrap();
+        assert_eq!((chain.base.root(), shown), (first.state, 1));
+        let second = chain.build(day(2), vec![]).unwrap().header;
+        assert_ne!(second.state, first.state);
+        fail_at(Some(0));
+        let told = chain.persist_beside(|| shown += 1).unwrap_err();
+        fail_at(None);
+        assert!(matches!(&told, Fault::Storage(text) if text.contains("the disk is full")), "{told}");
+        assert_eq!((chain.base.root(), shown, chain.tip()), (first.state, 2, &first));
+        // The same block could be made again, and is not written either.
+        let again = chain.build(day(2), vec![]).unwrap().header;
+        assert_eq!(again, second);
+        let told = chain.persist(&again.hash()).unwrap_err().to_string();
+        assert!(told.contains("an earlier write to the log failed"), "{told}");
     }
 }

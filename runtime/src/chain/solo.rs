@@ -55,7 +55,8 @@ impl Solo {
     }
 
     /// Makes blocks of what falls due until an instant, one after another: each is executed while the one before it is
-    /// hashed, written durably, signed and committed. `made` is told of each when all of that is done.
+    /// hashed, and over the state that has it while it is written durably, signed and committed. `made` is told of each, in
+    /// order, when all of that is done.
     ///
     /// # Errors
     /// [`Fault`]: the replica is broken. A block whose making it ended is not there.
@@ -73,57 +74,65 @@ impl Solo {
             while let Some((time, done)) =
                 due.execute(chain.base.as_ref(), mpsc::channel().0, Changes::default())?
             {
-                made(self.settle(chain, time, done, &|| ())?);
+                let header = chain.stash(chain.id(), time, done, &|| ())?;
+                chain.persist(&header.hash())?;
+                made(chain.commit(Certificate::solo(&header, &self.key))?);
             }
             return Ok(());
         };
         thread::scope(|scope| {
-            let (hand_over, executed) = mpsc::sync_channel(0);
-            let (tell, settled) = mpsc::channel();
+            let (hand_over, executed) = mpsc::sync_channel(1);
+            let ((show, taken_in), (tell, settled)) = (mpsc::channel(), mpsc::channel());
             let settling = scope.spawn(move || -> Result<(), Fault> {
                 for (time, done, next) in executed {
                     // While its leaves are put into the trie nobody reads: what the next block needs is read before.
                     let next: Receiver<()> = next;
-                    let block = self.settle(chain, time, done, &|| _ = next.recv())?;
+                    let block = self.settle(chain, time, done, &|| _ = next.recv(), &|| _ = show.send(()))?;
                     if tell.send(block).is_err() {
                         break;
                     }
                 }
                 Ok(())
             });
-            let mut next = due.execute(base.as_ref(), mpsc::channel().0, Changes::default())?;
-            let mut memory = Changes::default();
-            while let Some((time, done)) = next {
-                let rows = Arc::clone(&done.rows);
-                let (reading, read) = mpsc::channel();
-                if hand_over.send((time, done, read)).is_err() {
-                    break;
+            let mut execute = || -> Result<(), Fault> {
+                let mut next = due.execute(base.as_ref(), mpsc::channel().0, Changes::default())?;
+                let (mut before, mut memory) = (None, Changes::default());
+                while let Some((time, done)) = next {
+                    let rows = Arc::clone(&done.rows);
+                    let (reading, read) = mpsc::channel();
+                    if hand_over.send((time, done, read)).is_err() {
+                        break;
+                    }
+                    // The next one is executed over its rows, and handed over when the state has them.
+                    next = due.execute(&Above::of(&rows, base.as_ref()), reading, take(&mut memory))?;
+                    if taken_in.recv().is_err() {
+                        break;
+                    }
+                    settled.try_iter().for_each(&mut made);
+                    // The one before it is settled: where nobody keeps its rows, those of another one lie in their place.
+                    memory = before.replace(rows).and_then(Arc::into_inner).unwrap_or_default();
                 }
-                // The next one is executed over its rows, and handed over when it is settled itself.
-                next = due.execute(&Above::of(&rows, base.as_ref()), reading, take(&mut memory))?;
-                match settled.recv() {
-                    Ok(block) => made(block),
-                    Err(_) => break,
-                }
-                // Where nobody keeps them, those of the block after the next lie in their place.
-                memory = Arc::try_unwrap(rows).unwrap_or_default();
-            }
+                Ok(())
+            };
+            let executed = execute();
             drop(hand_over);
-            settling.join().unwrap_or_else(|panic| resume_unwind(panic))
+            settled.iter().for_each(&mut made);
+            settling.join().unwrap_or_else(|panic| resume_unwind(panic)).and(executed)
         })
     }
 
     /// Hashes, writes, signs and commits the block that was executed behind the newest one; before its leaves are put
-    /// into the trie, `ready` returns.
+    /// into the trie, `ready` returns, and `taken_in` is called once the state has it.
     fn settle(
         &self,
         chain: &mut Chain,
         time: Timestamp,
         done: Done,
         ready: &dyn Fn(),
+        taken_in: &dyn Fn(),
     ) -> Result<Block, Fault> {
         let header = chain.stash(chain.id(), time, done, ready)?;
-        chain.persist(&header.hash())?;
+        chain.persist_beside(taken_in)?;
         chain.commit(Certificate::solo(&header, &self.key))
     }
 

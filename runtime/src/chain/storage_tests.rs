@@ -6,11 +6,12 @@
 use super::examine::{Finding, examine};
 use super::journal::{FileJournal, Journal};
 use super::open::{LOG_FOLDER, Opened, SNAPSHOT_FOLDER, STATE_FOLDER, Stored};
+use super::past_tests::walked;
 use crate::fault::Fault;
 use crate::log::{By, Log, fail_at, failed};
 use crate::snapshot::Snapshot;
 use crate::state::record::key;
-use crate::state::{Base, Committed, Kind, Resume, Room, State};
+use crate::state::{Base, Committed, Fork, Kind, Resume, Room, State};
 use crate::store::{Change, DirtyPage, Disk, PageBytes, Side, Table, WriteSet};
 use std::collections::BTreeMap;
 use std::fs;
@@ -175,6 +176,34 @@ impl Grown {
         }
         (self.ancestry, self.tip) = (ancestry, Some(header));
         Ok(())
+    }
+
+    /// As [`Grown::block`], shown to who reads before it is written; where it cannot be, the state before it.
+    fn block_shown_first(&mut self) -> Option<Fork> {
+        let height = self.tip().height + 1;
+        let writes = WriteSet::new(self.changes());
+        let state = self.base.stash(writes.rows()).unwrap();
+        let mut ancestry = self.ancestry.clone();
+        ancestry.push(tag::ANCESTRY, &self.tip().hash().0);
+        let header = header(height, self.tip.as_ref(), &ancestry, state);
+        let block = Block { header: header.clone(), items: vec![], receipts: vec![], writes: writes.hash() };
+        let before = self.base.now().unwrap();
+        self.base.take_in(writes.rows(), height, &ancestry).unwrap();
+        // None begins before the block is durable.
+        if height.is_multiple_of(4) {
+            self.base.checkpoint().unwrap();
+        }
+        if self.journal.append(&block, &tenor_abi::codec::encode(&block), &writes).is_err() {
+            return Some(Fork::of(before));
+        }
+        let log = self.journal.position_behind(height).unwrap();
+        self.base.settle(Resume { log, ancestry: ancestry.clone() }).unwrap();
+        let mut rows: BTreeMap<_, _> =
+            std::mem::take(&mut self.rows).into_iter().map(|(key, value)| (key, Some(value))).collect();
+        rows.extend(writes.rows().to_vec());
+        self.rows = rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        (self.ancestry, self.tip) = (ancestry, Some(header));
+        None
     }
 
     pub fn tip(&self) -> &Header {
@@ -595,6 +624,37 @@ fn a_disk_that_says_no_at_any_call_loses_nothing_that_was_acknowledged() {
     }
     assert!(calls as usize - spilled > BLOCKS * 4, "only {calls} calls: segments were never changed");
     assert!(spilled > 0, "no page had to leave memory");
+}
+
+#[test]
+fn what_is_shown_first_is_in_no_state_that_stays_where_the_disk_says_no() {
+    const BLOCKS: usize = 12;
+    for failing in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let mut grown = Grown::begin(folder.path(), 8_000).unwrap();
+        grown.block().unwrap();
+        fail_at(Some(failing));
+        let told = (0..BLOCKS).find_map(|_| grown.block_shown_first());
+        let was = failed();
+        fail_at(None);
+        assert_eq!(told.is_some(), was == Some(By::Log), "call {failing}");
+        if let Some(before) = &told {
+            assert_eq!(before.root(), grown.tip().state);
+            assert!(walked(before, &[255]) == grown.rows, "call {failing}: the state before is whole");
+        }
+        let (tip, rows, is_told) = (grown.tip().clone(), grown.rows.clone(), told.is_some());
+        drop((grown, told));
+        // What was written may be there though nobody was told; what was not is nowhere.
+        let Stored { base, tip: found, .. } = Stored::open(folder.path(), CHAIN, ROOM).unwrap();
+        assert_eq!(base.root(), found.state);
+        if !is_told || found.height != tip.height + 1 {
+            assert!(found == tip && all(&base).unwrap() == rows, "call {failing}");
+        }
+        if was.is_none() {
+            assert!(failing as usize > BLOCKS * 4, "only {failing} calls: segments were never changed");
+            break;
+        }
+    }
 }
 
 #[test]

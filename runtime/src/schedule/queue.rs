@@ -159,6 +159,8 @@ impl Queue {
     /// The next one that was read ahead and still waits, or whatever waits then.
     fn go_on(&mut self, state: &Overlay<'_>) -> Result<(), Fault> {
         while let Some(Next { head, row, place }) = self.ahead.pop_front() {
+            let place_of = |ahead: usize| self.ahead.get(ahead).map(|next| next.place);
+            state.prefetch_rows(place_of(0), place_of(1));
             if !state.is_deleted(&row, Some(place)) {
                 (self.head, self.from, self.place) = (Some(head), row, Some(place));
                 return Ok(());

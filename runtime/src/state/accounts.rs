@@ -120,6 +120,13 @@ impl Default for Soon {
 }
 
 impl Accounts {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, count: usize) {
+        let Accounts { list, places, .. } = self;
+        list.reserve(count);
+        places.reserve(count, |at| spread(list[*at as usize].hash));
+    }
+
     /// Where the account of an id lies, if its record is here.
     #[inline(always)]
     pub fn find(&self, id: &AccountId) -> Option<u32> {

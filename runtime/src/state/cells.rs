@@ -23,6 +23,8 @@ use tenor_wire::hexadecimal::hex;
 
 /// Bytes of values that an overlay remembers from its base; when there are more it begins anew.
 const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rows of which one is an account, more or less, where room is made for rows.
+const ROWS_OF_ACCOUNT: usize = 6;
 
 /// A record as it is held until its bytes are asked for.
 pub(super) trait Held: Any + Send + Sync {
@@ -202,13 +204,30 @@ impl Cells {
     pub fn reserve(&mut self, count: usize) {
         self.list.reserve(count);
         self.places.reserve(count, Slot::spread);
+        self.accounts.reserve(count / ROWS_OF_ACCOUNT);
     }
 
     /// Asks memory for the cell of a key, if there is one.
     pub fn prefetch(&self, full_key: &[u8]) {
-        let hash = self.hash(full_key);
+        self.approach(self.hash(full_key));
+    }
+
+    /// Asks memory for the way to the cell of a key by its hash, and for the cell, if there is one.
+    fn approach(&self, hash: u32) {
         if let Some(slot) = self.places.find(spread(hash), |slot| slot.hash == hash) {
             prefetch(&self.list[slot.cell as usize]);
+        }
+    }
+
+    /// Asks memory for the cell that lies at a place; where it is near already, for its key and the way to it.
+    pub fn prefetch_at(&self, place: usize, is_near: bool) {
+        let cell = &self.list[place];
+        match is_near {
+            false => prefetch(cell),
+            true => {
+                self.approach(cell.hash);
+                prefetch(&*cell.key);
+            }
         }
     }
 
@@ -257,7 +276,14 @@ impl Cells {
     pub fn take_in(&mut self, read: Cells) {
         let Cells { list, accounts, remembered_bytes, .. } = read;
         self.remembered_bytes += remembered_bytes;
-        for mut cell in list {
+        let mut cells = list.into_iter();
+        let mut near = 0;
+        while let Some(mut cell) = cells.next() {
+            if near == 0 {
+                cells.as_slice().iter().take(NEAR).for_each(|soon| self.approach(soon.hash));
+                near = NEAR;
+            }
+            near -= 1;
             let account = cell.account.take().map(|at| accounts.at(at));
             let place = match self.find_hashed(cell.hash, &cell.key) {
                 None => self.add(cell),

@@ -197,7 +197,8 @@ impl Committed {
         let mut parts = self.parts();
         // These may be the rows of many blocks: the states in between are not to be had.
         let is_read = parts.window.is_read();
-        parts.commit(rows, height, resume, is_read)?;
+        parts.take_in(rows, height, &resume.ancestry, is_read)?;
+        parts.settle(resume)?;
         Ok(root)
     }
 
@@ -275,22 +276,37 @@ fn together(full_key: &[u8]) -> Option<usize> {
 
 impl Parts {
     /// Makes the stashed block the newest one; what it replaced is entered into the window where it is asked for.
-    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume, is_entered: bool) -> Result<(), Fault> {
+    fn take_in(
+        &mut self,
+        rows: &Changes,
+        height: u64,
+        ancestry: &Mmr,
+        is_entered: bool,
+    ) -> Result<(), Fault> {
         let Some(Stashed { leaves, undo }) = self.stashed.take() else {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         };
-        let (before, bytes) = undo.into_parts();
-        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len(), bytes));
+        let (undone, runs): (Vec<_>, Vec<_>) =
+            undo.into_runs().into_iter().map(|run| (run.leaves, run.bytes)).unzip();
+        // What stood at a leaf by its place among all of them, and in which run its bytes are.
+        let before = |mut place: usize| {
+            undone.iter().enumerate().find_map(|(run, leaves)| {
+                let found = leaves.get(place).map(|(_, before)| (run, before.as_ref()));
+                place = place.saturating_sub(leaves.len());
+                found
+            })
+        };
+        let mut replaced = is_entered.then(|| Replaced::by(height, rows.len(), runs));
         self.index.begin_batch();
         let mut leaves = leaves.into_iter().peekable();
         // Changes of the index that wait for those behind them, which mostly lie in the same pages.
         let mut waiting: Vec<ChangeRef<'_>> = vec![];
         for (place, (key, value)) in rows.iter().enumerate() {
             match leaves.next_if(|leaf| leaf.0 == place) {
-                Some((_, undone)) => {
-                    let before = before[undone].1.as_ref();
+                Some((_, place)) => {
+                    let (run, before) = before(place).expect("what undoes a block has each of its leaves");
                     if let Some(replaced) = &mut replaced {
-                        self.enter_leaf(replaced, key, before)?;
+                        self.enter_leaf(replaced, key, run, before)?;
                     }
                     // Of a leaf the index holds the key alone.
                     if before.is_some() != value.is_some() {
@@ -308,8 +324,15 @@ impl Parts {
             }
         }
         self.set_index(&mut waiting, &mut replaced)?;
-        (self.height, self.resume) = (height, resume);
+        // Where the log goes on is not known before the block is durable, and no checkpoint begins until it is.
+        (self.height, self.resume) = (height, Resume { log: None, ancestry: ancestry.clone() });
         self.enter(replaced);
+        Ok(())
+    }
+
+    /// The newest block is durable.
+    fn settle(&mut self, resume: Resume) -> Result<(), Fault> {
+        self.resume = resume;
         self.bound_backlog()
     }
 
@@ -334,11 +357,12 @@ impl Parts {
         Ok(())
     }
 
-    /// Enters what a leaf held.
+    /// Enters what a leaf held; what lies in it lies in a run of bytes.
     fn enter_leaf(
         &self,
         replaced: &mut Replaced,
         key: &[u8],
+        run: usize,
         before: Option<&Content<Range<usize>>>,
     ) -> Result<(), Fault> {
         match before {
@@ -349,7 +373,7 @@ impl Parts {
                 let start = range.start + 2;
                 let record_bytes = (range.end - start).checked_sub(key.len());
                 let unreadable = || Fault::State(format!("the leaf of {} cannot be read", hex(key)));
-                replaced.push_there(start..start + key.len(), record_bytes.ok_or_else(unreadable)?);
+                replaced.push_there(run, start..start + key.len(), record_bytes.ok_or_else(unreadable)?);
             }
         }
         Ok(())
@@ -393,7 +417,7 @@ impl Parts {
     pub(super) fn get_all(&mut self, full_keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let leaves = || full_keys.iter().filter(|key| is_leaf(key));
         let paths = trie::paths(leaves().map(|key| (owner_of(key), *key)));
-        let numbers = self.trie.load(paths.iter())?;
+        let numbers = self.trie.load(&paths)?;
         let mut places = paths.iter().zip(&numbers).enumerate();
         let mut values = Vec::with_capacity(full_keys.len());
         for some in full_keys.chunks(NEAR) {
@@ -508,7 +532,7 @@ impl Parts {
             keys.push(key);
         }
         let paths = trie::paths(keys.iter().map(|key| (owner_of(key), key.as_slice())));
-        self.trie.load(paths.iter()).map(drop)
+        self.trie.load(&paths).map(drop)
     }
 
     fn dirty_bytes(&self) -> usize {
@@ -577,18 +601,20 @@ impl State for Committed {
     }
 
     fn stash_when(&mut self, rows: &Changes, ready: &dyn Fn()) -> Result<Hash, Fault> {
-        let leaves: Vec<_> = rows.iter().enumerate().filter(|row| is_leaf(row.1.0)).collect();
+        let mut leaves = Vec::with_capacity(rows.len());
+        leaves.extend(rows.iter().enumerate().filter(|row| is_leaf(row.1.0)));
         let paths = in_shares(leaves.len(), |share| {
             trie::paths(leaves[share].iter().map(|(_, (key, _))| (owner_of(key), *key)))
         });
         // Most paths differ in their first bytes, which are compared at once.
-        let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
-        let mut by_path: Vec<(u128, usize)> =
-            paths.iter().enumerate().map(|(leaf, path)| (first(path), leaf)).collect();
-        by_path.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| paths[a.1].cmp(&paths[b.1])));
-        let change = |(_, leaf): &(u128, usize)| {
-            let (key, value) = leaves[*leaf].1;
-            (paths[*leaf], value.map(|value| Content::of(key, value)))
+        let first = |path: &Path| path.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let path = |leaf: u32| &paths[leaf as usize];
+        let mut by_path: Vec<(u64, u32)> =
+            (0..).zip(&paths).map(|(leaf, path)| (first(path), leaf)).collect();
+        by_path.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| path(a.1).cmp(path(b.1))));
+        let change = |(_, leaf): &(u64, u32)| {
+            let (key, value) = leaves[*leaf as usize].1;
+            (*path(*leaf), value.map(|value| Content::of(key, value)))
         };
         let changes = by_path.iter().map(change).collect();
         ready();
@@ -598,7 +624,7 @@ impl State for Committed {
         assert!(parts.stashed.is_none(), "one block is stashed at a time");
         let undo = parts.trie.update(changes)?;
         let mut leaves: Vec<(usize, usize)> = leaves.iter().map(|(place, _)| (*place, 0)).collect();
-        by_path.iter().enumerate().for_each(|(undone, (_, leaf))| leaves[*leaf].1 = undone);
+        by_path.iter().enumerate().for_each(|(undone, (_, leaf))| leaves[*leaf as usize].1 = undone);
         parts.stashed = Some(Stashed { leaves, undo });
         Ok(parts.trie.root())
     }
@@ -609,11 +635,15 @@ impl State for Committed {
         parts.stashed.take().map_or(Ok(()), |stashed| parts.trie.undo(stashed.undo))
     }
 
-    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault> {
+    fn take_in(&mut self, rows: &Changes, height: u64, ancestry: &Mmr) -> Result<(), Fault> {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let is_entered = parts.window.is_open();
-        parts.commit(rows, height, resume, is_entered)
+        parts.take_in(rows, height, ancestry, is_entered)
+    }
+
+    fn settle(&mut self, resume: Resume) -> Result<(), Fault> {
+        self.parts().settle(resume)
     }
 
     fn checkpoint(&mut self) -> Result<bool, Fault> {

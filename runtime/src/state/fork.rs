@@ -1,10 +1,10 @@
 //! A fork: a state of its own that begins where another one stands, and costs what is written on it.
 
+use super::State;
 use super::base::Base;
 use super::committed::StateMemory;
 use super::namespace::{Standing, kind_of, owner_of};
 use super::past::Past;
-use super::{Resume, State};
 use crate::fault::Fault;
 use crate::store::{Changes, Row};
 use crate::trie::{self, Partial};
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 use tenor_abi::id::Hash;
+use tenor_wire::merkle::Mmr;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::{Path, StateProof, value_hash};
 
@@ -74,7 +75,7 @@ impl State for Fork {
         self.stashed.take().map_or(Ok(()), |undo| self.update(&undo).map(|_| ()))
     }
 
-    fn commit(&mut self, writes: &Changes, height: u64, _: Resume) -> Result<(), Fault> {
+    fn take_in(&mut self, writes: &Changes, height: u64, _: &Mmr) -> Result<(), Fault> {
         if self.stashed.take().is_none() {
             return Err(Fault::State(format!("block {height} is committed without having been stashed")));
         }

@@ -32,6 +32,7 @@ pub use written::known_rows;
 use crate::fault::Fault;
 use crate::store::Changes;
 use tenor_abi::id::Hash;
+use tenor_wire::merkle::Mmr;
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::trie::StateProof;
 
@@ -66,7 +67,23 @@ pub trait State: Base + Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Storage`] when the disk no longer takes checkpoints.
-    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault>;
+    fn commit(&mut self, rows: &Changes, height: u64, resume: Resume) -> Result<(), Fault> {
+        self.take_in(rows, height, &resume.ancestry)?;
+        self.settle(resume)
+    }
+    /// Makes the stashed block, whose writes these are and before whose header these are all others, the newest one to who
+    /// reads, though it need not be durable: no checkpoint has it before it is settled.
+    ///
+    /// # Errors
+    /// As [`State::stash`].
+    fn take_in(&mut self, rows: &Changes, height: u64, ancestry: &Mmr) -> Result<(), Fault>;
+    /// The block that was taken in is durable.
+    ///
+    /// # Errors
+    /// As [`State::commit`].
+    fn settle(&mut self, _: Resume) -> Result<(), Fault> {
+        Ok(())
+    }
     /// Begins to write what changed to the disk, where there is one; false when that is still going on for earlier
     /// blocks.
     ///

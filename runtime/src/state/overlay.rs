@@ -336,6 +336,15 @@ impl<'b> Overlay<'b> {
         ids.for_each(|id| with_full_key(R::KIND, id, |full| cells.prefetch(full)));
     }
 
+    /// Asks memory for a row that is needed soon and then for one that is needed later, whose cells lie at places.
+    pub fn prefetch_rows(&self, soon: Option<Place>, later: Option<Place>) {
+        let cells = self.cells.borrow();
+        for (place, is_near) in [(soon, true), (later, false)] {
+            let place = place.filter(|place| place.generation == cells.generation);
+            place.into_iter().for_each(|place| cells.prefetch_at(place.cell, is_near));
+        }
+    }
+
     /// Accounts, to be looked at one after the other. Nothing else is read or written meanwhile.
     #[inline(always)]
     pub fn accounts(&self) -> AccountsView<'_> {

@@ -16,6 +16,9 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A state that somebody reads is kept beyond the window's end, until there is so much more than the window may have.
 const HELD_FACTOR: usize = 16;
 
+/// Bytes of what a block replaces that is told of a row, more or less: leaves are mostly told of where they lie.
+const ROW_BYTES: usize = 48;
+
 /// No value.
 const NOTHING: u32 = u32::MAX;
 
@@ -33,6 +36,8 @@ pub(super) struct Known {
 #[derive(Clone, Copy, Debug)]
 struct Row {
     height: u64,
+    /// Which run of bytes it lies in, and where it begins there.
+    run: u32,
     start: usize,
     key_bytes: u32,
     value_bytes: u32,
@@ -45,19 +50,21 @@ pub(super) struct Replaced {
     last: u64,
     blocks: usize,
     rows: Vec<Row>,
-    bytes: Vec<u8>,
+    /// Bytes of the rows, in runs; to the last one some are added.
+    runs: Vec<Vec<u8>>,
 }
 
 impl Replaced {
-    /// Nothing yet of the block of a height; rows may be told of that lie among these bytes.
-    pub fn by(height: u64, rows: usize, bytes: Vec<u8>) -> Replaced {
-        Replaced { last: height, blocks: 1, rows: Vec::with_capacity(rows), bytes }
+    /// Nothing yet of the block of a height; rows may be told of that lie in these runs of bytes.
+    pub fn by(height: u64, rows: usize, mut runs: Vec<Vec<u8>>) -> Replaced {
+        runs.push(Vec::with_capacity(rows * ROW_BYTES));
+        Replaced { last: height, blocks: 1, rows: Vec::with_capacity(rows), runs }
     }
 
-    /// Enters what stood at a key, where both lie among the bytes, one behind the other; keys ascend.
-    pub fn push_there(&mut self, key: Range<usize>, before_bytes: usize) {
-        let (key_bytes, value_bytes) = (key.len() as u32, before_bytes as u32);
-        self.rows.push(Row { height: self.last, start: key.start, key_bytes, value_bytes });
+    /// Enters what stood at a key, where both lie in a run of bytes, one behind the other; keys ascend.
+    pub fn push_there(&mut self, run: usize, key: Range<usize>, before_bytes: usize) {
+        let (run, key_bytes, value_bytes) = (run as u32, key.len() as u32, before_bytes as u32);
+        self.rows.push(Row { height: self.last, run, start: key.start, key_bytes, value_bytes });
     }
 
     /// Enters what stood at a key; keys ascend.
@@ -66,24 +73,32 @@ impl Replaced {
     }
 
     fn enter(&mut self, height: u64, key: &[u8], before: Option<&[u8]>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(before.unwrap_or_default());
+        let Some((bytes, others)) = self.runs.split_last_mut() else {
+            self.runs.push(vec![]);
+            return self.enter(height, key, before);
+        };
+        let (run, start) = (others.len() as u32, bytes.len());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(before.unwrap_or_default());
         let value_bytes = before.map_or(NOTHING, |before| before.len() as u32);
-        self.rows.push(Row { height, start, key_bytes: key.len() as u32, value_bytes });
+        self.rows.push(Row { height, run, start, key_bytes: key.len() as u32, value_bytes });
+    }
+
+    fn bytes(&self) -> usize {
+        self.runs.iter().map(Vec::len).sum()
     }
 
     fn memory_bytes(&self) -> usize {
-        self.bytes.len() + self.rows.len() * size_of::<Row>()
+        self.bytes() + self.rows.len() * size_of::<Row>()
     }
 
     fn key(&self, row: &Row) -> &[u8] {
-        &self.bytes[row.start..row.start + row.key_bytes as usize]
+        &self.runs[row.run as usize][row.start..row.start + row.key_bytes as usize]
     }
 
     fn before(&self, row: &Row) -> Option<&[u8]> {
-        let start = row.start + row.key_bytes as usize;
-        (row.value_bytes != NOTHING).then(|| &self.bytes[start..start + row.value_bytes as usize])
+        let (run, start) = (&self.runs[row.run as usize], row.start + row.key_bytes as usize);
+        (row.value_bytes != NOTHING).then(|| &run[start..start + row.value_bytes as usize])
     }
 
     fn find(&self, key: &[u8], height: u64) -> Option<Option<&[u8]>> {
@@ -106,7 +121,7 @@ impl Replaced {
             last: parts.last().map_or(0, |part| part.last),
             blocks: parts.iter().map(|part| part.blocks).sum(),
             rows: Vec::with_capacity(all.len()),
-            bytes: Vec::with_capacity(parts.iter().map(|part| part.bytes.len()).sum()),
+            runs: vec![Vec::with_capacity(parts.iter().map(Replaced::bytes).sum())],
         };
         for (part, row) in all {
             together.enter(row.height, part.key(row), part.before(row));
@@ -291,13 +306,13 @@ mod tests {
     fn commit(window: &mut Window, rows: &mut Rows, height: u64, block: &Block) {
         let old = rows.clone();
         let there: Vec<u8> = old.iter().flat_map(|(key, value)| key.iter().chain(value)).copied().collect();
-        let mut replaced = Replaced::by(height, block.len(), there);
+        let mut replaced = Replaced::by(height, block.len(), vec![vec![7], there]);
         for (key, value) in block {
             let before = old.range(..key.clone()).map(|(key, value)| key.len() + value.len()).sum();
             match rows.get(key) {
                 // Some lie there, others are entered.
                 Some(value) if height.is_multiple_of(2) => {
-                    replaced.push_there(before..before + key.len(), value.len())
+                    replaced.push_there(1, before..before + key.len(), value.len())
                 }
                 value => replaced.push(key, value.map(Vec::as_slice)),
             }

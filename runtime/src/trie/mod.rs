@@ -12,7 +12,7 @@ mod undo;
 
 pub use bucket::{Content, INLINE_BYTES_MAX, Pieces, is_long};
 pub use partial::Partial;
-pub use undo::{Before, Undo};
+pub use undo::{Run, Undo};
 
 use crate::fault::Fault;
 use crate::lanes::Messages;
@@ -34,10 +34,12 @@ pub type Kept<'k> = (&'k [u8], &'k [u8], Option<&'k [u8]>);
 
 /// Owners and keys that are hashed side by side: their bytes stay near the processor.
 const TOGETHER: usize = 512;
+/// Ways from the top that are gone abreast.
+const ABREAST: usize = 16;
 
 /// The paths of full keys under their owners.
 pub fn paths<'k>(keys: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Vec<Path> {
-    let (mut messages, mut paths) = (Messages::default(), vec![]);
+    let (mut messages, mut paths) = (Messages::default(), Vec::with_capacity(keys.size_hint().0));
     // Where in the messages the owner of each key stands: keys of one owner often follow one another.
     let (mut owners, mut last): (Vec<usize>, Option<&[u8]>) = (vec![], None);
     let mut hash = |messages: &mut Messages, owners: &mut Vec<usize>| {
@@ -239,28 +241,31 @@ impl Trie {
     ///
     /// # Errors
     /// As [`Trie::get`].
-    pub fn load<'p>(
-        &mut self,
-        paths: impl Iterator<Item = &'p Path>,
-    ) -> Result<Vec<Option<PageNumber>>, Fault> {
-        let ways = self.ways(paths)?;
-        Ok(ways.into_iter().map(|reached| reached.map(|reached| reached.number)).collect())
+    pub fn load(&mut self, paths: &[Path]) -> Result<Vec<Option<PageNumber>>, Fault> {
+        let reached = paths.chunks(ABREAST).flat_map(|some| self.reach_all(some));
+        let numbers: Vec<Option<PageNumber>> =
+            reached.map(|reached| reached.map(|reached| reached.number)).collect();
+        self.buckets.begin_batch();
+        self.buckets.load(&numbers.iter().flatten().copied().collect::<Vec<_>>())?;
+        Ok(numbers)
     }
 
-    fn ways<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) -> Result<Vec<Option<Reached>>, Fault> {
-        // Paths that go one way often follow one another.
+    /// The ways of changes that ascend by path; their buckets are read as in [`Trie::load`].
+    fn ways(&mut self, changes: &[Change<'_>]) -> Result<Vec<Option<Reached>>, Fault> {
+        let (mut ways, mut numbers) = (Vec::with_capacity(changes.len()), vec![]);
+        // Paths that go one way follow one another.
         let mut last: Option<(&Path, Reached)> = None;
-        let find = |path: &'p Path| {
-            let reached = match last {
-                Some((known, reached)) if reached.is_for(known, path) => reached,
-                _ => self.reach(path)?,
-            };
-            last = Some((path, reached));
-            Some(reached)
-        };
-        let ways: Vec<Option<Reached>> = paths.map(find).collect();
+        for (path, _) in changes {
+            let known = last.filter(|(known, reached)| reached.is_for(known, path));
+            let reached = known.map(|(_, reached)| reached).or_else(|| {
+                let reached = self.reach(path)?;
+                numbers.push(reached.number);
+                Some(reached)
+            });
+            last = reached.map(|reached| (path, reached));
+            ways.push(reached);
+        }
         self.buckets.begin_batch();
-        let numbers: Vec<_> = ways.iter().flatten().map(|reached| reached.number).collect();
         self.buckets.load(&numbers)?;
         Ok(ways)
     }
@@ -284,7 +289,7 @@ impl Trie {
             assert!(ascend(&changes), "an update changes each path once");
         }
         self.update += 1;
-        let ways = self.ways(changes.iter().map(|change| &change.0))?;
+        let ways = self.ways(&changes)?;
         let (mut buckets, mut puts, mut left, mut next) = (vec![], vec![], vec![], 0);
         for alike in ways.chunk_by(|a, b| a.map(|a| a.number) == b.map(|b| b.number)) {
             let own = next..next + alike.len();
@@ -305,8 +310,6 @@ impl Trie {
         // Most changes set leaves of buckets that have room for them.
         let begin = |puts: &[(Option<u16>, Range<usize>)]| {
             let own = puts.first().map_or(0, |put| put.1.start)..puts.last().map_or(0, |put| put.1.end);
-            // What the first share makes takes in that of the others.
-            let own = if own.start == 0 { 0..changes.len() } else { own };
             Put::of(&changes[own])
         };
         let made = self.buckets.change_all(
@@ -476,16 +479,26 @@ impl Trie {
     }
 
     fn reach(&self, path: &Path) -> Option<Reached> {
-        let (mut at, mut above) = (self.top?, None);
-        loop {
-            match at.node() {
-                Node::Bucket(number) => return Some(Reached { number, above }),
-                Node::Inner(node) => {
+        self.reach_all(std::slice::from_ref(path)).next().flatten()
+    }
+
+    /// The buckets at the ends of a few paths' ways, which are gone abreast: memory is waited for together.
+    fn reach_all(&self, paths: &[Path]) -> impl Iterator<Item = Option<Reached>> + use<> {
+        let mut walks = [(self.top, None); ABREAST];
+        let mut is_over = false;
+        while !is_over {
+            is_over = true;
+            for (path, (at, above)) in paths.iter().zip(&mut walks) {
+                if let Some(Node::Inner(node)) = at.map(Ref::node) {
                     let inner = &self.inner[node as usize];
-                    (at, above) = (inner.towards(path), Some(inner.bit));
+                    (*at, *above, is_over) = (Some(inner.towards(path)), Some(inner.bit), false);
                 }
             }
         }
+        walks.into_iter().take(paths.len()).map(|(at, above)| match at?.node() {
+            Node::Bucket(number) => Some(Reached { number, above }),
+            Node::Inner(_) => unreachable!("a walk ends in a bucket"),
+        })
     }
 
     /// Puts as many of the changes at the front as set leaves of one bucket that has room for them, and says how many.
