@@ -207,6 +207,10 @@ impl<'a> Run<'a> {
     pub fn book_plan(&mut self, state: &mut Overlay<'_>, plan: Plan<'_>) -> Result<u32, Stop> {
         hook::ask(state, self, &plan)?;
         let tell = ledger::accounts_that_tell(state, &plan)?;
+        if self.entries.is_empty() {
+            // Most items have no more.
+            self.entries.reserve_exact(1);
+        }
         ledger::commit(state, plan, &mut self.signed, self.block.height, &mut self.entries)?;
         if cfg!(debug_assertions)
             && let Some(entry) = self.entries.last()
