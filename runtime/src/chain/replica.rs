@@ -62,8 +62,8 @@ pub trait Replica {
 
 impl Chain {
     /// Writes the stashed block durably while who reads the state is given it already, and calls `taken_in` once that is done:
-    /// nobody but who makes the next block may be told of it before it is committed. Where it cannot be written, the state is as
-    /// it was before the block.
+    /// nobody but who makes the next block may be told of it before it is committed. Where it cannot be written or taken in, the state
+    /// is as it was before the block, or says that it is not to be had.
     ///
     /// # Errors
     /// [`Fault`]: the replica is broken.
@@ -75,7 +75,7 @@ impl Chain {
         let append = || journal.append(&stash.block, stash.bytes.get(), &stash.writes);
         let take_in = || base.take_in(stash.writes.rows(), height, &stash.ancestry).map(|()| taken_in());
         let (durable, taken) = beside(stash.block.items.len(), append, take_in);
-        if durable.is_err() {
+        if durable.is_err() || taken.is_err() {
             *base = Box::new(Fork::of(before));
         }
         durable.and(taken)?;
@@ -141,8 +141,8 @@ mod tests {
     use crate::state::Room;
     use crate::vm::{self, Bounds, CallReport, Context, Guest, Session};
     use std::sync::Arc;
-    use tenor_abi::id::{CodeHash, PartyId};
-    use tenor_wire::block::{Validator, ValidatorSet};
+    use tenor_abi::id::{CodeHash, HoldId, PartyId};
+    use tenor_wire::block::{ExpiryItem, Item, Validator, ValidatorSet};
     use tenor_wire::crypto::SecretKey;
 
     /// Runs nothing.
@@ -214,5 +214,24 @@ mod tests {
         assert_eq!(again, second);
         let told = chain.persist(&again.hash()).unwrap_err().to_string();
         assert!(told.contains("an earlier write to the log failed"), "{told}");
+    }
+
+    #[test]
+    fn so_is_one_that_another_core_could_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = Chain::create(folder.path(), genesis(), Arc::new(Nobody), Room::default()).unwrap();
+        let before = chain.tip().clone();
+        let first = chain.build(Timestamp(400 * tenor_abi::date::DAY_MS), vec![]).unwrap().header;
+        fail_at(Some(0));
+        chain.persist(&first.hash()).unwrap_err();
+        fail_at(None);
+        assert_eq!(chain.base.root(), first.state);
+        // As many items as are worth a thread.
+        let item = Item::Expiry(ExpiryItem { hold: HoldId([0; 32]) });
+        chain.stash.as_mut().unwrap().block.items = vec![item; 1_000];
+        let mut shown = 0;
+        let told = chain.persist_beside(|| shown += 1).unwrap_err().to_string();
+        assert!(told.contains("an earlier write to the log failed"), "{told}");
+        assert_eq!((chain.base.root(), shown, chain.tip()), (before.state, 1, &before));
     }
 }

@@ -658,6 +658,38 @@ fn what_is_shown_first_is_in_no_state_that_stays_where_the_disk_says_no() {
 }
 
 #[test]
+fn what_is_taken_in_by_half_is_not_told_of_as_the_state_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut grown = Grown::begin(folder.path(), 1 << 20).unwrap();
+    (0..60).for_each(|_| grown.block().unwrap());
+    grown.base.flush().unwrap();
+    let rows = grown.rows.clone();
+    drop(grown);
+    let disk = Disk::open(&folder.path().join(STATE_FOLDER)).unwrap();
+    for side in [Side::A, Side::B] {
+        for number in
+            (0..500).filter(|number| disk.page(Table::Index, side, *number, |_| ()).unwrap().is_some())
+        {
+            let bytes = PageBytes::Here(vec![1, 0, 0, 0, 9].into());
+            disk.write_parts(&mut [DirtyPage { table: Table::Index, side, number, bytes }], &[], &[], 0)
+                .unwrap();
+        }
+    }
+    drop(disk);
+    let (mut grown, _) = Grown::open(folder.path(), &rows);
+    let writes = WriteSet::new(grown.changes());
+    grown.base.stash(writes.rows()).unwrap();
+    let before = grown.base.now().unwrap();
+    let height = grown.tip().height + 1;
+    let told = grown.base.take_in(writes.rows(), height, &grown.ancestry).unwrap_err();
+    assert!(matches!(told, Fault::State(_)), "{told}");
+    let before = Fork::of(before);
+    let told = |key: &[u8]| before.get(key).is_ok_and(|value| value.as_ref() != rows.get(key));
+    let wrong: Vec<_> = writes.rows().iter().map(|(key, _)| key).filter(|key| told(key)).collect();
+    assert_eq!(wrong, Vec::<&[u8]>::new());
+}
+
+#[test]
 fn opening_fails_when_the_disk_says_no_and_works_when_it_does_not() {
     let template = Template::make();
     let folder = tempfile::tempdir().unwrap();

@@ -639,7 +639,12 @@ impl State for Committed {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let is_entered = parts.window.is_open();
-        parts.take_in(rows, height, ancestry, is_entered)
+        let taken = parts.take_in(rows, height, ancestry, is_entered);
+        if taken.is_err() {
+            // The leaves are changed, and what they replaced is not all known: past states would be told wrong.
+            parts.window.clear();
+        }
+        taken
     }
 
     fn settle(&mut self, resume: Resume) -> Result<(), Fault> {

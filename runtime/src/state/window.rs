@@ -176,7 +176,8 @@ impl Window {
         self.prune();
     }
 
-    fn clear(&mut self) {
+    /// Lets go of everything: no past state is told from here any more.
+    pub fn clear(&mut self) {
         self.known.clear();
         self.parts.clear();
         self.bytes = 0;
