@@ -47,8 +47,9 @@ const LONGEST_ENTRIES: usize = 1_000;
 /// Lengths of entries whose postings are timed, and how many postings of each.
 const LENGTHS: [usize; 3] = [2, 100, LONGEST];
 const POSTINGS_OF_A_LENGTH: usize = 20 * LONGEST;
-/// Accounts beside which the speed is measured once more.
+/// Accounts beside which the speed is measured once more, and in how many blocks.
 const MANY: usize = 1_000_000;
+const BLOCKS_AMONG_MANY: usize = 6;
 /// Accounts at rest that are weighed.
 const AT_REST: usize = 100_000;
 
@@ -67,7 +68,8 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     }
     let (p50, p999) = books.longest()?;
     let at_rest = AtRest::weighed()?;
-    let (many, bare_many) = books.among(MANY)?;
+    let among = books.among(MANY)?;
+    let (many, few) = (among.all.rate(), among.few.rate());
     let mut ns_of_postings = vec![];
     for postings in LENGTHS {
         let name = format!("ns_per_posting_of_{postings}");
@@ -85,7 +87,10 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             figure("longest_entry_ms_p999", p999, "ms"),
             figure("accounts", ACCOUNTS as f64, "1"),
             figure("entries_per_second_among_1000000", many, "/s"),
-            figure("hashmap_transfers_per_second_among_1000000", bare_many, "/s"),
+            figure("accounts_booked_on_among_1000000", among.booked_on, "1"),
+            figure("entries_per_second_of_10000_among_1000000", few, "/s"),
+            figure("ns_per_account_booked_on", among.ns_per_account(), "ns"),
+            figure("hashmap_transfers_per_second_among_1000000", among.bare.rate(), "/s"),
             figure("memory_bytes_per_account", at_rest.known_bytes, "B"),
             figure("memory_bytes_per_account_cached", at_rest.cached_bytes, "B"),
             figure("written_bytes_per_account", at_rest.written_bytes, "B"),
@@ -100,9 +105,15 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
             },
             Ratio {
                 name: "of_hashmap_among_1000000",
-                value: many / bare_many,
+                value: many / among.bare.rate(),
                 of: "entries_per_second_among_1000000",
                 to: "hashmap_transfers_per_second_among_1000000",
+            },
+            Ratio {
+                name: "among_1000000_of_among_10000",
+                value: few / booked.rate(),
+                of: "entries_per_second_of_10000_among_1000000",
+                to: "entries_per_second",
             },
         ],
     };
@@ -127,6 +138,27 @@ impl Timed {
 
     fn rate(&self) -> f64 {
         self.done as f64 / self.spent.as_secs_f64()
+    }
+}
+
+/// Blocks among many accounts.
+#[derive(Default)]
+struct Among {
+    /// Bare transfers over all of them.
+    bare: Timed,
+    /// Entries over all of them.
+    all: Timed,
+    /// Entries over as many as are among few.
+    few: Timed,
+    /// Accounts that a block over all of them booked on.
+    booked_on: f64,
+}
+
+impl Among {
+    /// What a block takes longer for each account more that it books on.
+    fn ns_per_account(&self) -> f64 {
+        let ns_per_block = |timed: &Timed| BLOCK as f64 * 1e9 / timed.rate();
+        (ns_per_block(&self.all) - ns_per_block(&self.few)) / (self.booked_on - ACCOUNTS as f64)
     }
 }
 
@@ -189,7 +221,7 @@ impl Books {
     }
 
     /// Judges and books a transfer of a list, as an operation of its payer, and adds the entry to others. Memory is asked
-    /// for the accounts of the next one, as it is before each transaction of a block.
+    /// for the accounts of the one after the next, as it is before each transaction of a block.
     fn book(
         &self,
         state: &mut Overlay<'_>,
@@ -198,9 +230,7 @@ impl Books {
         place: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<()> {
-        if let Some(next) = list.get(place + 1) {
-            state.prefetch_accounts(next.accounts());
-        }
+        state.prefetch_accounts(list.get(place + 2).into_iter().flat_map(Transfer::accounts));
         let Transfer { payer, party, payee } = &list[place];
         let spend = Spend { account: *payer, amount: 1 };
         let mut signed = Signed::default();
@@ -295,30 +325,48 @@ impl Books {
         Ok(())
     }
 
-    /// Entries and bare transfers a second, as in a block of this chain, among more accounts.
-    fn among(&self, count: usize) -> Result<(f64, f64)> {
+    /// Entries and bare transfers as in blocks of this chain, among more accounts: over all of them, and over as many as
+    /// this chain has, which lie among them.
+    fn among(&self, count: usize) -> Result<Among> {
         let Opened { state, accounts, .. } = opened(count, FLOOR)?;
         let mut balances = balances(accounts.iter().map(|(account, _)| account));
-        let (mut bare, mut booked) = (Timed::default(), Timed::default());
-        for block in 0..4 {
-            let mut overlay = Overlay::new(&state);
-            let transfers = Transfer::list(&accounts, block * BLOCK..(block + 1) * BLOCK);
-            bare.count(BLOCK, || transfer_bare(&mut balances, &transfers))?;
-            for account in transfers.iter().flat_map(Transfer::accounts) {
-                overlay.read(&account.0, |_: Option<&AccountRecord>| ())?;
-            }
-            let entries = booked.count(BLOCK, || {
-                let mut entries = Vec::with_capacity(BLOCK);
-                for place in 0..BLOCK {
-                    let item = numbered(block * BLOCK + place);
-                    self.book(&mut overlay, item, &transfers, place, &mut entries)?;
-                }
-                Ok(entries)
-            })?;
-            overlay.posted(|_| ());
-            black_box((entries, booked.count(0, || Ok(overlay.into_writes()?))?));
+        let few: Vec<_> = accounts.iter().step_by(count / ACCOUNTS).copied().collect();
+        let mut among = Among::default();
+        for block in 0..BLOCKS_AMONG_MANY {
+            let numbers = block * BLOCK..(block + 1) * BLOCK;
+            let transfers = Transfer::list(&accounts, numbers.clone());
+            among.bare.count(BLOCK, || transfer_bare(&mut balances, &transfers))?;
+            let first = transfers.iter().flat_map(Transfer::accounts);
+            let booked_on = self.block_over(&state, first, numbers.start, &transfers, &mut among.all)?;
+            among.booked_on += booked_on as f64 / BLOCKS_AMONG_MANY as f64;
+            let transfers = Transfer::list(&few, numbers.clone());
+            let first = few.iter().map(|(account, _)| account);
+            self.block_over(&state, first, numbers.start, &transfers, &mut among.few)?;
         }
-        Ok((booked.rate(), bare.rate()))
+        Ok(among)
+    }
+
+    /// A block of entries over a state whose accounts are `first` in memory: how many it booked on.
+    fn block_over<'a>(
+        &self,
+        state: &Committed,
+        mut first: impl Iterator<Item = &'a AccountId>,
+        item: usize,
+        transfers: &[Transfer],
+        booked: &mut Timed,
+    ) -> Result<usize> {
+        let mut overlay = Overlay::new(state);
+        first.try_for_each(|account| overlay.read(&account.0, |_: Option<&AccountRecord>| ()))?;
+        let entries = booked.count(BLOCK, || {
+            let mut entries = Vec::with_capacity(BLOCK);
+            for place in 0..BLOCK {
+                self.book(&mut overlay, numbered(item + place), transfers, place, &mut entries)?;
+            }
+            Ok(entries)
+        })?;
+        let booked_on = overlay.posted(|_| ()).len();
+        black_box((entries, booked.count(0, || Ok(overlay.into_writes()?))?));
+        Ok(booked_on)
     }
 
     /// Nanoseconds of each posting of entries of a length.

@@ -493,9 +493,8 @@ impl Chain {
             making.state.ask_ahead(&rows)?;
             let mut next = next.into_iter();
             while let Some(candidate) = next.next() {
-                if let Some(soon) = next.as_slice().first() {
-                    making.state.prefetch_accounts(soon.accounts());
-                }
+                let later = next.as_slice().get(1);
+                making.state.prefetch_accounts(later.into_iter().flat_map(Candidate::accounts));
                 match making.run_transaction(candidate)? {
                     Attempt::Ran => {}
                     Attempt::Rejected(id, rejection) => rejected.push((id, rejection)),

@@ -7,7 +7,7 @@
 use crate::fault::Fault;
 use crate::lanes::Messages;
 use crate::state::record::{HistoryPeaksRecord, to_bytes};
-use crate::state::{Kind, Overlay, POSTING_BYTES_MAX};
+use crate::state::{Kind, Overlay, POSTING_BYTES_MAX, Posted};
 use tenor_abi::id::{AccountId, Hash};
 use tenor_abi::tag;
 use tenor_wire::merkle::{self, Mmr, Pair};
@@ -36,20 +36,19 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     });
     hashes.extend(leaves.hashes());
     let mut hashes = hashes.into_iter();
-    let peaks: Vec<_> = posted.iter().map(|(account, _)| Kind::HistoryPeaks.full_key(&account.0)).collect();
+    let peaks: Vec<_> = posted.iter().map(|posted| Kind::HistoryPeaks.full_key(&posted.account.0)).collect();
     state.ask_ahead(&peaks)?;
-    let (mut accounts, mut places) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
+    let (mut kept, mut places) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
     let mut trees: Vec<(Mmr, Vec<Hash>)> = Vec::with_capacity(posted.len());
     for some in posted.chunks(NEAR) {
-        // They lie far apart: all of them are looked for before the first is waited for.
-        state.prefetch_accounts(some.iter().map(|(account, _)| account));
-        state.prefetch_records::<HistoryPeaksRecord>(some.iter().map(|(account, _)| &account.0));
-        for (account, _) in some {
-            let found = state.accounts().find(account)?.map(|(seen, _, record)| (seen, record.history_root));
-            accounts.push(found);
+        // They lie far apart: all of them are asked for before the first is waited for.
+        state.prefetch_seen(some.iter().map(|posted| posted.seen));
+        state.prefetch_records::<HistoryPeaksRecord>(some.iter().map(|posted| &posted.account.0));
+        for Posted { account, seen, .. } in some {
+            kept.push(state.account_at(*seen, account, |record| record.history_root)?);
             places.push(state.record_place::<HistoryPeaksRecord>(&account.0)?);
         }
-        for (_, count) in some {
+        for Posted { count, .. } in some {
             let peaks: Option<HistoryPeaksRecord> = state.record_at(places[trees.len()])?;
             let tree = peaks.map_or_else(Mmr::default, |peaks| peaks.tree);
             trees.push((tree, hashes.by_ref().take(*count as usize).collect()));
@@ -57,18 +56,16 @@ pub fn settle_history(state: &mut Overlay<'_>) -> Result<(), Fault> {
     }
     // The trees before the block are what the accounts' leaves say.
     let before = merkle::roots(trees.iter().map(|(tree, _)| tree), nodes);
-    let is_other = |place: &usize| accounts[*place].is_none_or(|(_, kept)| kept != before[*place]);
-    if let Some(place) = (0..before.len()).find(is_other) {
-        return Err(unlike(state, &posted[place].0));
+    if let Some(place) = (0..before.len()).find(|place| kept[*place] != before[*place]) {
+        return Err(unlike(state, &posted[place].account));
     }
     merkle::extend_all(&mut trees, nodes);
     let trees: Vec<Mmr> = trees.into_iter().map(|(tree, _)| tree).collect();
     let roots = merkle::roots(trees.iter(), nodes);
-    let seen = accounts.into_iter().flatten().map(|(seen, _)| seen);
-    for (((seen, place), tree), (root, (account, _))) in
-        seen.zip(places).zip(trees).zip(roots.iter().zip(&posted))
+    for ((Posted { account, seen, .. }, place), (tree, root)) in
+        posted.iter().zip(places).zip(trees.into_iter().zip(roots))
     {
-        if state.set_history_root(seen, *root) != tree.count() {
+        if state.set_history_root(*seen, root) != tree.count() {
             return Err(unlike(state, account));
         }
         state.set_row_at(place, Some(to_bytes(&HistoryPeaksRecord { tree })));

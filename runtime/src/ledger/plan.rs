@@ -193,7 +193,7 @@ pub(super) fn begin(state: &Overlay<'_>, plan: &mut Plan<'_>) -> Result<(), Stop
     let (mut number, mut first, mut is_one_asset) = (0, None, true);
     for lines in draft.lines.chunks(FEW) {
         if lines.len() > ASKED_BEFORE {
-            lines.iter().for_each(|line| accounts.prefetch(&line.account));
+            accounts.prefetch(lines.iter().map(|line| &line.account));
         }
         for line in lines {
             let (effect, record) = plan.add(&mut accounts, number, line)?;

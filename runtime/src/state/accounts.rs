@@ -6,7 +6,6 @@
 use super::record::{AccountRecord, Holder, HookSet};
 use crate::prefetch::prefetch;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use tenor_abi::entry::Side;
 use tenor_abi::id::AccountId;
@@ -96,6 +95,8 @@ pub(super) struct Kept {
 pub(super) struct Accounts {
     list: Vec<Kept>,
     soon: Soon,
+    /// Buckets of `places` that were asked for, and the slots of `soon` that are theirs.
+    asked: Vec<(usize, usize)>,
     /// Where the newest record of each account lies.
     places: HashTable<u32>,
     /// With a seed of its own, for ids are made outside; no outcome depends on it.
@@ -103,19 +104,19 @@ pub(super) struct Accounts {
 }
 
 /// Where accounts may lie that were asked for ahead. It is believed once the id there is the one that is meant.
-struct Soon([Cell<u32>; Soon::SLOTS]);
+struct Soon([u32; Soon::SLOTS]);
 
 impl Soon {
     const SLOTS: usize = 64;
 
-    fn slot(&self, id: &AccountId) -> &Cell<u32> {
-        &self.0[usize::from(id.0[31]) % Soon::SLOTS]
+    fn slot(id: &AccountId) -> usize {
+        usize::from(id.0[31]) % Soon::SLOTS
     }
 }
 
 impl Default for Soon {
     fn default() -> Soon {
-        Soon([const { Cell::new(u32::MAX) }; Soon::SLOTS])
+        Soon([u32::MAX; Soon::SLOTS])
     }
 }
 
@@ -130,7 +131,7 @@ impl Accounts {
     /// Where the account of an id lies, if its record is here.
     #[inline(always)]
     pub fn find(&self, id: &AccountId) -> Option<u32> {
-        let at = self.soon.slot(id).get();
+        let at = self.soon.0[Soon::slot(id)];
         let is_meant = |kept: &Kept| kept.id == *id && kept.standing != Standing::Former;
         if self.list.get(at as usize).is_some_and(is_meant) { Some(at) } else { self.look_for(id) }
     }
@@ -140,11 +141,25 @@ impl Accounts {
         (self.list[at as usize].standing != Standing::Former).then_some(at)
     }
 
-    /// Asks memory for the account of an id, and says whether its record is here.
-    pub fn prefetch(&self, id: &AccountId) -> bool {
+    /// Asks memory for where the account of an id lies, and says whether its record is here.
+    pub fn approach(&mut self, id: &AccountId) -> bool {
         // Which of those that begin alike it is cannot be told before they are here.
-        let found = self.places.find(spread(self.hash(id)), |_| true);
-        found.inspect(|at| self.soon.slot(id).set(**at)).inspect(|at| self.prefetch_at(**at)).is_some()
+        let found = self.places.find_bucket_index(spread(self.hash(id)), |at| {
+            prefetch(at);
+            true
+        });
+        self.asked.extend(found.map(|bucket| (bucket, Soon::slot(id))));
+        found.is_some()
+    }
+
+    /// Asks memory for the accounts that were approached.
+    pub fn reach(&mut self) {
+        for (bucket, slot) in self.asked.drain(..) {
+            if let Some(at) = self.places.get_bucket(bucket) {
+                self.soon.0[slot] = *at;
+                prefetch(&self.list[*at as usize]);
+            }
+        }
     }
 
     /// Asks memory for an account.

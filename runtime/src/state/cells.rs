@@ -5,7 +5,7 @@ use super::accounts::{Accounts, Kept, Seen};
 use super::base::Base;
 use super::namespace::Kind;
 use super::overlay::Place;
-use super::posted::Postings;
+use super::posted::{Posted, Postings};
 use super::record::{self, AccountRecord, Record};
 use crate::fault::Fault;
 use crate::prefetch::prefetch;
@@ -346,10 +346,11 @@ impl Cells {
 
     /// What a cell held, after something else was put there.
     fn replace(&mut self, place: usize, now: Now) -> Now {
-        let Cells { list, accounts, .. } = self;
+        let Cells { list, accounts, postings, .. } = self;
         let cell = &mut list[place];
         if let Some(at) = cell.account.take() {
             accounts.leave(at);
+            postings.disorder();
             if let Below::Account = cell.below {
                 cell.below = Below::Unasked;
             }
@@ -460,11 +461,17 @@ impl Cells {
 
     /// Brings the postings into the order of their rows.
     pub fn order_postings(&mut self) {
-        let Cells { list, postings, .. } = self;
+        let Cells { list, postings, generation, .. } = self;
         postings.bring_in_order(|counts| {
-            let posted = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-            let places = in_order(list, posted.map(|(place, _)| place));
-            places.into_iter().filter_map(|place| list[place].of_account(place)).collect()
+            let are_there = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let places = in_order(list, are_there.map(|(place, _)| place));
+            let posted = |(number, &place): (usize, &usize)| {
+                prefetch_cells(list, &places, number);
+                let (account, at) = list[place].as_account().expect("what is posted on is an account");
+                let seen = Seen { at, generation: *generation };
+                (place, Posted { account, seen, count: counts[place] })
+            };
+            places.iter().enumerate().map(posted).collect()
         });
     }
 
@@ -559,9 +566,9 @@ impl Cell {
         Cell { key: Key::of(key), below: Below::Unasked, now: Now::Unwritten, account: None, hash: 0 }
     }
 
-    /// The account whose cell it is, behind its place.
-    pub fn of_account(&self, place: usize) -> Option<(usize, AccountId)> {
-        Some((place, AccountId(*self.key.get(1..)?.first_chunk()?)))
+    /// The account that it has, and where that lies.
+    pub fn as_account(&self) -> Option<(AccountId, u32)> {
+        Some((AccountId(*self.key.get(1..)?.first_chunk()?), self.account?))
     }
 
     /// The value, as bytes.
@@ -659,6 +666,11 @@ impl Cell {
     pub fn is_written(&self) -> bool {
         !matches!(self.now, Now::Unwritten)
     }
+
+    /// Whether its key comes before one, which is a kind and what follows.
+    pub fn is_before(&self, (kind, rest): (u8, &[u8])) -> bool {
+        self.key.split_first() < Some((&kind, rest))
+    }
 }
 
 /// What a cell holds as a record, decoded now where it was not before.
@@ -726,15 +738,22 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Cells that are asked for together where they are taken out.
-const NEAR: usize = 32;
+pub(super) const NEAR: usize = 32;
+
+/// Asks memory for the cells at places that come soon.
+fn prefetch_cells(list: &[Cell], places: &[usize], next: usize) {
+    if next.is_multiple_of(NEAR) {
+        let soon = &places[(next + NEAR).min(places.len())..];
+        soon.iter().take(NEAR).for_each(|place| prefetch(&list[*place]));
+    }
+}
 
 /// Asks memory for the cells at places that come soon, and for what those hold that come next.
 pub(super) fn prefetch_next(list: &[Cell], accounts: &Accounts, places: &[usize], next: usize) {
+    prefetch_cells(list, places, next);
     if !next.is_multiple_of(NEAR) {
         return;
     }
-    let soon = &places[(next + NEAR).min(places.len())..];
-    soon.iter().take(NEAR).for_each(|place| prefetch(&list[*place]));
     for Cell { below, now, .. } in places[next..].iter().take(NEAR).map(|place| &list[*place]) {
         if let Below::Value(bytes, _) = below {
             prefetch(&**bytes);
@@ -748,8 +767,7 @@ pub(super) fn prefetch_next(list: &[Cell], accounts: &Accounts, places: &[usize]
     }
 }
 
-/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once. Those that
-/// come in order already cost little.
+/// Places of cells in the order of their keys. Most keys differ in their first bytes, which are compared at once.
 pub(super) fn in_order(list: &[Cell], places: impl Iterator<Item = usize>) -> Vec<usize> {
     let first = |key: &[u8]| {
         let mut bytes = [0; 8];
@@ -759,7 +777,7 @@ pub(super) fn in_order(list: &[Cell], places: impl Iterator<Item = usize>) -> Ve
     };
     let mut places: Vec<(u64, u32)> = places.map(|place| (first(&list[place].key), place as u32)).collect();
     let key = |place: &(u64, u32)| &*list[place.1 as usize].key;
-    places.sort();
+    places.sort_unstable();
     for alike in places.chunk_by_mut(|a, b| a.0 == b.0) {
         // Where many begin alike, as in a bank's due queue, they mostly were read and written in order, which costs the sort
         // no more than a look.

@@ -25,7 +25,7 @@ pub use namespace::Kind;
 pub(crate) use overlay::Nothing;
 pub use overlay::{AccountsView, Booking, Mark, Moment, Overlay, Place};
 pub use past::Past;
-pub use posted::{POSTING_BYTES_MAX, PostingRow};
+pub use posted::{POSTING_BYTES_MAX, Posted, PostingRow};
 pub use record::Record;
 pub use written::known_rows;
 

@@ -320,14 +320,23 @@ impl<'b> Overlay<'b> {
         })
     }
 
-    /// Asks memory for accounts that are needed soon, where they were read or asked for before.
+    /// Asks memory for accounts that are needed after the next ones, where they were read or asked for before: for the way
+    /// to them now, and for themselves when it is asked for others.
     pub fn prefetch_accounts<'i>(&self, accounts: impl Iterator<Item = &'i AccountId>) {
-        let cells = self.cells.borrow();
+        let mut cells = self.cells.borrow_mut();
+        cells.accounts.reach();
         for account in accounts {
-            if !cells.accounts.prefetch(account) {
+            if !cells.accounts.approach(account) {
                 with_full_key(Kind::Account, &account.0, |full| cells.prefetch(full));
             }
         }
+    }
+
+    /// Asks memory for accounts that were seen.
+    pub fn prefetch_seen(&self, seen: impl Iterator<Item = Seen>) {
+        let cells = self.cells.borrow();
+        seen.filter(|seen| seen.generation == cells.generation)
+            .for_each(|seen| cells.accounts.prefetch_at(seen.at));
     }
 
     /// Asks memory for the cells of records that are needed soon, where they were read or asked for before.
@@ -541,9 +550,10 @@ impl AccountsView<'_> {
         }))
     }
 
-    /// Asks memory for an account that is looked for soon, if it was read before.
-    pub fn prefetch(&self, account: &AccountId) {
-        self.cells.accounts.prefetch(account);
+    /// Asks memory for accounts that are looked for soon, where they were read before.
+    pub fn prefetch<'i>(&mut self, accounts: impl Iterator<Item = &'i AccountId>) {
+        accounts.for_each(|account| _ = self.cells.accounts.approach(account));
+        self.cells.accounts.reach();
     }
 
     /// An account that was seen, as it is now.

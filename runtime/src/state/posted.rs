@@ -4,6 +4,7 @@
 //! making of the block, or at its end, when all of them are brought into the order of their rows. Then their stored bytes
 //! are written, too: what an entry's postings have in common lies here once.
 
+use super::accounts::Seen;
 use super::namespace::Kind;
 use super::record::PostingHead;
 use super::stored::{HEAD_BYTES_MAX, WHEN_BYTES_MAX, write_entry, write_tail, write_when};
@@ -112,15 +113,24 @@ pub(super) struct Postings {
     order: Order,
 }
 
+/// An account that has postings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Posted {
+    /// Which.
+    pub account: AccountId,
+    /// Where it lies.
+    pub seen: Seen,
+    /// How many.
+    pub count: u32,
+}
+
 /// Postings in the order of their rows.
 #[derive(Default)]
 struct Order {
     /// Those of an account one behind the other.
     numbers: Vec<u32>,
-    /// How many each account has, in the order of the accounts.
-    accounts: Vec<(AccountId, u32)>,
-    /// Their cells, in the same order.
-    cells: Vec<usize>,
+    /// In their order.
+    accounts: Vec<Posted>,
     /// How many the account in each cell has.
     counts: Vec<u32>,
 }
@@ -161,7 +171,7 @@ impl Postings {
             self.filed = self.list.len();
             self.by_cell[last.cell as usize].pop();
         }
-        self.order = Order::default();
+        self.disorder();
         Some((last.side(), last.amount))
     }
 
@@ -209,9 +219,14 @@ impl Postings {
         first..first + of_account.len() as u64
     }
 
+    /// An account is no longer what it was when they were brought in order, or one of them is gone.
+    pub fn disorder(&mut self) {
+        self.order = Order::default();
+    }
+
     /// Brings all of them into the order of their rows. Told how many the account in each cell has, `accounts` says which
-    /// cells those are, in the order of the accounts.
-    pub fn bring_in_order(&mut self, accounts: impl FnOnce(&[u32]) -> Vec<(usize, AccountId)>) {
+    /// cells those are, and which accounts, in their order.
+    pub fn bring_in_order(&mut self, accounts: impl FnOnce(&[u32]) -> Vec<(usize, Posted)>) {
         let Postings { list, order, .. } = self;
         if order.numbers.len() == list.len() {
             return;
@@ -225,30 +240,24 @@ impl Postings {
             counts[cell] += 1;
         }
         let (mut next, mut start) = (vec![0; counts.len()], 0);
-        let (mut of_accounts, mut cells) = (vec![], vec![]);
-        for (cell, account) in accounts(&counts) {
+        let in_order = accounts(&counts).into_iter().map(|(cell, posted)| {
             next[cell] = start;
-            start += counts[cell] as usize;
-            of_accounts.push((account, counts[cell]));
-            cells.push(cell);
-        }
+            start += posted.count as usize;
+            posted
+        });
+        let accounts = in_order.collect();
         let mut numbers = vec![0; list.len()];
         for number in 0..list.len() {
             let next = &mut next[list.at(number).cell as usize];
             numbers[*next] = number as u32;
             *next += 1;
         }
-        *order = Order { numbers, accounts: of_accounts, cells, counts };
+        *order = Order { numbers, accounts, counts };
     }
 
-    /// How many each account has, in the order of the accounts, into which they were brought.
-    pub fn accounts(&self) -> &[(AccountId, u32)] {
+    /// The accounts of those that were brought in order, in their order.
+    pub fn accounts(&self) -> &[Posted] {
         &self.order.accounts
-    }
-
-    /// The cells of those accounts, in the same order.
-    pub fn cells(&self) -> impl Iterator<Item = usize> {
-        self.order.cells.iter().copied()
     }
 
     /// Whether the account in a cell has some of those that were brought in order.
@@ -262,7 +271,7 @@ impl Postings {
     /// When postings between an account's are missing: what follows from its count comes in its order.
     pub fn show(&self, mut show: impl FnMut(&PostingRow<'_>)) {
         let mut number = 0;
-        for (account, count) in &self.order.accounts {
+        for Posted { account, count, .. } in &self.order.accounts {
             let mut before = None;
             for _ in 0..*count {
                 self.prefetch(number);
@@ -379,7 +388,10 @@ mod tests {
     fn bring_in_order(postings: &mut Postings) {
         postings.bring_in_order(|counts| {
             let posted = (0..counts.len()).rev().filter(|cell| counts[*cell] > 0);
-            posted.map(|cell| (cell, account(cell))).collect()
+            let seen = |cell| Seen { at: cell as u32, generation: 0 };
+            let posted = posted
+                .map(|cell| (cell, Posted { account: account(cell), seen: seen(cell), count: counts[cell] }));
+            posted.collect()
         });
     }
 

@@ -2,10 +2,11 @@
 //! order of the keys.
 
 use super::base::Base;
-use super::cells::{Below, Cell, Cells, Now, in_order, prefetch_next};
+use super::cells::{Below, Cell, Cells, NEAR, Now, in_order, prefetch_next};
 use super::namespace::Kind;
 use super::overlay::Overlay;
-use super::posted::PostingRow;
+use super::posted::{Posted, PostingRow};
+use super::record::AccountRecord;
 use super::stored::{ACCOUNT_BYTES_MAX, write_account};
 use crate::fault::Fault;
 use crate::store::{ChangeRef, Changes};
@@ -16,8 +17,8 @@ const POSTING_ROW_BYTES: usize = 128;
 const ROW_BYTES: usize = 256;
 
 impl Overlay<'_> {
-    /// Shows the postings that were added to each account, in order, and says how many there are.
-    pub fn posted(&self, show: impl FnMut(&PostingRow<'_>)) -> Vec<(AccountId, u32)> {
+    /// Shows the postings that were added to each account, in order, and says which accounts those are.
+    pub fn posted(&self, show: impl FnMut(&PostingRow<'_>)) -> Vec<Posted> {
         let mut cells = self.cells.borrow_mut();
         cells.order_postings();
         cells.postings.show(show);
@@ -42,54 +43,96 @@ impl Overlay<'_> {
     pub fn into_rows(self, memory: Changes) -> (Changes, Vec<usize>) {
         let mut cells = self.cells.into_inner();
         cells.order_postings();
-        let Cells { list, postings, accounts: kept, .. } = &cells;
-        let is_left = |place: &usize| list[*place].is_written() && !postings.has(*place);
-        let places = in_order(list, postings.cells().chain((0..list.len()).filter(is_left)));
-        let room = postings.len() * POSTING_ROW_BYTES + places.len() * ROW_BYTES;
-        let (mut rows, mut record) = (memory.cleared(room), vec![]);
-        let mut account = [0; ACCOUNT_BYTES_MAX];
-        let show_postings =
-            |rows: &mut Changes| postings.show(|posting| rows.push_written(|row| posting.write(row)));
-        let (mut are_postings_shown, mut unasked) = (false, vec![]);
-        for (number, &place) in places.iter().enumerate() {
-            prefetch_next(list, kept, &places, number);
-            let Cell { key, below, now, .. } = &list[place];
-            if !are_postings_shown && key[0] > Kind::History as u8 {
-                show_postings(&mut rows);
-                are_postings_shown = true;
+        let Cells { list, postings, accounts, .. } = &cells;
+        let is_left = |place: &usize| !postings.has(*place) && list[*place].is_written();
+        let places = in_order(list, (0..list.len()).filter(is_left));
+        let posted = postings.accounts();
+        let room = postings.len() * POSTING_ROW_BYTES + (posted.len() + places.len()) * ROW_BYTES;
+        let mut rows = Rows::new(memory.cleared(room));
+        let mut others = places.iter().enumerate().peekable();
+        for (number, Posted { account, seen, .. }) in posted.iter().enumerate() {
+            let key = (Kind::Account as u8, &account.0[..]);
+            while let Some((place, other)) = others.next_if(|(_, other)| list[**other].is_before(key)) {
+                prefetch_next(list, accounts, &places, place);
+                rows.add(&cells, &list[*other]);
             }
-            let value = match now {
-                Now::Unwritten => continue,
-                Now::Value(bytes) => Some(bytes.as_slice()),
-                Now::Record(held) => {
-                    record.clear();
-                    held.append(&mut record);
-                    Some(record.as_slice())
-                }
-                Now::Account(at) => {
-                    let end = write_account(&mut account, &kept.at(*at).record);
-                    Some(&account[..end])
-                }
-                Now::Deleted => None,
-            };
-            let is_same = match below {
-                // It counts a posting more.
-                _ if postings.has(place) => false,
-                Below::Value(bytes, _) => value == Some(&**bytes),
-                Below::Nothing => value.is_none(),
-                Below::Unasked | Below::Account => {
-                    unasked.push(rows.len());
-                    false
-                }
-            };
-            if !is_same {
-                rows.push(&[key], value);
+            if number.is_multiple_of(NEAR) {
+                let soon = &posted[(number + NEAR).min(posted.len())..];
+                soon.iter().take(NEAR).for_each(|posted| accounts.prefetch_at(posted.seen.at));
             }
+            rows.add_posted(account, &accounts.at(seen.at).record);
         }
-        if !are_postings_shown {
-            show_postings(&mut rows);
+        for (place, other) in others {
+            prefetch_next(list, accounts, &places, place);
+            rows.add(&cells, &list[*other]);
         }
-        (rows, unasked)
+        rows.done(&cells)
+    }
+}
+
+/// Rows in the making.
+struct Rows {
+    rows: Changes,
+    /// Places of those that the base was not asked about.
+    unasked: Vec<usize>,
+    are_postings_shown: bool,
+    record: Vec<u8>,
+    account: [u8; ACCOUNT_BYTES_MAX],
+}
+
+impl Rows {
+    fn new(rows: Changes) -> Rows {
+        let account = [0; ACCOUNT_BYTES_MAX];
+        Rows { rows, unasked: vec![], are_postings_shown: false, record: vec![], account }
+    }
+
+    /// Adds an account that was posted on: it counts a posting more than the base has.
+    fn add_posted(&mut self, account: &AccountId, record: &AccountRecord) {
+        let end = write_account(&mut self.account, record);
+        self.rows.push(&[&[Kind::Account as u8], &account.0], Some(&self.account[..end]));
+    }
+
+    /// Adds what is written in another cell, unless the base has the same; postings come between.
+    fn add(&mut self, cells: &Cells, Cell { key, below, now, .. }: &Cell) {
+        if key[0] > Kind::History as u8 {
+            self.add_postings(cells);
+        }
+        let value = match now {
+            Now::Unwritten => return,
+            Now::Value(bytes) => Some(bytes.as_slice()),
+            Now::Record(held) => {
+                self.record.clear();
+                held.append(&mut self.record);
+                Some(self.record.as_slice())
+            }
+            Now::Account(at) => {
+                let end = write_account(&mut self.account, &cells.accounts.at(*at).record);
+                Some(&self.account[..end])
+            }
+            Now::Deleted => None,
+        };
+        let is_same = match below {
+            Below::Value(bytes, _) => value == Some(&**bytes),
+            Below::Nothing => value.is_none(),
+            Below::Unasked | Below::Account => {
+                self.unasked.push(self.rows.len());
+                false
+            }
+        };
+        if !is_same {
+            self.rows.push(&[key], value);
+        }
+    }
+
+    fn add_postings(&mut self, cells: &Cells) {
+        if !std::mem::replace(&mut self.are_postings_shown, true) {
+            cells.postings.show(|posting| self.rows.push_written(|row| posting.write(row)));
+        }
+    }
+
+    fn done(mut self, cells: &Cells) -> (Changes, Vec<usize>) {
+        self.add_postings(cells);
+        (self.rows, self.unasked)
     }
 }
 
