@@ -313,8 +313,9 @@ impl Cells {
         }
     }
 
+    /// Forgets what the base said, and begins anew where nothing was written.
     #[cold]
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         if self.written.is_empty() {
             *self = Cells { generation: self.generation + 1, ..self.alike() };
         } else {

@@ -237,6 +237,217 @@ fn what_was_kept_is_not_taken_back() {
     overlay.roll_back(mark);
 }
 
+/// What is done to an overlay; accounts and other rows go by numbers.
+#[derive(Clone, Debug)]
+enum Step {
+    Put(u8, i8),
+    PutBytes(u8, i8),
+    Delete(u8),
+    /// Lines of an entry: on which account, on which side, and how much.
+    Book(Vec<(u8, bool, u8)>),
+    Pend(u8, u8),
+    SetRow(u8, Option<u8>),
+    Mark,
+    RollBack,
+    Keep,
+    Read(u8),
+    Walk,
+    Order,
+    Prefetch,
+    TakeIn(u8),
+    BeginAnew,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let of = || 0..6u8;
+    prop_oneof![
+        2 => (of(), any::<i8>()).prop_map(|(of, floor)| Step::Put(of, floor)),
+        1 => (of(), any::<i8>()).prop_map(|(of, floor)| Step::PutBytes(of, floor)),
+        1 => of().prop_map(Step::Delete),
+        5 => prop::collection::vec((of(), any::<bool>(), any::<u8>()), 0..5).prop_map(Step::Book),
+        1 => (of(), any::<u8>()).prop_map(|(of, amount)| Step::Pend(of, amount)),
+        1 => (0..12u8, any::<Option<u8>>()).prop_map(|(of, value)| Step::SetRow(of, value)),
+        3 => Just(Step::Mark),
+        2 => Just(Step::RollBack),
+        1 => Just(Step::Keep),
+        1 => of().prop_map(Step::Read),
+        1 => Just(Step::Walk),
+        1 => Just(Step::Order),
+        1 => Just(Step::Prefetch),
+        1 => of().prop_map(Step::TakeIn),
+        1 => Just(Step::BeginAnew),
+    ]
+}
+
+/// The rows that an overlay should have.
+#[derive(Clone)]
+struct Model(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Model {
+    fn account(&self, of: u8) -> Option<AccountRecord> {
+        let full_key = Kind::Account.full_key(&[of; 32]);
+        self.0.get(&full_key).map(|bytes| from_bytes(&full_key, bytes).unwrap())
+    }
+
+    fn set(&mut self, full_key: &[u8], value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.0.insert(full_key.to_vec(), value),
+            None => self.0.remove(full_key),
+        };
+    }
+
+    fn set_account(&mut self, of: u8, record: Option<&AccountRecord>) {
+        self.set(&Kind::Account.full_key(&[of; 32]), record.map(to_bytes));
+    }
+
+    /// Accounts that have postings which a base has not, and how many.
+    fn posted(&self, base: &Rows) -> Vec<(AccountId, u32)> {
+        let mut counts = BTreeMap::new();
+        let rows = self.0.keys().filter(|key| key[0] == Kind::History as u8 && !base.0.contains_key(*key));
+        rows.for_each(|key| *counts.entry(AccountId(key[1..33].try_into().unwrap())).or_default() += 1);
+        counts.into_iter().collect()
+    }
+}
+
+/// Takes a step with both; what was marked lies beside them.
+fn take(
+    step: &Step,
+    base: &Rows,
+    overlay: &mut Overlay<'_>,
+    model: &mut Model,
+    marks: &mut Vec<(Mark, Model)>,
+) {
+    let is_posted = |model: &Model, of: u8| {
+        model.posted(base).iter().any(|(account, _)| *account == AccountId([of; 32]))
+    };
+    match *step {
+        Step::Put(of, floor) => {
+            let record = AccountRecord { floor: floor.into(), ..model.account(of).unwrap_or(account(1)) };
+            overlay.put(&[of; 32], &record);
+            model.set_account(of, Some(&record));
+        }
+        // An account that was posted on stays one.
+        Step::PutBytes(of, _) | Step::Delete(of) if is_posted(model, of) => {}
+        Step::PutBytes(of, floor) => {
+            let record = AccountRecord { floor: floor.into(), ..model.account(of).unwrap_or(account(1)) };
+            overlay.set_row(&Kind::Account.full_key(&[of; 32]), Some(to_bytes(&record)));
+            model.set_account(of, Some(&record));
+        }
+        Step::Delete(of) => {
+            overlay.delete(Kind::Account, &[of; 32]);
+            model.set_account(of, None);
+        }
+        Step::Book(ref lines) => {
+            let lines = lines.iter().filter(|(of, ..)| model.account(*of).is_some());
+            let lines: Vec<_> = lines.copied().collect();
+            let ids = lines.iter().map(|(of, ..)| AccountId([*of; 32]));
+            let seen: Vec<_> = ids.map(|id| (overlay.accounts().find(&id).unwrap().unwrap().0, id)).collect();
+            let mut booking = overlay.book(head(1));
+            let opened = seen.into_iter().map(|(seen, id)| booking.open(seen, &id).unwrap());
+            let opened: Vec<_> = opened.collect();
+            for ((of, is_debit, amount), opened) in lines.into_iter().zip(opened) {
+                let (side, amount) = (if is_debit { Side::Debit } else { Side::Credit }, amount.into());
+                booking.post(opened, side, amount);
+                let mut record = model.account(of).unwrap();
+                *record.counters.posted_mut(side) += amount;
+                let row = posting(of, record.history_count);
+                model.set(&row, Some(posted(1, side, amount, record.counters.posted())));
+                record.history_count += 1;
+                model.set_account(of, Some(&record));
+            }
+        }
+        Step::Pend(of, amount) => {
+            if let Some(mut record) = model.account(of) {
+                let (seen, ..) = overlay.accounts().find(&AccountId([of; 32])).unwrap().unwrap();
+                let mut booking = overlay.book(head(1));
+                let opened = booking.open(seen, &AccountId([of; 32])).unwrap();
+                booking.pend(opened, (amount.into(), 0)).unwrap();
+                record.counters.debits_pending += u128::from(amount);
+                model.set_account(of, Some(&record));
+            }
+        }
+        Step::SetRow(of, value) => {
+            let row = row(of);
+            overlay.set_row(&row, value.map(|value| vec![value]));
+            model.set(&row, value.map(|value| vec![value]));
+        }
+        Step::Mark => marks.push((overlay.mark(), model.clone())),
+        Step::RollBack => {
+            if let Some((mark, marked)) = marks.pop() {
+                overlay.roll_back(mark);
+                *model = marked;
+            }
+        }
+        Step::Keep => {
+            overlay.keep();
+            marks.clear();
+        }
+        Step::Read(of) => assert_eq!(overlay.get(&[of; 32]).unwrap(), model.account(of)),
+        Step::Walk => {
+            assert_eq!(all(overlay), model.0);
+            for (key, value) in &model.0 {
+                assert_eq!(overlay.get_row(key).unwrap().as_ref(), Some(value));
+            }
+        }
+        Step::Order => drop(in_order(overlay)),
+        Step::Prefetch => overlay.prefetch_accounts([0, 3, 5].map(|of| AccountId([of; 32])).iter()),
+        Step::TakeIn(of) => {
+            let beside = overlay.beside();
+            beside.get::<AccountRecord>(&[of; 32]).unwrap();
+            beside.get_row(&row(of)).unwrap();
+            overlay.take_in(beside);
+        }
+        Step::BeginAnew => overlay.cells.get_mut().forget(),
+    }
+}
+
+/// A row that is no account, in front of those or behind.
+fn row(of: u8) -> Vec<u8> {
+    let kinds = [Kind::Asset, Kind::Hold, Kind::HistoryPeaks, Kind::Due];
+    kinds[usize::from(of) % 4].full_key(&[of; 32])
+}
+
+/// The accounts that were posted on, after they were compared with the postings that are shown.
+fn in_order(overlay: &Overlay<'_>) -> Vec<crate::state::Posted> {
+    let mut shown = 0;
+    let posted = overlay.posted(|_| shown += 1);
+    assert_eq!(posted.iter().map(|posted| posted.count).sum::<u32>(), shown);
+    posted
+}
+
+proptest! {
+    #[test]
+    fn an_overlay_books_like_a_map_and_writes_what_it_says(
+        steps in prop::collection::vec(step(), 0..40),
+        settled in prop::collection::vec((0..6u8, any::<i8>()), 0..3),
+    ) {
+        let accounts = (0..4).map(|of| (Kind::Account.full_key(&[of; 32]), to_bytes(&account(1))));
+        let base = Rows(accounts.chain((0..8).map(|of| (row(of), vec![of]))).collect());
+        let (mut overlay, mut model, mut marks) = (Overlay::new(&base), Model(base.0.clone()), vec![]);
+        for step in &steps {
+            take(step, &base, &mut overlay, &mut model, &mut marks);
+        }
+        // As at the end of a block, whose accounts may be written once more.
+        let posted = in_order(&overlay);
+        let counts: Vec<_> = posted.iter().map(|posted| (posted.account, posted.count)).collect();
+        prop_assert_eq!(counts, model.posted(&base));
+        for posted in posted {
+            let of = posted.account.0[0];
+            let record = AccountRecord { history_root: Hash([of; 32]), ..model.account(of).unwrap() };
+            prop_assert_eq!(overlay.set_history_root(posted.seen, record.history_root), record.history_count);
+            model.set_account(of, Some(&record));
+        }
+        for (of, floor) in settled {
+            take(&Step::Put(of, floor), &base, &mut overlay, &mut model, &mut vec![]);
+        }
+        let keys = base.0.keys().chain(model.0.keys().filter(|key| !base.0.contains_key(*key)));
+        let changed = keys.filter(|key| base.0.get(*key) != model.0.get(*key));
+        let mut changed: Vec<_> = changed.map(|key| (key.clone(), model.0.get(key).cloned())).collect();
+        changed.sort();
+        prop_assert_eq!(overlay.into_writes().unwrap().to_vec(), changed);
+    }
+}
+
 proptest! {
     #[test]
     fn an_overlay_reads_like_a_map_and_rolls_back(
