@@ -739,14 +739,18 @@ pub(crate) fn joined<T>(parts: [&[u8]; 3], make: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Cells that are asked for together where they are taken out.
-pub(super) const NEAR: usize = 32;
+const NEAR: usize = 32;
+
+/// Of what is taken out one by one that which memory is asked for at the next one's turn.
+pub(super) fn soon<T>(all: &[T], next: usize) -> &[T] {
+    let start = (next + NEAR).min(all.len());
+    let end = if next.is_multiple_of(NEAR) { (start + NEAR).min(all.len()) } else { start };
+    &all[start..end]
+}
 
 /// Asks memory for the cells at places that come soon.
 fn prefetch_cells(list: &[Cell], places: &[usize], next: usize) {
-    if next.is_multiple_of(NEAR) {
-        let soon = &places[(next + NEAR).min(places.len())..];
-        soon.iter().take(NEAR).for_each(|place| prefetch(&list[*place]));
-    }
+    soon(places, next).iter().for_each(|place| prefetch(&list[*place]));
 }
 
 /// Asks memory for the cells at places that come soon, and for what those hold that come next.

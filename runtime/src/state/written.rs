@@ -2,7 +2,7 @@
 //! order of the keys.
 
 use super::base::Base;
-use super::cells::{Below, Cell, Cells, NEAR, Now, in_order, prefetch_next};
+use super::cells::{Below, Cell, Cells, Now, in_order, prefetch_next, soon};
 use super::namespace::Kind;
 use super::overlay::Overlay;
 use super::posted::{Posted, PostingRow};
@@ -45,33 +45,26 @@ impl Overlay<'_> {
         cells.order_postings();
         let Cells { list, postings, accounts, .. } = &cells;
         let is_left = |place: &usize| !postings.has(*place) && list[*place].is_written();
-        let places = in_order(list, (0..list.len()).filter(is_left));
-        let posted = postings.accounts();
+        let (posted, places) = (postings.accounts(), in_order(list, (0..list.len()).filter(is_left)));
         let room = postings.len() * POSTING_ROW_BYTES + (posted.len() + places.len()) * ROW_BYTES;
-        let mut rows = Rows::new(memory.cleared(room));
-        let mut others = places.iter().enumerate().peekable();
+        let mut rows = Rows::new(&cells, memory.cleared(room));
+        let mut others = (0..places.len()).peekable();
         for (number, Posted { account, seen, .. }) in posted.iter().enumerate() {
             let key = (Kind::Account as u8, &account.0[..]);
-            while let Some((place, other)) = others.next_if(|(_, other)| list[**other].is_before(key)) {
-                prefetch_next(list, accounts, &places, place);
-                rows.add(&cells, &list[*other]);
+            while let Some(other) = others.next_if(|other| list[places[*other]].is_before(key)) {
+                rows.add(&places, other);
             }
-            if number.is_multiple_of(NEAR) {
-                let soon = &posted[(number + NEAR).min(posted.len())..];
-                soon.iter().take(NEAR).for_each(|posted| accounts.prefetch_at(posted.seen.at));
-            }
+            soon(posted, number).iter().for_each(|posted| accounts.prefetch_at(posted.seen.at));
             rows.add_posted(account, &accounts.at(seen.at).record);
         }
-        for (place, other) in others {
-            prefetch_next(list, accounts, &places, place);
-            rows.add(&cells, &list[*other]);
-        }
-        rows.done(&cells)
+        others.for_each(|other| rows.add(&places, other));
+        rows.done()
     }
 }
 
 /// Rows in the making.
-struct Rows {
+struct Rows<'c> {
+    cells: &'c Cells,
     rows: Changes,
     /// Places of those that the base was not asked about.
     unasked: Vec<usize>,
@@ -80,10 +73,10 @@ struct Rows {
     account: [u8; ACCOUNT_BYTES_MAX],
 }
 
-impl Rows {
-    fn new(rows: Changes) -> Rows {
+impl Rows<'_> {
+    fn new(cells: &Cells, rows: Changes) -> Rows<'_> {
         let account = [0; ACCOUNT_BYTES_MAX];
-        Rows { rows, unasked: vec![], are_postings_shown: false, record: vec![], account }
+        Rows { cells, rows, unasked: vec![], are_postings_shown: false, record: vec![], account }
     }
 
     /// Adds an account that was posted on: it counts a posting more than the base has.
@@ -92,10 +85,13 @@ impl Rows {
         self.rows.push(&[&[Kind::Account as u8], &account.0], Some(&self.account[..end]));
     }
 
-    /// Adds what is written in another cell, unless the base has the same; postings come between.
-    fn add(&mut self, cells: &Cells, Cell { key, below, now, .. }: &Cell) {
+    /// Adds what is written in the next of some other cells, unless the base has the same; postings come between.
+    fn add(&mut self, places: &[usize], next: usize) {
+        let Cells { list, accounts, .. } = self.cells;
+        prefetch_next(list, accounts, places, next);
+        let Cell { key, below, now, .. } = &list[places[next]];
         if key[0] > Kind::History as u8 {
-            self.add_postings(cells);
+            self.add_postings();
         }
         let value = match now {
             Now::Unwritten => return,
@@ -106,7 +102,7 @@ impl Rows {
                 Some(self.record.as_slice())
             }
             Now::Account(at) => {
-                let end = write_account(&mut self.account, &cells.accounts.at(*at).record);
+                let end = write_account(&mut self.account, &accounts.at(*at).record);
                 Some(&self.account[..end])
             }
             Now::Deleted => None,
@@ -124,14 +120,14 @@ impl Rows {
         }
     }
 
-    fn add_postings(&mut self, cells: &Cells) {
+    fn add_postings(&mut self) {
         if !std::mem::replace(&mut self.are_postings_shown, true) {
-            cells.postings.show(|posting| self.rows.push_written(|row| posting.write(row)));
+            self.cells.postings.show(|posting| self.rows.push_written(|row| posting.write(row)));
         }
     }
 
-    fn done(mut self, cells: &Cells) -> (Changes, Vec<usize>) {
-        self.add_postings(cells);
+    fn done(mut self) -> (Changes, Vec<usize>) {
+        self.add_postings();
         (self.rows, self.unasked)
     }
 }

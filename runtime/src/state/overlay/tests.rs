@@ -317,9 +317,8 @@ fn take(
     model: &mut Model,
     marks: &mut Vec<(Mark, Model)>,
 ) {
-    let is_posted = |model: &Model, of: u8| {
-        model.posted(base).iter().any(|(account, _)| *account == AccountId([of; 32]))
-    };
+    let is_posted =
+        |model: &Model, of: u8| model.posted(base).iter().any(|(account, _)| *account == AccountId([of; 32]));
     match *step {
         Step::Put(of, floor) => {
             let record = AccountRecord { floor: floor.into(), ..model.account(of).unwrap_or(account(1)) };
