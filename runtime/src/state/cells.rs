@@ -366,7 +366,8 @@ impl Cells {
     /// Where an account that was seen lies now.
     #[inline(always)]
     pub fn place_of(&mut self, seen: Seen, id: &AccountId, base: &dyn Base) -> Result<u32, Fault> {
-        if seen.generation == self.generation { Ok(seen.at) } else { self.found_again(id, base) }
+        let is_there = seen.generation == self.generation && !self.accounts.at(seen.at).is_former();
+        if is_there { Ok(seen.at) } else { self.found_again(id, base) }
     }
 
     #[cold]
