@@ -120,7 +120,7 @@ fn the_heaviest_that_is_admitted_compiles() {
         let (fullest, more) = fullest(&function(count));
         assert!(matches!(more.rule, "weight" | "limit"), "{name}: {more}");
         let counted = instrument(&fullest, &LIMITS).unwrap();
-        // How long each takes stands in docs/PERFORMANCE.md.
+        // How long each takes stands in docs/decisions/0052-what-compiling-takes-is-weighed.md.
         Inside.compile(&counted.wasm, &Settings::default(), Bounds::NEW).unwrap();
     }
 }
