@@ -86,6 +86,7 @@ fn nothing_below_the_node_reads_a_clock_a_float_or_an_unordered_map() {
         "contracts",
         "examples/points",
         "examples/escrow",
+        "examples/drawer",
     ] {
         for path in sources(&root().join(folder)) {
             if path.components().any(|part| part.as_os_str() == "tests") {
@@ -129,9 +130,14 @@ fn only_the_node_knows_sockets_and_tokio() {
 
 #[test]
 fn a_contract_stands_alone() {
-    for folder in
-        ["contracts/recurring", "contracts/loan", "contracts/loyalty", "examples/points", "examples/escrow"]
-    {
+    for folder in [
+        "contracts/recurring",
+        "contracts/loan",
+        "contracts/loyalty",
+        "examples/points",
+        "examples/escrow",
+        "examples/drawer",
+    ] {
         let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
         let dependencies =
             manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();

@@ -91,11 +91,6 @@ impl Desk {
         &mut self.folder
     }
 
-    /// Gives the folder back.
-    pub fn into_folder(self) -> Folder {
-        self.folder
-    }
-
     /// Why a receipt says no, in this bank's names.
     pub fn explain(&self, receipt: &FullReceipt, spec: Option<&Spec>) -> String {
         explain(&self.folder.chain, &self.folder.names, receipt, spec)

@@ -17,11 +17,6 @@ impl<'w> Output<'w> {
         Output { to, json }
     }
 
-    /// Whether documents are wanted, not text.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// The result: the document for machines, the text for people.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use super::{Chain, Replica};
 use crate::execute::{self, BlockContext, Candidate, Checked, Contracts, Ending, Rejection, ViewError};
 use crate::fault::Fault;
-use crate::state::Kind;
 use crate::state::record::{
     AccountRecord, HistoryRecord, IdempotencyRecord, Record, RestartRecord, from_bytes, key, to_bytes,
 };
@@ -18,7 +17,6 @@ use tenor_wire::merkle::{ListProof, Mmr};
 use tenor_wire::multiproof::MultiProof;
 use tenor_wire::proof::{BUNDLE_VERSION, Bundle, Checkpoint, Link, STATE_BUNDLE_VERSION, StateBundle};
 use tenor_wire::receipt::FullReceipt;
-use tenor_wire::trie::StateProof;
 use tenor_wire::tx::{Body, IdempotencyKey, Transaction};
 
 impl Chain {
@@ -236,14 +234,6 @@ impl Chain {
         let Some(block) = self.block(height)? else { return Ok(None) };
         let Some(link) = self.link(&block.header, key)? else { return Ok(None) };
         Ok(bundle(&block, index, link))
-    }
-
-    /// The proof of what state holds at a key of a kind, under the newest header.
-    ///
-    /// # Errors
-    /// [`Fault`] of the store.
-    pub fn prove_state(&self, kind: Kind, key: &[u8]) -> Result<Option<StateProof>, Fault> {
-        self.base.prove(&kind.full_key(key))
     }
 
     /// The offline proof of what state held at a full key after this chain's newest block. A fork at an older block

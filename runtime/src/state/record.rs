@@ -112,14 +112,6 @@ impl Counters {
             Side::Credit => &mut self.credits_posted,
         }
     }
-
-    /// What is pending on a side.
-    pub fn pending_mut(&mut self, side: Side) -> &mut u128 {
-        match side {
-            Side::Debit => &mut self.debits_pending,
-            Side::Credit => &mut self.credits_pending,
-        }
-    }
 }
 
 /// A purpose code that passed its check: 1..=16 of `a-z 0-9 -`. It lies in its record, which is copied often.

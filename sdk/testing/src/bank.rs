@@ -11,6 +11,7 @@ use tenor_abi::date::{Date, Timestamp};
 use tenor_abi::id::{AccountId, AssetId, CalendarId, Hash};
 use tenor_abi::money::{Code, Currency, Money};
 use tenor_abi::role::Role;
+use tenor_abi::spec::{CallDef, Spec, TypeDef};
 use tenor_runtime::chain::{Chain, GENESIS_VERSION, Genesis, Replica, Solo, replay};
 use tenor_runtime::ledger;
 use tenor_runtime::params::{Limits, Parameters};
@@ -310,8 +311,14 @@ fn decoded<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> T
     codec::decode(bytes, 1 << 20).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Arguments as a call takes them: their count, then each.
-fn fields(arguments: &[Vec<u8>]) -> Vec<u8> {
+/// Arguments as a call takes them: their count, then each, where options that are none at the end are left out.
+fn fields(spec: &Spec, call: &CallDef, arguments: &[Vec<u8>]) -> Vec<u8> {
+    let is_none = |(place, argument): &(usize, &Vec<u8>)| {
+        let known = call.arguments.get(*place).and_then(|field| spec.own_type(field.ty));
+        **argument == codec::encode(&None::<()>) && matches!(known, Some(TypeDef::Option(_)))
+    };
+    let cut = arguments.iter().enumerate().rev().take_while(is_none).count();
+    let arguments = &arguments[..arguments.len() - cut];
     let mut bytes = codec::encode(&(arguments.len() as u16));
     arguments.iter().for_each(|argument| bytes.extend(argument));
     bytes

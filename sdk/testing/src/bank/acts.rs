@@ -287,13 +287,14 @@ impl Bank {
     fn calling(&self, agreement: AgreementId, call: &str, arguments: &[Vec<u8>]) -> Operation {
         let record = self.agreement(agreement);
         let spec = self.spec(&record.code);
-        let number = spec
+        let (number, def) = spec
             .calls
             .iter()
-            .position(|def| def.name == call)
+            .enumerate()
+            .find(|(_, def)| def.name == call)
             .unwrap_or_else(|| panic!("there is no call `{call}`"));
         let seen = Seen { agreement, code: record.code, terms_version: record.terms_version };
-        let op = InvokeOp { seen, call: number as u16, arguments: fields(arguments) };
-        if spec.calls[number].kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) }
+        let op = InvokeOp { seen, call: number as u16, arguments: fields(&spec, def, arguments) };
+        if def.kind == CallKind::Sign { Operation::Sign(op) } else { Operation::Invoke(op) }
     }
 }

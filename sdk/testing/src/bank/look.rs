@@ -73,9 +73,11 @@ impl Bank {
         name: &str,
         arguments: &[Vec<u8>],
     ) -> T {
+        let spec = self.spec(&self.agreement(agreement).code);
+        let view = spec.call(name).unwrap_or_else(|| panic!("there is no view `{name}`"));
         let answer = self
             .chain
-            .view(agreement, name, &fields(arguments))
+            .view(agreement, name, &fields(&spec, view, arguments))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         decoded(&answer)
     }
