@@ -9,6 +9,7 @@
 
 use std::num::NonZero;
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::thread;
 use tenor_abi::id::Hash;
 use tenor_abi::tag::{self, TreeTags};
@@ -111,9 +112,10 @@ impl Messages {
     }
 }
 
-/// Processors that this process may use.
+/// Processors that this process may use. The system is asked once: it reads files to say so.
 pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    *CORES
 }
 
 /// Shares into which very much work is cut: more than there are cores, so that it is held up less where a core does something

@@ -251,7 +251,7 @@ impl Journal for MemoryJournal {
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, Fault> {
-        match (self.certificates.iter().find(|certificate| certificate.height == height), self.below(height))
+        match (self.certificates.iter().rfind(|certificate| certificate.height == height), self.below(height))
         {
             (Some(own), _) => Ok(Some(own.clone())),
             (None, Some(below)) => below.certificate(height),
