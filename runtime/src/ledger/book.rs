@@ -49,10 +49,8 @@ pub fn commit(
         }
         postings.push(line.booked(booking.asset(effect.seen)));
     }
-    if plan.beside.is_some() {
-        book_accounts_beside(&mut booking, &plan, linked)?;
-    }
     if let Some(beside) = &plan.beside {
+        book_accounts_beside(&mut booking, &plan, linked)?;
         put_beside(state, draft, beside);
     }
     Ok(())
