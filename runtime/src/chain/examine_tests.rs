@@ -1,9 +1,9 @@
 //! What an examination finds in a folder: rows that do not go with each other, damage, other headers.
 
 use super::examine::{Finding, examine};
+use super::grown::{CHAIN, Grown, ROOM, Rows, last_segment, lose_row, read_files};
 use super::journal::Journal;
 use super::open::{LOG_FOLDER, STATE_FOLDER};
-use super::storage_tests::{CHAIN, Grown, ROOM, Rows, last_segment, lose_row, read_files};
 use crate::state::record::{
     AccountRecord, AgreementRecord, Counters, HistoryPeaksRecord, HistoryRecord, Holder, HookSet,
     PurposeCode, ScheduleRecord, Waiting, key, to_bytes,

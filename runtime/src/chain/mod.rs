@@ -128,7 +128,11 @@ fn next_wake(state: &Overlay<'_>) -> Result<Option<Timestamp>, Fault> {
 }
 
 #[cfg(test)]
+mod grown;
+#[cfg(test)]
 mod storage_tests;
+#[cfg(test)]
+mod disk_tests;
 #[cfg(test)]
 mod retain_tests;
 #[cfg(test)]

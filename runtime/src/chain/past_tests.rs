@@ -1,6 +1,6 @@
 //! Past states and forks: what every height had, proved under the root that it had, while blocks go on.
 
-use super::storage_tests::{Grown, Rows};
+use super::grown::{Grown, Rows};
 use crate::fault::Fault;
 use crate::snapshot::Snapshot;
 use crate::state::namespace::{Standing, owner_of};

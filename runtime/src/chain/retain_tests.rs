@@ -1,10 +1,10 @@
 //! What retention lets go of, and what opens afterwards: real log, snapshots and sled.
 
 use super::examine::examine;
+use super::grown::{CHAIN, Grown, ROOM, all, read_files, segment_name, write_files};
 use super::journal::Journal;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, STATE_FOLDER, Stored, snapshot_heights};
 use super::retain::Retention;
-use super::storage_tests::{CHAIN, Grown, ROOM, all, read_files, segment_name, write_files};
 use crate::log::{LetGo, Log};
 use crate::snapshot::Snapshot;
 use crate::state::State;
