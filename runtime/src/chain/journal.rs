@@ -84,7 +84,7 @@ pub trait Blocks: Send + Sync {
 #[derive(Debug)]
 pub struct FileJournal {
     log: Log,
-    /// The newest certificate, on its way into the log.
+    /// The newest certificate, until it is durable.
     waiting: Option<Certificate>,
 }
 
@@ -122,7 +122,7 @@ impl Journal for FileJournal {
     fn append(&mut self, block: &Block, bytes: &[u8], writes: &WriteSet) -> Result<(), Fault> {
         let height = block.header.height;
         let certificate =
-            self.waiting.take().map(|certificate| (certificate.height, codec::encode(&certificate)));
+            self.waiting.as_ref().map(|certificate| (certificate.height, codec::encode(certificate)));
         let mut records = Vec::with_capacity(3);
         if let Some((height, payload)) = &certificate {
             records.push(Record::new(Kind::Certificate, *height, payload));
@@ -131,7 +131,9 @@ impl Journal for FileJournal {
         let (payload, root) = (writes.bytes(), writes.hash());
         records.push(Record { kind: Kind::Writes, height, payload, root });
         self.log.append(&records)?;
-        Ok(self.log.sync()?)
+        self.log.sync()?;
+        self.waiting = None;
+        Ok(())
     }
 
     fn certify(&mut self, certificate: Certificate) -> Result<(), Fault> {
