@@ -6,6 +6,7 @@ use crate::execute::Candidate;
 use crate::fault::Fault;
 use crate::state::{Fork, Resume};
 use crate::store::WriteSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use tenor_abi::date::Timestamp;
 use tenor_abi::id::Hash;
 use tenor_wire::block::{Block, Certificate, Header, Item};
@@ -74,11 +75,16 @@ impl Chain {
         let height = stash.block.header.height;
         let append = || journal.append(&stash.block, stash.bytes.get(), &stash.writes);
         let take_in = || base.take_in(stash.writes.rows(), height, &stash.ancestry).map(|()| taken_in());
-        let (durable, taken) = beside(stash.block.items.len(), append, take_in);
-        if durable.is_err() || taken.is_err() {
+        let both = || {
+            let (durable, taken) = beside(stash.block.items.len(), append, take_in);
+            durable.and(taken)
+        };
+        // A panic on either side leaves as little behind as an error does, and then goes on.
+        let done = catch_unwind(AssertUnwindSafe(both));
+        if !matches!(done, Ok(Ok(()))) {
             *base = Box::new(Fork::of(before));
         }
-        durable.and(taken)?;
+        done.unwrap_or_else(|panic| resume_unwind(panic))?;
         stash.is_taken_in = true;
         Ok(())
     }

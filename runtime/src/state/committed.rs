@@ -15,6 +15,7 @@ use crate::trie::{self, Content, Trie, TrieTop, Undo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tenor_abi::codec;
 use tenor_abi::id::Hash;
@@ -639,12 +640,13 @@ impl State for Committed {
         let mut guard = self.parts();
         let parts = &mut *guard;
         let is_entered = parts.window.is_open();
-        let taken = parts.take_in(rows, height, ancestry, is_entered);
-        if taken.is_err() {
+        let take_in = || parts.take_in(rows, height, ancestry, is_entered);
+        let taken = catch_unwind(AssertUnwindSafe(take_in));
+        if !matches!(taken, Ok(Ok(()))) {
             // The leaves are changed, and what they replaced is not all known: past states would be told wrong.
             parts.window.clear();
         }
-        taken
+        taken.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn settle(&mut self, resume: Resume) -> Result<(), Fault> {
