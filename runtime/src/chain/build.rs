@@ -32,7 +32,7 @@ const AHEAD: usize = 1024;
 /// Room for a receipt's bytes: a payment's with its entry has no more.
 const RECEIPT_BYTES: usize = 512;
 /// Items from which on parts of a block's end are worth a thread.
-const BESIDE: usize = 256;
+pub(super) const BESIDE: usize = 256;
 /// Rows that a transaction reads or writes, more or less: a payment's.
 const ROWS_OF_TRANSACTION: usize = 8;
 /// The same of an occurrence: agreement, schedule, two places of the queue, a log, a grant, two accounts.
@@ -682,4 +682,20 @@ fn lists_bytes(items: &[Vec<u8>], receipts: &[FullReceipt]) -> BlockBytes {
     items.iter().for_each(|item| bytes.extend_from_slice(item));
     codec::append(&mut bytes, receipts);
     BlockBytes { bytes, start: HEADER_BYTES }
+}
+
+#[cfg(test)]
+impl Chain {
+    /// Stashes a block without items that writes what a test begins with.
+    pub(super) fn stash_written(
+        &mut self,
+        time: Timestamp,
+        write: impl FnOnce(&mut Overlay<'_>),
+    ) -> Result<Header, Fault> {
+        let block = self.context(time);
+        let mut making = Making::new(&block, self.base.as_ref())?;
+        write(&mut making.state);
+        let done = making.done(Changes::default())?;
+        self.stash(self.id(), time, done, &|| ())
+    }
 }

@@ -134,6 +134,8 @@ mod storage_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod due_tests;
+#[cfg(test)]
 mod retain_tests;
 #[cfg(test)]
 mod examine_tests;

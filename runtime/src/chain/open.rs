@@ -110,7 +110,7 @@ impl Chain {
         Ok(chain)
     }
 
-    fn begin(
+    pub(super) fn begin(
         genesis: Genesis,
         guest: Arc<dyn Guest>,
         mut base: Box<dyn State>,
