@@ -14,12 +14,12 @@ use tenor_wire::op::AccountKind;
 /// Accounts that are asked for together, and up to which they are simply looked through.
 pub const FEW: usize = 8;
 
-/// Where an account lies. It is no longer believed when the overlay has begun anew since, or another record has taken its
-/// place.
+/// Where an account lies. It is no longer believed when the overlay has begun anew since, or another record has taken an
+/// account's place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {
     pub(super) at: u32,
-    pub(super) generation: u32,
+    pub(super) turn: u32,
 }
 
 /// What a record is to its account.
@@ -261,11 +261,6 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Kept {
-    /// Whether its cell has another record by now, or none.
-    pub fn is_former(&self) -> bool {
-        self.standing == Standing::Former
-    }
-
     pub fn is_written(&self) -> bool {
         self.standing == Standing::Written
     }

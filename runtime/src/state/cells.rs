@@ -159,6 +159,8 @@ pub(super) struct Cells {
     pub accounts: Accounts,
     /// How often the cells were thrown away.
     pub generation: u32,
+    /// How often they were, or another record took an account's place.
+    pub turn: u32,
     remembered_bytes: usize,
     /// Cells that were written at some time, by kind.
     written: BTreeMap<u8, Written>,
@@ -317,7 +319,8 @@ impl Cells {
     #[cold]
     pub fn forget(&mut self) {
         if self.written.is_empty() {
-            *self = Cells { generation: self.generation + 1, ..self.alike() };
+            let (generation, turn) = (self.generation + 1, self.turn + 1);
+            *self = Cells { generation, turn, ..self.alike() };
         } else {
             // Of what is written it is asked once more, at the end.
             let unwritten = self.list.iter_mut().filter(|cell| matches!(cell.now, Now::Unwritten));
@@ -347,10 +350,11 @@ impl Cells {
 
     /// What a cell held, after something else was put there.
     fn replace(&mut self, place: usize, now: Now) -> Now {
-        let Cells { list, accounts, postings, .. } = self;
+        let Cells { list, accounts, postings, turn, .. } = self;
         let cell = &mut list[place];
         if let Some(at) = cell.account.take() {
             accounts.leave(at);
+            *turn += 1;
             postings.disorder();
             if let Below::Account = cell.below {
                 cell.below = Below::Unasked;
@@ -366,8 +370,7 @@ impl Cells {
     /// Where an account that was seen lies now.
     #[inline(always)]
     pub fn place_of(&mut self, seen: Seen, id: &AccountId, base: &dyn Base) -> Result<u32, Fault> {
-        let is_there = seen.generation == self.generation && !self.accounts.at(seen.at).is_former();
-        if is_there { Ok(seen.at) } else { self.found_again(id, base) }
+        if seen.turn == self.turn { Ok(seen.at) } else { self.found_again(id, base) }
     }
 
     #[cold]
@@ -402,7 +405,7 @@ impl Cells {
     /// What is said of an account outside.
     #[inline(always)]
     pub fn seen(&self, at: u32) -> Seen {
-        Seen { at, generation: self.generation }
+        Seen { at, turn: self.turn }
     }
 
     /// Begins to book on an account; whether it was only read before.
@@ -463,14 +466,14 @@ impl Cells {
 
     /// Brings the postings into the order of their rows.
     pub fn order_postings(&mut self) {
-        let Cells { list, postings, generation, .. } = self;
+        let Cells { list, postings, turn, .. } = self;
         postings.bring_in_order(|counts| {
             let are_there = counts.iter().enumerate().filter(|(_, count)| **count > 0);
             let places = in_order(list, are_there.map(|(place, _)| place));
             let posted = |(number, &place): (usize, &usize)| {
                 prefetch_cells(list, &places, number);
                 let (account, at) = list[place].as_account().expect("what is posted on is an account");
-                let seen = Seen { at, generation: *generation };
+                let seen = Seen { at, turn: *turn };
                 (place, Posted { account, seen, count: counts[place] })
             };
             places.iter().enumerate().map(posted).collect()

@@ -335,8 +335,7 @@ impl<'b> Overlay<'b> {
     /// Asks memory for accounts that were seen.
     pub fn prefetch_seen(&self, seen: impl Iterator<Item = Seen>) {
         let cells = self.cells.borrow();
-        seen.filter(|seen| seen.generation == cells.generation)
-            .for_each(|seen| cells.accounts.prefetch_at(seen.at));
+        seen.filter(|seen| seen.turn == cells.turn).for_each(|seen| cells.accounts.prefetch_at(seen.at));
     }
 
     /// Asks memory for the cells of records that are needed soon, where they were read or asked for before.
@@ -454,7 +453,7 @@ impl<'b> Overlay<'b> {
     /// When nothing was posted on it, or as [`Overlay::post`].
     pub fn set_history_root(&mut self, posted: Seen, root: Hash) -> u64 {
         let cells = self.cells.get_mut();
-        assert_eq!(posted.generation, cells.generation, "a place is used as long as its account lies there");
+        assert_eq!(posted.turn, cells.turn, "a place is used as long as its account lies there");
         cells.set_history_root(posted.at, root)
     }
 

@@ -388,7 +388,7 @@ mod tests {
     fn bring_in_order(postings: &mut Postings) {
         postings.bring_in_order(|counts| {
             let posted = (0..counts.len()).rev().filter(|cell| counts[*cell] > 0);
-            let seen = |cell| Seen { at: cell as u32, generation: 0 };
+            let seen = |cell| Seen { at: cell as u32, turn: 0 };
             let posted = posted
                 .map(|cell| (cell, Posted { account: account(cell), seen: seen(cell), count: counts[cell] }));
             posted.collect()
