@@ -29,10 +29,14 @@ async fn ready(State(api): State<Arc<Api>>) -> Response {
         if let Some(why) = api.inbox.content().waits.clone() {
             return Err(why);
         }
+        let tip = api.hub.tip();
+        if let Some(damage) = tip.chain.state_damage() {
+            return Err(format!("the state is damaged: {damage}"));
+        }
         let wrong = [api.tokens.wrong(), api.names.wrong()].into_iter().flatten();
         let wrong: String =
             wrong.map(|why| format!("what was read before goes on counting: {why}\n")).collect();
-        Ok(format!("ready at block {}\n{wrong}", api.hub.tip().chain.tip().height))
+        Ok(format!("ready at block {}\n{wrong}", tip.chain.tip().height))
     });
     let unready = |why| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
     match looking.await {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
+use tenor_cli::keys::Keys;
 
 /// The real program under a umask that hides nothing.
 fn openly(words: &[&str], data: &Path) -> Output {
@@ -210,6 +211,46 @@ fn a_name_that_is_given_while_a_node_runs_is_known_to_it() {
     fs::write(data.join("names.json"), "{").unwrap();
     assert_eq!(node.balance("shop"), "1000.00");
     assert!(ready(&node).1.contains("names.json is damaged"));
+}
+
+/// Changes a byte in the middle of what the store has in pages of the trie.
+fn change_pages(data: &Path, what: &[u8]) {
+    let disk = sled::open(data.join("state")).unwrap();
+    let mut changed = 0;
+    for tree in ["leaves-a", "leaves-b"] {
+        let pages = disk.open_tree(tree).unwrap();
+        for (number, page) in pages.iter().map(Result::unwrap) {
+            let Some(at) = page.windows(what.len()).position(|bytes| bytes == what) else { continue };
+            let mut page = page.to_vec();
+            page[at + what.len() / 2] ^= 1;
+            pages.insert(number, page).unwrap();
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "no page has it");
+    disk.flush().unwrap();
+}
+
+#[test]
+fn a_node_whose_state_was_found_damaged_is_not_ready_until_it_is_started_again() {
+    let (_folder, data) = sandbox();
+    done(&data, &["db", "stat"]);
+    let key = Keys::of(&data).get("bob").unwrap().public();
+    change_pages(&data, &key.x);
+    let node = Node::sandbox(&data);
+    assert!(node.is_ready(), "nobody has read it");
+    let (status, answer) = node.get_as("bank", "/v1/parties/bob");
+    assert_eq!((status, answer["code"].as_str()), (500, Some("broken")), "{answer}");
+    // Who reads something else meanwhile changes nothing of it.
+    assert_eq!(node.get_as("bank", "/v1/network").0, 200);
+    let (status, said) = ready(&node);
+    let expected =
+        "of the leaves is not what its hash says; the next start makes the state again from the log";
+    assert!(status == 503 && said.contains(expected), "{said}");
+    assert_eq!(node.stop(), Some(0));
+    let node = Node::sandbox(&data);
+    assert_eq!(node.get_as("bank", "/v1/parties/bob").0, 200);
+    assert_eq!(ready(&node).0, 200);
 }
 
 /// A bank's chain of which no block was made since it began.

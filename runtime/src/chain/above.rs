@@ -94,8 +94,8 @@ impl Base for Above<'_> {
         Ok(rows)
     }
 
-    fn distrust(&self) {
-        self.below.distrust();
+    fn distrust(&self, what: &str) -> Fault {
+        self.below.distrust(what)
     }
 }
 

@@ -141,7 +141,7 @@ fn an_examination_finds_what_the_disk_did() {
     let state = |folder: &Path| folder.join(STATE_FOLDER);
     let disk = |folder: &Path| Disk::open(&state(folder)).unwrap();
     assert_eq!(found(&rows, |folder| fs::remove_dir_all(state(folder)).unwrap()), ["state-unreadable"]);
-    assert_eq!(found(&rows, |folder| disk(folder).forget_mark().unwrap()), ["state-mark"]);
+    assert_eq!(found(&rows, |folder| drop(disk(folder).distrust("a page"))), ["state-mark"]);
     let lost = rows.keys().next_back().unwrap();
     assert_eq!(found(&rows, |folder| assert!(lose_row(&disk(folder), lost))), ["state-page"]);
     let torn = |folder: &Path, bytes: &[u8]| {

@@ -99,6 +99,12 @@ impl Chain {
         self.base.memory()
     }
 
+    /// What of the state was found damaged on the disk since it was opened, by whoever reads it here or in a fork, and what
+    /// becomes of it; none where nothing was.
+    pub fn state_damage(&self) -> Option<String> {
+        self.base.damage()
+    }
+
     /// State as of the newest block, to read or to try things on; nothing written to it is kept.
     pub fn state(&self) -> Overlay<'_> {
         Overlay::new(self.base.as_ref())

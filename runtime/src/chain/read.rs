@@ -53,9 +53,7 @@ impl Chain {
         rows.iter().for_each(|row| tree.push(tag::HISTORY, &to_bytes(row)));
         let record: Option<AccountRecord> = self.record(&account.0)?;
         if tree.root(tag::HISTORY) != record.map_or(Hash::ZERO, |record| record.history_root) {
-            self.base.distrust();
-            let text = format!("the history of {account} is not what its leaf says");
-            return Err(Fault::State(format!("{text}; the next start makes the state again")));
+            return Err(self.base.distrust(&format!("the history of {account} is not what its leaf says")));
         }
         Ok(rows)
     }

@@ -43,7 +43,7 @@ fn opens_right(folder: &Path, rows: &Rows, tip: &Header) -> bool {
             Err(Fault::State(_) | Fault::Storage(_)) => {}
             Err(other) => panic!("{other}"),
         }
-        stored.base.distrust();
+        stored.base.distrust("a row");
     }
     panic!("the second opening met the damage again");
 }
@@ -272,11 +272,12 @@ fn a_row_of_any_kind_that_the_disk_lost_is_noticed_and_healed() {
             // Covered by the account's leaf: whoever compares them says that it does not hold.
             true => {
                 assert_eq!(stored.base.get(lost).unwrap(), None);
-                stored.base.distrust();
+                stored.base.distrust("a row");
             }
             false => {
                 let fault = all(&stored.base).unwrap_err().to_string();
                 assert!(fault.contains("of the index is not what its hash says"), "{kind:?}: {fault}");
+                assert!(stored.base.damage().is_some_and(|said| fault.ends_with(&said)), "{kind:?}: {fault}");
             }
         }
         drop(stored);

@@ -80,8 +80,5 @@ fn nodes(pairs: &[Pair]) -> Vec<Hash> {
 }
 
 fn unlike(state: &Overlay<'_>, account: &AccountId) -> Fault {
-    state.distrust();
-    Fault::State(format!(
-        "the history of {account} is not what its leaf says; the next start makes the state again"
-    ))
+    state.distrust(&format!("the history of {account} is not what its leaf says"))
 }

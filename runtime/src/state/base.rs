@@ -33,8 +33,10 @@ pub trait Base: Sync {
         one_by_one(from, count_max, |from| self.next(from, end))
     }
 
-    /// A row that was read is not what a leaf says: what the disk has is not believed at the next opening.
-    fn distrust(&self) {}
+    /// A row that was read is not what a leaf says, as `what` tells: what the disk has is not believed at the next opening.
+    fn distrust(&self, what: &str) -> Fault {
+        Fault::State(what.into())
+    }
 }
 
 /// The first rows at or after `from` that are told one by one, at most so many.

@@ -390,10 +390,15 @@ impl Parts {
         leaves.map(|(path, before)| (path, before.map(value))).collect()
     }
 
-    /// What the disk has is not believed at the next opening.
-    pub(super) fn distrust(&self) {
-        // Where the mark cannot be taken away, the next start meets the same row again.
-        let _ = self.disk.as_ref().map(|disk| disk.forget_mark());
+    /// What the disk has is damaged, as `what` says, and is not believed at the next opening; in memory it is damaged all
+    /// the same.
+    pub(super) fn distrust(&self, what: &str) -> Fault {
+        Fault::State(self.disk.as_ref().map_or_else(|| what.into(), |disk| disk.distrust(what)))
+    }
+
+    /// What was found damaged on the disk.
+    pub(super) fn damage(&self) -> Option<String> {
+        self.disk.as_ref()?.damage().map(String::from)
     }
 
     /// A leaf's value that is too long for a bucket lies in the rows.
@@ -465,20 +470,12 @@ impl Parts {
             None => Ok(None),
             Some(Content::Elsewhere(hash)) => {
                 let record = self.rows.get(full_key)?.filter(|record| value_hash(full_key, record) == hash);
-                record.map(Some).ok_or_else(|| self.lost(full_key))
+                let lost =
+                    || self.distrust(&format!("the value of {} is not what its leaf says", hex(full_key)));
+                record.map(Some).ok_or_else(lost)
             }
             Some(inline) => Ok(Some(inline.record().ok_or_else(unreadable)?.to_vec())),
         }
-    }
-
-    /// A long value that the disk lost or changed.
-    fn lost(&self, full_key: &[u8]) -> Fault {
-        let forgotten = self.disk.as_ref().map(|disk| disk.forget_mark());
-        let healed = match forgotten {
-            Some(Ok(())) => "; the next start makes the state again from the log",
-            _ => "",
-        };
-        Fault::State(format!("the value of {} is not what its leaf says{healed}", hex(full_key)))
     }
 
     pub(super) fn next(&mut self, from: &[u8], end: &[u8]) -> Result<Option<Row>, Fault> {
@@ -707,6 +704,10 @@ impl State for Committed {
         }
     }
 
+    fn damage(&self) -> Option<String> {
+        self.parts().damage()
+    }
+
     fn past(&self, height: u64) -> Result<Past, Fault> {
         Past::of(&self.parts, Some(height))
     }
@@ -733,7 +734,7 @@ impl Base for Committed {
         self.parts().next_rows(from, end, count_max)
     }
 
-    fn distrust(&self) {
-        self.parts().distrust();
+    fn distrust(&self, what: &str) -> Fault {
+        self.parts().distrust(what)
     }
 }

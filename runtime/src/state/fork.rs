@@ -101,6 +101,10 @@ impl State for Fork {
         Ok(trie.prove(owner, full_key, record.as_deref()))
     }
 
+    fn damage(&self) -> Option<String> {
+        self.past.damage()
+    }
+
     fn past(&self, height: u64) -> Result<Past, Fault> {
         self.past.again(height)
     }
@@ -162,7 +166,7 @@ impl Base for Fork {
         }
     }
 
-    fn distrust(&self) {
-        self.past.distrust();
+    fn distrust(&self, what: &str) -> Fault {
+        self.past.distrust(what)
     }
 }

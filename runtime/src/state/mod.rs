@@ -109,6 +109,10 @@ pub trait State: Base + Send + Sync {
     /// # Errors
     /// As [`Base::get`].
     fn prove_all(&self, full_keys: &[Vec<u8>]) -> Result<Option<MultiProof>, Fault>;
+    /// What of it was found damaged on the disk since it was opened, and what becomes of it; none where nothing was.
+    fn damage(&self) -> Option<String> {
+        None
+    }
     /// The state as it was after the block of a height.
     ///
     /// # Errors

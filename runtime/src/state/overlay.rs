@@ -57,9 +57,9 @@ impl<'b> Overlay<'b> {
         Overlay { base, cells: RefCell::default(), journal: Journal::default(), kept: 0 }
     }
 
-    /// A row that was read is not what a leaf says: the base is not believed at the next opening.
-    pub fn distrust(&self) {
-        self.base.distrust();
+    /// A row that was read is not what a leaf says, as `what` tells: the base is not believed at the next opening.
+    pub fn distrust(&self, what: &str) -> Fault {
+        self.base.distrust(what)
     }
 
     /// The value at a full key.

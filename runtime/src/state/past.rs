@@ -186,6 +186,11 @@ impl Past {
         }
     }
 
+    /// What was found damaged on the disk.
+    pub(super) fn damage(&self) -> Option<String> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).damage()
+    }
+
     fn parts(&self) -> Result<MutexGuard<'_, Parts>, Fault> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         match parts.window.at(self.known.height) {
@@ -239,10 +244,9 @@ impl Base for Past {
         }
     }
 
-    fn distrust(&self) {
-        if let Ok(parts) = self.parts() {
-            parts.distrust();
-        }
+    fn distrust(&self, what: &str) -> Fault {
+        // Of a state that is no longer at hand nothing is known.
+        self.parts().map_or_else(|gone| gone, |parts| parts.distrust(what))
     }
 }
 

@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tenor_abi::codec;
 #[cfg(test)]
@@ -85,6 +86,8 @@ pub struct Disk {
     /// The newest checkpoint whose mark is on the disk.
     stored: AtomicU32,
     written_bytes: AtomicU64,
+    /// What was found damaged first.
+    damage: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Disk {
@@ -143,6 +146,7 @@ impl Disk {
             is_scratch: false,
             stored: AtomicU32::new(0),
             written_bytes: AtomicU64::new(0),
+            damage: OnceLock::new(),
         };
         if let Some(mark) = disk.mark()? {
             disk.stored.store(mark.sequence, Ordering::Release);
@@ -181,18 +185,34 @@ impl Disk {
     fn asking<T>(&self, what: &str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
         guarded(what, work).inspect_err(|error| {
             if matches!(error, StoreError::Damaged(_)) {
-                // The damage itself is what is told.
-                let _ = self.forget_mark();
+                self.distrust(&error.to_string());
             }
         })
     }
 
-    /// Takes the mark away: what is here is not believed at the next opening. It is a file beside sled's own,
-    /// because sled may be too damaged to take a write.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn forget_mark(&self) -> Result<(), StoreError> {
+    /// What is here is damaged, as `what` says, and is not believed at the next opening. Returns that with what becomes
+    /// of it.
+    pub fn distrust(&self, what: &str) -> String {
+        let becomes = match self.forget_mark() {
+            Ok(()) => "the next start makes the state again from the log".into(),
+            Err(error) => format!("and the state store could not be marked as damaged: {error}"),
+        };
+        self.note_damage(format!("{what}; {becomes}"))
+    }
+
+    /// Notes damage for whoever asks whether there is any, and returns what it says.
+    pub(super) fn note_damage(&self, said: String) -> String {
+        self.damage.get_or_init(|| said.clone());
+        said
+    }
+
+    /// What was found damaged first since this was opened; none where nothing was.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// Takes the mark away. It is a file beside sled's own, because sled may be too damaged to take a write.
+    fn forget_mark(&self) -> Result<(), StoreError> {
         let path = self.folder.join(DISTRUSTED);
         let forget = || File::create(&path)?.sync_all().and_then(|()| File::open(&self.folder)?.sync_all());
         forget().map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))

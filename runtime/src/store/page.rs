@@ -516,19 +516,13 @@ impl<P: Page> Pages<P> {
     /// What is damaged is not believed again: without a mark the next opening makes the state from the log. What
     /// was spilled is gone with the process.
     fn damaged(&self, disk: &Disk, number: PageNumber) -> Fault {
-        let healed = match self.metas[number as usize].at {
-            At::Spilled { .. } => {
-                "it was damaged where it was spilled, and the next start has it again".into()
-            }
-            _ => match disk.forget_mark() {
-                Ok(()) => "the next start makes the state again from the log".into(),
-                Err(error) => format!("and the state store could not be marked as damaged: {error}"),
-            },
-        };
-        Fault::State(format!(
-            "page {number} of the {} is not what its hash says; {healed}",
-            self.table.name()
-        ))
+        let what = format!("page {number} of the {} is not what its hash says", self.table.name());
+        Fault::State(match self.metas[number as usize].at {
+            At::Spilled { .. } => disk.note_damage(format!(
+                "{what}; it was damaged where it was spilled, and the next start has it again"
+            )),
+            _ => disk.distrust(&what),
+        })
     }
 
     fn place(&mut self, number: PageNumber, page: P) -> usize {
