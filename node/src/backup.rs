@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 use tenor_abi::id::{ChainId, Hash};
-use tenor_runtime::chain::{Genesis, LOG_FOLDER, SNAPSHOT_FOLDER, Still, Stored, peek_block};
+use tenor_runtime::chain::{Genesis, LOG_FOLDER, Opened, SNAPSHOT_FOLDER, Still, Stored, peek_block};
 use tenor_runtime::fault::Fault;
 use tenor_runtime::log::{Extent, Log, LogError, Survey};
 use tenor_runtime::snapshot::{Snapshot, SnapshotError};
@@ -126,14 +126,22 @@ pub struct Backup {
 pub type Steps<'t> = &'t mut dyn FnMut(&str, u64, u64);
 
 impl Backup {
-    /// Backs the data folder up into a new folder, and reads snapshot and log back from there.
+    /// Backs the data folder up into a new folder, and reads snapshot and log back from there. `hear` is told first what
+    /// opening the data folder did: what that cut off its log is in no backup.
     ///
     /// # Errors
     /// When something is there already, another process has the data folder, what is backed up is damaged, or the disk
     /// says no.
-    pub fn create(data: &Path, to: &Path, room: Room, told: Steps<'_>) -> Result<Backup> {
+    pub fn create(
+        data: &Path,
+        to: &Path,
+        room: Room,
+        told: Steps<'_>,
+        hear: impl FnOnce(&Opened),
+    ) -> Result<Backup> {
         let (_lock, genesis) = Folder::lock(data)?;
         let stored = Stored::open(data, genesis.chain_id(), room)?;
+        hear(&stored.opened);
         Backup::write(&stored.still()?, data, to, told)
     }
 
@@ -240,11 +248,12 @@ impl Backup {
         self.snapshot.check(|done, of| told("reading the snapshot", done, of)).map_err(BackupError::Snapshot)
     }
 
-    /// Makes a data folder from it, and opens that once to compare the state root.
+    /// Makes a data folder from it, and opens that once to compare the state root. Returns what making its state did: what
+    /// that cut off the log is left out of the folder.
     ///
     /// # Errors
     /// [`BackupError`]; also when something is there already or the disk says no.
-    pub fn restore(&self, data: &Path, room: Room, told: Steps<'_>) -> Result<()> {
+    pub fn restore(&self, data: &Path, room: Room, told: Steps<'_>) -> Result<Opened> {
         self.check_files()?;
         let height = self.height();
         make_whole(data, |making| {
@@ -264,12 +273,12 @@ impl Backup {
                 }
             }
             let mut told = |done, of| told("making the state", done, of);
-            drop(Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?);
-            let opened = Stored::open(making, self.chain, room)?;
-            if opened.base.root() != self.root() || opened.opened.rebuilt {
+            let made = Stored::from_snapshot(making, self.chain, &self.snapshot, room, &mut told)?.opened;
+            let stored = Stored::open(making, self.chain, room)?;
+            if stored.base.root() != self.root() || stored.opened.rebuilt {
                 bail!("the restored state does not open at {}; take another backup", self.root());
             }
-            Ok(())
+            Ok(made)
         })
     }
 

@@ -1,12 +1,13 @@
 //! `tenor backup`: makes, checks and restores backups.
 
-use super::Data;
+use super::{Data, warn_of};
 use crate::output::{Output, Progress};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tenor_node::{backup, socket};
+use tenor_runtime::chain::Opened;
 use tenor_runtime::state::Room;
 use tenor_runtime::store::StoreError;
 
@@ -60,14 +61,14 @@ impl Backup {
         let mut told = |step: &str, done, of| progress.at(step, done, of);
         match self {
             Backup::Create(Create { to, data }) => {
-                let made = create(&data.data, &to, data.memory.room(), &mut told)?;
+                let (made, cut_bytes) = create(&data.data, &to, data.memory.room(), &mut told)?;
                 progress.end();
                 let keys = match made.has_keys() {
                     true => "\nkeys are in it, those of a sandbox unencrypted: keep it as you keep them",
                     false => "",
                 };
                 let text = format!("backed up to {}\n{}{keys}", to.display(), text(&made));
-                output.result(&document(&made), &text)
+                output.result(&with_cut(document(&made), cut_bytes), &text)
             }
             Backup::Check(Check { from }) => {
                 let found = backup::Backup::open(&from)?;
@@ -77,24 +78,36 @@ impl Backup {
             }
             Backup::Restore(Restore { from, data }) => {
                 let found = backup::Backup::open(&from)?;
-                found.restore(&data.data, data.memory.room(), &mut told)?;
+                let opened = found.restore(&data.data, data.memory.room(), &mut told)?;
                 progress.end();
+                warn_of(&opened);
                 let text = format!("restored to {}\n{}", data.data.display(), text(&found));
-                output.result(&document(&found), &text)
+                output.result(&with_cut(document(&found), opened.torn.bytes), &text)
             }
         }
     }
 }
 
-/// Makes a backup, or has the process make it that has the folder.
-fn create(data: &Path, to: &Path, room: Room, told: backup::Steps<'_>) -> Result<backup::Backup> {
-    match backup::Backup::create(data, to, room, told) {
+/// Makes a backup, or has the process make it that has the folder; and the bytes that opening the folder cut off its log.
+fn create(data: &Path, to: &Path, room: Room, told: backup::Steps<'_>) -> Result<(backup::Backup, u64)> {
+    let mut cut_bytes = 0;
+    let hear = |opened: &Opened| {
+        cut_bytes = opened.torn.bytes;
+        warn_of(opened);
+    };
+    let made = match backup::Backup::create(data, to, room, told, hear) {
         Err(error) if matches!(error.downcast_ref(), Some(StoreError::InUse { .. })) => {
             socket::ask_for_backup(data, to, told).with_context(|| error.to_string())?;
-            Ok(backup::Backup::open(to)?)
+            backup::Backup::open(to)?
         }
-        made => made,
-    }
+        made => made?,
+    };
+    Ok((made, cut_bytes))
+}
+
+fn with_cut(mut document: Value, cut_bytes: u64) -> Value {
+    document["cut_bytes"] = cut_bytes.into();
+    document
 }
 
 fn document(backup: &backup::Backup) -> Value {

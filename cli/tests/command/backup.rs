@@ -5,11 +5,14 @@ use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tenor_abi::date::Timestamp;
 use tenor_cli::desk::Desk;
 use tenor_cli::folder::Folder;
 use tenor_node::backup::{Backup, BackupError};
 use tenor_runtime::state::Room;
+use tenor_wire::crypto::plain_hash;
+use tenor_wire::hexadecimal::hex;
 
 #[track_caller]
 fn done(words: &[&str]) -> Value {
@@ -108,6 +111,46 @@ fn a_folder_is_backed_up_while_blocks_are_made_in_it() {
         (Some(height), Some(root.to_string().as_str()))
     );
     assert_eq!(done(&["doctor", "--data", text(&again)])["findings"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_is_cut_off_a_torn_log_is_told_by_whoever_leaves_it_out() {
+    let (scratch, data, _) = backed_up();
+    let whole = fs::read(data.join(SEGMENT)).unwrap();
+    let torn = [&whole[..], b"half a record"].concat();
+    let tear = || fs::write(data.join(SEGMENT), &torn).unwrap();
+    let told = |words: &[&str], data: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenor"));
+        let output = command.args(words).args(["--json", "--data"]).arg(data).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let cut = |told: &(String, String)| {
+        let warning = format!("at offset {} in 13 bytes", whole.len());
+        assert!(told.1.starts_with("warning: segment ") && told.1.contains(&warning), "{told:?}");
+        let document: Value = serde_json::from_str(&told.0).unwrap();
+        assert_eq!(document["cut_bytes"], 13, "{document}");
+    };
+    tear();
+    // Also where there is no backup after all: it was cut.
+    let said = told(&["backup", "create", text(scratch.path())], &data);
+    assert!(said.0.is_empty() && said.1.starts_with("warning: segment "), "{said:?}");
+    tear();
+    let to = scratch.path().join("torn");
+    cut(&told(&["backup", "create", text(&to)], &data));
+    assert_eq!(fs::read(to.join(SEGMENT)).unwrap(), whole);
+    let again = scratch.path().join("again");
+    let said = told(&["backup", "restore", text(&to)], &again);
+    assert!(said.0.contains("\"cut_bytes\": 0") && said.1.is_empty(), "{said:?}");
+    // A backup whose log was torn when it was listed.
+    fs::write(to.join(SEGMENT), &torn).unwrap();
+    let sum = |bytes: &[u8]| hex(&plain_hash(&[bytes]).0);
+    let list = fs::read_to_string(to.join("backup.json")).unwrap();
+    let bytes = |bytes: &[u8]| format!("\"bytes\": {}", bytes.len());
+    let list = list.replace(&sum(&whole), &sum(&torn)).replace(&bytes(&whole), &bytes(&torn));
+    fs::write(to.join("backup.json"), list).unwrap();
+    let again = scratch.path().join("cut");
+    cut(&told(&["backup", "restore", text(&to)], &again));
+    assert_eq!(fs::read(again.join(SEGMENT)).unwrap(), whole);
 }
 
 #[test]
