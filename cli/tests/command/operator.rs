@@ -1,7 +1,7 @@
 //! The operator's way, command by command, as somebody would type it.
 
-use crate::home::{complaint, done, folder};
-use serde_json::Value;
+use crate::home::{complaint, done, folder, text};
+use serde_json::{Value, json};
 use std::path::Path;
 
 fn sandbox() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -45,6 +45,36 @@ fn a_standing_order_from_key_to_verified_chain() {
     assert_eq!(verified["trial_balance"]["EUR"]["difference"], "0.00");
     // Each command was a process life of its own: every block but the newest has its certificate in the log.
     assert_eq!(done(&data, &["verify"])["state_root"], verified["state_root"]);
+}
+
+#[test]
+fn a_schedule_that_does_not_go_on_is_shown_beside_the_state() {
+    let (_folder, data) = sandbox();
+    for name in ["ada", "landlord"] {
+        done(&data, &["key", "new", name]);
+    }
+    done(&data, &["deploy", "recurring"]);
+    done(&data, &[&RENT[..], &["day=31"]].concat());
+    let shown = || done(&data, &["show", "agreement", "rent"]);
+    let first = shown()["schedules"][0].clone();
+    assert_eq!((&first["schedule"], &first["next"]["date"]), (&"Collect".into(), &"2026-01-31".into()));
+    done(&data, &["invoke", "rent", "pause", "--as", "ada"]);
+    assert!(text(&data, &["show", "agreement", "rent"]).contains("Paused, opened"));
+    let next = &shown()["schedules"][0]["next"];
+    assert_eq!((&next["status"], next["since"].is_string()), (&"held".into(), true), "{next}");
+
+    // The sandbox's calendar ends in 2099: where the next date cannot be told the host suspends what is active.
+    let late = ["open", "standing-order", "--as", "ada", "--name=late", "payer=ada", "payee=landlord"];
+    let terms = ["amount=1.00 EUR", "rhythm=monthly", "first=2099-12-15", "day=15", "calendar=TARGET"];
+    done(&data, &[&late[..], &terms].concat());
+    done(&data, &["advance", "--to", "2100-01-01"]);
+    let shown = done(&data, &["show", "agreement", "late"]);
+    let suspended = json!({ "status": "suspended", "code": 38, "why": "CalendarShort", "number": 1 });
+    assert_eq!((&shown["state"], &shown["schedules"][0]["next"]), (&"Active".into(), &suspended));
+    let said = text(&data, &["show", "agreement", "late"]);
+    assert!(said.contains("Collect: suspended with CalendarShort (38)\n"), "{said}");
+    let listed = done(&data, &["list", "schedules"]);
+    assert!(listed.to_string().contains("suspended with CalendarShort (38)"), "{listed}");
 }
 
 #[test]

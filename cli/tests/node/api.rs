@@ -108,6 +108,8 @@ fn time_moves_by_request_and_what_falls_due_is_told_without_a_gap() {
     let path = |rest: &str| format!("/v1/agreements/{agreement}{rest}");
     let schedule = node.get(&path("/schedule?ahead=3"));
     assert_eq!(schedule["schedules"][0]["next"]["date"], "2026-01-10", "{schedule}");
+    let shown = node.get(&path(""));
+    assert_eq!(shown["schedules"][0]["next"], schedule["schedules"][0]["next"], "{shown}");
     let days: Vec<_> =
         schedule["schedules"][0]["projected"].as_array().unwrap().iter().map(|o| o["date"].clone()).collect();
     assert_eq!(days, ["2026-02-10", "2026-03-10", "2026-04-10"]);

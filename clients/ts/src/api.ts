@@ -102,6 +102,8 @@ export type Agreement = {
   height: number;
   opened_at: string;
   opened_by: string;
+  /** What its schedules wait for: one that is held or suspended does not go on, whatever the state is. */
+  schedules: Array<Standing>;
   state: string;
   terms: { [name: string]: unknown };
   terms_version: number;
@@ -807,6 +809,12 @@ export type SpendTold = {
   minor_units: string;
 };
 
+/** A schedule as it stands. */
+export type Standing = {
+  next: Waiting;
+  schedule: string;
+};
+
 /** A row: full key and value, hexadecimal. */
 export type StateRow = {
   key: string;
@@ -923,6 +931,8 @@ export type Waiting = {
   since?: string | null;
   /** `due`, `held`, `suspended` or `ended`. */
   status: string;
+  /** Name of the refusal or the failure that it was suspended with. */
+  why?: string | null;
 };
 
 /** A webhook. */

@@ -8,7 +8,7 @@ use super::shapes;
 use super::strict::{Asked, Nothing, Part, Strict, numbered};
 use crate::near;
 use crate::view::authority::Authorities;
-use crate::view::{Missing, reading, show, words};
+use crate::view::{Missing, reading, schedule, show, words};
 use axum::Json;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -132,23 +132,22 @@ pub async fn schedule(
             let chain = reader.chain();
             let (_, spec) = reading::agreement(chain, &id)?;
             let mut schedules = vec![];
-            for (row, record) in chain.records::<ScheduleRecord>(&id.0)? {
-                let kind =
-                    row.get(32..34).and_then(|kind| kind.try_into().ok()).map_or(0, u16::from_be_bytes);
-                schedules.push(one_schedule(chain, &spec, kind, &record, (past, ahead))?);
+            for (name, record) in schedule::schedules(chain, &id, &spec)? {
+                let (next, _) = schedule::waiting(&spec, &record);
+                let (past, ahead) = days(chain, &record, (past, ahead))?;
+                schedules.push(json!({ "schedule": name, "past": past, "next": next, "projected": ahead }));
             }
             Ok(stamped(json!({ "agreement": id.to_string(), "schedules": schedules }), chain))
         })
         .await
 }
 
-fn one_schedule(
+/// The days that were, and those that follow what waits.
+fn days(
     chain: &Chain,
-    spec: &Spec,
-    kind: u16,
     record: &ScheduleRecord,
     (past, ahead): (u32, u32),
-) -> Result<Document, Problem> {
+) -> Result<(Vec<Document>, Vec<Document>), Problem> {
     let calendar = match record.recurrence.calendar {
         Some(id) => chain.record::<CalendarRecord>(&id.0)?.map(|record| record.calendar),
         None => None,
@@ -157,28 +156,13 @@ fn one_schedule(
         let day = record.recurrence.adjusted(place, calendar.as_ref());
         day.ok().flatten().map(|day| json!({ "number": record.base + place, "date": day.to_string() }))
     };
-    let waiting = match record.waiting {
-        Waiting::Due { date, attempt_date, due, attempt, .. } => json!({
-            "status": "due", "date": date.to_string(), "attempt_date": attempt_date.to_string(), "attempt": attempt,
-            "due": due.to_string(), "number": record.number(),
-        }),
-        Waiting::Held { since } => {
-            json!({ "status": "held", "since": since.to_string(), "number": record.number() })
-        }
-        Waiting::Suspended { code } => {
-            json!({ "status": "suspended", "code": code, "number": record.number() })
-        }
-        Waiting::Ended => json!({ "status": "ended" }),
-    };
-    let is_ended = matches!(record.waiting, Waiting::Ended);
     let first = record.place + u32::from(matches!(record.waiting, Waiting::Due { .. }));
-    let behind: Vec<_> = (record.place.saturating_sub(past)..record.place).filter_map(day).collect();
-    let before: Vec<_> = match is_ended {
-        true => vec![],
-        false => (first..first.saturating_add(ahead)).map_while(day).collect(),
+    let behind = (record.place.saturating_sub(past)..record.place).filter_map(day).collect();
+    let before = match record.waiting {
+        Waiting::Ended => vec![],
+        _ => (first..first.saturating_add(ahead)).map_while(day).collect(),
     };
-    let name = spec.schedules.get(usize::from(kind)).cloned().unwrap_or_default();
-    Ok(json!({ "schedule": name, "past": behind, "next": waiting, "projected": before }))
+    Ok((behind, before))
 }
 
 /// What can be done with an agreement in its present state: each action with its arguments, who may, and whether the

@@ -128,8 +128,13 @@ shapes! {
     /// An agreement.
     Agreement {
         agreement: String, contract: String, code: String, state: String, opened_at: String, opened_by: String,
-        height: u64, terms_version: u32, terms: BTreeMap<String, Value>, books: Vec<Book>, as_of: AsOf,
+        height: u64, terms_version: u32, terms: BTreeMap<String, Value>,
+        /// What its schedules wait for: one that is held or suspended does not go on, whatever the state is.
+        schedules: Vec<Standing>,
+        books: Vec<Book>, as_of: AsOf,
     }
+    /// A schedule as it stands.
+    Standing { schedule: String, next: Waiting, }
     /// A book of an agreement.
     Book { book: String, account: String, balance: String, currency: String, }
     /// An agreement's schedules.
@@ -143,7 +148,9 @@ shapes! {
         /// `due`, `held`, `suspended` or `ended`.
         status: String,
         date: Option<String>, attempt_date: Option<String>, attempt: Option<u32>, due: Option<String>,
-        since: Option<String>, code: Option<u16>, number: Option<u32>,
+        since: Option<String>, code: Option<u16>,
+        /// Name of the refusal or the failure that it was suspended with.
+        why: Option<String>, number: Option<u32>,
     }
     /// What can be done with an agreement now.
     Actions { agreement: String, state: String, actions: Vec<Action>, as_of: AsOf, }

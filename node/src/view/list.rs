@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::table::Table;
-use super::{Shown, reading};
+use super::{Shown, reading, schedule};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,7 +12,6 @@ use tenor_runtime::chain::Chain;
 use tenor_runtime::state::Record;
 use tenor_runtime::state::record::{
     AccountRecord, AgreementRecord, ContractRecord, HoldRecord, PartyRecord, ProposalRecord, ScheduleRecord,
-    Waiting,
 };
 
 /// What can be listed.
@@ -170,15 +169,8 @@ impl Listed for ScheduleRecord {
 
     fn cells(&self, chain: &Chain, _: &Names, key: &[u8]) -> Result<Vec<String>> {
         let agreement = AgreementId(id(key)?);
-        let kind = u16::from_be_bytes(id(&key[32..])?);
         let spec = reading::agreement(chain, &agreement)?.1;
-        let waiting = match self.waiting {
-            Waiting::Due { attempt_date, attempt, .. } => format!("due {attempt_date}, attempt {attempt}"),
-            Waiting::Held { since } => format!("held since {}", since.date()),
-            Waiting::Suspended { code } => format!("suspended with {code:#x}"),
-            Waiting::Ended => "ended".into(),
-        };
-        let name = spec.schedules.get(usize::from(kind)).cloned().unwrap_or_default();
+        let (name, (_, waiting)) = (schedule::name(&spec, key), schedule::waiting(&spec, self));
         Ok(vec![agreement.to_string(), name, self.number().to_string(), waiting])
     }
 }

@@ -8,6 +8,7 @@ pub mod render;
 pub mod refusal;
 pub mod said;
 pub mod authority;
+pub mod schedule;
 pub mod find;
 pub mod show;
 pub mod party;

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::receipt::summary;
 use super::table::Table;
-use super::{Missing, Shown, check_made, no_block, reading, words};
+use super::{Missing, Shown, check_made, no_block, reading, schedule, words};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use tenor_runtime::state::record::{AccountOfRow, AccountRecord};
 use tenor_wire::block::Item;
 use tenor_wire::op::{AccountKind, HookMoment, HookOf};
 
-/// An agreement: terms, state, books.
+/// An agreement: terms, state, what its schedules wait for, books.
 ///
 /// # Errors
 /// [`Missing`] when there is none.
@@ -44,15 +44,21 @@ pub fn agreement(chain: &Chain, id: AgreementId) -> Result<Shown> {
         }));
         books.row(vec![name, balance, currency]);
     }
+    let (mut schedules, mut schedule_documents) = (String::new(), vec![]);
+    for (name, record) in schedule::schedules(chain, &id, &spec)? {
+        let (next, text) = schedule::waiting(&spec, &record);
+        schedules += &format!("{name}: {text}\n");
+        schedule_documents.push(json!({ "schedule": name, "next": next }));
+    }
     let state = spec.state_name(record.state);
     let document = json!({
         "agreement": id.to_string(), "contract": format!("{}@{}", spec.name, spec.version), "code": record.code.to_string(),
         "state": state, "opened_at": record.opened_at.to_string(), "opened_by": record.opened_by.to_string(),
         "height": chain.tip().height, "terms_version": record.terms_version, "terms": documents,
-        "books": book_documents,
+        "schedules": schedule_documents, "books": book_documents,
     });
     let text = format!(
-        "{id}\n{}@{}, {state}, opened {}\n\n{terms}\n{books}",
+        "{id}\n{}@{}, {state}, opened {}\n{schedules}\n{terms}\n{books}",
         spec.name,
         spec.version,
         record.opened_at.date()
