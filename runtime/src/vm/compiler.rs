@@ -88,29 +88,35 @@ pub(super) struct About {
     pub start_gas: u64,
 }
 
-/// Artefacts on disk, in a folder that only its owner may look into.
+/// Artefacts on disk, in a folder that only its owner may look into: that of what one engine loads, named by the rules that
+/// modules are instrumented by, and by the engine's version and settings.
 #[derive(Clone, Debug)]
 pub(super) struct Artefacts {
     folder: PathBuf,
 }
 
 impl Artefacts {
-    /// The artefacts in a folder, made where it is missing.
-    pub(super) fn at(folder: &Path) -> Result<Artefacts, Fault> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| Fault::Storage(format!("{}: {error}", folder.display())))?;
-        Ok(Artefacts { folder: folder.to_path_buf() })
-    }
-
-    /// Where the artefact of a module lies: named by the module's code hash, by the rules that it was instrumented by,
-    /// and by the engine's version and settings.
-    pub(super) fn path(&self, engine: &wasmtime::Engine, settings: &Settings, code: &CodeHash) -> PathBuf {
+    /// The artefacts below a folder that this engine loads, in a folder that is made where it is missing. Those of engines of
+    /// another version or other settings go.
+    pub(super) fn at(
+        folder: &Path,
+        engine: &wasmtime::Engine,
+        settings: &Settings,
+    ) -> Result<Artefacts, Fault> {
         let mut made_for = Bytes::default();
         engine.precompile_compatibility_hash().hash(&mut made_for);
         let rules = codec::encode(&(INSTRUMENTER_VERSION, prices_hash(), admission_hash(), settings.reset));
-        let name = plain_hash(&[MAGIC, &code.0, &plain_hash(&[&rules]).0, &made_for.0]);
-        let name: String = hex(&name.0);
-        self.folder.join(name)
+        let own: String = hex(&plain_hash(&[MAGIC, &plain_hash(&[&rules]).0, &made_for.0]).0);
+        remove_others(folder, &own);
+        let folder = folder.join(own);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|error| Fault::Storage(format!("{}: {error}", folder.display())))?;
+        Ok(Artefacts { folder })
+    }
+
+    /// Where the artefact of a module lies.
+    pub(super) fn path(&self, code: &CodeHash) -> PathBuf {
+        self.folder.join(hex(&code.0))
     }
 
     /// What is known of a module and its machine code, if the file is whole and nobody else may have written it.
@@ -144,6 +150,23 @@ impl Artefacts {
         if write().is_err() {
             let _ = fs::remove_file(&fresh);
         }
+    }
+}
+
+/// Removes what has the name of artefacts and is not this engine's. What cannot be removed takes room, and nothing else.
+fn remove_others(folder: &Path, own: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        let name = entry.file_name();
+        // Before there were folders each artefact lay here, and half of one under its name and a number.
+        let name = name.to_string_lossy();
+        let hash = name.split('.').next().unwrap_or_default();
+        if hash.len() != own.len() || !hash.bytes().all(|digit| digit.is_ascii_hexdigit()) || name == own {
+            continue;
+        }
+        let _ = match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => fs::remove_dir_all(entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
     }
 }
 

@@ -203,12 +203,13 @@ impl Engine {
         self
     }
 
-    /// The engine with a folder in which it keeps what was compiled.
+    /// The engine with a folder in which it keeps what was compiled. What engines of another version or other settings kept
+    /// there is removed: nobody loads it any more.
     ///
     /// # Errors
     /// [`Fault::Storage`] when there is no such folder and none can be made.
     pub fn kept_in(mut self, folder: &Path) -> Result<Engine, Fault> {
-        self.artefacts = Some(Artefacts::at(folder)?);
+        self.artefacts = Some(Artefacts::at(folder, &self.engine, &self.settings)?);
         Ok(self)
     }
 
@@ -264,7 +265,7 @@ impl Engine {
 
     /// Where the machine code of a module is kept, in an engine that keeps any.
     fn place(&self, code: &CodeHash) -> Option<PathBuf> {
-        self.artefacts.as_ref().map(|artefacts| artefacts.path(&self.engine, &self.settings, code))
+        self.artefacts.as_ref().map(|artefacts| artefacts.path(code))
     }
 
     /// A clean instance: the kept one put back, or a fresh one.

@@ -34,8 +34,15 @@ fn compiled(folder: &Path, settings: Settings) -> u32 {
     counting.0.load(Ordering::Relaxed)
 }
 
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The artefacts of all engines that kept any below a folder.
 fn kept(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    inside(folder).iter().filter(|path| path.is_dir()).flat_map(|engine| inside(engine)).collect()
 }
 
 #[test]
@@ -46,13 +53,39 @@ fn what_was_compiled_is_found_again_and_only_by_its_owner() {
     assert_eq!((compiled(&folder, standard), compiled(&folder, standard)), (1, 0));
     let [file] = kept(&folder).try_into().unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
-    // Another configuration has another artefact.
-    assert_eq!(compiled(&folder, Settings { optimise: false, ..standard }), 1);
-    assert_eq!(kept(&folder).len(), 2);
+    assert_eq!((mode(&folder), mode(file.parent().unwrap()), mode(&file)), (0o700, 0o700, 0o600));
     // One that others may write to is not believed.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
     assert_eq!((compiled(&folder, standard), compiled(&folder, standard)), (1, 0));
+}
+
+#[test]
+fn what_nobody_loads_any_more_goes_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let standard = Settings::default();
+    assert_eq!(compiled(folder, standard), 1);
+    let [file] = kept(folder).try_into().unwrap();
+    // As versions before had them, whole and half written.
+    let old = "5a".repeat(32);
+    fs::copy(&file, folder.join(&old)).unwrap();
+    fs::copy(&file, folder.join(format!("{old}.4711"))).unwrap();
+    fs::write(folder.join("notes"), "somebody's own").unwrap();
+    fs::create_dir(folder.join("more")).unwrap();
+    // Another engine of the same kind has them open at the same time.
+    let engine = Engine::new().unwrap().kept_in(folder).unwrap();
+    assert_eq!(compiled(folder, standard), 0);
+    assert!(engine.is_ready(&CODE).unwrap());
+    let own = file.parent().unwrap().to_path_buf();
+    let mut left = vec![own.clone(), folder.join("more"), folder.join("notes")];
+    left.sort();
+    assert_eq!(inside(folder), left);
+    // Another configuration has other artefacts, and those of before go.
+    assert_eq!(compiled(folder, Settings { optimise: false, ..standard }), 1);
+    assert!(!own.exists() && kept(folder).len() == 1 && inside(folder).len() == 3);
+    // Who has loaded them goes on, and whoever comes makes them again.
+    let ended = words(&engine.call(&CODE, "f", Context::Action, b"", GAS, &mut Desk::default()));
+    assert_eq!((ended.as_str(), compiled(folder, standard)), ("done ", 1));
 }
 
 #[test]
