@@ -1,12 +1,15 @@
 //! Many at once, and a node that is killed under them: each act is done once, and what was acknowledged is there.
 
-use crate::home::{Node, Wallet, agent, sandbox, submit};
+use crate::home::{Node, Wallet, agent, command, sandbox, submit};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 const CROWD: u64 = 1_000;
 const THREADS: u64 = 50;
@@ -49,6 +52,32 @@ fn a_thousand_that_hand_in_the_same_have_one_effect() {
     let (paid_one, paid_other) = ("997.00", "996.00");
     assert!([paid_one, paid_other].contains(&node.balance("ada").as_str()), "{}", node.balance("ada"));
     assert_eq!(node.get("/v1/accounts/ada/entries")["entries"].as_array().unwrap().len(), 3);
+}
+
+/// Clients that stay connected, three times as many as the files that the node is begun with.
+const CONNECTED: usize = 192;
+
+#[test]
+fn a_node_takes_as_many_files_as_the_system_lets_it_have() {
+    let (_folder, data) = sandbox();
+    // None of them is cut to make room for another.
+    let given = command(&data, &["--sandbox", "--head-s=600"]);
+    let mut low = Command::new("sh");
+    low.args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\""]).arg(given.get_program()).args(given.get_args());
+    let node = Node::of(low, &data);
+    let host = node.api.strip_prefix("http://").unwrap();
+    let connected = (0..CONNECTED).map(|number| {
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET /v1/network HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        let read = BufReader::new(&stream).read_line(&mut answer);
+        assert!(read.is_ok() && answer.starts_with("HTTP/1.1 200"), "connection {number}: {read:?} {answer}");
+        stream
+    });
+    let connected: Vec<TcpStream> = connected.collect();
+    assert_eq!(node.balance("ada"), "1000.00");
+    drop(connected);
 }
 
 /// Kills under load; `TENOR_ROUNDS` asks for more.
