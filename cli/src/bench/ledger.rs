@@ -45,7 +45,7 @@ const LONGEST: usize = ledger::POSTINGS_MAX;
 /// Longest entries that are timed.
 const LONGEST_ENTRIES: usize = 1_000;
 /// Lengths of entries whose postings are timed, and how many postings of each.
-const LENGTHS: [usize; 3] = [2, 100, LONGEST];
+pub const LENGTHS: [usize; 3] = [2, 100, LONGEST];
 const POSTINGS_OF_A_LENGTH: usize = 20 * LONGEST;
 /// Accounts beside which the speed is measured once more, and in how many blocks.
 const MANY: usize = 1_000_000;
@@ -73,7 +73,9 @@ pub(super) fn measure(seconds: u64) -> Result<Measured> {
     let mut ns_of_postings = vec![];
     for postings in LENGTHS {
         let name = format!("ns_per_posting_of_{postings}");
-        ns_of_postings.push(Figure { name, value: books.per_posting(postings)?, unit: "ns" });
+        let mut timed = Timed::default();
+        books.entries_of(postings, &mut timed)?;
+        ns_of_postings.push(Figure { name, value: 1e9 / timed.rate(), unit: "ns" });
     }
     let figure = |name: &str, value, unit| Figure { name: name.into(), value, unit };
     let mut measured = Measured {
@@ -136,6 +138,15 @@ impl Timed {
         Ok(made)
     }
 
+    /// What so many pieces take, when work is done until at least so many were counted.
+    fn of(count: u64, mut work: impl FnMut(&mut Timed) -> Result<()>) -> Result<Duration> {
+        let mut timed = Timed::default();
+        while (timed.done as u64) < count {
+            work(&mut timed)?;
+        }
+        Ok(timed.spent.mul_f64(count as f64 / timed.done as f64))
+    }
+
     fn rate(&self) -> f64 {
         self.done as f64 / self.spent.as_secs_f64()
     }
@@ -162,7 +173,8 @@ impl Among {
     }
 }
 
-struct Books {
+/// Accounts that pay each other, in a chain in memory.
+pub struct Books {
     chain: Chain,
     solo: Solo,
     accounts: Vec<(AccountId, Signer)>,
@@ -195,7 +207,11 @@ impl Transfer {
 }
 
 impl Books {
-    fn opened() -> Result<Books> {
+    /// 10,000 accounts of as many customers, each with an overdraft.
+    ///
+    /// # Errors
+    /// When such a chain cannot be begun.
+    pub fn opened() -> Result<Books> {
         let cast = Cast::new(1);
         let signers = (0..ACCOUNTS).map(Signer::numbered).collect::<Result<Vec<_>>>()?;
         let mut genesis = cast.genesis();
@@ -248,6 +264,23 @@ impl Books {
         Ok(())
     }
 
+    /// Judges and books the transfers of a list, each as an item of its own, the first of which has a number.
+    fn book_all(
+        &self,
+        state: &mut Overlay<'_>,
+        item: usize,
+        list: &[Transfer],
+        booked: &mut Timed,
+    ) -> Result<Vec<Entry>> {
+        booked.count(list.len(), || {
+            let mut entries = Vec::with_capacity(list.len());
+            for place in 0..list.len() {
+                self.book(state, numbered(item + place), list, place, &mut entries)?;
+            }
+            Ok(entries)
+        })
+    }
+
     fn height(&self) -> u64 {
         self.chain.tip().height + 1
     }
@@ -280,13 +313,7 @@ impl Books {
     fn block(&self, booked: &mut Timed, hashed: &mut Timed) -> Result<(Vec<Entry>, WriteSet)> {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
-        let entries = booked.count(BLOCK, || {
-            let mut entries = Vec::with_capacity(BLOCK);
-            for number in 0..BLOCK {
-                self.book(&mut state, numbered(number), &self.transfers, number, &mut entries)?;
-            }
-            Ok(entries)
-        })?;
+        let entries = self.book_all(&mut state, 0, &self.transfers, booked)?;
         hashed.count(BLOCK, || Ok(ledger::settle_history(&mut state)?))?;
         let rows = booked.count(0, || Ok(state.into_writes()?))?;
         let writes = hashed.count(0, || Ok(WriteSet::new(rows)))?;
@@ -357,20 +384,14 @@ impl Books {
     ) -> Result<usize> {
         let mut overlay = Overlay::new(state);
         first.try_for_each(|account| overlay.read(&account.0, |_: Option<&AccountRecord>| ()))?;
-        let entries = booked.count(BLOCK, || {
-            let mut entries = Vec::with_capacity(BLOCK);
-            for place in 0..BLOCK {
-                self.book(&mut overlay, numbered(item + place), transfers, place, &mut entries)?;
-            }
-            Ok(entries)
-        })?;
+        let entries = self.book_all(&mut overlay, item, transfers, booked)?;
         let booked_on = overlay.posted(|_| ()).len();
         black_box((entries, booked.count(0, || Ok(overlay.into_writes()?))?));
         Ok(booked_on)
     }
 
-    /// Nanoseconds of each posting of entries of a length.
-    fn per_posting(&self, postings: usize) -> Result<f64> {
+    /// Judges and books entries of a length and counts their postings.
+    fn entries_of(&self, postings: usize, timed: &mut Timed) -> Result<()> {
         let mut state = self.chain.state();
         self.read_accounts(&state, ACCOUNTS)?;
         let payees = postings - 1;
@@ -384,7 +405,6 @@ impl Books {
             (self.draft(numbered(number), lines), Signed::by([&signer.party], &[spend], None))
         };
         let asked: Vec<_> = (0..POSTINGS_OF_A_LENGTH / postings).map(asked).collect();
-        let mut timed = Timed::default();
         timed.count(asked.len() * postings, || {
             let mut entries = Vec::with_capacity(asked.len());
             for (draft, mut signed) in asked {
@@ -395,8 +415,32 @@ impl Books {
             }
             black_box(entries);
             Ok(())
-        })?;
-        Ok(1e9 / timed.rate())
+        })
+    }
+
+    /// The processor time of so many entries over accounts of this chain, taken from as many blocks as have them.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub fn time_of_entries(&self, count: u64) -> Result<Duration> {
+        Timed::of(count, |booked| self.block(booked, &mut Timed::default()).map(drop))
+    }
+
+    /// The same of bare transfers between entries of a hash map.
+    ///
+    /// # Errors
+    /// None, as long as everybody has money.
+    pub fn time_of_transfers(&self, count: u64) -> Result<Duration> {
+        let mut balances = balances(self.accounts.iter().map(|(account, _)| account));
+        Timed::of(count, |bare| bare.count(BLOCK, || transfer_bare(&mut balances, &self.transfers)))
+    }
+
+    /// The same of postings in entries that have so many, 2 to 8,190 of them.
+    ///
+    /// # Errors
+    /// What the ledger says.
+    pub fn time_of_postings(&self, postings: usize, count: u64) -> Result<Duration> {
+        Timed::of(count, |timed| self.entries_of(postings, timed))
     }
 
     /// Milliseconds of an entry with as many postings as there may be: median, and the one in a thousand.

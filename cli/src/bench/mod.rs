@@ -7,7 +7,7 @@ mod gas_block;
 mod gas_module;
 mod http;
 mod invoke;
-mod ledger;
+pub mod ledger;
 mod payments;
 mod points;
 mod signer;
