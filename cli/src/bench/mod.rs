@@ -118,12 +118,15 @@ impl Bench {
             .iter()
             .map(|r| json!({ "name": r.name, "value": r.value, "of": r.of, "to": r.to }))
             .collect();
+        let names = measured.figures.iter().map(|figure| figure.name.as_str());
+        let names = names.chain(measured.ratios.iter().map(|ratio| ratio.name));
+        let width = names.map(str::len).max().unwrap_or(0);
         let mut text = String::new();
         for figure in &measured.figures {
-            text += &format!("{:<36} {:>14.3} {}\n", figure.name, figure.value, figure.unit);
+            text += &format!("{:<width$} {:>14.3} {}\n", figure.name, figure.value, figure.unit);
         }
         for ratio in &measured.ratios {
-            text += &format!("{:<32} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);
+            text += &format!("{:<width$} {:>14.3} {} : {}\n", ratio.name, ratio.value, ratio.of, ratio.to);
         }
         output.result(&json!({ "bench": name, "figures": figures, "ratios": ratios }), &text)
     }
